@@ -1,0 +1,53 @@
+# What a developer or an operator does with this repository. Needs Python 3.11 or newer, git, make and gcc;
+# everything else is put into .venv. `make` alone shows what there is.
+
+PYTHON ?= python3
+ARGS ?=
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.requirements-installed
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean
+.DELETE_ON_ERROR:
+
+help:  ## show this list
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+	| while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP)  ## make .venv and install what is needed there; again only when the requirements changed
+
+$(STAMP): requirements.txt requirements-dev.txt
+	@if $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null; then :; else \
+	  command -v $(PYTHON) >/dev/null || \
+	    { echo "There is no $(PYTHON) on PATH. Install Python 3.11 or newer, or say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	  $(PYTHON) -c '$(NEW_ENOUGH)' || \
+	    { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but Python 3.11 or newer is needed. Say which: make PYTHON=python3.11" >&2; exit 1; }; \
+	  echo "Making $(VENV) with $$($(PYTHON) -V 2>&1) ..."; \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@echo "Installing requirements-dev.txt into $(VENV); the first time takes a minute or two ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+demo: setup  ## take a sample job through its life and show every verdict
+	@$(BIN)/python -m demo $(ARGS)
+
+test: setup  ## run all tests; ARGS="-k name -x" goes to pytest
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: setup  ## check style, format and types
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+
+format: setup  ## put the code into the one format
+	@$(BIN)/python -m ruff check --quiet --fix --select I .
+	@$(BIN)/python -m ruff format .
+
+clean:  ## stop the embedded MongoDB and remove caches; data and .venv are kept
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,73 @@
+"""Draws the lifecycle, and one job's path through it, as Mermaid text (https://mermaid.js.org, stateDiagram-v2).
+
+`transitions` can write Mermaid as well, but knows no path; both drawings come from the same table here, so that
+they look alike.
+"""
+
+from collections.abc import Iterable
+
+from fsm.lifecycle import EVENTS, INITIAL, STATES
+from fsm.machine import destination
+from fsm.replay import walk
+
+_STYLES = (
+    "    classDef walked fill:#dbeafe,stroke:#1d4ed8,color:#111827",
+    "    classDef current fill:#bbf7d0,stroke:#15803d,stroke-width:3px,color:#111827",
+)
+
+
+def lifecycle() -> str:
+    """The whole lifecycle: every state, and on each arrow the events that take it."""
+    return _draw([f"    {arrow}: {', '.join(names)}" for arrow, names in _arrows().items()])
+
+
+def path(events: Iterable[str]) -> str:
+    """The lifecycle with one job's way through it marked.
+
+    Args:
+        events: the names of the job's history entries, oldest first.
+
+    Returns:
+        The drawing: arrows that were taken carry the steps' numbers (the first event after `create` is 1),
+        states that were visited and the present one are coloured.
+    """
+    steps = walk(events)
+    taken: dict[str, list[str]] = {}
+    for number, step in enumerate(steps):
+        if step.after is not None and step.event != "create":
+            taken.setdefault(_arrow(step.before, step.after), []).append(f"{number} {step.event}")
+    lines = []
+    for arrow, names in _arrows().items():
+        label = _shortened(taken[arrow]) if arrow in taken else ", ".join(names)
+        lines.append(f"    {arrow}: {label}")
+    visited = {INITIAL} | {step.after for step in steps if step.after is not None}
+    current = next((step.after for step in reversed(steps) if step.after is not None), INITIAL)
+    lines.extend(_STYLES)
+    lines.extend(f"    class {state} walked" for state in STATES if state in visited and state != current)
+    lines.append(f"    class {current} current")
+    return _draw(lines)
+
+
+def _arrows() -> dict[str, list[str]]:
+    arrows: dict[str, list[str]] = {}
+    for state in STATES:
+        for event in EVENTS:
+            after = destination(state, event)
+            if after is not None:
+                arrows.setdefault(_arrow(state, after), []).append(event)
+    return arrows
+
+
+def _arrow(before: str, after: str) -> str:
+    return f"{before} --> {after}"
+
+
+def _shortened(names: list[str]) -> str:
+    """At most four steps of an arrow: a job may take the same one thousands of times."""
+    if len(names) <= 4:
+        return ", ".join(names)
+    return f"{', '.join(names[:2])}, ... {names[-1]} ({len(names)} times)"
+
+
+def _draw(lines: list[str]) -> str:
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {INITIAL}", *lines]) + "\n"

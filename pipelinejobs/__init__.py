@@ -1,0 +1,1 @@
+"""The PipelineJobs Manager: it receives what is reported about jobs and keeps their state."""

@@ -1,0 +1,59 @@
+"""How a message reaches another actor: agavepy on Abaco, plain HTTP elsewhere."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+
+from pipelinejobs.actors.agave import AgaveActor
+from pipelinejobs.actors.http import HttpActor
+from pipelinejobs.secret import Secret
+
+__all__ = ["Actor", "AgaveActor", "HttpActor", "at_url", "on_abaco"]
+
+
+class Actor(Protocol):
+    """One actor that messages can be sent to."""
+
+    def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
+        """Sends one message; returns when the actor's platform has taken it.
+
+        Args:
+            message: the message; it travels as the body `{"message": {...}}`, as `rx.send_message` sends it.
+            key: the message's own key, the same at every attempt, so that a receiver can know a repetition.
+            deadline: seconds that the whole of it may take, whatever the other side does.
+
+        Raises:
+            Undelivered: it was not taken, or nobody knows. The reason holds no token, nonce or query.
+        """
+
+
+def at_url(url: Secret) -> Actor:
+    """The actor behind a full messages URL (`pipelines.job_indexer_url`), which is used as it is."""
+    return HttpActor(url)
+
+
+def on_abaco(
+    actor_id: str,
+    *,
+    api_server: str,
+    nonce: Secret | None,
+    access_token: Secret | None,
+    provenance: Mapping[str, str],
+) -> Actor:
+    """The actor with this id or alias behind an actors API.
+
+    Args:
+        api_server: base URL of the API, `_abaco_api_server`.
+        nonce: the nonce to be used.
+        access_token: the bearer token to be used.
+        provenance: URL parameters that say where the message comes from.
+
+    agavepy is used wherever it can be: it speaks https only, and with a port in the address it leaves the
+    Authorization header out (both measured with 0.9.5).
+    """
+    address = urlsplit(api_server)
+    if address.scheme == "https" and (address.port is None or access_token is None):
+        return AgaveActor(api_server, actor_id, nonce=nonce, token=access_token, provenance=provenance)
+    query = dict(provenance) | ({"x-nonce": nonce.reveal()} if nonce is not None else {})
+    url = f"{api_server.rstrip('/')}/actors/v2/{quote(actor_id, safe='')}/messages"
+    return HttpActor(Secret(f"{url}?{urlencode(query)}" if query else url), token=access_token)

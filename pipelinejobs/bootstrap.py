@@ -1,0 +1,116 @@
+"""The one composition root: from settings and surroundings to the parts that do the work.
+
+Both entry points, the operators' commands and the tests put the parts together here and nowhere else.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipelinejobs import actors
+from pipelinejobs.errors import WrongSetting
+from pipelinejobs.manager import Manager
+from pipelinejobs.mongod import Mongod
+from pipelinejobs.outbox import Backoff, Outbox, silent
+from pipelinejobs.runtime import Context
+from pipelinejobs.secret import Secret
+from pipelinejobs.settings import Settings
+from pipelinejobs.store import Store, history, refused
+from pipelinejobs.tokens import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts, ready to be used.
+
+    Attributes:
+        embedded: whether the database is the laptop's own server.
+    """
+
+    settings: Settings
+    store: Store
+    outbox: Outbox
+    manager: Manager
+    embedded: bool
+
+
+def services(settings: Settings, context: Context, *, progress: Callable[[str], None] = silent) -> Services:
+    """Puts everything together. Nothing is asked of the database yet; the embedded server is started if need be.
+
+    Args:
+        settings: the settings.
+        context: where the process runs.
+        progress: told about each message that is sent to another actor.
+
+    Raises:
+        WrongSetting: nothing says where MongoDB is, or what says so is not usable.
+    """
+    configured = settings.mongodb.connection()
+    uri = configured if configured is not None else _embedded(settings, context)
+    store = Store.at(
+        uri,
+        settings.mongodb.database,
+        timeout=settings.limits.database,
+        history_limits=history.Limits(settings.history.embedded, settings.history.embedded_bytes),
+        refused_limits=refused.Limits(
+            per_job=settings.refused.per_job, size=settings.refused.bytes, days=settings.refused.days
+        ),
+    )
+    outbox = Outbox(
+        store,
+        _indexer(settings, context),
+        Backoff(
+            attempts=settings.outbox.attempts,
+            first=settings.outbox.first_delay,
+            longest=settings.outbox.longest_delay,
+        ),
+        seconds=settings.limits.indexer,
+        progress=progress,
+    )
+    manager = Manager(store, policy(settings), outbox, database_seconds=settings.limits.database)
+    return Services(settings, store, outbox, manager, embedded=configured is None)
+
+
+def policy(settings: Settings) -> Policy:
+    """The rules for tokens, from the settings `tokens.*`."""
+    tokens = settings.tokens
+    return Policy(
+        admin_key=tokens.admin_key,
+        admin_secret=tokens.admin_secret,
+        admin_lifetime=tokens.admin_lifetime,
+        trust_on_first_use=tokens.trust_on_first_use,
+        trusted_indexers=frozenset(tokens.trusted_indexers),
+    )
+
+
+def mongod(settings: Settings) -> Mongod:
+    """The laptop's own server, with its data in the directory `mongodb.embedded_directory`."""
+    return Mongod(settings.mongodb.embedded_directory)
+
+
+def _embedded(settings: Settings, context: Context) -> Secret:
+    if context.actor_id is not None and not context.local:
+        raise WrongSetting(
+            "mongodb.authn",
+            "is not set; an actor on Abaco needs _REACTOR_MONGODB_AUTHN, the urlsafe base64 of a connection string",
+        )
+    return Secret(mongod(settings).start().uri)
+
+
+def _indexer(settings: Settings, context: Context) -> actors.Actor | None:
+    if settings.pipelines.job_indexer_url is not None:
+        return actors.at_url(settings.pipelines.job_indexer_url)
+    if context.api_server is None:
+        return None
+    return actors.on_abaco(
+        settings.pipelines.job_indexer_id,
+        api_server=context.api_server,
+        nonce=settings.pipelines.job_indexer_nonce,
+        access_token=context.access_token,
+        provenance=_provenance(context),
+    )
+
+
+def _provenance(context: Context) -> Mapping[str, str]:
+    """What other reactors put on their messages to say where they come from; informative, never trusted."""
+    named = {"x_src_actor_id": context.actor_id, "x_src_execution_id": context.execution_id}
+    return {name: value for name, value in named.items() if value is not None}

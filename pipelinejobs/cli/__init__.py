@@ -1,0 +1,1 @@
+"""The operators' commands: `python -m pipelinejobs ...`, one file each."""

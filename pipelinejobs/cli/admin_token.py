@@ -1,0 +1,33 @@
+"""Print the administrative token of the present moment.
+
+It authorises every event, `reset` and `ready` among them, for between one and two lifetimes (tokens.admin_lifetime).
+"""
+
+import argparse
+from datetime import UTC, datetime
+
+from pipelinejobs.bootstrap import policy
+from pipelinejobs.cli.report import Report, when
+from pipelinejobs.cli.session import Session
+from pipelinejobs.errors import WrongSetting
+from pipelinejobs.tokens import admin_tokens
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments: it has none."""
+
+
+def run(options: argparse.Namespace, session: Session) -> Report:
+    """Makes the token."""
+    now = int(session.now.timestamp())
+    lifetime = session.settings.tokens.admin_lifetime
+    tokens = admin_tokens(policy(session.settings), now)
+    if not tokens:
+        raise WrongSetting(
+            "tokens.admin_key", "is not set (nor tokens.admin_secret): there are no administrative tokens"
+        )
+    until = datetime.fromtimestamp((now // lifetime + 2) * lifetime, UTC)
+    return Report(
+        data={"token": tokens[0], "valid_until": until},
+        lines=[tokens[0], f"valid until {when(until)} UTC"],
+    )

@@ -1,0 +1,22 @@
+"""Draw the lifecycle, or one job's path through it, as Mermaid text."""
+
+import argparse
+
+from fsm import diagram
+from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.session import Session
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("uuid", nargs="?", help="a job's uuid; without it the lifecycle alone is drawn")
+
+
+def run(options: argparse.Namespace, session: Session) -> Report:
+    """Draws."""
+    if options.uuid is None:
+        text = diagram.lifecycle()
+    else:
+        _, entries = session.job(options.uuid)
+        text = diagram.path(entry.name for entry in entries)
+    return Report(data={"mermaid": text}, lines=text.splitlines())

@@ -1,0 +1,27 @@
+"""Start, stop or look at the MongoDB server of this directory, which is used when no other is configured."""
+
+import argparse
+
+from pipelinejobs.bootstrap import mongod
+from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.session import Session
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("action", choices=("start", "stop", "status"))
+
+
+def run(options: argparse.Namespace, session: Session) -> Report:
+    """Does it."""
+    server = mongod(session.settings)
+    if options.action == "stop":
+        stopped = server.stop()
+        return Report(data={"stopped": stopped}, lines=["stopped" if stopped else "it was not running"])
+    running = server.start() if options.action == "start" else server.status()
+    if running is None:
+        return Report(data={"running": False}, lines=["it is not running"], exit_code=1)
+    return Report(
+        data={"running": True, "uri": running.uri, "pid": running.pid},
+        lines=[f"running at {running.uri} (pid {running.pid})"],
+    )

@@ -1,0 +1,63 @@
+"""What a command works with: settings and parts, made when they are first needed."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+
+from pipelinejobs import log, runtime, settings
+from pipelinejobs.bootstrap import Services, services
+from pipelinejobs.errors import CommandFailed
+from pipelinejobs.job import Entry, Job
+from pipelinejobs.outbox import silent
+from pipelinejobs.settings import Settings
+from pipelinejobs.store import Store
+
+
+class Session:
+    """One run of a command."""
+
+    def __init__(self, progress: Callable[[str], None] = silent) -> None:
+        self.environment = dict(os.environ)
+        self._progress = progress
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings.
+
+        Raises:
+            WrongSetting: one of them is wrong.
+        """
+        configured = settings.load(self.environment)
+        log.configure("WARNING", settings.secrets(configured))
+        return configured
+
+    @cached_property
+    def services(self) -> Services:
+        """The parts, over the configured database.
+
+        Raises:
+            WrongSetting: nothing says where MongoDB is, or what says so is not usable.
+        """
+        return services(self.settings, runtime.context(self.environment), progress=self._progress)
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self.services.store
+
+    @property
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return datetime.now(UTC)
+
+    def job(self, uuid: str) -> tuple[Job, list[Entry]]:
+        """A job and its whole history.
+
+        Raises:
+            CommandFailed: there is no such job.
+        """
+        job = self.store.jobs.load(uuid)
+        if job is None:
+            raise CommandFailed(f"there is no job {uuid} in the database {self.settings.mongodb.database}")
+        return job, list(self.store.history.entries(uuid))

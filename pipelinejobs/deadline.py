@@ -1,0 +1,52 @@
+"""Limits on time."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+class Deadline:
+    """So many seconds from now, on the monotonic clock. Setting the host's clock does not move it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left; 0 when it has passed."""
+        return max(0.0, self._end - monotonic())
+
+    def passed(self) -> bool:
+        """Whether no time is left."""
+        return self.remaining() <= 0
+
+    def at_most(self, seconds: float) -> "Deadline":
+        """A deadline so many seconds from now, or this one if that is sooner."""
+        return Deadline(min(seconds, self.remaining()))
+
+
+def call_within(seconds: float, call: Callable[[], Result]) -> Result:
+    """What `call` returns, or raises; for calls that keep to no limit of their own.
+
+    Raises:
+        TimeoutError: it takes longer. It goes on in a thread that does not keep the process alive.
+    """
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:  # SystemExit too: it would end this thread alone, and nobody would know
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError(f"not done in {seconds} s")
+    return results[0]

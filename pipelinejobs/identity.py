@@ -1,0 +1,57 @@
+"""What makes two events the same event, and to which attempt of a job a report belongs.
+
+Design decision 6: the uuid of a history entry is derived from the kind of event, where it counts and its id, so
+that a repetition would get the same uuid and is found by it.
+
+Where it counts: a report that names its external job counts within one attempt of the job. Everything else
+counts within the job's whole life; otherwise a `reset` that is sent twice would begin a new attempt in
+which it had never been seen, and would be applied twice.
+"""
+
+from hashlib import sha256
+
+from pipelinejobs import uuids
+from pipelinejobs.job import Entry, Job
+from pipelinejobs.messages.event import Event
+
+
+def external_digest(external: str) -> str:
+    """A short, fixed-size name for an external job (128 bits of SHA-256), fit to be stored beside the job."""
+    return sha256(external.encode()).hexdigest()[:32]
+
+
+def attempt_of(job: Job, event: Event) -> str:
+    """The attempt to which a report belongs: the one in which its external job was first applied, else the present."""
+    if event.external is None:
+        return job.attempt
+    return job.externals.get(external_digest(event.external), job.attempt)
+
+
+def entry_uuid(job: Job, event: Event) -> str:
+    """The uuid of the history entry that `event` has, or would have, in this life of `job`."""
+    where = job.life if event.external is None else attempt_of(job, event)
+    return uuids.typed(uuids.ENTRY, f"{event.kind}|{where}|{event.id}")
+
+
+def implied_uuid(entry: str) -> str:
+    """The uuid of the `run` that the entry with the uuid `entry` implied."""
+    return uuids.typed(uuids.ENTRY, f"implied|{entry}")
+
+
+def says_the_same(entry: Entry, event: Event) -> bool:
+    """Whether the entry found under the event's id has the event's content.
+
+    A digest is its content. A Tapis notification is compared by the event inside it, because each subscription
+    wraps the same event in a notification of its own. Everything else is compared whole.
+    """
+    if event.id.startswith("sha256:"):
+        return True
+    if entry.name != event.name:
+        return False
+    if event.id.startswith("tapis:"):
+        return _tapis_event(entry.data) == _tapis_event(event.data)
+    return bool(entry.data == event.data)
+
+
+def _tapis_event(data: object) -> object:
+    return data.get("event") if isinstance(data, dict) else None

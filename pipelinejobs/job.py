@@ -1,0 +1,64 @@
+"""A job as the decision sees it: what is stored, without the history itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of a job's history, with the fields and types that python-datacatalog writes.
+
+    Attributes:
+        uuid: typed uuid, prefix 108.
+        name: the event's name.
+        data: the event's payload; None when it had none.
+        date: UTC, whole seconds.
+    """
+
+    uuid: str
+    name: str
+    data: Any
+    date: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as it was read, and the base of every decision about it.
+
+    Attributes:
+        key: the document's `_id`.
+        uuid: the job's uuid.
+        state, last_event, revision: as stored; a write is guarded by state and revision.
+        life: uuid of the `create` entry. A job that was deleted and made again has another one.
+        attempt: uuid of the newest `reset` entry, else of the `create` entry.
+        admin: the stored `_admin`, part of the token; `has_admin` tells null from absent.
+        salt: the present `_salt`; None where there is none (then no job token exists).
+        salts: salts remembered by us (`_salts`), oldest first; None where we never wrote to this life.
+        token_pin: hash of the token taken on first use, where that happened.
+        externals: attempt by digest of the external job's name (see `identity.external_digest`).
+        entries: how many entries the embedded history holds; moved: how many were moved out of it.
+        size: bytes of the whole document.
+        former_life: whether the document still carries our fields of a life that is over.
+        damage: why nothing can be written to this document; None for a sound one.
+    """
+
+    key: Any = field(repr=False)
+    uuid: str
+    state: str
+    last_event: str | None = None
+    revision: int | float = 0
+    life: str
+    attempt: str
+    admin: Any = None
+    has_admin: bool = True
+    salt: str | None = field(default=None, repr=False)
+    salts: tuple[str, ...] | None = field(default=None, repr=False)
+    token_pin: str | None = field(default=None, repr=False)
+    externals: Mapping[str, str] = field(default_factory=dict)
+    entries: int = 1
+    moved: int = 0
+    size: int = 0
+    former_life: bool = False
+    damage: str | None = None

@@ -1,0 +1,48 @@
+"""Callbacks of Agave Jobs, and of Aloe, TACC's Jobs service after it. The body is the job's own document."""
+
+from typing import Any, Final
+
+from pipelinejobs.messages.report import Report
+from pipelinejobs.messages.statuses import in_upper_case
+
+TEXTS: Final = ("appId", "executionSystem", "owner", "status")
+"""The keys that hold text in every callback of either system."""
+
+ALOE_TEXTS: Final = ("tenantId", "tenantQueue")
+"""The keys that hold text in Aloe's callbacks beside these."""
+
+LINKS: Final = "_links"
+"""The key that holds an object in Agave's callbacks and is absent from Aloe's."""
+
+LEFT_OUT: Final = frozenset({LINKS, "retries", "localId"})
+"""What is not kept of a callback: bulky, or of no use."""
+
+
+def read(body: dict[str, Any], status: str | None = None) -> Report | None:
+    """The report in a body, or None when the body is not a callback of Agave or Aloe.
+
+    Args:
+        body: the message's object.
+        status: the status that the delivery's parameters say; it counts for more than the body's.
+    """
+    system = _system(body)
+    if system is None:
+        return None
+    return Report(
+        system=system,
+        job=body.get("id") or None,
+        status=in_upper_case(body["status"] if status is None else status),
+        data={key: value for key, value in body.items() if key not in LEFT_OUT},
+    )
+
+
+def _system(body: dict[str, Any]) -> str | None:
+    if not _hold_text(body, TEXTS) or not isinstance(body.get("id", ""), str):
+        return None
+    if LINKS in body:
+        return "agave" if isinstance(body[LINKS], dict) else None
+    return "aloe" if _hold_text(body, ALOE_TEXTS) else None
+
+
+def _hold_text(body: dict[str, Any], keys: tuple[str, ...]) -> bool:
+    return all(isinstance(body.get(key), str) for key in keys)

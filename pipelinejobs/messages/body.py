@@ -1,0 +1,58 @@
+"""The object inside a message's text, out of whatever it was wrapped in."""
+
+from typing import Any, Final
+
+from pipelinejobs.errors import Malformed
+from pipelinejobs.messages import text as message_text
+from pipelinejobs.messages.values import Flaw, check, wrong_type
+
+MAX_BYTES: Final = 1024 * 1024
+"""The longest body, in bytes of UTF-8."""
+
+WRAPPINGS: Final = 32
+"""How many times an object may be wrapped in `{"message": ...}`."""
+
+
+def object_in(text: str | None, *, literal: bool) -> dict[str, Any] | None:
+    """The object that a body holds, or None where there is no body.
+
+    While an object's only key is `message`, its value takes its place: an object, or the text of one. A blank text
+    and null are no body. The result holds nothing that a message may not hold (`values.check`).
+
+    Args:
+        text: the body as it arrived; None or blank: no body.
+        literal: whether a Python literal is taken as well as JSON.
+
+    Raises:
+        Malformed: too large, not readable, not an object, or holding what a message may not hold.
+    """
+    if text is None or not text.strip():
+        return None
+    if too_large(text):
+        raise Malformed("body", f"is larger than {MAX_BYTES} bytes")
+    place = "body"
+    value = message_text.parse(text, literal=literal)
+    for _ in range(WRAPPINGS + 1):
+        if isinstance(value, Flaw):
+            raise Malformed(place, value.problem)
+        if not isinstance(value, dict):
+            raise Malformed(place, wrong_type("an object", value))
+        if not is_wrapping(value):
+            check(value)
+            return value
+        place, value = "message", value["message"]
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return None
+        if isinstance(value, str):
+            value = message_text.parse(value, literal=literal, place=place)
+    raise Malformed("body", f"is wrapped in `message` more than {WRAPPINGS} times")
+
+
+def is_wrapping(body: dict[str, Any]) -> bool:
+    """Whether an object is only the envelope of another one."""
+    return len(body) == 1 and "message" in body
+
+
+def too_large(text: str) -> bool:
+    """Whether a text is longer than a message may be."""
+    return len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES

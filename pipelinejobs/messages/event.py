@@ -1,0 +1,45 @@
+"""What a delivery means."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pipelinejobs.secret import Secret
+
+
+class Kind(StrEnum):
+    """How an event is judged."""
+
+    EXPLICIT = "event"
+    """A sender named it: a command, held to the lifecycle strictly."""
+    REPORT = "report"
+    """A job system stated a fact: it may come late, twice or out of order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to one job.
+
+    Attributes:
+        job: the job's uuid, canonical text.
+        name: the event's name, one of `fsm.lifecycle.EVENTS`.
+        kind: explicit event or report.
+        id: what tells a repetition. `sender:...` is the sender's own id, `execution:...` the delivery's,
+            `tapis:...` the notification event's, `sha256:...` the digest of what a report says.
+        external: the external job a report names, as `system:id` (for example `agave:4183...-007`);
+            None for explicit events and for reports that name none.
+        data: the payload for the history; None when there is none.
+        status: the job system's status word in upper case, for reports that carry one.
+        token: the token that came with the event; None when there was none.
+        sender: the authenticated user name; None where nobody was authenticated.
+    """
+
+    job: str
+    name: str
+    kind: Kind
+    id: str
+    external: str | None = None
+    data: dict[str, Any] | None = field(default=None, repr=False)
+    status: str | None = None
+    token: Secret | None = None
+    sender: str | None = None

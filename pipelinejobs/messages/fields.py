@@ -1,0 +1,55 @@
+"""The two fields that every form of message has: the job's uuid and the event's name."""
+
+import re
+from typing import Final
+
+from fsm.lifecycle import EVENTS, RESERVED
+from pipelinejobs.errors import Malformed
+from pipelinejobs.messages.values import shown, wrong_type
+
+UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+UUID_LENGTH: Final = 36
+
+ALLOWED: Final = ", ".join(name for name in EVENTS if name not in RESERVED)
+"""The names of the events that a message may carry, for a reason to list."""
+
+_UUID = re.compile(UUID_PATTERN)
+
+
+def job_uuid(value: object, place: str) -> str:
+    """The uuid of a job, which must be written in the canonical lower-case form.
+
+    A wrong one is not shown in the reason: senders that mix up their parameters put a token here.
+
+    Raises:
+        Malformed: at `place`.
+    """
+    if not isinstance(value, str):
+        raise Malformed(place, wrong_type("text", value))
+    if _UUID.fullmatch(value):
+        return value
+    if _UUID.fullmatch(value.lower()):
+        raise Malformed(place, "is a UUID with upper-case letters; write it in lower case")
+    if _UUID.search(value.lower()):
+        raise Malformed(place, "has more around the UUID; send its 36 characters alone")
+    raise Malformed(place, "is not a UUID in canonical form, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
+
+
+def event_name(value: object, place: str) -> str:
+    """The name of an event, which must be exactly one of the lifecycle's.
+
+    `create` is a name too: that no message may carry it is a question of authority, asked later.
+
+    Raises:
+        Malformed: at `place`, with the names there are.
+    """
+    if not isinstance(value, str):
+        raise Malformed(place, wrong_type("text", value))
+    if value in EVENTS:
+        return value
+    meant = value.strip().lower()
+    if meant in EVENTS:
+        raise Malformed(place, f"is not exactly an event's name; write {meant}, in lower case and nothing around it")
+    # A digit hints at a token or uuid in the wrong place, which must not be repeated.
+    what = "is not an event" if any(map(str.isdigit, value)) else f"{shown(value)} is not an event"
+    raise Malformed(place, f"{what}; the events are {ALLOWED}")

@@ -1,0 +1,29 @@
+"""The id of an event, by which a repetition is known."""
+
+import hashlib
+import json
+from typing import Final
+
+from pipelinejobs.messages.report import Report
+
+_VERSION: Final = "report-1"
+"""Part of every digest. It changes when the digest would be made of other things."""
+
+
+def of_delivery(event_id: str | None, delivery: str) -> str:
+    """The id of an explicit event, or of a report that names no external job.
+
+    Args:
+        event_id: the sender's own id for the event (`x_event_id`).
+        delivery: the delivery's id, which serves when the sender gives none.
+    """
+    return f"execution:{delivery}" if event_id is None else f"sender:{event_id}"
+
+
+def of_report(report: Report) -> str:
+    """The id of a report that names its job: what it says, however often and by whatever way it comes."""
+    if report.notification is not None:
+        return f"{report.system}:{report.notification}"
+    said = [_VERSION, report.system, report.job, report.status, report.data]
+    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"

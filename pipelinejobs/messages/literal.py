@@ -1,0 +1,81 @@
+"""Python literals: what Abaco makes of a JSON object on its way into the container.
+
+Only what Python's `repr` writes for JSON is read. The text is never evaluated.
+"""
+
+import ast
+import re
+from typing import Any, Final
+
+from pipelinejobs.errors import Malformed
+from pipelinejobs.messages.values import Flaw, shown
+
+MAX_BYTES: Final = 131_067
+"""The longest value of `MSG` that Linux lets Abaco pass on. A longer literal cannot come from Abaco."""
+
+# The pieces that `repr` writes. Everything else is refused before Python's parser sees it: names, calls, prefixes,
+# comments, odd escapes. That also keeps the parser from warning about any of them. Every repetition is possessive
+# (`*+`), so that no text takes more than linear time.
+_BLANK = r"[ \t\r\n]"
+_ESCAPE = r"\\(?:[\\'\"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
+_TEXT = rf"(?:'(?:[^'\\\r\n]|{_ESCAPE})*+'|\"(?:[^\"\\\r\n]|{_ESCAPE})*+\")"
+_PIECES = re.compile(
+    rf"""(?:
+        {_BLANK}
+      | [{{}}\[\]:]
+      | ,(?!{_BLANK}*+[}}\]])                            # no comma before a closing bracket
+      | {_TEXT}(?!{_BLANK}*+['"])                        # two texts side by side would become one
+      | (?:True|False|None)\b
+      | -?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?\b
+    )*+""",
+    re.VERBOSE,
+)
+
+
+def parse(text: str, place: str) -> Any:
+    """The value that a Python literal stands for.
+
+    Takes dictionaries with text keys, lists, text, integers, floats, True, False and None. A key given twice leaves
+    a `values.Flaw` behind; the result must go through `values.check`.
+
+    Raises:
+        Malformed: the text is anything else, at `place`.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise Malformed(place, f"is longer than the {MAX_BYTES} bytes that Abaco can deliver")
+    text = text.strip(" \t\r\n")
+    pieces = _PIECES.match(text)
+    end = pieces.end() if pieces else 0
+    if end < len(text):
+        raise Malformed(place, f"unexpected text at character {end + 1}")
+    try:
+        return _value(ast.parse(text, mode="eval").body, place)
+    except SyntaxError as error:
+        raise Malformed(place, f"{error.msg} at character {error.offset}") from None
+    except (ValueError, RecursionError, MemoryError):
+        # Python's parser gives up in one of these ways on what is nested too deeply or otherwise beyond it.
+        raise Malformed(place, "is nested too deeply, or is not one") from None
+
+
+def _value(node: ast.expr, place: str) -> Any:
+    match node:
+        case ast.Constant(value=None | bool() | int() | float() | str() as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.List(elts=elements):
+            return [_value(element, place) for element in elements]
+        case ast.Dict(keys=keys, values=members):
+            return _dictionary(keys, members, place)
+    raise Malformed(place, f"unexpected {type(node).__name__.lower()} at character {node.col_offset + 1}")
+
+
+def _dictionary(keys: list[ast.expr | None], members: list[ast.expr], place: str) -> dict[str, Any] | Flaw:
+    result: dict[str, Any] = {}
+    for key, member in zip(keys, members, strict=True):
+        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+            raise Malformed(place, "a key that is not text")
+        if key.value in result:
+            return Flaw(f"has the key {shown(key.value)} twice")
+        result[key.value] = _value(member, place)
+    return result

@@ -1,0 +1,154 @@
+"""A delivery goes in, the event that it means comes out."""
+
+import hmac
+from dataclasses import replace
+from typing import Any
+
+from pipelinejobs.errors import Malformed
+from pipelinejobs.messages import agave, attempt, identity, json_event, parameters, statuses, tapis
+from pipelinejobs.messages.body import object_in
+from pipelinejobs.messages.delivery import Delivery
+from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.parameters import Parameters
+from pipelinejobs.messages.report import Report
+from pipelinejobs.secret import Secret
+
+_WORTH_EXPLAINING = 16 * 1024  # characters; to find every problem of a larger body could take a second
+
+
+def read(delivery: Delivery) -> Event:
+    """The event that a delivery means.
+
+    The forms of message are tried in this order: a job system's callback, a JSON event, URL parameters that name
+    an event, a status parameter.
+
+    Raises:
+        Malformed: it means none. The reason names the place of the first problem and shows no token.
+    """
+    given = parameters.read(delivery.parameters)
+    body = object_in(delivery.body, literal=delivery.literal)
+    return _with_remarks(_event(delivery, given, body), given)
+
+
+def explain(delivery: Delivery, error: Malformed) -> str:
+    """The reason for a refusal, in full: all that is wrong with the form of the body, not only the first.
+
+    For any other refusal, and whenever something stands in the way, it is the error's own reason. Never raises.
+
+    Args:
+        delivery: what `read` was given.
+        error: what it raised.
+    """
+    try:
+        if error.place.startswith("parameter ") or len(delivery.body or "") > _WORTH_EXPLAINING:
+            return error.reason
+        body = object_in(delivery.body, literal=delivery.literal)
+        if body is None:
+            return error.reason
+        # Imported here: jsonschema takes longer to load than a good message takes in all.
+        from pipelinejobs.messages.schema import problems
+
+        return "; ".join(dict.fromkeys([error.reason, *problems(body)]))
+    except Exception:  # the first reason is better than none, whatever went wrong in wording the others
+        return error.reason
+
+
+def _event(delivery: Delivery, given: Parameters, body: dict[str, Any] | None) -> Event:
+    report = None if body is None else agave.read(body, given.status) or tapis.read(body)
+    if report is not None and given.name is not None:
+        return _named_by_parameters(delivery, given, given.name, report.data)
+    if report is not None:
+        return _reported(delivery, given, report)
+    if body is not None and json_event.is_one(body):
+        return _from_json(delivery, given, json_event.read(body))
+    if given.name is not None:
+        return _named_by_parameters(delivery, given, given.name, body)
+    if given.status is not None:
+        return _status_by_parameters(delivery, given, given.status, body)
+    raise attempt.refusal(body)
+
+
+def _reported(delivery: Delivery, given: Parameters, report: Report) -> Event:
+    names_a_job = report.job is not None
+    return Event(
+        job=_job(given),
+        name=statuses.event_of(report.status),
+        kind=Kind.REPORT,
+        id=identity.of_report(report) if names_a_job else _delivery_id(delivery, given),
+        external=f"{report.system}:{report.job}" if names_a_job else None,
+        data=report.data,
+        status=report.status,
+        token=given.token,
+        sender=delivery.sender,
+    )
+
+
+def _from_json(delivery: Delivery, given: Parameters, event: json_event.JsonEvent) -> Event:
+    if given.job not in (None, event.job):
+        raise Malformed("parameter uuid", f"is {given.job}, but the body's uuid is {event.job}")
+    if given.name not in (None, event.name):
+        raise Malformed(given.name_place, f"is {given.name}, but the body's name is {event.name}")
+    return Event(
+        job=event.job,
+        name=event.name,
+        kind=Kind.EXPLICIT,
+        id=_delivery_id(delivery, given),
+        data=event.data,
+        token=_agreed_token(given.token, event.token),
+        sender=delivery.sender,
+    )
+
+
+def _named_by_parameters(delivery: Delivery, given: Parameters, name: str, data: dict[str, Any] | None) -> Event:
+    return Event(
+        job=_job(given),
+        name=name,
+        kind=Kind.EXPLICIT,
+        id=_delivery_id(delivery, given),
+        data=data,
+        token=given.token,
+        sender=delivery.sender,
+    )
+
+
+def _status_by_parameters(delivery: Delivery, given: Parameters, status: str, data: dict[str, Any] | None) -> Event:
+    word = statuses.in_upper_case(status)
+    return Event(
+        job=_job(given),
+        name=statuses.event_of(word),
+        kind=Kind.REPORT,
+        id=_delivery_id(delivery, given),
+        data=data,
+        status=word,
+        token=given.token,
+        sender=delivery.sender,
+    )
+
+
+def _job(given: Parameters) -> str:
+    if given.job is None:
+        raise Malformed("parameter uuid", "is missing")
+    return given.job
+
+
+def _delivery_id(delivery: Delivery, given: Parameters) -> str:
+    return identity.of_delivery(given.event_id, delivery.id)
+
+
+def _agreed_token(parameter: Secret | None, body: Secret | None) -> Secret | None:
+    if parameter is None or body is None:
+        return body if parameter is None else parameter
+    if not hmac.compare_digest(parameter.reveal().encode(), body.reveal().encode()):
+        raise Malformed("parameter token", "is not the same as the body's token")
+    return body
+
+
+def _with_remarks(event: Event, given: Parameters) -> Event:
+    """The event with the parameters `note` and `session` in its data, where that has no such keys.
+
+    This comes after the id was made: a remark is not part of what a report says.
+    """
+    remarks = {"note": given.note, "session": given.session}
+    own = event.data or {}
+    added = {key: text for key, text in remarks.items() if text is not None and key not in own}
+    return replace(event, data={**own, **added}) if added else event

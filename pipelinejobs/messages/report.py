@@ -1,0 +1,23 @@
+"""What a job system's callback says."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One callback of a job system, read.
+
+    Attributes:
+        system: `agave`, `aloe` or `tapis`.
+        job: the id of the job in that system; None when the callback does not say.
+        status: the status word in upper case; None when the callback carries none.
+        data: the body without what is bulky or private.
+        notification: the system's own id of what it tells, which is the same in every repetition; None without one.
+    """
+
+    system: str
+    job: str | None
+    status: str | None
+    data: dict[str, Any] = field(repr=False)
+    notification: str | None = None

@@ -1,0 +1,49 @@
+"""What a job system's status word means for a job: the table, as data."""
+
+import string
+from typing import Final
+
+_EVENTS: Final[dict[str, tuple[str, ...]]] = {
+    "run": ("RUNNING",),
+    "finish": ("FINISHED",),
+    "fail": ("FAILED", "STOPPED", "KILLED", "CANCELLED", "ARCHIVING_FAILED"),
+    "resource": (
+        "CREATED",
+        "ACCEPTED",
+        "PENDING",
+        "PROCESSING_INPUTS",
+        "STAGING_INPUTS",
+        "STAGED",
+        "STAGING_JOB",
+        "SUBMITTING",
+        "SUBMITTING_JOB",
+        "QUEUED",
+        "PAUSED",
+        "BLOCKED",
+        "CLEANING_UP",
+        "ARCHIVING",
+        "ARCHIVING_FINISHED",
+        "PERMISSION_GRANT",
+        "PERMISSION_REVOKE",
+    ),
+    "update": ("UPDATED", "DELETED", "HEARTBEAT"),
+}
+
+OTHERWISE: Final = "update"
+"""The event of every status that is not in the table, and of a report without one."""
+
+EVENT_OF: Final[dict[str, str]] = {status: event for event, statuses in _EVENTS.items() for status in statuses}
+"""The event of each known status."""
+
+# Not str.upper, for which the Turkish dotless i and the long s become letters of FINISHED.
+_TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
+
+
+def in_upper_case(status: str) -> str:
+    """A status word as the table has it. Only ASCII letters change."""
+    return status.translate(_TO_UPPER)
+
+
+def event_of(status: str | None) -> str:
+    """The name of the event that a status (upper case, or None for no status) stands for."""
+    return OTHERWISE if status is None else EVENT_OF.get(status, OTHERWISE)

@@ -1,0 +1,58 @@
+"""Notifications of Tapis v3 Jobs."""
+
+from typing import Any, Final
+
+from pipelinejobs.messages.report import Report
+from pipelinejobs.messages.statuses import in_upper_case
+from pipelinejobs.messages.text import json_value
+from pipelinejobs.messages.values import text_problem
+
+TYPE_PREFIX: Final = "jobs."
+"""How the type of every notification of Jobs begins; then come the event type and a detail."""
+
+NEW_STATUS: Final = "JOB_NEW_STATUS"
+"""The one event type that carries a status."""
+
+LEFT_OUT: Final = frozenset({"deliveryTarget"})
+"""What is not kept of a notification: the address it was sent to, with our credentials in it."""
+
+
+def read(body: dict[str, Any]) -> Report | None:
+    """The report in a body, or None when the body is not a notification of Tapis Jobs."""
+    event = body.get("event")
+    if not isinstance(event, dict):
+        return None
+    kind = event.get("type")
+    if not isinstance(kind, str) or not kind.startswith(TYPE_PREFIX):
+        return None
+    return Report(
+        system="tapis",
+        job=_text(event.get("subject")),
+        status=_status(kind, event.get("data")),
+        data={key: value for key, value in body.items() if key not in LEFT_OUT},
+        notification=_text(event.get("uuid")),
+    )
+
+
+def _status(kind: str, data: object) -> str | None:
+    _, event_type, *details = kind.split(".")
+    if event_type != NEW_STATUS:
+        return None
+    word = _text(_new_job_status(data)) or (details[-1] if details else None)
+    return None if word is None else in_upper_case(word)
+
+
+def _new_job_status(data: object) -> object:
+    """`newJobStatus` of the JSON text in `event.data`; None where that is anything else."""
+    if not isinstance(data, str):
+        return None
+    try:
+        value = json_value(data)
+    except ValueError:
+        return None
+    return value.get("newJobStatus") if isinstance(value, dict) else None
+
+
+def _text(value: object) -> str | None:
+    # The text inside `event.data` is parsed here, after the body was checked, so it is checked here too.
+    return value if isinstance(value, str) and value and text_problem(value) is None else None

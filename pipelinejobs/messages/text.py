@@ -1,0 +1,89 @@
+"""The text of a message, turned into a value: strict JSON, else a Python literal."""
+
+import json
+import re
+from typing import Any, Final
+
+from pipelinejobs.errors import Malformed
+from pipelinejobs.messages import literal as python_literal
+from pipelinejobs.messages.values import TOO_DEEP, TOO_LARGE, Flaw, shown, text_problem
+
+_CONTINUED_LINE = re.compile(r"\\\r?\n")
+_INT64_DIGITS = 20  # the length of -9223372036854775808
+
+
+def parse(text: str, *, literal: bool, place: str = "body") -> Any:
+    """The value that a message's text stands for.
+
+    JSON is tried first. If it fails, it is tried once more without its backslash-newline pairs: the printed
+    examples of the PipelineJobs documentation put them there, and no valid JSON holds one. At last the text is
+    taken as a Python literal, where `literal` says that it may be one.
+
+    What JSON allows but a message may not hold (a key twice, NaN, an integer of many digits) is in the result as a
+    `values.Flaw`: the result must go through `values.check`.
+
+    Raises:
+        Malformed: the text is none of these, at `place`.
+    """
+    if text.startswith("\ufeff"):
+        raise Malformed(place, "begins with a byte order mark; send UTF-8 without one")
+    if problem := text_problem(text):
+        raise Malformed(place, problem)
+    try:
+        return json_value(text)
+    except ValueError as error:
+        problem = str(error)
+    repaired = _CONTINUED_LINE.sub("", text)
+    if repaired != text:
+        try:
+            return json_value(repaired)
+        except ValueError as error:
+            problem = str(error)
+    if not literal:
+        raise Malformed(place, f"is not JSON: {problem}")
+    try:
+        return python_literal.parse(repaired, place)
+    except Malformed as refusal:
+        both = f"is neither JSON ({problem}) nor a Python literal ({refusal.problem})"
+    raise Malformed(place, both)
+
+
+def json_value(text: str) -> Any:
+    """The value of a JSON text, flaws included (see `parse`).
+
+    Raises:
+        ValueError: not JSON; its text says why and where, and quotes nothing of the input.
+    """
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        problem = f"{error.msg} at line {error.lineno}, column {error.colno}"
+    except RecursionError:
+        return Flaw(TOO_DEEP)
+    raise ValueError(problem)  # raised here, so that the library's error, which keeps the whole text, is let go
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Flaw:
+    result = dict(pairs)
+    if len(result) == len(pairs):
+        return result
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            break
+        seen.add(key)
+    return Flaw(f"has the key {shown(key)} twice")
+
+
+def _integer(digits: str) -> int | Flaw:
+    # Python refuses to read an integer of more than 4300 digits, and takes long over shorter ones.
+    if len(digits) > _INT64_DIGITS:
+        return Flaw(TOO_LARGE)
+    return int(digits)
+
+
+def _constant(name: str) -> Flaw:
+    return Flaw(f"is {name}, which is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)

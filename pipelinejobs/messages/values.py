@@ -1,0 +1,147 @@
+"""What a message may hold: text, numbers and nesting that MongoDB and our readers can keep."""
+
+import json
+import math
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipelinejobs.errors import Malformed
+
+DEPTH: Final = 32
+"""How deep objects and lists may be nested; the message's own object is level 1."""
+
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+
+TOO_DEEP: Final = f"is nested deeper than {DEPTH} levels"
+TOO_LARGE: Final = "is an integer beyond 64 bits, which MongoDB cannot hold; send it as text"
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,59}")
+_SHOWN = 60
+_PLACE_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Stands in a parsed value where the parser met something that no message may hold.
+
+    A parser does not know where in the message it is. It leaves a flaw behind, and `check` names the place.
+    """
+
+    problem: str
+
+
+_KINDS: Final[dict[type, str]] = {
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in a reader's words: `text`, `a list`, `null`."""
+    return _KINDS.get(type(value), "something that JSON does not have")
+
+
+def wrong_type(expected: str, value: object) -> str:
+    """The sentence for a value of the wrong type. The value itself is not shown: it may be a secret."""
+    return f"must be {expected}, not {kind_of(value)}"
+
+
+def shown(text: str) -> str:
+    """A sender's text as it may stand in a reason: quoted, cut to 60 characters, control characters escaped."""
+    cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return json.dumps(cut)
+
+
+def place(*keys: str | int) -> str:
+    """Where in a body something is, as text: `data.list[3]`, `data["a.b"]`; `body` for the body itself."""
+    parts = []
+    for key in keys:
+        if isinstance(key, int):
+            parts.append(f"[{key}]")
+        elif _PLAIN_KEY.fullmatch(key):
+            parts.append(f".{key}")
+        else:
+            parts.append(f"[{shown(key)}]")
+    text = "".join(parts)
+    text = text[1:] if text.startswith(".") else f"body{text}"
+    return text if len(text) <= _PLACE_LENGTH else text[:_PLACE_LENGTH] + "..."
+
+
+def text_problem(text: str) -> str | None:
+    """What keeps a text from being stored, or None. MongoDB takes no NUL in a key and no half of a character."""
+    found = _UNSTORABLE.search(text)
+    if found is None:
+        return None
+    if found[0] == "\0":
+        return "holds a NUL character"
+    return "holds a lone surrogate: half a character, or a byte that is not UTF-8"
+
+
+def problem_of(value: object) -> str | None:
+    """What is wrong with a value that holds no others, or None."""
+    if isinstance(value, str):
+        return text_problem(value)
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return None if INT64_MIN <= value <= INT64_MAX else TOO_LARGE
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "is not a finite number"
+    if isinstance(value, Flaw):
+        return value.problem
+    return f"is {kind_of(value)}"
+
+
+def check(body: dict[str, Any]) -> None:
+    """Refuse a body that holds anything a message may not hold.
+
+    Goes level by level without recursion, so it needs no more stack for a hostile body than for a good one.
+
+    Raises:
+        Malformed: names the place of the outermost problem.
+    """
+    waiting: deque[tuple[dict[str, Any] | list[Any], _Path, int]] = deque([(body, None, 1)])
+    while waiting:
+        container, path, level = waiting.popleft()
+        if level > DEPTH:
+            raise Malformed(place(*_keys(path)), TOO_DEEP)
+        members: Any = enumerate(container)
+        if isinstance(container, dict):
+            members = container.items()
+            for key in container:
+                if problem := key_problem(key):
+                    raise Malformed(place(*_keys(path)), problem)
+        for key, value in members:
+            if isinstance(value, dict | list):
+                waiting.append((value, (path, key), level + 1))
+            elif problem := problem_of(value):
+                raise Malformed(place(*_keys((path, key))), problem)
+
+
+def key_problem(key: object) -> str | None:
+    """What is wrong with a key of an object, or None."""
+    if not isinstance(key, str):
+        return "has a key that is not text"
+    problem = text_problem(key)
+    return problem and f"has the key {shown(key)}, which {problem}"
+
+
+# The way to a value as links to its container, so that keys are put together only for a refusal.
+_Path = tuple[Any, str | int] | None
+
+
+def _keys(path: _Path) -> list[str | int]:
+    keys: list[str | int] = []
+    while path is not None:
+        path, key = path
+        keys.append(key)
+    return keys[::-1]

@@ -1,0 +1,277 @@
+"""The embedded MongoDB of a laptop: a standalone mongod that is kept, with its data, in one directory.
+
+    data/         the database files                    port   the port that goes with these data
+    mongod.log    what mongod says                      lock   held while somebody starts or stops it
+    mongod.json   the server that runs: its pid, its port, and when its process began
+
+It listens on 127.0.0.1 alone, asks for no password, and goes on when the process that started it ends.
+"""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipelinejobs.errors import Unavailable, WrongSetting
+from pipelinejobs.mongod import host, words
+from pipelinejobs.mongod.binary import find
+
+DIRECTORY_SETTING: Final = "mongodb.embedded_directory"
+START_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 15.0
+_POLL_SECONDS: Final = 0.02
+_PING_SECONDS: Final = 2.0
+_PORT_TRIES: Final = 5
+
+# The middle process ends at once, so mongod is nobody's child: it is never a zombie of ours and outlives us.
+_DETACH: Final = 'log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1 & echo $!'
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs. `fresh` is true when this very call started it, false when it ran already."""
+
+    uri: str
+    port: int
+    pid: int
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A living mongod on our data."""
+
+    pid: int
+    port: int
+    began: str
+
+    def running(self, fresh: bool) -> Running:
+        return Running(f"mongodb://{host.LOOPBACK}:{self.port}/", self.port, self.pid, fresh)
+
+
+class Mongod:
+    """The embedded server of one directory, which is made when it is first started.
+
+    Any number of processes may use the same directory at once: they share one server.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        # Resolved, for a running server is known by the path on its command line.
+        self.directory: Final = directory.resolve()
+        self.data: Final = self.directory / "data"
+        self.log: Final = self.directory / "mongod.log"
+        self._port: Final = self.directory / "port"
+        self._state: Final = self.directory / "mongod.json"
+
+    def start(self, deadline: float = START_SECONDS) -> Running:
+        """Start the server, or join the one that runs; returns when it answers. `deadline` is in seconds.
+
+        Raises WrongSetting when there is no mongod, the directory cannot be used or mongod ends at once, and
+        Unavailable when it does not answer in time. Then it is left to go on, since it may be repairing its
+        data: call again, or `stop()`.
+        """
+        until = time.monotonic() + deadline
+        with _named_trouble(self.directory):
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.data.mkdir(mode=0o700, exist_ok=True)
+            with self._lock(until):
+                server = self._server()
+                if server is not None and self._answers(server, until):
+                    self._remember(server)
+                    return server.running(fresh=False)
+                return self._launch(until).running(fresh=True)
+
+    def stop(self, deadline: float = STOP_SECONDS) -> bool:
+        """Stop the server: ask, wait `deadline` seconds, then force. Returns whether one ran.
+
+        Only a process that is proved to be our server is ever signalled. Raises WrongSetting when it belongs
+        to another user, and Unavailable when it cannot be ended.
+        """
+        with _named_trouble(self.directory):
+            if not self.directory.is_dir():
+                return False
+            with self._lock(time.monotonic() + START_SECONDS + deadline):
+                server = self._server()
+                if server is not None:
+                    self._end(server, deadline)
+                self._state.unlink(missing_ok=True)
+                return server is not None
+
+    def status(self) -> Running | None:
+        """The server that runs, or None. It may still be starting. Changes nothing."""
+        with _named_trouble(self.directory):
+            server = self._server()
+            return server.running(fresh=False) if server else None
+
+    def _launch(self, until: float) -> _Server:
+        """Start a server and wait until it answers; the port of the data first, then others."""
+        binary = find()
+        port = self._kept_port()
+        for _ in range(_PORT_TRIES):
+            if port is None or not host.is_free(port):
+                port = host.free_port()
+            host.write_whole(self._port, str(port))
+            said_before = words.opened(self.log)
+            server = self._spawn(binary, port)
+            if server is not None:
+                self._remember(server)
+                if self._answers(server, until):
+                    return server
+            error = self._ended_early(binary, said_before)
+            if "Address already in use" not in error.reason:
+                raise error
+            port = None  # somebody took it between our look and mongod's
+        raise WrongSetting("mongodb", f"no port could be had in {_PORT_TRIES} tries; see {self.log}")
+
+    def _spawn(self, binary: Path, port: int) -> _Server | None:
+        """Start mongod in a session of its own, with no descriptor of ours. None: it has ended already."""
+        options = ["--dbpath", str(self.data), "--port", str(port), "--bind_ip", host.LOOPBACK]
+        options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
+        options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        detached = subprocess.run(  # noqa: S603 - a fixed script; the arguments are paths and numbers of ours
+            ["/bin/sh", "-c", _DETACH, "sh", str(self.log), str(binary), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self.directory,
+            umask=0o077,
+            start_new_session=True,
+            check=False,
+        )
+        pid = detached.stdout.strip()
+        return self._identify(int(pid)) if pid else None
+
+    def _server(self) -> _Server | None:
+        """The living server of our data: the remembered one, else the one that mongod's own lock file names.
+
+        The second is there when a starter was killed before it could write down what it had started.
+        """
+        try:
+            state = json.loads(self._state.read_text())
+            remembered = _Server(int(state["pid"]), int(state["port"]), str(state["began"]))
+            process = host.process(remembered.pid)
+            # One that is about to be gone has no command line any more, but still holds the port and the data.
+            ending = process == host.Process(remembered.began, "")
+            if ending or self._identify(remembered.pid) == remembered:
+                return remembered
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+            pass
+        try:
+            return self._identify(int((self.data / "mongod.lock").read_text()))
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+
+    def _identify(self, pid: int) -> _Server | None:
+        """The server that has this pid, if its command line says that it runs on our data."""
+        process = host.process(pid)
+        if process is None:
+            return None
+        ours = re.search(rf" --dbpath {re.escape(str(self.data))} --port (\d+) ", process.command)
+        return _Server(pid, int(ours[1]), process.began) if ours else None
+
+    def _answers(self, server: _Server, until: float) -> bool:
+        """Wait until the server answers; False when it ended instead. Raises Unavailable at the deadline."""
+        while _lives(server):
+            left = until - time.monotonic()
+            if left <= 0:
+                raise Unavailable(
+                    f"The embedded mongod (pid {server.pid}, port {server.port}) did not answer in time; it "
+                    f"goes on starting, so try again. Its log is {self.log}, which ends with: "
+                    f"{words.last_line(self.log)}"
+                )
+            patience = min(left, _PING_SECONDS)
+            if host.listens(server.port, patience) and self._pings(server.port, patience):
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _pings(self, port: int, seconds: float) -> bool:
+        """Whether a mongod on our data answers there: on a port that was taken it could be another one."""
+        from pymongo import MongoClient  # slow to import, and not needed to find, stop or show a server
+        from pymongo.errors import PyMongoError
+
+        client: MongoClient[dict[str, object]] = MongoClient(
+            host.LOOPBACK, port, directConnection=True, timeoutMS=max(1, int(seconds * 1000))
+        )
+        try:
+            client.admin.command("ping")
+            options = client.admin.command("getCmdLineOpts")
+        except PyMongoError:
+            return False
+        finally:
+            client.close()
+        return bool(options["parsed"].get("storage", {}).get("dbPath") == str(self.data))
+
+    def _end(self, server: _Server, deadline: float) -> None:
+        """End this server; returns when it is gone."""
+        for number, seconds in ((signal.SIGTERM, deadline), (signal.SIGKILL, 5.0)):
+            until = time.monotonic() + seconds
+            try:
+                if _lives(server):
+                    os.kill(server.pid, number)
+            except ProcessLookupError:
+                return
+            except PermissionError:
+                raise WrongSetting(
+                    DIRECTORY_SETTING, f"its mongod (pid {server.pid}) belongs to another user"
+                ) from None
+            while _lives(server) and time.monotonic() < until:
+                time.sleep(_POLL_SECONDS)
+            if not _lives(server):
+                return
+        raise Unavailable(f"The embedded mongod (pid {server.pid}) does not end. Its log is {self.log}")
+
+    def _remember(self, server: _Server) -> None:
+        host.write_whole(self._state, json.dumps({"pid": server.pid, "port": server.port, "began": server.began}))
+
+    def _kept_port(self) -> int | None:
+        try:
+            port = int(self._port.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return port if 0 < port < 65536 else None
+
+    def _ended_early(self, binary: Path, said_before: int) -> WrongSetting:
+        last = words.last_words(self.log, said_before)
+        if not last.by_mongod:  # the loader spoke: a library or a processor feature is missing
+            return WrongSetting("mongodb", f"{binary} cannot run here: {last.text}. Its log is {self.log}")
+        problem = f"the embedded mongod ended while starting: {last.text}. Its log is {self.log}"
+        return WrongSetting(DIRECTORY_SETTING, problem)
+
+    @contextmanager
+    def _lock(self, until: float) -> Iterator[None]:
+        """Hold the directory's lock. It is the kernel's: a holder that is killed gives it back."""
+        with (self.directory / "lock").open("a") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise Unavailable(
+                            f"Another process is starting or stopping the embedded mongod in {self.directory}"
+                        ) from None
+                time.sleep(_POLL_SECONDS)
+            yield
+
+
+def _lives(server: _Server) -> bool:
+    process = host.process(server.pid)
+    return process is not None and process.began == server.began
+
+
+@contextmanager
+def _named_trouble(directory: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a WrongSetting that names the directory."""
+    try:
+        yield
+    except OSError as error:
+        raise WrongSetting(DIRECTORY_SETTING, f"{directory} cannot be used: {error.strerror or error}") from error

@@ -1,0 +1,198 @@
+"""Sends what jobs owe to the Indexer: claim, send, retry, give up visibly.
+
+The rows are in the job documents (`store.outbox`), written together with the event that made them owed. Delivery is
+at least once, always under the row's key, by whichever process gets to it: the run that caused it, a
+later one, or `drain`.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from pipelinejobs.actors import Actor
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.errors import Undelivered
+from pipelinejobs.log import logger
+from pipelinejobs.store import Store, within
+from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Leased, Owed
+
+_DATABASE_SECONDS: Final = 5.0
+_MARGIN: Final = 2.0
+"""Seconds that a lease lasts longer than sending may take, and that a run keeps for the database."""
+_QUICK_TRIES: Final = 3
+
+
+def silent(line: str) -> None:
+    """The progress nobody looks at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """When to try again: the settings `outbox.*`.
+
+    Attributes:
+        attempts: after so many a message is given up and stays visible as undelivered.
+        first, longest: seconds to wait after the first failure and at the most; it doubles in between.
+    """
+
+    attempts: int = 20
+    first: float = 1.0
+    longest: float = 3600.0
+
+    def delay(self, attempts: int, asked: float | None = None) -> float | None:
+        """Seconds until the next attempt, with jitter; None to give up.
+
+        Args:
+            attempts: how many were made.
+            asked: how long the receiver asked us to wait.
+        """
+        if attempts >= self.attempts:
+            return None
+        doubled = min(self.longest, self.first * 2.0 ** min(attempts - 1, 32))
+        return max(doubled * random.uniform(0.5, 1.0), asked or 0.0)  # noqa: S311 - spreads load, hides nothing
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a round of sending came to.
+
+    Attributes:
+        sent: messages delivered.
+        failed: attempts that failed.
+        waiting: rows that somebody else holds.
+        wait: seconds until the soonest of the failed ones is due again; None when there is none.
+    """
+
+    sent: int = 0
+    failed: int = 0
+    waiting: int = 0
+    wait: float | None = None
+
+
+class Outbox:
+    """Sends owed messages to the Indexer."""
+
+    def __init__(
+        self,
+        store: Store,
+        indexer: Actor | None,
+        backoff: Backoff,
+        *,
+        seconds: float = 10.0,
+        progress: Callable[[str], None] = silent,
+    ) -> None:
+        """
+        Args:
+            indexer: how to reach the Indexer; None where nothing says so, then rows simply stay owed.
+            seconds: how long one attempt may take, and all quick attempts of one run together.
+            progress: told about each message, for people who wait.
+        """
+        self._rows = store.outbox
+        self._indexer = indexer
+        self._backoff = backoff
+        self._seconds = seconds
+        self._progress = progress
+
+    @property
+    def can_send(self) -> bool:
+        """Whether anything says how to reach the Indexer."""
+        return self._indexer is not None
+
+    def send_own(self, job: str, deadline: Deadline) -> None:
+        """Sends what one job owes, with a few quick attempts, in `seconds` at the most.
+
+        Raises:
+            Unavailable: the database cannot be asked; what was not sent stays owed.
+        """
+        limit = deadline.at_most(self._seconds)
+        for _ in range(_QUICK_TRIES):
+            tally = self._send_due(job, None, limit)
+            if tally.wait is None or tally.wait >= limit.remaining() - _MARGIN:
+                return
+            time.sleep(tally.wait)
+
+    def send_overdue(self, most: int, deadline: Deadline) -> None:
+        """Sends a few of the longest overdue messages of any job, one attempt each.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        self._send_due(None, most, deadline.at_most(self._seconds))
+
+    def drain(self, deadline: Deadline) -> Tally:
+        """Tries everything that is owed, also what was given up; waits for leases that others hold.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        total = Tally()
+        tried: set[str] = set()
+        while not deadline.passed() and self._indexer is not None:
+            now = self._rows.now()
+            leases = []
+            for owed in list(self._rows.rows(statuses=(PENDING, UNDELIVERED))):
+                if owed.leased and owed.next > now and owed.status == PENDING:
+                    leases.append((owed.next - now).total_seconds())
+                elif owed.key not in tried and not deadline.passed():
+                    tried.add(owed.key)
+                    self._send(owed, self._rows.now(), deadline, total)
+            total.waiting = len(leases)
+            if not leases:
+                break
+            time.sleep(min(min(leases) + 0.1, deadline.remaining()))
+        return total
+
+    def _send_due(self, job: str | None, most: int | None, deadline: Deadline) -> Tally:
+        tally = Tally()
+        if self._indexer is None or deadline.remaining() < _MARGIN:
+            return tally
+        with within(min(_DATABASE_SECONDS, deadline.remaining())):
+            now = self._rows.now()
+            due = list(self._rows.rows(job=job, due=now))[:most]
+        began = time.monotonic()
+        for owed in due:
+            if deadline.remaining() < _MARGIN:
+                break
+            self._send(owed, now + timedelta(seconds=time.monotonic() - began), deadline, tally)
+        return tally
+
+    def _send(self, owed: Owed, now: datetime, deadline: Deadline, tally: Tally) -> None:
+        """One attempt to send one row."""
+        seconds = min(self._seconds, max(0.5, deadline.remaining() - _MARGIN / 2))
+        with within(_DATABASE_SECONDS):
+            leased = self._rows.lease(owed, now, seconds + _MARGIN)
+        if leased is None:
+            return
+        began = time.monotonic()
+        try:
+            self._tell_indexer(leased, seconds)
+        except Undelivered as failure:
+            self._put_back(leased, failure, now + timedelta(seconds=time.monotonic() - began), tally)
+            return
+        with within(_DATABASE_SECONDS):
+            self._rows.delivered(leased)
+        tally.sent += 1
+        self._report(leased, "delivered to the Indexer")
+
+    def _tell_indexer(self, leased: Leased, seconds: float) -> None:
+        if self._indexer is None or leased.token is None:
+            raise Undelivered("the job has no _salt, so that no token can be made for the Indexer")
+        message = {"uuid": leased.job, "name": leased.name, "token": leased.token.reveal()}
+        self._indexer.send(message, key=leased.key, deadline=seconds)
+
+    def _put_back(self, leased: Leased, failure: Undelivered, now: datetime, tally: Tally) -> None:
+        wait = self._backoff.delay(leased.attempts, failure.retry_after)
+        with within(_DATABASE_SECONDS):
+            self._rows.failed(leased, failure.reason, now + timedelta(seconds=wait) if wait is not None else None)
+        tally.failed += 1
+        if wait is not None:
+            tally.wait = wait if tally.wait is None else min(tally.wait, wait)
+        outcome = "will be tried again" if wait is not None else "given up; drain can send it"
+        self._report(leased, f"not delivered ({failure.reason}); {outcome}")
+
+    def _report(self, leased: Leased, what: str) -> None:
+        self._progress(f"{leased.name} of {leased.job}: {what}")
+        logger.info(what, extra={"fields": {"job": leased.job, "message": leased.name, "attempt": leased.attempts}})

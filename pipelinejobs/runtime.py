@@ -1,0 +1,185 @@
+"""Where the process runs: the container of an Abaco actor, seen through a `Reactor`.
+
+The Reactors SDK is what authors of reactors know, but it is on no package index and does not import everywhere. Where it
+can be imported its own Reactor is used, elsewhere ours; both are seen here through the few names that reactor.py needs.
+Settings are always read by `pipelinejobs.settings`.
+"""
+
+import importlib.util
+import logging
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn, Protocol
+from uuid import uuid4
+
+from pipelinejobs.deadline import call_within
+from pipelinejobs.errors import Undelivered
+from pipelinejobs.secret import Secret
+
+_SEND_SECONDS: Final = 10.0
+_SDK_SECONDS: Final = 5.0
+
+_KEPT: Final = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "MSG", "LOCALONLY"})
+_KEPT_PREFIXES: Final = ("LC_", "_abaco_", "_actor_", "_REACTOR_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What Abaco says about one message. An empty text counts as absent.
+
+    Attributes:
+        message: `MSG`.
+        username: who sent it; Abaco sets this last, so that no caller can.
+        execution_id, actor_id, api_server, access_token: Abaco's own, likewise.
+        parameters: the whole environment; the URL parameters are in it under their own names.
+        binary: whether the message is binary, which then is not in `MSG`.
+        local: whether this is no container at all (`LOCALONLY=1`).
+    """
+
+    message: str | None = field(default=None, repr=False)
+    username: str | None = None
+    execution_id: str | None = None
+    actor_id: str | None = None
+    api_server: str | None = None
+    access_token: Secret | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    binary: bool = False
+    local: bool = False
+
+
+def take_environment(environ: MutableMapping[str, str]) -> dict[str, str]:
+    """Copies the environment, then takes out of the process's own whatever it does not need.
+
+    Abaco makes a variable of every URL parameter, so that a caller could steer the libraries that are imported later:
+    `HTTPS_PROXY`, `SSL_CERT_FILE`, `OPENSSL_CONF` and the like. They read the process's environment; we read the copy.
+    """
+    copy = dict(environ)
+    for name in copy:
+        if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
+            del environ[name]
+    return copy
+
+
+def context(environ: Mapping[str, str]) -> Context:
+    """The context that an environment tells of."""
+
+    def text(name: str) -> str | None:
+        return environ.get(name) or None
+
+    token = text("_abaco_access_token")
+    return Context(
+        message=text("MSG"),
+        username=text("_abaco_username"),
+        execution_id=text("_abaco_execution_id"),
+        actor_id=text("_abaco_actor_id"),
+        api_server=text("_abaco_api_server"),
+        access_token=Secret(token) if token is not None else None,
+        parameters=environ,
+        binary=environ.get("_abaco_Content_Type") == "application/octet-stream",
+        local=environ.get("LOCALONLY") == "1",
+    )
+
+
+class Reactor(Protocol):
+    """What reactor.py needs of a reactor."""
+
+    @property
+    def context(self) -> Context:
+        """What Abaco says about the message."""
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Where log lines go."""
+
+    def send_message(self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        """Sends a message to another actor; raises Undelivered when it did not reach it."""
+
+    def on_success(self, message: str) -> NoReturn:
+        """Logs, and ends the process well."""
+
+    def on_failure(self, message: str, code: int = 1) -> NoReturn:
+        """Logs, and ends the process with this exit code."""
+
+
+class OurReactor:
+    """A Reactor on agavepy's conventions, without the SDK."""
+
+    def __init__(self, environ: Mapping[str, str], logger: logging.Logger) -> None:
+        self.context = context(environ)
+        self.logger = logger
+
+    def send_message(self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        """Sends a message through the actors API, in 10 s at the most; raises Undelivered."""
+        from pipelinejobs import actors  # its libraries are not needed for a message that sends none
+
+        if self.context.api_server is None:
+            raise Undelivered("there is no actors API to send through (_abaco_api_server is not set)")
+        actor = actors.on_abaco(
+            actor_id,
+            api_server=self.context.api_server,
+            nonce=None,
+            access_token=self.context.access_token,
+            provenance=environment,
+        )
+        actor.send(message, key=uuid4().hex, deadline=_SEND_SECONDS)
+
+    def on_success(self, message: str) -> NoReturn:
+        """Logs at INFO and exits with 0."""
+        self.logger.info(message)
+        raise SystemExit(0)
+
+    def on_failure(self, message: str, code: int = 1) -> NoReturn:
+        """Logs at CRITICAL and exits with `code`."""
+        self.logger.critical(message)
+        raise SystemExit(code)
+
+
+class SdkReactor:
+    """The same names over a Reactor of the Reactors SDK."""
+
+    def __init__(self, sdk: Any, environ: Mapping[str, str]) -> None:
+        self._sdk = sdk
+        self.context = context(environ)
+        self.logger: logging.Logger = sdk.logger
+
+    def send_message(self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        """Sends a message through the SDK, once, in 10 s at the most; raises Undelivered."""
+        # One try: in variant B of the SDK every further one ends in a NameError.
+        options = {"environment": dict(environment), "ignoreErrors": False, "retryMaxAttempts": 0}
+        try:
+            call_within(_SEND_SECONDS, lambda: self._sdk.send_message(actor_id, dict(message), **options))
+        except (Exception, SystemExit) as error:
+            raise Undelivered(f"the Reactors SDK did not send it ({type(error).__name__})") from None
+
+    def on_success(self, message: str) -> NoReturn:
+        """Logs as the SDK does and exits with 0."""
+        self._sdk.logger.info(message)
+        raise SystemExit(0)
+
+    def on_failure(self, message: str, code: int = 1) -> NoReturn:
+        """Logs as the SDK does; the exit code is ours, since the SDK knows only 1."""
+        self._sdk.logger.critical(message)
+        raise SystemExit(code)
+
+
+def has_sdk() -> bool:
+    """Whether the Reactors SDK is installed."""
+    return importlib.util.find_spec("reactors") is not None
+
+
+def reactor(environ: Mapping[str, str], logger: logging.Logger) -> Reactor:
+    """The SDK's reactor where there is one that can be made, else ours."""
+    if not has_sdk():
+        return OurReactor(environ, logger)
+    try:
+        # Its constructor asks a server on the internet for our address and would wait for it for ever.
+        return SdkReactor(call_within(_SDK_SECONDS, _make_sdk), environ)
+    except (Exception, SystemExit) as error:
+        logger.warning("the Reactors SDK is not usable here", extra={"fields": {"why": type(error).__name__}})
+        return OurReactor(environ, logger)
+
+
+def _make_sdk() -> Any:
+    from reactors.runtime import Reactor as Sdk
+
+    return Sdk()

@@ -1,0 +1,155 @@
+"""The settings of a process: config.yml, then the environment, checked once at the start.
+
+A setting `a.b` of config.yml is overridden by the environment variable `_REACTOR_A_B`, the convention of the
+Reactors SDK. The environment is not trusted blindly: `pipelinejobs.settings.pins`. What settings there are is said in
+`pipelinejobs.settings.table`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from pipelinejobs.errors import WrongSetting
+from pipelinejobs.secret import Secret
+from pipelinejobs.settings import config_file, mongodb_uri, pins
+from pipelinejobs.settings.kinds import ROOT, Choice, Seconds, Switch, Unfit, Whole
+from pipelinejobs.settings.mongodb import Mongodb
+from pipelinejobs.settings.table import (
+    SECTIONS,
+    TABLE,
+    History,
+    Limits,
+    Logs,
+    Outbox,
+    Pipelines,
+    Refused,
+    Setting,
+    Settings,
+    Tokens,
+    variable,
+)
+
+__all__ = [
+    "CONFIG",
+    "ROOT",
+    "TABLE",
+    "History",
+    "Limits",
+    "Logs",
+    "Mongodb",
+    "Outbox",
+    "Pipelines",
+    "Refused",
+    "Settings",
+    "Tokens",
+    "load",
+    "secrets",
+]
+
+CONFIG: Final = ROOT / "config.yml"
+"""The file that is read when no other is named: the one beside reactor.py."""
+
+_SHOWN = 40
+"""Characters of a wrong value that an error repeats."""
+
+_HARMLESS = (Whole, Seconds, Switch, Choice)
+"""Kinds whose wrong values an error repeats; elsewhere somebody may have put a password in the wrong place."""
+
+
+def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
+    """The settings that the file at `path` and the environment `environ` make together.
+
+    An empty text in the environment, and null or an empty text in the file, count as not set. Names that are
+    not a setting's are ignored in the environment and refused in the file. Raises WrongSetting: one sentence
+    with the setting's name, the variable's name where the value came from there, and never a secret value.
+    """
+    written = config_file.read(path or CONFIG)
+    for name in (config_file.PINNED, config_file.REQUIRE_PINS):
+        if environ.get(variable(name)):
+            raise WrongSetting(name, f"can only be set in config.yml, not by {variable(name)}")
+    pinned = pins.parse(written.get(config_file.PINNED))
+    require_pins = _require_pins(written.get(config_file.REQUIRE_PINS))
+    pins.check(environ, pinned, require_pins)
+
+    values: dict[str, Any] = {name: {} for name in SECTIONS}
+    for setting in TABLE.values():
+        section, _, key = setting.name.partition(".")
+        values[section][key] = _value(setting, written.get(setting.name), environ.get(setting.variable))
+    parts = {name: SECTIONS[name](**values[name]) for name in SECTIONS}
+    settings = Settings(**parts, pinned=pinned, require_pins=require_pins)
+    _check_together(settings, environ)
+    return settings
+
+
+def secrets(settings: Settings) -> frozenset[str]:
+    """Every text that must not be shown, for the log's redaction.
+
+    These are the values of all secret settings and what can be read out of them: the connection string as it is
+    used, the password in it, and the nonce or password in the Indexer's URL.
+    """
+    sections = [getattr(settings, name) for name in SECTIONS]
+    held = [getattr(section, part.name) for section in sections for part in fields(section)]
+    texts = {value.reveal() for value in held if isinstance(value, Secret)}
+    connection = settings.mongodb.connection()
+    if connection is not None:
+        texts |= {connection.reveal(), *mongodb_uri.password(connection.reveal())}
+    if settings.pipelines.job_indexer_url is not None:
+        url = settings.pipelines.job_indexer_url.reveal()
+        nonces = {value for name, value in parse_qsl(urlsplit(url).query) if "nonce" in name.lower()}
+        texts |= nonces | mongodb_uri.password(url)
+    return frozenset(texts - {""})
+
+
+def _value(setting: Setting, written: object, given: str | None) -> object:
+    """The value of one setting: from the environment, else from the file, else its default."""
+    try:
+        if given:
+            return setting.kind.parse(given)
+        return setting.default if written is None or written == "" else setting.kind.accept(written)
+    except Unfit as unfit:
+        shown = f", not {_short(given or written)}" if isinstance(setting.kind, _HARMLESS) else ""
+        source = _set_by([setting.name]) if given else ""
+        raise WrongSetting(setting.name, f"{unfit}{shown}{source}") from None
+
+
+def _require_pins(written: object) -> bool:
+    try:
+        return False if written is None else Switch().accept(written)
+    except Unfit as unfit:
+        raise WrongSetting(config_file.REQUIRE_PINS, f"{unfit}, not {_short(written)}") from None
+
+
+def _check_together(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Raise WrongSetting where settings that are right one by one do not go together."""
+    try:
+        settings.mongodb.connection()
+    except WrongSetting as wrong:
+        names = [f"mongodb.{part}" for part in ("authn", "uri", "username", "password")]
+        raise _named(wrong, names, environ) from None
+    key, secret = settings.tokens.admin_key, settings.tokens.admin_secret
+    if (key is None) != (secret is None):
+        missing, present = ("key", "secret") if key is None else ("secret", "key")
+        problem = f"is missing, though tokens.admin_{present} is set; set both or neither"
+        names = ["tokens.admin_key", "tokens.admin_secret"]
+        raise _named(WrongSetting(f"tokens.admin_{missing}", problem), names, environ)
+    if settings.outbox.first_delay > settings.outbox.longest_delay:
+        names = ["outbox.first_delay", "outbox.longest_delay"]
+        raise _named(WrongSetting(names[0], f"must not be longer than {names[1]}"), names, environ)
+
+
+def _named(wrong: WrongSetting, names: Iterable[str], environ: Mapping[str, str]) -> WrongSetting:
+    """The same error, with the variables that set any of `names`."""
+    given = [name for name in names if environ.get(variable(name))]
+    problem = wrong.reason.removeprefix(f"{wrong.setting}: ")
+    return WrongSetting(wrong.setting, problem + (_set_by(given) if given else ""))
+
+
+def _set_by(names: Iterable[str]) -> str:
+    return f" (set by {', '.join(variable(name) for name in names)})"
+
+
+def _short(value: object) -> str:
+    shown = ascii(value)  # one line, whatever is in it
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

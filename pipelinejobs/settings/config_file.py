@@ -1,0 +1,92 @@
+"""config.yml as a flat table: dotted names and what YAML says for each. Types and limits are checked elsewhere."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from pipelinejobs.errors import WrongSetting
+from pipelinejobs.settings.table import SECTIONS, TABLE
+
+PINNED: Final = "pinned"
+REQUIRE_PINS: Final = "require_pins"
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first reads about ten times faster
+_MAP = "tag:yaml.org,2002:map"
+
+
+def read(path: Path) -> dict[str, object]:
+    """What the file at `path` says, by dotted name; `pinned` and `require_pins` among them.
+
+    Raises WrongSetting where the file cannot be read, is not YAML, holds a key twice or a name that no setting
+    has. Nothing that the file holds as a value is repeated in an error: it may be a secret.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WrongSetting(path.name, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise WrongSetting(path.name, "cannot be read: it is not UTF-8 text") from None
+    return _flat(parse(text, path.name), path.name)
+
+
+def parse(text: str, filename: str) -> dict[object, object]:
+    """The document in `text`; an empty one is an empty table. Raises WrongSetting as `read` does."""
+    loader = None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return {}
+        if node.tag != _MAP:
+            raise WrongSetting(filename, "must be a table of settings")
+        _refuse_twice(node, "")
+        document: dict[object, object] = loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        line = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise WrongSetting(filename, f"is not YAML that can be read{line}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):  # impossible dates, unhashable keys, deep nests
+        raise WrongSetting(filename, "is not YAML that can be read") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return document
+
+
+def unknown(name: str, known: Iterable[str], prefix: str = "") -> WrongSetting:
+    """The error for a name that no setting has, with the known name most like it."""
+    alike = difflib.get_close_matches(name, list(known), n=1)
+    return WrongSetting(prefix + name, "is not a setting" + (f"; did you mean {alike[0]}?" if alike else ""))
+
+
+def _refuse_twice(node: yaml.MappingNode, prefix: str) -> None:
+    """Raise WrongSetting where a key is there twice: of two values YAML would silently take the last."""
+    seen = set()
+    for key, value in node.value:
+        name = f"{prefix}{key.value}"
+        if name in seen:
+            raise WrongSetting(name, f"is in the file twice, the second time at line {key.start_mark.line + 1}")
+        seen.add(name)
+        if isinstance(value, yaml.MappingNode) and not prefix:
+            _refuse_twice(value, f"{name}.")
+
+
+def _flat(document: dict[object, object], filename: str) -> dict[str, object]:
+    tops = (*SECTIONS, PINNED, REQUIRE_PINS)
+    found: dict[str, object] = {}
+    for top, value in document.items():
+        if top not in tops:
+            raise unknown(str(top), (*tops, *TABLE))
+        if top in (PINNED, REQUIRE_PINS):
+            found[str(top)] = value
+            continue
+        if value is not None and not isinstance(value, dict):
+            raise WrongSetting(str(top), f"must be a section of {filename}, with settings under it")
+        for key, inner in (value or {}).items():
+            name = f"{top}.{key}"
+            if name not in TABLE:
+                raise unknown(name, TABLE)
+            found[name] = inner
+    return found

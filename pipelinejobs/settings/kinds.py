@@ -1,0 +1,220 @@
+"""The kinds of value a setting can have: how each is read from config.yml and from the environment.
+
+Every kind has the same two verbs. `parse` takes a text, as the environment gives it; `accept` takes a value, as
+YAML gives it. Both return the value to hold or raise `Unfit`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final, Protocol
+
+from pipelinejobs.secret import Secret
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""The root of the repository: where reactor.py and config.yml are, and where relative directories start."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_SWITCH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+class Unfit(Exception):  # noqa: N818  # it never leaves this corner: `settings` turns it into WrongSetting
+    """A value does not fit its setting. The text says what it must be, and never holds the value."""
+
+
+class Kind(Protocol):
+    """What a setting may hold."""
+
+    secret: ClassVar[bool]
+    """Whether values are held as `Secret` and never shown."""
+
+    @property
+    def wanted(self) -> str:
+        """What a value must be, in words that fit after "must be"."""
+
+    def parse(self, text: str) -> object:
+        """The value of a text that is not empty, from the environment. Raises Unfit."""
+
+    def accept(self, value: object) -> object:
+        """The value of what YAML read, which is not null. Raises Unfit."""
+
+
+def row(kind: Kind, meaning: str) -> dict[str, object]:
+    """The metadata of a field that is a setting: its kind, and its meaning in one line."""
+    return {"kind": kind, "meaning": meaning}
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number from `least` to `most`, both included."""
+
+    least: int
+    most: int
+    secret: ClassVar[bool] = False
+
+    @property
+    def wanted(self) -> str:
+        return f"a whole number from {self.least} to {self.most}"
+
+    def parse(self, text: str) -> int:
+        if not _WHOLE.fullmatch(text.strip()):  # int() alone would also take `1_000` and other scripts' digits
+            raise Unfit(f"must be {self.wanted}")
+        return self.accept(int(text))
+
+    def accept(self, value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
+            raise Unfit(f"must be {self.wanted}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """A time in seconds, longer than `above` and at most `most`; fractions are allowed."""
+
+    above: float
+    most: float
+    secret: ClassVar[bool] = False
+
+    @property
+    def wanted(self) -> str:
+        return f"a number of seconds above {self.above:g} and at most {self.most:.16g}"
+
+    def parse(self, text: str) -> float:
+        if not _DECIMAL.fullmatch(text.strip()):  # float() alone would also take `nan` and `inf`
+            raise Unfit(f"must be {self.wanted}")
+        return self.accept(float(text))
+
+    def accept(self, value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise Unfit(f"must be {self.wanted}")
+        if not self.above < value <= self.most:  # so spelled, it refuses nan too
+            raise Unfit(f"must be {self.wanted}")
+        return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """True or false."""
+
+    secret: ClassVar[bool] = False
+
+    @property
+    def wanted(self) -> str:
+        return "true or false"
+
+    def parse(self, text: str) -> bool:
+        try:
+            return _SWITCH[text.strip().lower()]
+        except KeyError:
+            raise Unfit("must be true or false (or 1, 0, yes, no)") from None
+
+    def accept(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise Unfit(f"must be {self.wanted}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One line of text that matches `pattern` as a whole; `wanted` says the pattern in words."""
+
+    pattern: str = r".+"
+    wanted: str = "one line of text"
+    secret: ClassVar[bool] = False
+
+    def parse(self, text: str) -> str:
+        if not text.isprintable() or not re.fullmatch(self.pattern, text):
+            raise Unfit(f"must be {self.wanted}")
+        return text
+
+    def accept(self, value: object) -> str:
+        return self.parse(_text(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A secret text. `check`, where given, replaces the check for one printable line, and raises Unfit."""
+
+    check: Callable[[str], object] | None = None
+    wanted: str = "one line of text"
+    secret: ClassVar[bool] = True
+
+    def parse(self, text: str) -> Secret:
+        if self.check is not None:
+            self.check(text)
+        elif not text.isprintable():
+            raise Unfit("must be one line of printable text, with no line break at its end")
+        return Secret(text)
+
+    def accept(self, value: object) -> Secret:
+        return self.parse(_text(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of `words`, in any case; held as it is spelled here."""
+
+    words: tuple[str, ...]
+    secret: ClassVar[bool] = False
+
+    @property
+    def wanted(self) -> str:
+        return "one of " + ", ".join(self.words)
+
+    def parse(self, text: str) -> str:
+        for word in self.words:
+            if word.lower() == text.strip().lower():
+                return word
+        raise Unfit(f"must be {self.wanted}")
+
+    def accept(self, value: object) -> str:
+        return self.parse(_text(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A list of names: in the environment separated by commas. A name has no white space and no comma in it."""
+
+    secret: ClassVar[bool] = False
+
+    @property
+    def wanted(self) -> str:
+        return "a list of names; in the environment, separated by commas"
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        return self.accept([part.strip() for part in text.split(",") if part.strip()])
+
+    def accept(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise Unfit(f"must be {self.wanted}")
+        for name in value:
+            if not isinstance(name, str) or not name.isprintable() or not re.fullmatch(r"[^\s,]+", name):
+                raise Unfit(f"must be {self.wanted}")
+        return tuple(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory, held as an absolute path; a relative one starts at the root of the repository."""
+
+    secret: ClassVar[bool] = False
+
+    @property
+    def wanted(self) -> str:
+        return "a directory, absolute or relative to the root of the repository"
+
+    def parse(self, text: str) -> Path:
+        if not text.isprintable():
+            raise Unfit(f"must be {self.wanted}")
+        return ROOT / text
+
+    def accept(self, value: object) -> Path:
+        return self.parse(_text(value))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit("must be text; where YAML takes it for something else, put it in quotes")
+    return value

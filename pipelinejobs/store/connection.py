@@ -1,0 +1,111 @@
+"""The connection to MongoDB, with the guarantees that no connection string can weaken."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pymongo
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
+from pymongo.database import Database
+from pymongo.errors import (
+    ConfigurationError,
+    DocumentTooLarge,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from pipelinejobs.errors import OutcomeUnknown, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.secret import Secret
+
+Document = dict[str, Any]
+
+_DURABLE: Final = WriteConcern(w="majority", j=True)
+_TOLERANT: Final[CodecOptions[Document]] = CodecOptions(
+    tz_aware=True,
+    unicode_decode_error_handler="replace",  # a foreign document with broken text is shown, not crashed on
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # nor is one with a date beyond the year 9999
+)
+_NOT_ALLOWED_IN: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, Atlas's AuthenticationFailed
+_TOO_LARGE: Final = frozenset({10334, 17419, 17420})
+
+
+class DocumentFull(PipelineJobsError):
+    """The job's document has reached MongoDB's limit of 16 MB."""
+
+
+def connect(uri: Secret, database: str, *, timeout: float) -> Database[Document]:
+    """The database, connected lazily: nothing is sent before the first operation.
+
+    Args:
+        uri: a complete connection string.
+        database: the database's name.
+        timeout: seconds that any one operation may take, retries of the driver included.
+
+    Raises:
+        WrongSetting: the driver does not take the connection string or the name.
+    """
+    try:
+        client: pymongo.MongoClient[Document] = pymongo.MongoClient(
+            uri.reveal(),
+            appname="pipelinejobs-manager",
+            connect=False,
+            timeoutMS=int(timeout * 1000),
+            serverSelectionTimeoutMS=int(timeout * 1000),
+            retryWrites=True,
+            retryReads=True,
+        )
+        return client.get_database(
+            database,
+            codec_options=_TOLERANT,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=_DURABLE,
+        )
+    except (InvalidURI, ConfigurationError, PyMongoError, ValueError, TypeError) as error:
+        # The driver's sentence may quote the connection string; its type says enough.
+        raise WrongSetting(
+            "mongodb", f"the connection string or database name is not usable ({type(error).__name__})"
+        ) from None
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Every operation inside together may take this long; nested limits can only be shorter."""
+    if seconds <= 0:
+        raise Unavailable("the time for the database is over; nothing was changed, send the same delivery again")
+    with pymongo.timeout(seconds):
+        yield
+
+
+@contextmanager
+def translated(*, writing: bool = False) -> Iterator[None]:
+    """Turns the driver's errors into ours.
+
+    Args:
+        writing: whether the operation inside writes. Then an error that leaves open whether it was done is
+            `OutcomeUnknown`.
+
+    Raises:
+        WrongSetting: the server refuses the user.
+        DocumentFull: the document would pass 16 MB.
+        Unavailable, OutcomeUnknown: anything else.
+    """
+    try:
+        yield
+    except ServerSelectionTimeoutError:
+        raise Unavailable("no MongoDB server could be reached in time; nothing was changed") from None
+    except (PyMongoError, BSONError, OverflowError) as error:
+        if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in _TOO_LARGE:
+            raise DocumentFull from None
+        if isinstance(error, OperationFailure) and error.code in _NOT_ALLOWED_IN:
+            raise WrongSetting("mongodb", "the server refuses the user or password, or the user's rights") from None
+        what = type(error).__name__
+        if writing:
+            raise OutcomeUnknown(f"MongoDB did not confirm the write in time ({what}); it may have happened") from error
+        raise Unavailable(f"MongoDB could not be asked ({what}); nothing was changed") from error

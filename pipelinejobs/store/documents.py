@@ -1,0 +1,209 @@
+"""The job document: which fields are read and written, and how they map to `Job` and `Entry`.
+
+The fields without an underscore, `_visible`, `_properties`, `_admin` and `_salt` are shared with python-datacatalog and
+keep its types. Ours, which its writes leave alone, are:
+
+=============== ==================================================================================
+`_life`         uuid of the `create` entry that the other fields of ours belong to
+`_attempt`      uuid of the newest `reset` entry, else of the `create` entry
+`_salts`        salts remembered: the first and the newest eight
+`_token_pin`    hash of the token that was trusted on first use
+`_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
+`_outbox`       messages owed to other actors, see `store.outbox`
+`_moved`        how many history entries were moved to `jobs_history`
+=============== ==================================================================================
+
+A job that was made again in place (python-datacatalog's re-creation keeps unknown fields) has another `create`
+entry: then `_life` does not match and all fields of ours count as absent.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from fsm.lifecycle import STATES
+from pipelinejobs.decide import Change
+from pipelinejobs.job import Entry, Job
+
+_KEPT_EXTERNALS: Final = 100
+_DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
+
+_ENTRIES: Final = {"$cond": [{"$isArray": "$history"}, "$history", []]}
+
+_FIRST: Final = {"$let": {"vars": {"entry": {"$first": _ENTRIES}}, "in": "$$entry.uuid"}}
+# Names are matched as values of a list, which is safe for whatever a foreign writer stored there.
+_IS_RESET: Final = {"$in": ["$$this.name", ["reset", "RESET", "Reset"]]}
+_RESETS: Final = {"$map": {"input": {"$filter": {"input": _ENTRIES, "cond": _IS_RESET}}, "in": "$$this.uuid"}}
+
+HEAD: Final[dict[str, Any]] = {
+    "uuid": 1,
+    "state": 1,
+    "last_event": 1,
+    "_properties": 1,
+    "_admin": 1,
+    "_salt": 1,
+    "_life": 1,
+    "_attempt": 1,
+    "_salts": 1,
+    "_token_pin": 1,
+    "_externals": 1,
+    "_moved": 1,
+    "first": _FIRST,
+    "resets": _RESETS,
+    "entries": {"$size": _ENTRIES},
+    "size": {"$bsonSize": "$$ROOT"},
+    "types": {"history": {"$type": "$history"}, "outbox": {"$type": "$_outbox"}},
+}
+"""Projection of a job without its history, so that the cost of reading it does not grow with it. It holds no user
+data."""
+
+
+def to_job(document: Mapping[str, Any]) -> Job:
+    """A job from a document read with `HEAD`. Never raises: what is wrong is said in `Job.damage`."""
+    life = _text(document.get("first"))
+    former_life = document.get("_life") not in (life, None)
+    ours = {} if former_life else document
+    resets = [uuid for uuid in document.get("resets", ()) if isinstance(uuid, str)]
+    properties = document.get("_properties")
+    revision: Any = properties.get("revision") if isinstance(properties, dict) else None
+    salts = ours.get("_salts")
+    return Job(
+        key=document["_id"],
+        uuid=_text(document.get("uuid")),
+        state=_text(document.get("state")),
+        last_event=_text(document.get("last_event")) or None,
+        revision=revision if _is_number(revision) else 0,
+        life=life,
+        attempt=resets[-1] if resets else _text(ours.get("_attempt")) or life,
+        admin=document.get("_admin"),
+        has_admin="_admin" in document,
+        salt=document.get("_salt") if isinstance(document.get("_salt"), str) else None,
+        salts=tuple(salt for salt in salts if isinstance(salt, str)) if isinstance(salts, list) else None,
+        token_pin=_text(ours.get("_token_pin")) or None,
+        externals=_externals(ours.get("_externals")),
+        entries=int(document.get("entries", 0)),
+        moved=int(ours["_moved"]) if _is_number(ours.get("_moved")) else 0,
+        size=int(document.get("size", 0)),
+        former_life=former_life,
+        damage=_damage(document, life, revision),
+    )
+
+
+def to_entry(value: Mapping[str, Any]) -> Entry:
+    """A history entry from what is stored, tolerant of what others stored."""
+    return Entry(
+        uuid=_text(value.get("uuid")),
+        name=_text(value.get("name")),
+        data=value.get("data"),
+        date=value.get("date"),  # type: ignore[arg-type]  # a foreign writer may have left it out
+    )
+
+
+def from_entry(entry: Entry) -> dict[str, Any]:
+    """A history entry as it is stored: the keys of python-datacatalog, in its order."""
+    return {"date": entry.date, "data": entry.data, "name": entry.name, "uuid": entry.uuid}
+
+
+def guard(job: Job, change: Change) -> dict[str, Any]:
+    """The filter of a write: exactly the job that was decided on, and the event not yet in its history.
+
+    `_moved` belongs to it because only the embedded history is looked at here.
+    """
+    return {
+        "_id": {"$eq": job.key},
+        "uuid": {"$eq": job.uuid},
+        "state": {"$eq": job.state},
+        "_properties.revision": {"$eq": job.revision},
+        "history.0.uuid": {"$eq": job.life},
+        "history.uuid": {"$nin": [entry.uuid for entry in change.entries]},
+        "_moved": moved(job.moved),
+    }
+
+
+def update(job: Job, change: Change, owed: list[dict[str, Any]]) -> dict[str, Any]:
+    """The write itself: classic update operators, and user data only as values."""
+    last = change.entries[-1]
+    fields: dict[str, Any] = {
+        "state": change.state,
+        "last_event": last.name,
+        "updated": last.date,
+        "_properties.modified_date": last.date,
+        "_life": job.life,
+        "_attempt": change.attempt,
+        "_salts": list(change.salts),
+    }
+    if change.external is not None:
+        bound = {**job.externals, change.external: job.attempt}
+        rows = [{"id": digest, "attempt": attempt} for digest, attempt in bound.items()]
+        fields["_externals"] = rows[-_KEPT_EXTERNALS:]
+    if change.token_pin is not None:
+        fields["_token_pin"] = change.token_pin
+    pushes: dict[str, Any] = {"history": {"$each": [from_entry(entry) for entry in change.entries]}}
+    if owed:
+        pushes["_outbox"] = {"$each": owed}
+    return {"$set": fields, "$push": pushes, "$inc": {"_properties.revision": len(change.entries)}}
+
+
+def moved(count: int) -> dict[str, Any]:
+    """The condition that `_moved` still is `count`; it is absent until the first move."""
+    return {"$eq": count} if count else {"$in": [0, None]}
+
+
+def forget_former_life() -> dict[str, Any]:
+    """The write that takes our fields off a job that was made again in place."""
+    names = ("_life", "_attempt", "_salts", "_token_pin", "_externals", "_moved", "_outbox")
+    return {"$unset": dict.fromkeys(names, "")}
+
+
+def owed_row(key: str, entry: Entry, life: str, message: str) -> dict[str, Any]:
+    """A new row of the outbox, due at once.
+
+    Args:
+        key: the message's stable key, the same at every attempt to send it.
+        entry: the history entry that made it owed.
+        message: the name in the message, `index`.
+    """
+    return {
+        "id": key,
+        "actor": "indexer",
+        "name": message,
+        "entry": entry.uuid,
+        "life": life,
+        "created": entry.date,
+        "status": "pending",
+        "attempts": 0,
+        "next": _DUE_AT_ONCE,
+        "error": None,
+    }
+
+
+def _damage(document: Mapping[str, Any], life: str, revision: Any) -> str | None:
+    types = document.get("types") or {}
+    if types.get("history") != "array":
+        return "history is not an array"
+    if not life:
+        return "history does not begin with an entry that has a uuid"
+    if _text(document.get("state")) not in STATES:
+        return "state is not one of the lifecycle's"
+    if not _is_number(revision):
+        return "_properties.revision is not a number"
+    if types.get("outbox") not in ("array", "missing"):
+        return "_outbox is not an array"
+    return None
+
+
+def _externals(value: Any) -> dict[str, str]:
+    rows = value if isinstance(value, list) else []
+    return {
+        row["id"]: row["attempt"]
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("attempt"), str)
+    }
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,150 @@
+"""The history of a job: its newest entries in the job, the older ones in `jobs_history`.
+
+The job keeps its `create` entry and the newest ones; what does not fit is first inserted into `jobs_history` and only
+then taken out of the job. A crash in between leaves an entry in both places, which readers see once.
+The `_id` of a moved entry is made of the job's life and the entry's uuid, so that moving it twice is one move even
+where nobody has made indexes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import bson
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from pipelinejobs.job import Entry, Job
+from pipelinejobs.store import documents
+from pipelinejobs.store.connection import Document, translated
+
+_DUPLICATE_KEY: Final = 11000
+_KEPT_SHARE: Final = 0.8
+"""How full the embedded history is after a move, so that moves are rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much history a job document holds: `history.embedded` entries, `history.embedded_bytes` bytes."""
+
+    entries: int = 500
+    size: int = 4 * 1024 * 1024
+
+    def passed_by(self, job: Job) -> bool:
+        """Whether older entries of this job have to move before the next event, which may add two, is written."""
+        return job.entries + 2 > self.entries or (job.size > self.size and job.entries > 2)
+
+
+class History:
+    """Reading and moving history entries."""
+
+    def __init__(self, database: Database[Document], limits: Limits) -> None:
+        self._jobs = database["jobs"]
+        self._moved = database["jobs_history"]
+        self.limits = limits
+
+    def moved_entry(self, job: Job, uuid: str) -> Entry | None:
+        """The entry with this uuid among those moved out of the job; None when there is none.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        if not job.moved:
+            return None
+        with translated():
+            found = self._moved.find_one({"_id": {"$eq": _key(job.life, uuid)}})
+        return documents.to_entry(found["entry"]) if found is not None else None
+
+    def entries(self, uuid: str) -> Iterator[Entry]:
+        """All entries of a job, oldest first, each once; none when there is no such job.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            document = self._jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1})
+        if document is None:
+            return
+        embedded = [entry for entry in _as_list(document.get("history")) if isinstance(entry, dict)]
+        if not embedded:
+            return
+        yield documents.to_entry(embedded[0])
+        seen = {embedded[0].get("uuid")}
+        with translated():
+            for row in self._moved.find({"life": {"$eq": embedded[0].get("uuid")}}).sort("seq", 1):
+                seen.add(row["uuid"])
+                yield documents.to_entry(row["entry"])
+        yield from (documents.to_entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
+
+    def move(self, job: Job) -> None:
+        """Moves the oldest entries of the embedded history out, until it is well within its limits.
+
+        Safe to be interrupted anywhere and to be run by several processes at once. Entries without a uuid of their own
+        (python-datacatalog writes none such) stay where they are.
+
+        Raises:
+            Unavailable: the database cannot be asked or did not answer; what was done so far is no harm.
+        """
+        with translated():
+            document = self._jobs.find_one({"_id": {"$eq": job.key}}, {"history": 1, "_moved": 1, "_life": 1})
+        if document is None or job.former_life:
+            return
+        history = _as_list(document.get("history"))
+        leaving = self._leaving(history)
+        if not leaving:
+            return
+        start = int(document.get("_moved") or 0)
+        rows = [
+            {
+                "_id": _key(job.life, entry["uuid"]),
+                "job": job.uuid,
+                "life": job.life,
+                "seq": start + place,
+                "uuid": entry["uuid"],
+                "entry": entry,
+            }
+            for place, entry in enumerate(leaving)
+        ]
+        with translated(writing=True):
+            try:
+                self._moved.insert_many(rows, ordered=False)
+            except BulkWriteError as error:
+                if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
+                    raise
+            self._jobs.update_one(
+                {
+                    "_id": {"$eq": job.key},
+                    "history.0.uuid": {"$eq": job.life},
+                    "_moved": documents.moved(start),
+                },
+                {
+                    "$pull": {"history": {"uuid": {"$in": [entry["uuid"] for entry in leaving]}}},
+                    "$set": {"_moved": start + len(leaving), "_life": job.life, "_attempt": job.attempt},
+                },
+            )
+
+    def _leaving(self, history: list[Any]) -> list[dict[str, Any]]:
+        """The oldest entries behind `create` that have to go so that the newest fit."""
+        room = int(self.limits.entries * _KEPT_SHARE) - 1
+        space = int(self.limits.size * _KEPT_SHARE) - len(bson.encode({"": history[:1]}))
+        kept = 0
+        for entry in reversed(history[1:]):
+            space -= len(bson.encode({"": entry}))
+            if kept >= 1 and (kept >= room or space < 0):
+                break
+            kept += 1
+        candidates = history[1 : len(history) - kept]
+        uuids = [entry.get("uuid") for entry in history if isinstance(entry, dict)]
+        return [
+            entry
+            for entry in candidates
+            if isinstance(entry, dict) and isinstance(entry.get("uuid"), str) and uuids.count(entry["uuid"]) == 1
+        ]
+
+
+def _key(life: str, uuid: str) -> str:
+    return f"{life}:{uuid}"
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,94 @@
+"""The indexes, made by `doctor --fix`, by `create` on the embedded server and by the gateway; never by a one-shot run.
+
+Making one that exists is no work, so this may be done at any time and by several processes at once.
+"""
+
+from typing import Any, Final
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from pipelinejobs.errors import CommandFailed
+from pipelinejobs.store.connection import Document, translated
+
+_CONFLICTS: Final = frozenset({85, 86, 11000})  # IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey
+
+
+def wanted(days: int) -> dict[str, list[IndexModel]]:
+    """The indexes of each collection.
+
+    Args:
+        days: how long refused deliveries are kept.
+    """
+    return {
+        "jobs": [
+            # As python-datacatalog defines it, so that either may have made it.
+            IndexModel([("uuid", ASCENDING)], name="uuid_1", unique=True, sparse=True),
+            # Jobs that owe nothing are not in it.
+            IndexModel(
+                [("_outbox.status", ASCENDING), ("_outbox.next", ASCENDING)],
+                name="outbox_due",
+                partialFilterExpression={"_outbox.status": {"$exists": True}},
+            ),
+        ],
+        "jobs_history": [IndexModel([("life", ASCENDING), ("seq", ASCENDING)], name="life_seq")],
+        "jobs_refused": [
+            IndexModel([("job", ASCENDING), ("date", ASCENDING)], name="job_date"),
+            IndexModel([("date", ASCENDING)], name="expiry", expireAfterSeconds=days * 86400),
+        ],
+    }
+
+
+def missing(database: Database[Document], days: int) -> list[str]:
+    """The names, as `collection.index`, of the indexes that are not there or are defined otherwise.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    absent: list[str] = []
+    with translated():
+        for collection, models in wanted(days).items():
+            present = {index["name"]: index for index in database[collection].list_indexes()}
+            absent.extend(
+                f"{collection}.{model.document['name']}"
+                for model in models
+                if not _agrees(model.document, present.get(model.document["name"]))
+            )
+    return absent
+
+
+def ensure(database: Database[Document], days: int) -> None:
+    """Makes the indexes that are missing.
+
+    Raises:
+        CommandFailed: an index cannot be made because of what is stored, or because another has its name.
+        Unavailable: the database cannot be asked.
+    """
+    for collection, models in wanted(days).items():
+        for model in models:
+            with translated():
+                try:
+                    database[collection].create_indexes([model])
+                except OperationFailure as error:
+                    if error.code not in _CONFLICTS:
+                        raise
+                    raise CommandFailed(_conflict(collection, model, error)) from None
+
+
+def _conflict(collection: str, model: IndexModel, error: OperationFailure) -> str:
+    name = model.document["name"]
+    if error.code == 11000:
+        return f"index {name} of {collection} cannot be made: there are documents with the same uuid"
+    return f"index {name} of {collection} exists with another definition; drop it, then run doctor --fix again"
+
+
+def _agrees(document: dict[str, Any], present: Any) -> bool:
+    options = ("key", "unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
+    return present is not None and all(
+        _plain(present.get(option)) == _plain(document.get(option)) for option in options
+    )
+
+
+def _plain(value: Any) -> Any:
+    return list(value.items()) if hasattr(value, "items") else value

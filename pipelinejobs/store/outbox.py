@@ -1,0 +1,232 @@
+"""Messages owed to other actors: rows of `_outbox` in the job document, until they are delivered.
+
+A row is `pending` until it is delivered (then it is gone) or given up (`undelivered`, kept and visible). Whoever
+wants to send one takes a lease on it first: `next` moves into the future and `holder` names the lease, so that nobody else
+sends it meanwhile and a holder that wakes up late cannot touch it. All times are the database's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+import pymongo
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from pipelinejobs.secret import Secret
+from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.tokens import job_token
+
+PENDING: Final = "pending"
+UNDELIVERED: Final = "undelivered"
+
+_SHOWN_ERROR: Final = 300
+_FIELDS: Final = frozenset({"id", "name", "life", "status", "attempts", "next", "created", "error"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """One row, without a lease.
+
+    Attributes:
+        job: the job's uuid.
+        key: the message's stable key.
+        name: the name in the message.
+        status: `pending` or `undelivered`.
+        attempts: how often sending it was begun.
+        next: when it is due, or until when somebody holds it (database time).
+        leased: whether somebody holds it, or held it and died.
+        created: when it became owed.
+        error: what went wrong the last time; None at first.
+    """
+
+    job: str
+    key: str
+    name: str
+    status: str
+    attempts: int
+    next: datetime
+    leased: bool
+    created: datetime
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """One row that this process may send now.
+
+    Attributes:
+        token: the job's token of the present `_salt`, derived now and never stored; None for a job without salt.
+        attempts: which attempt this is, from 1.
+    """
+
+    job: str
+    key: str
+    name: str
+    attempts: int
+    holder: str
+    token: Secret | None = field(repr=False)
+
+
+class OutboxRows:
+    """The rows of all jobs' `_outbox`."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._database = database
+        self._jobs = database["jobs"]
+
+    def now(self) -> datetime:
+        """The database's time, so that hosts whose clocks differ agree on what is due.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            time: datetime = self._database.client.admin.command("hello", codec_options=self._database.codec_options)[
+                "localTime"
+            ]
+        return time
+
+    def rows(
+        self, *, job: str | None = None, due: datetime | None = None, statuses: tuple[str, ...] = (PENDING,)
+    ) -> Iterator[Owed]:
+        """The rows there are, the longest due first.
+
+        Args:
+            job: of this job alone.
+            due: only those due at this time.
+            statuses: with one of these.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        query = rows_query(job, due, statuses)
+        with translated():
+            for document in self._jobs.find(query, {"uuid": 1, "_outbox": 1}).sort("_outbox.next", pymongo.ASCENDING):
+                for row in document["_outbox"]:
+                    if _is_ours(row) and row["status"] in statuses and (due is None or row["next"] <= due):
+                        yield _owed(document["uuid"], row)
+
+    def lease(self, owed: Owed, now: datetime, seconds: float) -> Leased | None:
+        """Takes the lease on a row.
+
+        Args:
+            owed: the row as it was read.
+            now: the database's time.
+            seconds: how long the lease lasts; longer than sending may take.
+
+        Returns:
+            What to send; None when the row is gone, somebody else has taken it, or it belongs to a life of the job
+            that is over (then it is removed).
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        holder = uuid4().hex
+        with translated(writing=True):
+            document = self._jobs.find_one_and_update(
+                {
+                    "uuid": {"$eq": owed.job},
+                    "_outbox": {"$elemMatch": {"id": {"$eq": owed.key}, "next": {"$eq": owed.next}}},
+                },
+                {
+                    "$set": {
+                        "_outbox.$.next": now + timedelta(seconds=seconds),
+                        "_outbox.$.holder": holder,
+                        "_outbox.$.status": PENDING,
+                    },
+                    "$inc": {"_outbox.$.attempts": 1},
+                },
+                projection={"uuid": 1, "_admin": 1, "_salt": 1, "_outbox": 1, "history": {"$slice": 1}},
+                return_document=ReturnDocument.AFTER,
+            )
+            if document is None:
+                return None
+            row = next(row for row in document["_outbox"] if _is_ours(row) and row["id"] == owed.key)
+            if row["life"] != document["history"][0]["uuid"]:
+                self._jobs.update_one({"_id": document["_id"]}, {"$pull": {"_outbox": {"id": {"$eq": owed.key}}}})
+                return None
+        return Leased(
+            job=owed.job,
+            key=owed.key,
+            name=row["name"],
+            attempts=row["attempts"],
+            holder=holder,
+            token=_token(document),
+        )
+
+    def delivered(self, leased: Leased) -> None:
+        """Removes a row that reached its receiver, if it is still ours.
+
+        Raises:
+            Unavailable: the database cannot be asked; the message will be sent again under the same key.
+        """
+        mine = {"id": leased.key, "holder": leased.holder}
+        with translated(writing=True):
+            self._jobs.update_one(
+                {"uuid": {"$eq": leased.job}, "_outbox": {"$elemMatch": mine}}, {"$pull": {"_outbox": mine}}
+            )
+
+    def failed(self, leased: Leased, error: str, due: datetime | None) -> None:
+        """Puts a row back that did not reach its receiver, if it is still ours.
+
+        Args:
+            error: why, for people; without secrets.
+            due: when to try again; None gives it up, visibly.
+
+        Raises:
+            Unavailable: the database cannot be asked; the row comes back when its lease is over.
+        """
+        fields: dict[str, Any] = {"_outbox.$.error": error[:_SHOWN_ERROR], "_outbox.$.holder": None}
+        if due is None:
+            fields["_outbox.$.status"] = UNDELIVERED
+        else:
+            fields["_outbox.$.next"] = due
+        with translated(writing=True):
+            self._jobs.update_one(
+                {
+                    "uuid": {"$eq": leased.job},
+                    "_outbox": {"$elemMatch": {"id": leased.key, "holder": leased.holder}},
+                },
+                {"$set": fields},
+            )
+
+
+def rows_query(job: str | None, due: datetime | None, statuses: tuple[str, ...]) -> Document:
+    """The filter for jobs that have such rows; see `OutboxRows.rows`."""
+    row: Document = {"status": {"$in": list(statuses)}}
+    if due is not None:
+        row["next"] = {"$lte": due}
+    # The first condition adds nothing to the second, but by it MongoDB sees that its partial index will do.
+    query: Document = {"_outbox.status": row["status"], "_outbox": {"$elemMatch": row}}
+    if job is not None:
+        query["uuid"] = {"$eq": job}
+    return query
+
+
+def _token(document: Document) -> Secret | None:
+    salt = document.get("_salt")
+    if not isinstance(salt, str):
+        return None
+    return Secret(job_token(document["uuid"], salt, document.get("_admin"), has_admin="_admin" in document))
+
+
+def _is_ours(row: Any) -> bool:
+    """Whether a row has what we write into one; what others may have put there is passed over."""
+    return isinstance(row, dict) and row.keys() >= _FIELDS
+
+
+def _owed(job: str, row: dict[str, Any]) -> Owed:
+    return Owed(
+        job=job,
+        key=row["id"],
+        name=row["name"],
+        status=row["status"],
+        attempts=row["attempts"],
+        next=row["next"],
+        leased=row.get("holder") is not None,
+        created=row["created"],
+        error=row["error"],
+    )

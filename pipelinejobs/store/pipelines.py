@@ -1,0 +1,144 @@
+"""Making pipelines and jobs, as the agents of python-datacatalog make them (for `create` and for tests)."""
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from fsm.lifecycle import INITIAL
+from pipelinejobs import uuids
+from pipelinejobs.errors import CommandFailed
+from pipelinejobs.store.connection import Document, translated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who a new job belongs to (`_admin`). The order of the fields is part of the job's token."""
+
+    owner: str
+    project: str = "SD2E-Community"
+    tenant: str = "sd2e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What a new job is made of. Pipeline, parents and data make its uuid."""
+
+    pipeline_uuid: str
+    archive_path: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    child_of: tuple[str, ...] = ()
+    archive_system: str | None = None
+    session: str | None = None
+    agent: str | None = None
+    task: str | None = None
+
+
+class Pipelines:
+    """Writes new documents to `pipelines` and `jobs`; never changes one that is there."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._database = database
+
+    def has_pipeline(self, uuid: str) -> bool:
+        """Whether there is a pipeline with this uuid.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            return self._database["pipelines"].find_one({"uuid": {"$eq": uuid}}, {"_id": 1}) is not None
+
+    def make_pipeline(self, name: str, owner: Owner, now: datetime) -> str:
+        """The uuid of the pipeline of this name, made when there is none.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        uuid = uuids.typed(uuids.PIPELINE, name)
+        document = {
+            "id": name,
+            "name": name,
+            "uuid": uuid,
+            "components": [],
+            "_visible": True,
+            **_common(owner, now),
+        }
+        with translated(writing=True):
+            self._database["pipelines"].update_one(
+                {"uuid": {"$eq": uuid}}, {"$setOnInsert": _without(document, "uuid")}, upsert=True
+            )
+        return uuid
+
+    def make_job(self, new: NewJob, owner: Owner, now: datetime) -> Document:
+        """A new job in the state CREATED.
+
+        Returns:
+            The document as it is stored, salt included.
+
+        Raises:
+            CommandFailed: there is a job with the same uuid already; it is left as it is.
+            Unavailable: the database cannot be asked.
+        """
+        document = job_document(new, owner, now)
+        uuid = document["uuid"]
+        with translated(writing=True):
+            result = self._database["jobs"].update_one(
+                {"uuid": {"$eq": uuid}}, {"$setOnInsert": _without(document, "uuid")}, upsert=True
+            )
+        if result.upserted_id is None:
+            raise CommandFailed(
+                f"a job with this pipeline, these parents and this data exists already: {uuid}; it was left as it is"
+            )
+        return document
+
+
+def job_document(new: NewJob, owner: Owner, now: datetime) -> Document:
+    """The document of a new job, with the fields, types and key order of python-datacatalog."""
+    moment = now.replace(microsecond=0)
+    data = dict(new.data)
+    identity = {"pipeline_uuid": new.pipeline_uuid, "child_of": list(new.child_of), "data": data}
+    document: Document = {
+        "pipeline_uuid": new.pipeline_uuid,
+        "archive_path": new.archive_path,
+        "archive_system": new.archive_system,
+        "child_of": list(new.child_of),
+        "generated_by": [new.pipeline_uuid],
+        "acted_on": [],
+        "acted_using": [],
+        "data": data,
+        "session": new.session,
+        "agent": new.agent,
+        "task": new.task,
+        "uuid": uuids.job_uuid(identity),
+        "state": INITIAL,
+        "last_event": "create",
+        "updated": moment,
+        "history": [{"date": moment, "data": data, "name": "create", "uuid": uuids.random(uuids.ENTRY)}],
+        "_visible": True,
+        **_common(owner, moment),
+    }
+    optional = ("archive_system", "session", "agent", "task")
+    return {key: value for key, value in document.items() if key not in optional or value is not None}
+
+
+def _common(owner: Owner, now: datetime) -> Document:
+    moment = now.replace(microsecond=0)
+    return {
+        "_properties": {
+            "created_date": moment,
+            "modified_date": moment,
+            "revision": 0,
+            "source": "jobs-manager",
+        },
+        "_admin": {"owner": owner.owner, "project": owner.project, "tenant": owner.tenant},
+        "_salt": base64.b64encode(os.urandom(16)).decode().lower(),
+    }
+
+
+def _without(document: Document, key: str) -> Document:
+    return {name: value for name, value in document.items() if name != key}

@@ -1,0 +1,77 @@
+"""Refused deliveries, kept with their reason in `jobs_refused` (design decision 9).
+
+They are for people who ask why a report had no effect. They are bounded: so many for each job, so many bytes
+each, and MongoDB removes them after some days.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from pipelinejobs.messages.event import Event
+from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The settings `refused.*`."""
+
+    per_job: int = 100
+    size: int = 4096
+    days: int = 30
+
+
+class Refused:
+    """The collection `jobs_refused`."""
+
+    def __init__(self, database: Database[Document], limits: Limits) -> None:
+        self._refused = database["jobs_refused"]
+        self.limits = limits
+
+    def keep(self, event: Event, verdict: Verdict, reason: str, state: str, execution: str, now: datetime) -> None:
+        """Keeps one refusal, and lets go of the oldest of its job beyond the limit. The token is never kept.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        row = {
+            "job": event.job,
+            "date": now,
+            "verdict": verdict.value,
+            "reason": reason[:1024],
+            "event": event.name,
+            "kind": event.kind.value,
+            "status": event.status[:64] if event.status else None,
+            "state": state,
+            "sender": event.sender[:128] if event.sender else None,
+            "execution": execution[:128],
+            "data": _cut(event.data, self.limits.size),
+        }
+        with translated(writing=True):
+            self._refused.insert_one(row)
+            newest = self._refused.find({"job": {"$eq": event.job}}, {"_id": 1}).sort([("date", -1), ("_id", -1)])
+            surplus = [old["_id"] for old in newest.skip(self.limits.per_job).limit(1000)]
+            if surplus:
+                self._refused.delete_many({"_id": {"$in": surplus}})
+
+    def of(self, uuid: str) -> Iterator[dict[str, Any]]:
+        """What was refused for a job, oldest first.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            yield from self._refused.find({"job": {"$eq": uuid}}, {"_id": 0}).sort([("date", 1), ("_id", 1)])
+
+
+def _cut(data: Any, size: int) -> str | None:
+    """The data as JSON text, at most `size` bytes of it."""
+    if data is None:
+        return None
+    text = json.dumps(data, sort_keys=True)
+    return text if len(text) <= size else text[: size - 3] + "..."

@@ -1,0 +1,86 @@
+"""The store: the only place that knows collections and field names."""
+
+from pymongo.database import Database
+
+from pipelinejobs.secret import Secret
+from pipelinejobs.store import history, indexes, refused
+from pipelinejobs.store.connection import Document, connect, translated
+from pipelinejobs.store.history import History
+from pipelinejobs.store.jobs import Jobs
+from pipelinejobs.store.listing import Listing
+from pipelinejobs.store.outbox import OutboxRows
+from pipelinejobs.store.pipelines import Pipelines
+from pipelinejobs.store.refused import Refused
+
+
+class Store:
+    """Everything stored, by subject.
+
+    Attributes:
+        jobs: read one job, apply a change to it.
+        history: its entries, wherever they are kept.
+        outbox: what is owed to other actors.
+        refused: deliveries that were refused.
+        pipelines: making pipelines and jobs.
+        listing: many jobs.
+    """
+
+    def __init__(
+        self,
+        database: Database[Document],
+        *,
+        history_limits: history.Limits | None = None,
+        refused_limits: refused.Limits | None = None,
+    ) -> None:
+        self.database = database
+        self.jobs = Jobs(database)
+        self.history = History(database, history_limits or history.Limits())
+        self.outbox = OutboxRows(database)
+        self.refused = Refused(database, refused_limits or refused.Limits())
+        self.pipelines = Pipelines(database)
+        self.listing = Listing(database)
+
+    @classmethod
+    def at(
+        cls,
+        uri: Secret,
+        database: str,
+        *,
+        timeout: float,
+        history_limits: history.Limits,
+        refused_limits: refused.Limits,
+    ) -> "Store":
+        """The store in this database; nothing is sent before it is asked for something.
+
+        Raises:
+            WrongSetting: the connection string or the name is not usable.
+        """
+        return cls(
+            connect(uri, database, timeout=timeout),
+            history_limits=history_limits,
+            refused_limits=refused_limits,
+        )
+
+    def server_version(self) -> str:
+        """The server's version, for example `6.0.5`.
+
+        Raises:
+            Unavailable: the server cannot be asked.
+            WrongSetting: it refuses the user.
+        """
+        with translated():
+            version: str = self.database.client.admin.command("buildInfo")["version"]
+            self.database["jobs"].find_one({}, {"_id": 1})
+        return version
+
+    def missing_indexes(self) -> list[str]:
+        """The indexes that are not there; see `store.indexes`."""
+        return indexes.missing(self.database, self.refused.limits.days)
+
+    def ensure_indexes(self) -> None:
+        """Makes the indexes that are missing; see `store.indexes`."""
+        indexes.ensure(self.database, self.refused.limits.days)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.database.client.close()

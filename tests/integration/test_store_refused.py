@@ -1,0 +1,39 @@
+"""Refused deliveries are kept, within bounds."""
+
+from typing import Any
+
+from pymongo.database import Database
+
+from factories import NOW, TOKEN, UUID, a_command
+from pipelinejobs.store.refused import Limits, Refused
+from pipelinejobs.verdict import Verdict
+
+
+def keep(refused: Refused, data: dict[str, Any] | None = None, execution: str = "e") -> None:
+    refused.keep(a_command("finish", data=data), Verdict.ILLEGAL, "not allowed", "CREATED", execution, NOW)
+
+
+def test_what_is_kept(database: Database[dict[str, Any]]) -> None:
+    refused = Refused(database, Limits())
+    keep(refused, {"$ne": {"a.b": 1}})
+    (row,) = refused.of(UUID)
+    assert row["verdict"] == "illegal"
+    assert row["reason"] == "not allowed"
+    assert (row["event"], row["kind"], row["state"], row["sender"]) == ("finish", "event", "CREATED", "jdoe")
+    assert row["data"] == '{"$ne": {"a.b": 1}}'
+    assert TOKEN not in str(row)
+
+
+def test_no_more_than_so_many_for_a_job(database: Database[dict[str, Any]]) -> None:
+    refused = Refused(database, Limits(per_job=3))
+    for n in range(7):
+        keep(refused, execution=str(n))
+    assert [row["execution"] for row in refused.of(UUID)] == ["4", "5", "6"]
+
+
+def test_no_more_than_so_many_bytes_each(database: Database[dict[str, Any]]) -> None:
+    refused = Refused(database, Limits(size=100))
+    keep(refused, {"text": "\u00e9" * 5000})
+    (row,) = refused.of(UUID)
+    assert len(row["data"].encode()) == 100
+    assert row["data"].endswith("...")

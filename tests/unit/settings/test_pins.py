@@ -1,0 +1,270 @@
+"""Pins: what a sender's URL parameters cannot take over, and how the pins get into config.yml."""
+
+import hashlib
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelinejobs import settings
+from pipelinejobs.errors import CommandFailed, WrongSetting
+from pipelinejobs.settings import pins
+from pipelinejobs.settings.kinds import ROOT
+from pipelinejobs.settings.table import TABLE, Settings
+
+CANARY = "canary-7f3a"
+ANOTHER = "canary-other"
+AUTHN = "bW9uZ29kYjovLzEyNy4wLjAuMToyNzAxNy8="
+
+Load = Callable[..., Settings]
+
+
+def sha256(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Loads a config.yml that holds `text`, with environment variables named by their setting."""
+
+    def load(text: str, /, **environ: str) -> Settings:
+        path = tmp_path / "config.yml"
+        path.write_text(text, encoding="utf-8")
+        return settings.load({f"_REACTOR_{name.upper()}": value for name, value in environ.items()}, path)
+
+    return load
+
+
+@pytest.fixture
+def refusal(load: Load) -> Callable[..., str]:
+    def refusal(text: str, /, **environ: str) -> str:
+        with pytest.raises(WrongSetting) as caught:
+            load(text, **environ)
+        assert CANARY not in str(caught.value)
+        assert ANOTHER not in str(caught.value)
+        return str(caught.value)
+
+    return refusal
+
+
+def test_which_settings_are_guarded() -> None:
+    own = {name for name in TABLE if name.split(".")[0] in ("tokens", "mongodb")}
+    indexer = {"pipelines.job_indexer_id", "pipelines.job_indexer_nonce", "pipelines.job_indexer_url"}
+    assert set(pins.GUARDED) == own | indexer
+
+
+# What a pin allows
+
+
+@pytest.mark.promise("S13")
+@pytest.mark.parametrize("pin", [sha256(CANARY), sha256(CANARY).upper().replace("SHA256", "sha256"), CANARY])
+def test_the_environment_may_supply_what_is_pinned(load: Load, refusal: Callable[..., str], pin: str) -> None:
+    config = f"pinned: {{pipelines.job_indexer_nonce: '{pin}'}}"
+    nonce = load(config, pipelines_job_indexer_nonce=CANARY).pipelines.job_indexer_nonce
+    assert nonce is not None
+    assert nonce.reveal() == CANARY
+    reason = refusal(config, pipelines_job_indexer_nonce=ANOTHER)
+    assert reason.startswith("pipelines.job_indexer_nonce: is pinned in config.yml")
+    assert "_REACTOR_PIPELINES_JOB_INDEXER_NONCE" in reason
+
+
+@pytest.mark.promise("S13")
+def test_a_null_pin_allows_nothing(load: Load, refusal: Callable[..., str]) -> None:
+    config = "pinned: {mongodb.username: null}"
+    assert refusal(config, mongodb_username=CANARY) == (
+        "mongodb.username: is pinned in config.yml and may not be set by _REACTOR_MONGODB_USERNAME"
+    )
+    assert load(config, mongodb_username="").mongodb.username is None
+    assert load(config).mongodb.username is None
+
+
+@pytest.mark.promise("S13")
+def test_a_sender_cannot_unset_what_is_pinned(refusal: Callable[..., str]) -> None:
+    """`?_REACTOR_MONGODB_DATABASE=` would put the default database in place of the actor's own."""
+    reason = refusal(f"pinned: {{mongodb.database: {sha256('catalog')}}}", mongodb_database="")
+    assert reason.startswith("mongodb.database: is pinned in config.yml")
+
+
+@pytest.mark.parametrize(
+    ("pin", "name", "text"),
+    [
+        ("27017", "mongodb.port", "27017"),
+        ("true", "tokens.trust_on_first_use", "true"),
+        ("[ann, bob]", "tokens.trusted_indexers", "ann,bob"),
+        ("catalog", "mongodb.database", "catalog"),
+    ],
+)
+def test_a_value_is_pinned_as_the_environment_spells_it(
+    load: Load, refusal: Callable[..., str], pin: str, name: str, text: str
+) -> None:
+    config, variable = f"pinned: {{{name}: {pin}}}", name.replace(".", "_")
+    load(config, **{variable: text})
+    assert refusal(config, **{variable: text + "1"}).startswith(f"{name}: is pinned")
+
+
+def test_what_config_yml_says_itself_needs_no_match(load: Load) -> None:
+    read = load("mongodb: {database: mine}\npinned: {mongodb.database: null}")
+    assert read.mongodb.database == "mine"
+
+
+def test_without_pins_the_environment_is_believed(load: Load) -> None:
+    assert load("", mongodb_database="catalog").mongodb.database == "catalog"
+
+
+def test_settings_that_do_not_guard_stay_free(load: Load) -> None:
+    config = "require_pins: true\npinned: {" + ", ".join(f"{name}: null" for name in pins.GUARDED) + "}"
+    assert load(config, logs_level="DEBUG").logs.level == "DEBUG"
+
+
+@pytest.mark.promise("S13")
+def test_required_pins_must_be_complete(refusal: Callable[..., str]) -> None:
+    assert refusal("require_pins: true") == (
+        "mongodb.authn: has no pin, and require_pins is true: run `python -m pipelinejobs pin`"
+    )
+    for missing in pins.GUARDED:
+        table = ", ".join(f"{name}: null" for name in pins.GUARDED if name != missing)
+        assert refusal(f"require_pins: true\npinned: {{{table}}}").startswith(f"{missing}: has no pin")
+
+
+@pytest.mark.promise("S13")
+@pytest.mark.parametrize(("name", "value"), [("pinned", "{}"), ("require_pins", "false"), ("require_pins", "true")])
+def test_the_pins_themselves_cannot_be_set_by_the_environment(
+    refusal: Callable[..., str], name: str, value: str
+) -> None:
+    assert refusal("", **{name: value}) == f"{name}: can only be set in config.yml, not by _REACTOR_{name.upper()}"
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("{logs.level: INFO}", "pinned.logs.level: is not among the settings that can be pinned"),
+        ("{pipelines.job_manager_id: x}", "pinned.pipelines.job_manager_id: is not among the settings"),
+        ("{tokens.admin_kee: x}", "pinned.tokens.admin_kee: is not a setting; did you mean tokens.admin_key?"),
+        ("{1: x}", "pinned.1: is not a setting"),
+        ("{tokens.admin_key: 'sha256:12'}", "pinned.tokens.admin_key: must have 64 hex digits"),
+        (f"{{tokens.admin_key: 'sha256:{CANARY}'}}", "pinned.tokens.admin_key: must have 64 hex digits"),
+        ("{tokens.admin_key: {a: 1}}", "pinned.tokens.admin_key: must be the setting's value, null, or sha256:"),
+        ("[tokens.admin_key]", "pinned: must be a table of settings and their pins"),
+    ],
+)
+def test_a_wrong_pin_is_refused(refusal: Callable[..., str], table: str, reason: str) -> None:
+    assert refusal(f"pinned: {table}").startswith(reason)
+
+
+def test_bytes_that_are_no_text_match_nothing(refusal: Callable[..., str]) -> None:
+    assert "does not match" in refusal(f"pinned: {{tokens.admin_key: {sha256('x')}}}", tokens_admin_key="\udcff")
+
+
+# How pins get into the file
+
+SECRETS = {
+    "_REACTOR_MONGODB_AUTHN": AUTHN,
+    "_REACTOR_MONGODB_DATABASE": "catalog",
+    "_REACTOR_PIPELINES_JOB_INDEXER_NONCE": "",
+    "_REACTOR_LOGS_LEVEL": "DEBUG",
+    "OTHER": "x",
+}
+
+
+def test_what_is_written_is_what_load_asks_for(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    repository = (ROOT / "config.yml").read_text(encoding="utf-8")
+    config.write_text(repository.replace("require_pins: false", "require_pins: true"), encoding="utf-8")
+    assert pins.write(config, SECRETS) == ["mongodb.authn", "mongodb.database"]
+    read = settings.load(SECRETS, config)
+    assert read.mongodb.database == "catalog"
+    assert set(read.pinned) == set(pins.GUARDED)
+    assert {name for name, pin in read.pinned.items() if pin} == {"mongodb.authn", "mongodb.database"}
+    for variable, text in [("_REACTOR_MONGODB_DATABASE", "x"), ("_REACTOR_TOKENS_ADMIN_KEY", "x")]:
+        with pytest.raises(WrongSetting, match="is pinned"):
+            settings.load({**SECRETS, variable: text}, config)
+    assert AUTHN not in config.read_text(encoding="utf-8")
+
+
+def test_all_other_lines_of_the_repository_s_file_stay(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    before = (ROOT / "config.yml").read_text(encoding="utf-8")
+    config.write_text(before, encoding="utf-8")
+    pins.write(config, SECRETS)
+    once = config.read_text(encoding="utf-8")
+    head, tail = before.split("pinned: {}\n")
+    assert once.startswith(head + "pinned:\n  mongodb.authn: sha256:")
+    assert once.endswith("\n" + tail)
+    assert len(once.splitlines()) == len(before.splitlines()) + len(pins.GUARDED)
+    pins.write(config, SECRETS)
+    assert config.read_text(encoding="utf-8") == once, "pinning the same again changes nothing"
+    pins.write(config, {})
+    assert "sha256:" not in config.read_text(encoding="utf-8").split("pinned:")[1]
+
+
+BLOCK = "".join(f"  {name}: {'null' if name != 'mongodb.database' else sha256('catalog')}\n" for name in pins.GUARDED)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f"pinned:\n{BLOCK}"),
+        ("# é\nlogs: {}", f"# é\nlogs: {{}}\npinned:\n{BLOCK}"),
+        ("pinned: {}", f"pinned:\n{BLOCK}"),
+        ("pinned:\n", f"pinned:\n{BLOCK}"),
+        ("pinned: null # why\nlogs: {}\n", f"pinned:  # why\n{BLOCK}logs: {{}}\n"),
+        ("pinned:   # why\n  tokens.admin_key: x # y\n\n# mine\nlogs: {}\n",
+         f"pinned:  # why\n{BLOCK}\n# mine\nlogs: {{}}\n"),
+        ("pinned:\n  # one\n  tokens.admin_key: x\n  # two\n  tokens.admin_secret: '#'\nrequire_pins: false\n",
+         f"pinned:\n  # one\n  # two\n{BLOCK}require_pins: false\n"),
+        ("pinned: {\n  tokens.admin_key: x,\n}  # end\nlogs: {}\n", f"pinned:  # end\n{BLOCK}logs: {{}}\n"),
+        ("pinned: {wrong.name: x}\n", f"pinned:\n{BLOCK}"),
+    ],
+)  # fmt: skip
+def test_only_the_table_of_pins_is_rewritten(tmp_path: Path, before: str, after: str) -> None:
+    config = tmp_path / "config.yml"
+    for end in ("\n", "\r\n"):
+        config.write_bytes(before.replace("\n", end).encode())
+        assert pins.write(config, {"_REACTOR_MONGODB_DATABASE": "catalog"}) == ["mongodb.database"]
+        written = config.read_bytes().decode()
+        assert written.replace("\r\n", "\n") == after
+        if "\r\n" in before.replace("\n", end):
+            assert written.count("\n") == written.count("\r\n"), "the file's own line ends"
+
+
+def test_a_file_in_one_line_is_refused_and_kept(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("{pinned: {}, logs: {}}\n", encoding="utf-8")
+    with pytest.raises((CommandFailed, WrongSetting)):
+        pins.write(config, SECRETS)
+    assert config.read_text(encoding="utf-8") == "{pinned: {}, logs: {}}\n"
+
+
+def test_secrets_that_are_not_text_are_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("", encoding="utf-8")
+    with pytest.raises(WrongSetting, match=r"^mongodb\.port: must be text"):
+        pins.write(config, {"_REACTOR_MONGODB_PORT": 27017})  # type: ignore[dict-item]  # as JSON may give it
+    assert config.read_text(encoding="utf-8") == ""
+
+
+def test_mode_and_symbolic_link_stay_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    config, link = tmp_path / "real.yml", tmp_path / "config.yml"
+    config.write_text("pinned: {}\n", encoding="utf-8")
+    config.chmod(0o640)
+    link.symlink_to(config)
+    pins.write(link, SECRETS)
+    assert link.is_symlink()
+    assert "sha256:" in config.read_text(encoding="utf-8")
+    assert stat.S_IMODE(config.stat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yml", "real.yml"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("pinned: {}\n", encoding="utf-8")
+
+    def busy(self: Path, target: Path) -> Path:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(Path, "replace", busy)
+    with pytest.raises(CommandFailed, match=r"^config\.yml cannot be written: Device or resource busy$"):
+        pins.write(config, SECRETS)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yml"]
+    assert config.read_text(encoding="utf-8") == "pinned: {}\n"

@@ -1,0 +1,185 @@
+"""Tokens: the published vectors, and what each authority allows."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pipelinejobs
+from factories import ADMIN, NOW, SALT, TOKEN, UUID, a_command, a_job
+from fsm.lifecycle import EVENTS
+from pipelinejobs import tokens
+from pipelinejobs.secret import Secret
+from pipelinejobs.tokens import Authority, Policy
+
+VECTORS = json.loads((Path(__file__).parents[1] / "data" / "token-vectors.json").read_text())
+POLICY = Policy(admin_key=Secret("a key"), admin_secret=Secret("a secret"))
+TIME = NOW.timestamp()
+
+
+@pytest.mark.parametrize("vector", VECTORS["job_token"]["vectors"], ids=lambda vector: vector["note"])
+def test_job_token_vector(vector: dict[str, Any]) -> None:
+    record = vector["record"]
+    token = tokens.job_token(record["uuid"], vector["salt"], record.get("_admin"), has_admin="_admin" in record)
+    assert token == vector["token"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["admin_token"]["vectors"])
+def test_administrative_token_vector(vector: dict[str, Any]) -> None:
+    policy = Policy(
+        admin_key=Secret(vector["key"]), admin_secret=Secret(vector["secret"]), admin_lifetime=vector["lifetime"]
+    )
+    both = tokens.admin_tokens(policy, vector["unix_time"])
+    assert both == (vector["token"], vector["previous_token"])
+
+
+@pytest.mark.promise("S19")
+@pytest.mark.parametrize(("key", "secret"), [(None, None), ("k", None), (None, "s"), ("", ""), ("k", "")])
+def test_without_both_settings_there_is_no_administrative_token(key: str | None, secret: str | None) -> None:
+    policy = Policy(
+        admin_key=Secret(key) if key is not None else None, admin_secret=Secret(secret) if secret is not None else None
+    )
+    assert tokens.admin_tokens(policy, TIME) == ()
+
+
+@pytest.mark.promise("S19")
+def test_an_administrative_token_lives_to_the_end_of_the_next_window() -> None:
+    token = tokens.admin_tokens(POLICY, 7200)[0]
+    event = a_command("reset", token)
+    for time, good in [(7199, False), (7200, True), (10799, True), (14399, True), (14400, False)]:
+        shown = tokens.authority(a_job(), event, POLICY, time)
+        assert (shown is Authority.ADMINISTRATIVE) is good, time
+
+
+def test_the_jobs_own_token_shows_its_authority() -> None:
+    assert tokens.authority(a_job(), a_command("run"), POLICY, TIME) is Authority.JOB
+
+
+WRONG = ["", "null", "None", TOKEN.upper(), TOKEN[:-1], TOKEN + "0", TOKEN.replace("f", "\uff46"), "x" * 1_000_000]
+
+
+@pytest.mark.promise("S1")
+@pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
+def test_a_wrong_token_shows_nothing(wrong: str) -> None:
+    event = a_command("run", wrong)
+    assert tokens.authority(a_job(), event, POLICY, TIME) is Authority.NONE
+    assert tokens.refusal(Authority.NONE, event) == tokens.NO_SUCH_JOB
+
+
+@pytest.mark.promise("P9")
+def test_the_token_of_another_job_shows_nothing() -> None:
+    other = tokens.job_token("107b93f3-1eae-5e79-8a18-0a480f8aa3a6", SALT, ADMIN)
+    assert tokens.authority(a_job(), a_command("run", other), POLICY, TIME) is Authority.NONE
+
+
+@pytest.mark.promise("S1")
+def test_an_unknown_job_and_a_wrong_token_are_told_the_same() -> None:
+    for token in (None, "wrong"):
+        event = a_command("run", token)
+        answers = {tokens.refusal(tokens.authority(job, event, POLICY, TIME), event) for job in (None, a_job())}
+        assert len(answers) == 1
+
+
+def test_a_job_without_salt_has_no_token() -> None:
+    job = a_job(salt=None)
+    assert tokens.authority(job, a_command("run"), POLICY, TIME) is Authority.NONE
+    nothing = tokens.job_token(UUID, "", ADMIN)
+    assert tokens.authority(job, a_command("run", nothing), POLICY, TIME) is Authority.NONE
+
+
+def test_tokens_of_remembered_salts_stay_good() -> None:
+    job = a_job(salt="rotated", salts=(SALT,))
+    assert tokens.authority(job, a_command("run"), POLICY, TIME) is Authority.JOB
+
+
+def test_the_first_and_the_newest_eight_salts_are_remembered() -> None:
+    job = a_job(salt="s10", salts=tuple(f"s{n}" for n in range(10)))
+    assert tokens.remembered(job) == ["s0", *[f"s{n}" for n in range(3, 11)]]
+
+
+def test_a_salt_is_remembered_once() -> None:
+    assert tokens.remembered(a_job(salts=(SALT,))) == [SALT]
+
+
+@pytest.mark.promise("S18")
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("shown", Authority)
+def test_what_each_authority_allows(event: str, shown: Authority) -> None:
+    allowed = tokens.refusal(shown, a_command(event)) is None
+    administrative = event in ("reset", "ready")
+    if shown is Authority.NONE or event == "create":
+        assert not allowed
+    elif administrative:
+        assert allowed is (shown is Authority.ADMINISTRATIVE)
+    else:
+        assert allowed
+
+
+class TestTrustedIndexer:
+    policy = Policy(trusted_indexers=frozenset({"indexer"}))
+
+    @pytest.mark.parametrize("name", EVENTS)
+    def test_it_may_index_without_a_token_and_nothing_else(self, name: str) -> None:
+        shown = tokens.authority(a_job(), a_command(name, None, sender="indexer"), self.policy, TIME)
+        assert shown is (Authority.INDEXER if name in ("index", "indexed") else Authority.NONE)
+
+    @pytest.mark.parametrize("sender", [None, "", "Indexer", "jdoe"])
+    def test_nobody_else_may(self, sender: str | None) -> None:
+        shown = tokens.authority(a_job(), a_command("indexed", None, sender=sender), self.policy, TIME)
+        assert shown is Authority.NONE
+
+    def test_a_wrong_token_is_not_made_good_by_the_name(self) -> None:
+        event = a_command("indexed", "wrong", sender="indexer")
+        assert tokens.authority(a_job(), event, self.policy, TIME) is Authority.NONE
+
+
+class TestTrustOnFirstUse:
+    policy = Policy(trust_on_first_use=True)
+    rotated = {"revision": 1, "salt": "rotated by others"}
+
+    def test_a_token_from_before_we_first_wrote_is_taken(self) -> None:
+        shown = tokens.authority(a_job("RUNNING", **self.rotated), a_command("update"), self.policy, TIME)
+        assert shown is Authority.FIRST_USE
+
+    @pytest.mark.parametrize(
+        ("job", "event", "policy"),
+        [
+            (a_job("RUNNING", **rotated), a_command("update"), Policy()),
+            (a_job("RUNNING", revision=0, salt="other"), a_command("update"), policy),
+            (a_job("RUNNING", **rotated, salts=("other",)), a_command("update"), policy),
+            (a_job("RUNNING", **rotated), a_command("update", sender=None), policy),
+            (a_job("RUNNING", **rotated), a_command("update", ""), policy),
+            (a_job("RUNNING", **rotated), a_command("update", None), policy),
+        ],
+        ids=["not opted in", "never rotated", "we wrote before", "nobody authenticated", "empty token", "no token"],
+    )
+    def test_otherwise_it_is_not(self, job: Any, event: Any, policy: Policy) -> None:
+        assert tokens.authority(job, event, policy, TIME) is Authority.NONE
+
+    def test_a_pinned_token_is_good_and_no_other(self) -> None:
+        job = a_job("RUNNING", **self.rotated, salts=("rotated by others",), token_pin=tokens.pin(UUID, Secret(TOKEN)))
+        assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.JOB
+        assert tokens.authority(job, a_command("update", "other"), self.policy, TIME) is Authority.NONE
+
+    def test_a_pin_does_not_hold_the_token(self) -> None:
+        assert TOKEN not in tokens.pin(UUID, Secret(TOKEN))
+
+    def test_it_never_makes_an_administrator(self) -> None:
+        assert tokens.refusal(Authority.FIRST_USE, a_command("reset")) is not None
+
+
+@pytest.mark.promise("S2")
+def test_no_source_file_compares_a_secret_with_equals() -> None:
+    secret_names = {"token", "salt", "secret", "key", "nonce", "shown", "expected"}
+    source = Path(pipelinejobs.__file__).parent / "tokens.py"
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops):
+            names = {
+                part.id
+                for side in [node.left, *node.comparators]
+                for part in ast.walk(side)
+                if isinstance(part, ast.Name)
+            }
+            assert not names & secret_names, ast.unparse(node)
