@@ -1,7 +1,7 @@
 """Entry point 1: one message of Abaco in one process.
 
-Abaco gives the message as `MSG` and the URL parameters in the environment. The last line on stdout is the verdict as one
-JSON object, log lines go to stderr, and the exit code says the verdict too (`pipelinejobs.verdict`).
+Abaco gives the message as `MSG` and the URL parameters in the environment. The last line on stdout is the verdict as
+one JSON object, log lines go to stderr, and the exit code says the verdict too (`pipelinejobs.verdict`).
 """
 
 import json

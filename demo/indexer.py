@@ -39,7 +39,7 @@ class Indexer:
         indexer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 - the name that http.server looks for
+            def do_POST(self) -> None:
                 text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 indexer.received.append(Received(self.path, dict(self.headers), json.loads(text)))
                 answer = json.dumps({"status": "success", "message": "", "version": "demo", "result": {}}).encode()

@@ -1,7 +1,7 @@
 """Where the process runs: the container of an Abaco actor, seen through a `Reactor`.
 
-The Reactors SDK is what authors of reactors know, but it is on no package index and does not import everywhere. Where it
-can be imported its own Reactor is used, elsewhere ours; both are seen here through the few names that reactor.py needs.
+The Reactors SDK is what authors of reactors know, but it is on no package index and does not import everywhere. Where
+it can be imported its own Reactor is used, elsewhere ours; both are seen here through the few names that reactor.py needs.
 Settings are always read by `pipelinejobs.settings`.
 """
 

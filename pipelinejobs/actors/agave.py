@@ -1,7 +1,7 @@
 """Through agavepy, as reactors on Abaco speak to each other.
 
-agavepy (0.9.5) sets no timeout, follows redirects, writes tokens and nonces into its log, and puts its own directory first on
-`sys.path` when it is imported. None of that happens here.
+agavepy (0.9.5) sets no timeout, follows redirects, writes tokens and nonces into its log, and puts its own directory first
+on `sys.path` when it is imported. None of that happens here.
 """
 
 import logging

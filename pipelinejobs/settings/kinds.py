@@ -20,7 +20,7 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _SWITCH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-class Unfit(Exception):  # noqa: N818  # it never leaves this corner: `settings` turns it into WrongSetting
+class Unfit(Exception):  # it never leaves this corner: `settings` turns it into WrongSetting
     """A value does not fit its setting. The text says what it must be, and never holds the value."""
 
 

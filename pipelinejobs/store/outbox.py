@@ -1,8 +1,8 @@
 """Messages owed to other actors: rows of `_outbox` in the job document, until they are delivered.
 
 A row is `pending` until it is delivered (then it is gone) or given up (`undelivered`, kept and visible). Whoever
-wants to send one takes a lease on it first: `next` moves into the future and `holder` names the lease, so that nobody else
-sends it meanwhile and a holder that wakes up late cannot touch it. All times are the database's.
+wants to send one takes a lease on it first: `next` moves into the future and `holder` names the lease, so that nobody
+else sends it meanwhile and a holder that wakes up late cannot touch it. All times are the database's.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 import ast
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -137,7 +137,7 @@ class TestTrustedIndexer:
 
 class TestTrustOnFirstUse:
     policy = Policy(trust_on_first_use=True)
-    rotated = {"revision": 1, "salt": "rotated by others"}
+    rotated: ClassVar[dict[str, Any]] = {"revision": 1, "salt": "rotated by others"}
 
     def test_a_token_from_before_we_first_wrote_is_taken(self) -> None:
         shown = tokens.authority(a_job("RUNNING", **self.rotated), a_command("update"), self.policy, TIME)
