@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import NoReturn
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Unavailable, WrongSetting
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
-from pipelinejobs.runtime import Context
+from pipelinejobs.runtime import Context, Reactor
 from pipelinejobs.settings import Settings
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 
@@ -29,34 +30,50 @@ class Run:
     def __init__(self, environ: MutableMapping[str, str]) -> None:
         self._environment = runtime.take_environment(environ)
         self._execution = self._environment.get("_abaco_execution_id") or uuid4().hex
-        self._lock = threading.Lock()
-        self.exit_code: int | None = None
+        self._telling = threading.Lock()
+        self._told: Answer | None = None
+        self._exit_code = 0
 
     def main(self) -> int:
-        """Handles the message and returns the exit code."""
-        logger = log.configure("INFO", ())
+        """Handles the message.
+
+        Returns:
+            The exit code.
+        """
+        rx = runtime.reactor(self._environment, log.configure("INFO", ()))
         try:
-            configured = settings.load(self._environment)
-            logger = log.configure(configured.logs.level, settings.secrets(configured))
-            deadline = Deadline(configured.limits.one_shot)
-            self._watch(deadline)
-            rx = runtime.reactor(self._environment, logger)
-            event = self._read(rx.context)
-            if isinstance(event, Answer):
-                self._tell(event)
-            else:
-                self._handle(event, configured, rx.context, deadline)
+            self._handle(rx, self._settings())
         except WrongSetting as error:
-            logger.critical(error.reason)
             self._tell(answer.unavailable(error, self._execution), EXIT_WRONG_SETTING)
         except Unavailable as error:
             self._tell(answer.unavailable(error, self._execution))
         except Exception:
             # Nobody reads a traceback in a container's log; the sender gets a verdict, the log one line.
-            logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
+            rx.logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
             self._tell(answer.unavailable(Unavailable("unexpected error in the manager"), self._execution))
-        assert self.exit_code is not None
-        return self.exit_code
+        return self._end(rx)
+
+    def _settings(self) -> Settings:
+        configured = settings.load(self._environment)
+        log.configure(configured.logs.level, settings.secrets(configured))
+        return configured
+
+    def _handle(self, rx: Reactor, configured: Settings) -> None:
+        deadline = Deadline(configured.limits.one_shot)
+        self._watch(deadline)
+        event = self._read(rx.context)
+        if isinstance(event, Answer):
+            self._tell(event)
+            return
+        if event.token is not None:
+            log.add_secret(event.token.reveal())
+
+        from pipelinejobs import bootstrap  # here, because it loads the driver, which a refused message does not need
+
+        services = bootstrap.services(configured, rx.context)
+        handled = services.manager.handle(event, self._execution)
+        self._tell(handled.answer)
+        services.manager.settle(handled, deadline)
 
     def _read(self, context: Context) -> Event | Answer:
         """The event; or the answer to a delivery that is refused before any database is asked."""
@@ -75,25 +92,28 @@ class Run:
             )
         )
 
-    def _handle(self, event: Event, configured: Settings, context: Context, deadline: Deadline) -> None:
-        from pipelinejobs import bootstrap  # here, because it loads the driver, which a refused message does not need
-
-        if event.token is not None:
-            log.add_secret(event.token.reveal())
-        services = bootstrap.services(configured, context)
-        handled = services.manager.handle(event, self._execution)
-        self._tell(handled.answer)
-        services.manager.settle(handled, deadline)
-
     def _tell(self, given: Answer, exit_code: int | None = None) -> None:
-        """Writes the verdict line, once."""
-        with self._lock:
-            if self.exit_code is None:
-                print(json.dumps(given.as_dict()), flush=True)
-                self.exit_code = EXIT_CODES[given.verdict] if exit_code is None else exit_code
+        """Writes the verdict line, once; what becomes known after it changes nothing."""
+        with self._telling:
+            if self._told is None:
+                with suppress(OSError):  # nobody listens any more; what is owed is sent all the same
+                    print(json.dumps(given.as_dict()), flush=True)
+                self._told = given
+                self._exit_code = EXIT_CODES[given.verdict] if exit_code is None else exit_code
+
+    def _end(self, rx: Reactor) -> int:
+        """Ends as reactors do, which is with one log line."""
+        assert self._told is not None
+        line = f"{self._told.verdict.value}: {self._told.event} of job {self._told.uuid}: {self._told.reason}"
+        try:
+            if self._exit_code == 0:
+                rx.on_success(line)
+            rx.on_failure(line, self._exit_code)
+        except SystemExit:
+            return self._exit_code
 
     def _watch(self, deadline: Deadline) -> None:
-        """Ends the process when its time is over, whatever it hangs in; what is not written by then stays owed."""
+        """Ends the process when its time is over, whatever it hangs in; what is not sent by then stays owed."""
         timer = threading.Timer(deadline.remaining(), self._out_of_time)
         timer.daemon = True
         timer.start()
@@ -101,13 +121,14 @@ class Run:
     def _out_of_time(self) -> None:
         error = Unavailable("the time for this run is over; it cannot be known whether the event was written")
         self._tell(answer.unavailable(error, self._execution))
-        leave(self.exit_code or 0)
+        leave(self._exit_code)
 
 
 def leave(exit_code: int) -> NoReturn:
     """Ends the process at once. Everything is durable by now, and tidying up the interpreter would double the run."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(exit_code)
 
 

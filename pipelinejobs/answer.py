@@ -7,6 +7,7 @@ from pipelinejobs.errors import Malformed, PipelineJobsError
 from pipelinejobs.messages import reader
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.fields import job_uuid
 from pipelinejobs.verdict import Verdict
 
 
@@ -50,7 +51,20 @@ def read(delivery: Delivery) -> Event | Answer:
     try:
         return reader.read(delivery)
     except Malformed as error:
-        return Answer(verdict=Verdict.MALFORMED, reason=reader.explain(delivery, error), execution=delivery.id)
+        return Answer(
+            verdict=Verdict.MALFORMED,
+            reason=reader.explain(delivery, error),
+            execution=delivery.id,
+            uuid=_job_named_by(delivery),
+        )
+
+
+def _job_named_by(delivery: Delivery) -> str | None:
+    """The job that the parameters of an unreadable delivery name, for whoever reads the log."""
+    try:
+        return job_uuid(delivery.parameters.get("uuid"), "parameter uuid")
+    except Malformed:
+        return None
 
 
 def about(event: Event, execution: str, verdict: Verdict, reason: str) -> Answer:

@@ -25,6 +25,8 @@ from pipelinejobs.tokens import Authority
 from pipelinejobs.verdict import Verdict
 
 _STARTING_EVENT: Final = "run"
+_SHOWN: Final = 128
+"""Characters of a sender's own words that a reason repeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ def _repeated(job: Job, event: Event, seen: Entry) -> Decision:
         )
     return Decision(
         verdict=Verdict.MALFORMED,
-        reason=f"the id {event.id.partition(':')[2][:128]} was used before for another event ({seen.name}); "
+        reason=f"the id {event.id.partition(':')[2][:_SHOWN]} was used before for another event ({seen.name}); "
         "a new event needs a new id",
     )
 
@@ -126,7 +128,7 @@ def refused(event: Event, reason: str) -> Decision:
 
 def _not_allowed(job: Job, event: Event) -> str:
     if event.kind is Kind.REPORT:
-        said = event.status or event.name
+        said = (event.status or event.name)[:_SHOWN]
         return f"the job is already {job.state}; the report of {said} came late or was superseded"
     possible = [name for name in allowed(job.state) if name not in RESERVED | ADMINISTRATIVE]
     choice = ", ".join(possible) if possible else "nothing but administrative events"

@@ -97,8 +97,9 @@ class Manager:
                 with within(min(self._database_seconds, deadline.remaining())):
                     self._keep(handled)
             if handled.answer.verdict in _KNOWN_SENDER:
-                self._outbox.send_own(handled.event.job, deadline)
-                self._outbox.send_overdue(_OTHERS_ROWS, deadline)
+                answers = self._outbox.send_own(handled.event.job, deadline)
+                if answers:
+                    self._outbox.send_overdue(_OTHERS_ROWS, deadline)
         except (Unavailable, DocumentFull) as error:
             logger.warning("not everything could be done after the answer", extra={"fields": {"why": error.reason}})
 

@@ -101,8 +101,11 @@ class Outbox:
         """Whether anything says how to reach the Indexer."""
         return self._indexer is not None
 
-    def send_own(self, job: str, deadline: Deadline) -> None:
+    def send_own(self, job: str, deadline: Deadline) -> bool:
         """Sends what one job owes, with a few quick attempts, in `seconds` at the most.
+
+        Returns:
+            False when a message could not be delivered, so that it is of no use to try others now.
 
         Raises:
             Unavailable: the database cannot be asked; what was not sent stays owed.
@@ -110,9 +113,12 @@ class Outbox:
         limit = deadline.at_most(self._seconds)
         for _ in range(_QUICK_TRIES):
             tally = self._send_due(job, None, limit)
+            if not tally.failed:
+                return True
             if tally.wait is None or tally.wait >= limit.remaining() - _MARGIN:
-                return
+                break
             time.sleep(tally.wait)
+        return False
 
     def send_overdue(self, most: int, deadline: Deadline) -> None:
         """Sends a few of the longest overdue messages of any job, one attempt each.

@@ -48,12 +48,19 @@ def on_abaco(
         access_token: the bearer token to be used.
         provenance: URL parameters that say where the message comes from.
 
-    agavepy is used wherever it can be: it speaks https only, and with a port in the address it leaves the
+    agavepy is used wherever it can be: it speaks https only, and with more than a host in the address it leaves the
     Authorization header out (both measured with 0.9.5).
     """
-    address = urlsplit(api_server)
-    if address.scheme == "https" and (address.port is None or access_token is None):
+    if _agavepy_can(api_server, access_token):
         return AgaveActor(api_server, actor_id, nonce=nonce, token=access_token, provenance=provenance)
-    query = dict(provenance) | ({"x-nonce": nonce.reveal()} if nonce is not None else {})
+    query = dict(provenance) | ({"x-nonce": nonce.reveal()} if nonce else {})
     url = f"{api_server.rstrip('/')}/actors/v2/{quote(actor_id, safe='')}/messages"
     return HttpActor(Secret(f"{url}?{urlencode(query)}" if query else url), token=access_token)
+
+
+def _agavepy_can(api_server: str, access_token: Secret | None) -> bool:
+    try:
+        address = urlsplit(api_server)
+    except ValueError:
+        return False  # the sender says what is wrong with it
+    return address.scheme == "https" and (not access_token or address.netloc.lower() == address.hostname)

@@ -1,19 +1,32 @@
 """Through agavepy, as reactors on Abaco speak to each other.
 
-agavepy (0.9.5) sets no timeout, follows redirects, writes tokens and nonces into its log, and puts its own directory first
-on `sys.path` when it is imported. None of that happens here.
+agavepy (0.9.5) makes the request: address, query, credentials, body. It sets no timeout, follows redirects, writes
+tokens and nonces into its log, and puts its own directory first on `sys.path` when it is imported. None of that happens
+here: what it sends goes through `exchange`, and `contained` fences it in.
 """
 
+import io
 import logging
+import re
 import sys
+import threading
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
-from pipelinejobs.actors.answer import check
-from pipelinejobs.deadline import call_within
+from pipelinejobs.actors import exchange
+from pipelinejobs.actors.line import Line, call
 from pipelinejobs.errors import Undelivered
 from pipelinejobs.secret import Secret
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+_ACTOR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
+_NOT_PASSED_ON: Final = frozenset({"accept-encoding", "connection", "content-length", "host"})
+
+_fence = threading.RLock()
 
 
 class AgaveActor:
@@ -28,80 +41,116 @@ class AgaveActor:
         token: Secret | None,
         provenance: Mapping[str, str],
     ) -> None:
+        """
+        Args:
+            api_server: https address of the API.
+            actor_id: id or alias.
+            nonce: a nonce of that id, or of that alias.
+            token: an access token. One of the two is needed; with both, both are sent.
+            provenance: URL parameters that go with each message.
+        """
         self._api_server = api_server
         self._actor_id = actor_id
         self._nonce = nonce
         self._token = token
         self._provenance = provenance
+        self._wire = _Wire()
+        self._client: Any = None
 
     def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
         """See `pipelinejobs.actors.Actor.send`. The key travels as `x_event_id` and as a header."""
-        if self._nonce is None and self._token is None:
-            raise Undelivered("there is neither an access token nor a nonce for it (pipelines.job_indexer_nonce)")
-        answers: list[tuple[int, str | None]] = []
-        failure = None
+        server = self._usable_server()
+        arguments: dict[str, Any] = {
+            "body": {"message": dict(message)},
+            "environment": {"x_event_id": key, **self._provenance},
+            "headers": {"Idempotency-Key": key},
+        }
+        if self._nonce:
+            arguments["nonce"] = self._nonce.reveal()
+
+        def work(line: Line) -> None:
+            client = self._connected(server)
+            with self._wire.on(line):
+                client.actors.sendMessage(actorId=self._actor_id, **arguments)
+
+        call(work, deadline, server)
+
+    def _usable_server(self) -> str:
+        """The API's host; Undelivered where agavepy could not do what is asked, or would do something else."""
+        if not _ACTOR.fullmatch(self._actor_id):
+            raise Undelivered("what should name the actor is neither an id nor an alias")
+        to = exchange.target(self._api_server)
+        if not to.secure:
+            raise Undelivered(f"agavepy speaks https only, and the actors API at {to.where} is not https")
+        if not (self._nonce or self._token):
+            raise Undelivered(
+                f"there is neither an access token nor a nonce for {self._actor_id} (pipelines.job_indexer_nonce)"
+            )
+        return to.where.lower()  # with capitals in it agavepy would leave the token out
+
+    def _connected(self, server: str) -> Any:
+        """agavepy's client, made when it is first needed; that takes about half a second."""
+        with contained():
+            if self._client is None:
+                from agavepy.agave import Agave
+
+                credentials: dict[str, Any] = {"token": self._token.reveal()} if self._token else {"use_nonce": True}
+                client = Agave(api_server=f"https://{server}", proxies={}, **credentials)
+                session = client.all.http_client.session
+                session.trust_env = False  # else a ~/.netrc would replace the token
+                for scheme in ("https://", "http://"):
+                    session.mount(scheme, self._wire)
+                self._client = client
+            return self._client
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Keeps what importing agavepy does, or importing something that imports it, from the rest of the process."""
+    with _fence, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("agavepy.swaggerpy.client").disabled = True
+        before = set(sys.path)
         try:
-            call_within(deadline, lambda: self._exchange(message, key, deadline, answers))
-        except TimeoutError:
-            raise Undelivered("it did not answer in time") from None
-        except Exception as error:  # agavepy raises whatever its parts raise, also after the message was taken
-            failure = type(error).__name__
-        if not answers:
-            raise Undelivered(f"it could not be reached ({failure})")
-        check(*answers[-1])
-
-    def _exchange(
-        self, message: Mapping[str, Any], key: str, deadline: float, answers: list[tuple[int, str | None]]
-    ) -> None:
-        client = self._client()
-        session = client.all.http_client.session
-        session.trust_env = False
-        session.max_redirects = 0
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, _bounded_adapter(deadline, answers))
-        nonce = {"nonce": self._nonce.reveal()} if self._nonce is not None else {}
-        client.actors.sendMessage(
-            actorId=self._actor_id,
-            body={"message": dict(message)},
-            environment={"x_event_id": key, **self._provenance},
-            headers={"Idempotency-Key": key},
-            **nonce,
-        )
-
-    def _client(self) -> Any:
-        agave = _agavepy()
-        if self._token is None:
-            return agave.Agave(api_server=self._api_server, use_nonce=True, proxies={})
-        client = agave.Agave(api_server=self._api_server, token=self._token.reveal(), proxies={})
-        client.token = None  # it could not be refreshed, and trying would know no deadline
-        return client
+            yield
+        finally:
+            sys.path[:] = [entry for entry in sys.path if entry in before]
 
 
-def _agavepy() -> Any:
-    before = list(sys.path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from agavepy import agave
-    finally:
-        sys.path[:] = before
-    logging.getLogger("agavepy").setLevel(logging.CRITICAL)
-    logging.getLogger("agavepy.swaggerpy.client").setLevel(logging.CRITICAL)
-    return agave
+class _Wire:
+    """What agavepy's HTTP session sends through: our exchange, on the line of the calling thread.
 
-
-def _bounded_adapter(deadline: float, answers: list[tuple[int, str | None]]) -> Any:
-    """An adapter for agavepy's HTTP session that knows a timeout and notes each answer as it comes.
-
-    What agavepy makes of an answer tells neither its status nor its headers.
+    The interface is that of requests' transport adapters.
     """
-    from requests import PreparedRequest, Response
-    from requests.adapters import HTTPAdapter
 
-    class Bounded(HTTPAdapter):
-        def send(self, request: PreparedRequest, *_: Any, **options: Any) -> Response:
-            response = super().send(request, **(options | {"timeout": deadline}))
-            answers.append((response.status_code, response.headers.get("Retry-After")))
-            return response
+    def __init__(self) -> None:
+        self._calls = threading.local()
 
-    return Bounded(max_retries=0)
+    @contextmanager
+    def on(self, line: Line) -> Iterator[None]:
+        """Takes this line for what the calling thread sends."""
+        self._calls.line = line
+        try:
+            yield
+        finally:
+            del self._calls.line
+
+    def send(self, request: "PreparedRequest", **_: object) -> "Response":
+        """Sends a prepared request; returns a success, or raises what `exchange.post` raises.
+
+        So agavepy never sees a refusal, which it would answer by refreshing the token, nor a redirect, nor what
+        an answer says, of which we need nothing.
+        """
+        import requests
+
+        body = request.body or b""
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
+        to = exchange.target(request.url or "")
+        exchange.post(to, body.encode() if isinstance(body, str) else bytes(body), headers, self._calls.line)
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = io.BytesIO(b"{}")
+        return response
+
+    def close(self) -> None:
+        """Nothing is kept open."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipelinejobs.errors import Malformed
-from pipelinejobs.messages import agave, attempt, identity, json_event, parameters, statuses, tapis
+from pipelinejobs.messages import agave, attempt, event_id, json_event, parameters, statuses, tapis
 from pipelinejobs.messages.body import object_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
@@ -74,7 +74,7 @@ def _reported(delivery: Delivery, given: Parameters, report: Report) -> Event:
         job=_job(given),
         name=statuses.event_of(report.status),
         kind=Kind.REPORT,
-        id=identity.of_report(report) if names_a_job else _delivery_id(delivery, given),
+        id=event_id.of_report(report) if names_a_job else _delivery_id(delivery, given),
         external=f"{report.system}:{report.job}" if names_a_job else None,
         data=report.data,
         status=report.status,
@@ -132,7 +132,7 @@ def _job(given: Parameters) -> str:
 
 
 def _delivery_id(delivery: Delivery, given: Parameters) -> str:
-    return identity.of_delivery(given.event_id, delivery.id)
+    return event_id.of_delivery(given.event_id, delivery.id)
 
 
 def _agreed_token(parameter: Secret | None, body: Secret | None) -> Secret | None:

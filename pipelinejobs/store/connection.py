@@ -15,6 +15,7 @@ from pymongo.errors import (
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
+    WriteError,
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -106,6 +107,8 @@ def translated(*, writing: bool = False) -> Iterator[None]:
         if isinstance(error, OperationFailure) and error.code in _NOT_ALLOWED_IN:
             raise WrongSetting("mongodb", "the server refuses the user or password, or the user's rights") from None
         what = type(error).__name__
+        if isinstance(error, WriteError):
+            raise Unavailable(f"MongoDB refused the write (code {error.code}); nothing was changed") from error
         if writing:
             raise OutcomeUnknown(f"MongoDB did not confirm the write in time ({what}); it may have happened") from error
         raise Unavailable(f"MongoDB could not be asked ({what}); nothing was changed") from error

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelinejobs.messages.identity import of_delivery, of_report
+from pipelinejobs.messages.event_id import of_delivery, of_report
 from pipelinejobs.messages.report import Report
 
 REPORT = Report(system="agave", job="4183-007", status="RUNNING", data={"b": 1, "a": ["\xe9"]})

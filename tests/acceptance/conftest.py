@@ -1,0 +1,43 @@
+"""Fixtures for tests of whole processes: an actor on Abaco, an Indexer, and jobs in a database of one's own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from demo.indexer import Indexer
+from support_process import CheckedAbaco, Documents, NewJob, TestJob, environment, insert_job
+
+
+@pytest.fixture
+def indexer() -> Iterator[Indexer]:
+    """An Indexer that takes everything."""
+    with Indexer() as listening:
+        yield listening
+
+
+@pytest.fixture
+def abaco(mongodb_uri: str, database: Database[dict[str, Any]], indexer: Indexer) -> CheckedAbaco:
+    """The actor, deployed with the test's own database and Indexer; every run is checked."""
+    return CheckedAbaco(
+        environment=environment(mongodb_uri, database.name, _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url)
+    )
+
+
+@pytest.fixture
+def new_job(jobs: Documents, abaco: CheckedAbaco) -> NewJob:
+    """Makes a job of python-datacatalog with a uuid of its own, whose token no run may show."""
+
+    def make(sample: str = "job-created.json", **changes: Any) -> TestJob:
+        job = insert_job(jobs, sample, **changes)
+        abaco.hidden.add(job.token)
+        return job
+
+    return make
+
+
+@pytest.fixture
+def job(new_job: NewJob) -> TestJob:
+    """One new job."""
+    return new_job()
