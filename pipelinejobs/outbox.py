@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from pipelinejobs.actors import Actor
@@ -21,7 +22,7 @@ from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Leased, Owed
 
 _DATABASE_SECONDS: Final = 5.0
 _MARGIN: Final = 2.0
-"""Seconds that a lease lasts longer than sending may take, and that a run keeps for the database."""
+"""Seconds that a lease lasts longer than sending may take, and that a run keeps for the database at its end."""
 _QUICK_TRIES: Final = 3
 
 
@@ -110,12 +111,12 @@ class Outbox:
         Raises:
             Unavailable: the database cannot be asked; what was not sent stays owed.
         """
-        limit = deadline.at_most(self._seconds)
+        limit = self._limit(deadline)
         for _ in range(_QUICK_TRIES):
             tally = self._send_due(job, None, limit)
             if not tally.failed:
                 return True
-            if tally.wait is None or tally.wait >= limit.remaining() - _MARGIN:
+            if tally.wait is None or tally.wait >= limit.remaining():
                 break
             time.sleep(tally.wait)
         return False
@@ -126,7 +127,7 @@ class Outbox:
         Raises:
             Unavailable: the database cannot be asked.
         """
-        self._send_due(None, most, deadline.at_most(self._seconds))
+        self._send_due(None, most, self._limit(deadline))
 
     def drain(self, deadline: Deadline) -> Tally:
         """Tries everything that is owed, also what was given up; waits for leases that others hold.
@@ -151,23 +152,27 @@ class Outbox:
             time.sleep(min(min(leases) + 0.1, deadline.remaining()))
         return total
 
+    def _limit(self, deadline: Deadline) -> Deadline:
+        """The end of sending: `seconds` from now, or so early that the database can still be told what came of it."""
+        return Deadline(min(self._seconds, deadline.remaining() - _MARGIN))
+
     def _send_due(self, job: str | None, most: int | None, deadline: Deadline) -> Tally:
         tally = Tally()
-        if self._indexer is None or deadline.remaining() < _MARGIN:
+        if self._indexer is None or deadline.passed():
             return tally
-        with within(min(_DATABASE_SECONDS, deadline.remaining())):
+        with within(_DATABASE_SECONDS):
             now = self._rows.now()
-            due = list(self._rows.rows(job=job, due=now))[:most]
+            due = list(islice(self._rows.rows(job=job, due=now), most))
         began = time.monotonic()
         for owed in due:
-            if deadline.remaining() < _MARGIN:
+            if deadline.passed():
                 break
             self._send(owed, now + timedelta(seconds=time.monotonic() - began), deadline, tally)
         return tally
 
     def _send(self, owed: Owed, now: datetime, deadline: Deadline, tally: Tally) -> None:
         """One attempt to send one row."""
-        seconds = min(self._seconds, max(0.5, deadline.remaining() - _MARGIN / 2))
+        seconds = min(self._seconds, deadline.remaining())
         with within(_DATABASE_SECONDS):
             leased = self._rows.lease(owed, now, seconds + _MARGIN)
         if leased is None:

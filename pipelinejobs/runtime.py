@@ -1,13 +1,15 @@
 """Where the process runs: the container of an Abaco actor, seen through a `Reactor`.
 
 The Reactors SDK is what authors of reactors know, but it is on no package index and does not import everywhere. Where
-it can be imported its own Reactor is used, elsewhere ours; both are seen here through the few names that reactor.py needs.
+it can be imported its own Reactor is used, elsewhere ours; both are seen here through the few names that reactor.py
+needs.
 Settings are always read by `pipelinejobs.settings`.
 """
 
 import importlib.util
 import logging
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, Protocol
 from uuid import uuid4
@@ -19,8 +21,16 @@ from pipelinejobs.secret import Secret
 _SEND_SECONDS: Final = 10.0
 _SDK_SECONDS: Final = 5.0
 
-_KEPT: Final = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "MSG", "LOCALONLY"})
-_KEPT_PREFIXES: Final = ("LC_", "_abaco_", "_actor_", "_REACTOR_")
+_KEPT: Final = frozenset(
+    {
+        *("PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "MSG", "LOCALONLY"),
+        *("uuid", "event", "name", "token", "note", "status", "state", "session"),
+        *("x_event_id", "x-nonce", "x_session"),
+    }
+)
+"""What a process and a Reactor need, and the URL parameters that mean something to us."""
+
+_KEPT_PREFIXES: Final = ("LC_", "_abaco_", "_actor_", "_REACTOR_", "x_src_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +66,8 @@ def take_environment(environ: MutableMapping[str, str]) -> dict[str, str]:
     copy = dict(environ)
     for name in copy:
         if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
-            del environ[name]
+            with suppress(OSError):  # the system does not take out an empty name ("=x"), which steers nothing
+                del environ[name]
     return copy
 
 
@@ -91,8 +102,19 @@ class Reactor(Protocol):
     def logger(self) -> logging.Logger:
         """Where log lines go."""
 
-    def send_message(self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-        """Sends a message to another actor; raises Undelivered when it did not reach it."""
+    def send_message(
+        self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Sends a message to another actor, in 10 s at the most.
+
+        Args:
+            actor_id: its id or alias.
+            message: what it gets as its message.
+            environment: URL parameters to go with it.
+
+        Raises:
+            Undelivered: it did not reach the actor, or nobody knows.
+        """
 
     def on_success(self, message: str) -> NoReturn:
         """Logs, and ends the process well."""
@@ -108,8 +130,10 @@ class OurReactor:
         self.context = context(environ)
         self.logger = logger
 
-    def send_message(self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-        """Sends a message through the actors API, in 10 s at the most; raises Undelivered."""
+    def send_message(
+        self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Sends a message through the actors API. See `Reactor.send_message`."""
         from pipelinejobs import actors  # its libraries are not needed for a message that sends none
 
         if self.context.api_server is None:
@@ -119,7 +143,7 @@ class OurReactor:
             api_server=self.context.api_server,
             nonce=None,
             access_token=self.context.access_token,
-            provenance=environment,
+            provenance={**_provenance(self.context), **(environment or {})},
         )
         actor.send(message, key=uuid4().hex, deadline=_SEND_SECONDS)
 
@@ -142,10 +166,12 @@ class SdkReactor:
         self.context = context(environ)
         self.logger: logging.Logger = sdk.logger
 
-    def send_message(self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-        """Sends a message through the SDK, once, in 10 s at the most; raises Undelivered."""
+    def send_message(
+        self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Sends a message through the SDK, once. See `Reactor.send_message`."""
         # One try: in variant B of the SDK every further one ends in a NameError.
-        options = {"environment": dict(environment), "ignoreErrors": False, "retryMaxAttempts": 0}
+        options = {"environment": dict(environment or {}), "ignoreErrors": False, "retryMaxAttempts": 0}
         try:
             call_within(_SEND_SECONDS, lambda: self._sdk.send_message(actor_id, dict(message), **options))
         except (Exception, SystemExit) as error:
@@ -180,6 +206,19 @@ def reactor(environ: Mapping[str, str], logger: logging.Logger) -> Reactor:
 
 
 def _make_sdk() -> Any:
-    from reactors.runtime import Reactor as Sdk
+    from pipelinejobs.actors.agave import contained
+
+    with contained():  # the SDK imports agavepy
+        from reactors.runtime import Reactor as Sdk
 
     return Sdk()
+
+
+def _provenance(context: Context) -> dict[str, str]:
+    """What the SDK puts on each message of its own accord: who sent it."""
+    named = {
+        "x_src_actor_id": context.actor_id,
+        "x_src_execution_id": context.execution_id,
+        "x_session": context.parameters.get("x_session"),
+    }
+    return {name: value for name, value in named.items() if value}

@@ -60,10 +60,8 @@ def admin_token(windows: int = 0, *, secret: str = ADMIN_SECRET, key: str = ADMI
 
 
 @dataclass(frozen=True, slots=True)
-class TestJob:
+class StoredJob:
     """A stored job and its token, with shortcuts for messages about it."""
-
-    __test__ = False
 
     jobs: Documents
     uuid: str
@@ -103,7 +101,7 @@ class TestJob:
         return entry
 
 
-def insert_job(jobs: Documents, sample: str = "job-created.json", **changes: Any) -> TestJob:
+def insert_job(jobs: Documents, sample: str = "job-created.json", **changes: Any) -> StoredJob:
     """Stores a job of python-datacatalog under a uuid of its own.
 
     Args:
@@ -113,10 +111,10 @@ def insert_job(jobs: Documents, sample: str = "job-created.json", **changes: Any
     document = catalogued(sample) | {"uuid": "107" + str(uuid.uuid4())[3:]} | changes
     del document["_id"]
     jobs.insert_one(document)
-    return TestJob(jobs, document["uuid"], job_token(document["uuid"], document["_salt"], document["_admin"]))
+    return StoredJob(jobs, document["uuid"], job_token(document["uuid"], document["_salt"], document["_admin"]))
 
 
-NewJob = Callable[..., TestJob]
+NewJob = Callable[..., StoredJob]
 """The fixture `new_job`: what `insert_job` takes but the collection."""
 
 
@@ -194,7 +192,7 @@ def raw(collection: Collection[Document]) -> list[bytes]:
     """A collection byte for byte."""
     options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
     found = collection.with_options(codec_options=options).find().sort("_id")
-    return [document.raw for document in found]
+    return [bytes(document.raw) for document in found]
 
 
 def dump(database: Database[Document]) -> str:

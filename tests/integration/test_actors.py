@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,16 +55,31 @@ MISBEHAVIOUR: Final[dict[str, tuple[Script, str]]] = {
 }
 
 
-def refused(actor: actors.Actor, deadline: float = DEADLINE) -> Undelivered:
+def refused(actor: actors.Actor, deadline: float = DEADLINE, *, ends: bool = True) -> Undelivered:
     """The error of a message that is not delivered, after the checks that hold for all of them."""
-    began = time.monotonic()
+    before, began = threads(), time.monotonic()
     with pytest.raises(Undelivered) as caught:
         actor.send(MESSAGE, key=KEY, deadline=deadline)
     assert time.monotonic() - began < BOUND
+    if ends:
+        wait_for_the_end_of_others(before)
     shown = f"{caught.value} {caught.value!r} {caught.value.reason}"
     assert not [canary for canary in CANARIES if canary in shown]
     assert len(caught.value.reason) < 300
     return caught.value
+
+
+def threads() -> set[threading.Thread]:
+    """The threads of this process, without those of servers."""
+    return {thread for thread in threading.enumerate() if thread.name != "rude-server"}
+
+
+def wait_for_the_end_of_others(before: set[threading.Thread]) -> None:
+    """Whatever a server still does, the thread that sent to it ends soon."""
+    end = time.monotonic() + BOUND
+    while left := threads() - before:
+        assert time.monotonic() < end, left
+        time.sleep(0.02)
 
 
 def http_actor(server: RudeServer) -> HttpActor:
@@ -82,13 +98,10 @@ def nothing_leaks(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture
 
 @pytest.fixture(autouse=True)
 def no_thread_stays() -> Iterator[None]:
-    """Afterwards the threads that sent are gone, also when the servers still drip."""
-    before = set(threading.enumerate())
+    """Afterwards the threads that sent are gone."""
+    before = threads()
     yield
-    end = time.monotonic() + BOUND
-    while left := set(threading.enumerate()) - before:
-        assert time.monotonic() < end, left
-        time.sleep(0.02)
+    wait_for_the_end_of_others(before)
 
 
 def resolves(monkeypatch: pytest.MonkeyPatch, *found: str) -> list[str]:
@@ -104,6 +117,25 @@ def resolves(monkeypatch: pytest.MonkeyPatch, *found: str) -> list[str]:
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return asked
+
+
+@contextmanager
+def black_hole(host: str, port: int) -> Iterator[int]:
+    """A port, which is given back, that answers nothing at all to who wants to connect."""
+    with socket.create_server((host, port), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        for filler in (first, second):  # takes a place in the queue, of which there are not more
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+def connects_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps a test from reaching a real metadata service, should the code fail."""
+
+    def connect(*_: object, **__: object) -> socket.socket:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", connect)
 
 
 def test_a_message_arrives_as_it_was_sent() -> None:
@@ -212,11 +244,8 @@ def test_nobody_listens(free_port: int) -> None:
 
 @pytest.mark.promise("F9")
 def test_a_black_hole() -> None:
-    with socket.create_server((HOST, 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
-        for filler in (first, second):  # takes the place in the queue; further ones get no answer at all
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
-        error = refused(HttpActor(Secret(f"http://{HOST}:{full.getsockname()[1]}/?x-nonce={NONCE}")))
+    with black_hole(HOST, 0) as port:
+        error = refused(HttpActor(Secret(f"http://{HOST}:{port}/?x-nonce={NONCE}")))
     assert "did not answer in full" in error.reason
 
 
@@ -236,7 +265,7 @@ def test_after_a_resolver_that_hangs_nothing_is_sent(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(addresses, "resolve", resolve)
     with RudeServer(answers()) as server:
-        error = refused(http_actor(server), 0.2)
+        error = refused(http_actor(server), 0.2, ends=False)
         answer.set()
         time.sleep(0.3)
     assert "did not answer" in error.reason
@@ -276,13 +305,15 @@ def test_a_url_that_is_none_of_ours(url: str) -> None:
 
 @pytest.mark.promise("S16")
 @pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "[fe80::1]", "[::ffff:169.254.169.254]"])
-def test_link_local_addresses_are_refused(host: str) -> None:
+def test_link_local_addresses_are_refused(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    connects_nowhere(monkeypatch)
     assert "link-local" in refused(HttpActor(Secret(f"http://{host}/latest/meta-data?{NONCE}"))).reason
 
 
 @pytest.mark.promise("S16")
 def test_a_name_that_leads_to_a_link_local_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     resolves(monkeypatch, HOST, "169.254.169.254")
+    connects_nowhere(monkeypatch)
     with RudeServer(answers()) as server:
         error = refused(HttpActor(Secret(f"http://indexer.example.org:{server.port}/")))
     assert "link-local" in error.reason
@@ -302,6 +333,13 @@ def test_the_next_address_is_tried_when_one_does_not_answer(monkeypatch: pytest.
     resolves(monkeypatch, "127.0.0.2", HOST)  # the server listens on the second alone
     with RudeServer(answers()) as server:
         HttpActor(Secret(f"http://indexer.example.org:{server.port}/")).send(MESSAGE, key=KEY, deadline=DEADLINE)
+    assert len(server.requests) == 1
+
+
+def test_an_address_that_leads_nowhere_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolves(monkeypatch, "127.0.0.2", HOST)
+    with RudeServer(answers()) as server, black_hole("127.0.0.2", server.port):
+        HttpActor(Secret(f"http://indexer.example.org:{server.port}/")).send(MESSAGE, key=KEY, deadline=2 * DEADLINE)
     assert len(server.requests) == 1
 
 
@@ -440,6 +478,7 @@ class TestTls:
     @pytest.mark.promise("S16")
     def test_link_local_addresses_are_refused(self, api: None, monkeypatch: pytest.MonkeyPatch) -> None:
         resolves(monkeypatch, "169.254.169.254")
+        connects_nowhere(monkeypatch)
         assert "link-local" in refused(self.actor(), BOUND).reason
 
 
