@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NoReturn
 from uuid import uuid4
 
-from pipelinejobs import answer, log, runtime, settings
+from pipelinejobs import answer, log, redaction, runtime, settings
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Unavailable, WrongSetting
@@ -44,6 +44,7 @@ class Run:
         try:
             self._handle(rx, self._settings())
         except WrongSetting as error:
+            rx.logger.critical(error.reason)
             self._tell(answer.unavailable(error, self._execution), EXIT_WRONG_SETTING)
         except Unavailable as error:
             self._tell(answer.unavailable(error, self._execution))
@@ -66,7 +67,7 @@ class Run:
             self._tell(event)
             return
         if event.token is not None:
-            log.add_secret(event.token.reveal())
+            redaction.add_secret(event.token.reveal())
 
         from pipelinejobs import bootstrap  # here, because it loads the driver, which a refused message does not need
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from pipelinejobs import log
+from pipelinejobs import log, redaction
 
 SECRET: Final = "canary/4711=="
 
@@ -24,10 +24,10 @@ def own_logger() -> Iterator[None]:
     """The project's logger, and the known secrets, as they were before the test."""
     logger = log.logger
     kept = (logger.level, list(logger.handlers), logger.propagate)
-    known = log._known
-    log._known = log._Known()  # type: ignore[misc]
+    known = redaction._known
+    redaction._known = redaction._Known()  # type: ignore[misc]
     yield
-    log._known = known  # type: ignore[misc]
+    redaction._known = known  # type: ignore[misc]
     logger.handlers[:] = kept[1]
     logger.setLevel(kept[0])
     logger.propagate = kept[2]
@@ -139,30 +139,30 @@ def test_a_secret_is_not_cut_before_it_is_hidden(lines: Lines) -> None:
 
 @pytest.mark.promise("S15")
 def test_secrets_that_are_met_later(lines: Lines) -> None:
-    log.add_secret("met-later")
-    log.add_secret("met-later-too")
-    log.add_secret("abc")
+    redaction.add_secret("met-later")
+    redaction.add_secret("met-later-too")
+    redaction.add_secret("abc")
     log.logger.info("met-later-too met-later abc")
     assert lines()[0]["message"] == "*** *** abc"
 
 
 @pytest.mark.promise("S15")
 def test_configuring_again_forgets_nothing(lines: Lines) -> None:
-    log.add_secret("met-later")
+    redaction.add_secret("met-later")
     log.configure("INFO", ["settings-secret"])
-    assert log.redacted(f"{SECRET} met-later settings-secret") == "*** *** ***"
+    assert redaction.redacted(f"{SECRET} met-later settings-secret") == "*** *** ***"
 
 
 def test_of_the_secrets_met_later_the_newest_are_remembered(lines: Lines) -> None:
-    log.add_secret("token-first")
-    log.add_secret("token-again")
-    for number in range(log.REMEMBERED - 1):
-        log.add_secret(f"token-{number:06}")
-    log.add_secret("token-again")
-    log.add_secret("token-last")
-    assert log.redacted("token-first") == "token-first"
-    assert log.redacted("token-again token-000200 token-last") == "*** *** ***"
-    assert log.redacted(SECRET) == "***", "those of the settings stay"
+    redaction.add_secret("token-first")
+    redaction.add_secret("token-again")
+    for number in range(redaction.REMEMBERED - 1):
+        redaction.add_secret(f"token-{number:06}")
+    redaction.add_secret("token-again")
+    redaction.add_secret("token-last")
+    assert redaction.redacted("token-first") == "token-first"
+    assert redaction.redacted("token-again token-000200 token-last") == "*** *** ***"
+    assert redaction.redacted(SECRET) == "***", "those of the settings stay"
 
 
 @pytest.mark.promise("S15")
@@ -320,5 +320,5 @@ def test_redaction_takes_linear_time(piece: str) -> None:
 
 def _timed(text: str) -> float:
     began = time.process_time()
-    log.redacted(text)
+    redaction.redacted(text)
     return time.process_time() - began
