@@ -44,7 +44,6 @@ class Run:
         try:
             self._handle(rx, self._settings())
         except WrongSetting as error:
-            rx.logger.critical(error.reason)
             self._tell(answer.unavailable(error, self._execution), EXIT_WRONG_SETTING)
         except Unavailable as error:
             self._tell(answer.unavailable(error, self._execution))
@@ -105,7 +104,8 @@ class Run:
     def _end(self, rx: Reactor) -> int:
         """Ends as reactors do, which is with one log line."""
         assert self._told is not None
-        line = f"{self._told.verdict.value}: {self._told.event} of job {self._told.uuid}: {self._told.reason}"
+        about = f"{self._told.event} of job {self._told.uuid}: " if self._told.event is not None else ""
+        line = f"{self._told.verdict.value}: {about}{self._told.reason}"
         try:
             if self._exit_code == 0:
                 rx.on_success(line)

@@ -1,24 +1,27 @@
 """Takes a sample job through its life by all three message forms, and shows everything that happens.
 
-Each message is given to reactor.py as Abaco would give it, on a MongoDB of the demo's own. The exit code is 0 only if all
-of it happened as it should.
+Each message is given to reactor.py as Abaco would give it, on a MongoDB of the demo's own. The exit code is 0 only
+if all of it happened as it should.
 """
 
 import base64
 import json
-import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, NoReturn
 
 from demo.abaco import ROOT, Abaco, Execution
 from demo.indexer import Indexer
 from pipelinejobs.errors import PipelineJobsError
 from pipelinejobs.mongod import Mongod
 
-DIRECTORY: Final = ROOT / ".demo"
+
+class Broken(Exception):
+    """The story cannot go on."""
 
 
 class Story:
@@ -89,7 +92,7 @@ class Story:
 
     def command(self, *arguments: str) -> Any:
         """What a command says, as JSON."""
-        return json.loads(self._run(*arguments, "--json") or "null")
+        return json.loads(self._run(*arguments, "--json"))
 
     def check(self, right: bool, otherwise: str) -> None:
         """Keeps what did not go as it should."""
@@ -102,7 +105,8 @@ class Story:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
             command, cwd=ROOT, env=self._environment, capture_output=True, text=True, check=False
         )
-        self.check(done.returncode == 0, f"{arguments[0]}: {done.stderr.strip()}")
+        if done.returncode != 0:
+            raise Broken(done.stderr.strip() or f"{arguments[0]} ended with {done.returncode}")
         return done.stdout
 
 
@@ -137,21 +141,28 @@ def shortened(text: str) -> str:
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 
+def interrupted(number: int, _frame: object) -> NoReturn:
+    """Ends the process the ordinary way, so that what was started is stopped."""
+    raise SystemExit(128 + number)
+
+
 def main() -> int:
     """Runs the demo."""
-    shutil.rmtree(Path(DIRECTORY) / "mongodb", ignore_errors=True)
-    mongod = Mongod(DIRECTORY / "mongodb")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, interrupted)
     try:
-        print("Starting a MongoDB of the demo's own ...", flush=True)
-        with Indexer() as indexer:
-            story = Story(mongod.start().uri, indexer)
-            story.tell()
-    except PipelineJobsError as error:
-        print(f"demo: {error.reason}", file=sys.stderr)
+        with tempfile.TemporaryDirectory(prefix="pipelinejobs-demo-", ignore_cleanup_errors=True) as directory:
+            mongod = Mongod(Path(directory) / "mongodb")
+            try:
+                print("Starting a MongoDB of the demo's own ...", flush=True)
+                with Indexer() as indexer:
+                    story = Story(mongod.start().uri, indexer)
+                    story.tell()
+            finally:
+                mongod.stop()
+    except (PipelineJobsError, Broken, OSError, subprocess.SubprocessError) as error:
+        print(f"\nThe demo FAILED: {error}", file=sys.stderr)
         return 1
-    finally:
-        mongod.stop()
-        shutil.rmtree(DIRECTORY, ignore_errors=True)
     if story.wrong:
         print(f"\nThe demo FAILED: {len(story.wrong)} things did not go as they should.")
         return 1

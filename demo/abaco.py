@@ -17,6 +17,19 @@ from uuid import uuid4
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
+def posted(text: str) -> Any:
+    """What Abaco hands over of a request body: the object itself, or the object or text under its key `message`.
+
+    Raises:
+        ValueError: not JSON, or not an object; Abaco answers HTTP 500.
+    """
+    body = json.loads(text)
+    if not isinstance(body, dict):
+        raise ValueError("Abaco takes a JSON object alone")
+    message = body.get("message")
+    return message if message and isinstance(message, dict | str) else body
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One finished run of the actor.

@@ -1,9 +1,15 @@
 """What may be wrong with a stored job, in sentences (for `doctor` and `explain`). Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from fsm.replay import final_state, walk
 from pipelinejobs.job import Entry, Job
+
+_ROTATED: Final = (
+    "its salt was changed by others before the manager first wrote to it, so the token in its callbacks cannot be "
+    "known (see tokens.trust_on_first_use)"
+)
 
 
 def problems(job: Job, history: Sequence[Entry]) -> list[str]:
@@ -17,17 +23,50 @@ def problems(job: Job, history: Sequence[Entry]) -> list[str]:
     """
     if job.damage is not None:
         return [f"it cannot be changed: {job.damage}"]
-    found = []
-    if len({entry.uuid for entry in history}) != len(history):
-        found.append("its history has entries with the same uuid")
+    return [*_of_fields(job, history), *_of_history(job, history)]
+
+
+def notes(job: Job) -> list[str]:
+    """What is not wrong with a job, but worth knowing."""
+    if job.damage is None and has_unknown_token(job):
+        return [_ROTATED]
+    return []
+
+
+def has_unknown_token(job: Job) -> bool:
+    """Whether a foreign writer has written events, and so changed the salt, before we remembered the first one."""
+    return job.salts is None and job.revision > 0
+
+
+def cause(job: Job, history: Sequence[Entry]) -> Entry | None:
+    """The entry that brought the job into its state; None where its history does not say."""
+    steps = walk(entry.name for entry in history)
+    for entry, step in zip(reversed(history), reversed(steps), strict=True):
+        if step.after is not None and (step.after != step.before or step.event == "create"):
+            return entry if step.after == job.state else None
+    return None
+
+
+def _of_fields(job: Job, history: Sequence[Entry]) -> Iterator[str]:
+    if job.salt is None:
+        yield "it has no _salt, so that it has no token and nothing can be sent to the Indexer for it"
     events = max(len(history) - 1, 0)
     if job.revision != events:
-        found.append(f"its revision is {job.revision}, but its history has {events} events after create")
+        yield f"its revision is {job.revision}, but its history has {events} events after create"
+    last = history[-1].name if history else None
+    if last is not None and (job.last_event or "").lower() != last.lower():
+        yield f"its last_event is {job.last_event}, but its history ends with {last}"
+
+
+def _of_history(job: Job, history: Sequence[Entry]) -> Iterator[str]:
+    if len({entry.uuid for entry in history}) != len(history):
+        yield "its history has entries with the same uuid"
     names = [entry.name for entry in history]
+    if names and names[0].lower() != "create":
+        yield f"its history begins with {names[0] or 'an event without a name'}, not with create"
     replayed = final_state(names)
     if replayed is None:
         step = next(step for step in walk(names) if step.after is None)
-        found.append(f"its history does not follow the lifecycle: {step.event} while {step.before}")
+        yield f"its history does not follow the lifecycle: {step.event} while {step.before}"
     elif replayed != job.state:
-        found.append(f"its state is {job.state}, but its history leads to {replayed}")
-    return found
+        yield f"its state is {job.state}, but its history leads to {replayed}"

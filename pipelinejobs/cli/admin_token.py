@@ -1,6 +1,8 @@
 """Print the administrative token of the present moment.
 
 It authorises every event, `reset` and `ready` among them, for between one and two lifetimes (tokens.admin_lifetime).
+
+  python -m pipelinejobs admin-token
 """
 
 import argparse

@@ -1,15 +1,23 @@
-"""Draw the lifecycle, or one job's path through it, as Mermaid text."""
+"""Draw the lifecycle, or one job's path through it, as Mermaid text.
+
+A path has its steps numbered, and the job's present state marked.
+
+  python -m pipelinejobs diagram UUID > path.mmd
+"""
 
 import argparse
 
 from fsm import diagram
+from pipelinejobs.cli import inputs
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("uuid", nargs="?", help="a job's uuid; without it the lifecycle alone is drawn")
+    parser.add_argument(
+        "uuid", nargs="?", type=inputs.uuid, help="a job's uuid; without it the lifecycle alone is drawn"
+    )
 
 
 def run(options: argparse.Namespace, session: Session) -> Report:

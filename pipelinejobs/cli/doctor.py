@@ -1,37 +1,28 @@
 """Look for everything that is wrong: settings, database, indexes, jobs, undelivered messages.
 
-With --fix the missing indexes are made. The exit code is 1 when something is wrong that stays so.
+Each line is `ok`, `note` (worth knowing) or `wrong`. With --fix the missing indexes are made. The exit code is 1 when
+something is wrong that stays so.
+
+  python -m pipelinejobs doctor --fix
 """
 
 import argparse
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final
 
-from pipelinejobs import checks
+from pipelinejobs import checks, redaction
 from pipelinejobs.cli import inputs
+from pipelinejobs.cli.findings import Finding, note, of_settings, ok, wrong
 from pipelinejobs.cli.report import Report
-from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import CommandFailed
-from pipelinejobs.settings import Settings
+from pipelinejobs.cli.session import Session, steady
+from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.settings import TABLE, Settings
+from pipelinejobs.settings.table import variable
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 
 _OLDEST_SERVER: Final = (5, 0)
 _SHOWN: Final = 20
-
-
-class Finding(NamedTuple):
-    """One thing looked at.
-
-    Attributes:
-        what: the subject.
-        level: `ok`, `note` (worth knowing) or `wrong`.
-        text: what was found.
-    """
-
-    what: str
-    level: str
-    text: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,37 +35,85 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Looks, and mends what may be mended."""
-    findings = list(_settings(session.settings, can_send=session.services.outbox.can_send))
-    findings += _server(session.store)
-    findings += _indexes(session.store, fix=options.fix)
-    findings += _jobs(session.store, session.settings, options.jobs)
-    findings += _outbox(session.store)
-    wrong = sum(finding.level == "wrong" for finding in findings)
+    findings = list(_look(options, session))
+    count = sum(finding.level == "wrong" for finding in findings)
     return Report(
-        data={"wrong": wrong, "findings": [finding._asdict() for finding in findings]},
+        data={"wrong": count, "findings": [finding._asdict() for finding in findings]},
         lines=[f"{finding.level:5}  {finding.what}: {finding.text}" for finding in findings],
-        exit_code=1 if wrong else 0,
+        exit_code=1 if count else 0,
     )
 
 
-def _settings(configured: Settings, *, can_send: bool) -> Iterator[Finding]:
-    yield Finding("settings", "ok", "config.yml and the environment are readable and agree")
-    if not can_send:
-        yield Finding("indexer", "note", "nothing says how to reach the Indexer (pipelines.job_indexer_url, or Abaco)")
-    if configured.tokens.admin_key is None:
-        yield Finding("tokens", "note", "there are no administrative tokens: reset and ready are refused for everyone")
-    if not configured.require_pins:
-        yield Finding(
-            "pins", "note", "require_pins is false: on Abaco a URL parameter could replace a guarding setting"
+def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
+    broken = list(_wrong_settings(session))
+    yield from broken
+    if any(finding.what.startswith("mongodb") for finding in broken) or not _loads(session):
+        yield note("database", "not looked at, since the settings do not say for certain which one it is")
+        return
+    if not broken:
+        yield ok("settings", "config.yml and the environment are readable and agree")
+    yield from of_settings(session.settings)
+    try:
+        store = session.store
+        version = store.server_version()
+    except (WrongSetting, Unavailable) as error:
+        yield wrong("server", error.reason)
+        yield note("database", "indexes, jobs and owed messages were not looked at")
+        return
+    if not session.services.outbox.can_send:
+        yield note("indexer", "nothing says how to reach the Indexer (pipelines.job_indexer_url, or Abaco)")
+    yield _server(version)
+    yield from _guarded("indexes", lambda: _indexes(store, fix=options.fix))
+    yield from _guarded("jobs", lambda: _jobs(store, session.settings, options.jobs))
+    yield from _guarded("outbox", lambda: _outbox(store))
+
+
+def _guarded(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """What is found; where looking fails that is a finding too, and the rest is looked at all the same."""
+    try:
+        yield from look()
+    except PipelineJobsError as error:
+        yield wrong(what, error.reason)
+    except Exception as error:  # documents may hold what nobody thought of; to say so is what a doctor is for
+        yield wrong(
+            what, f"could not be looked at to the end: {redaction.redacted(f'{type(error).__name__}: {error}')}"
         )
 
 
-def _server(store: Store) -> Iterator[Finding]:
-    version = store.server_version()
-    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_SERVER:
-        yield Finding("server", "wrong", f"MongoDB {version} is too old; 5.0 or newer is needed")
-    else:
-        yield Finding("server", "ok", f"MongoDB {version}")
+def _wrong_settings(session: Session) -> Iterator[Finding]:
+    """Every wrong setting, not only the first: what the environment gave is left out, and they are read again."""
+    while True:
+        try:
+            _ = session.settings
+        except WrongSetting as error:
+            yield wrong(error.setting, error.reason.removeprefix(f"{error.setting}: "))
+            section = error.setting.partition(".")[0]
+            own = [variable(error.setting)]
+            names = own if own[0] in session.environment else [variable(name) for name in _section(section)]
+            left_out = [name for name in names if session.environment.pop(name, None) is not None]
+            if not left_out:
+                return  # config.yml says it
+        else:
+            return
+
+
+def _section(section: str) -> list[str]:
+    return [name for name in TABLE if name.startswith(f"{section}.")]
+
+
+def _loads(session: Session) -> bool:
+    try:
+        _ = session.settings
+    except WrongSetting:
+        return False
+    return True
+
+
+def _server(version: str) -> Finding:
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if parts < _OLDEST_SERVER:
+        return wrong("server", f"MongoDB {version} is too old; 5.0 or newer is needed")
+    return ok("server", f"MongoDB {version}")
 
 
 def _indexes(store: Store, *, fix: bool) -> Iterator[Finding]:
@@ -83,44 +122,53 @@ def _indexes(store: Store, *, fix: bool) -> Iterator[Finding]:
         try:
             store.ensure_indexes()
         except CommandFailed as error:
-            yield Finding("indexes", "wrong", error.reason)
+            yield wrong("indexes", error.reason)
             return
-        yield Finding("indexes", "ok", f"made: {', '.join(missing)}")
+        yield ok("indexes", f"made: {', '.join(missing)}")
     elif missing:
-        yield Finding("indexes", "wrong", f"missing: {', '.join(missing)}; doctor --fix makes them")
+        yield wrong("indexes", f"missing: {', '.join(missing)}; doctor --fix makes them")
     else:
-        yield Finding("indexes", "ok", "all there")
+        yield ok("indexes", "all there")
 
 
 def _jobs(store: Store, configured: Settings, most: int | None) -> Iterator[Finding]:
     repeated = store.listing.repeated_uuids(_SHOWN)
     for uuid in repeated:
-        yield Finding("jobs", "wrong", f"{uuid} is the uuid of more than one document")
-    looked_at = damaged = 0
+        yield wrong("jobs", f"{uuid} is the uuid of more than one document")
+    looked_at: set[str] = set()
+    damaged = 0
     for uuid in store.listing.uuids():
-        if most is not None and looked_at >= most:
+        if most is not None and len(looked_at) >= most:
             break
-        job = store.jobs.load(uuid)
-        if job is None:
-            continue
-        looked_at += 1
-        for problem in checks.problems(job, list(store.history.entries(uuid))):
+        found = _problems(store, uuid) if uuid not in looked_at else []
+        looked_at.add(uuid)
+        for problem in found:
             damaged += 1
             if damaged <= _SHOWN:
-                yield Finding("jobs", "wrong", f"{uuid}: {problem}")
+                yield wrong("jobs", f"{uuid}: {problem}")
     if damaged > _SHOWN:
-        yield Finding("jobs", "wrong", f"... and {damaged - _SHOWN} more")
+        yield wrong("jobs", f"... and {damaged - _SHOWN} more")
     if not damaged and not repeated:
-        yield Finding("jobs", "ok", f"{looked_at} looked at, history and state agree")
-    unknown = store.listing.rotated_before_first_seen(_SHOWN)
+        yield ok("jobs", f"{len(looked_at)} looked at, history and state agree")
+    unknown = [str(uuid) for uuid in store.listing.rotated_before_first_seen(_SHOWN)]
     if unknown:
         cure = "trusted on first use" if configured.tokens.trust_on_first_use else "see tokens.trust_on_first_use"
-        yield Finding(
+        yield note(
             "tokens",
-            "note",
             f"the salt was changed by others before we first wrote, so the token in their callbacks is not known "
             f"({cure}): {', '.join(unknown)}{' ...' if len(unknown) == _SHOWN else ''}",
         )
+
+
+def _problems(store: Store, uuid: str) -> list[str]:
+    """What is wrong with one job; one that cannot even be read must not hide the others."""
+    try:
+        read = steady(store, uuid)
+        return checks.problems(*read) if read is not None else []
+    except PipelineJobsError:
+        raise
+    except Exception as error:
+        return [f"it cannot be read ({type(error).__name__})"]
 
 
 def _outbox(store: Store) -> Iterator[Finding]:
@@ -128,8 +176,9 @@ def _outbox(store: Store) -> Iterator[Finding]:
     given_up = [row.job for row in store.outbox.rows(statuses=(UNDELIVERED,))]
     if given_up:
         jobs = ", ".join(given_up[:_SHOWN])
-        yield Finding("outbox", "wrong", f"{len(given_up)} messages were given up ({jobs}); drain sends them")
+        more = " ..." if len(given_up) > _SHOWN else ""
+        yield wrong("outbox", f"{len(given_up)} messages were given up ({jobs}{more}); drain sends them")
     if pending:
-        yield Finding("outbox", "note", f"{pending} messages are owed to the Indexer; drain sends them now")
+        yield note("outbox", f"{pending} messages are owed to the Indexer; drain sends them now")
     if not pending and not given_up:
-        yield Finding("outbox", "ok", "nothing is owed")
+        yield ok("outbox", "nothing is owed")

@@ -1,4 +1,9 @@
-"""Explain one job: why it is in its state, what may come next, what was refused and why, what the Indexer is owed."""
+"""Explain one job: why it is in its state, and what may come next.
+
+It also tells what was refused and why, what is owed to the Indexer, and what is wrong with the job.
+
+  python -m pipelinejobs explain UUID
+"""
 
 import argparse
 from dataclasses import asdict
@@ -8,8 +13,9 @@ from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
 from fsm.machine import allowed, destination
 from pipelinejobs import checks
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report, short, when
+from pipelinejobs.cli.report import Report, section, short, when
 from pipelinejobs.cli.session import Session
+from pipelinejobs.job import Entry, Job
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 
 
@@ -21,27 +27,66 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Explains the job."""
     job, entries = session.job(options.uuid)
-    last = entries[-1] if entries else None
-    facts: dict[str, Any] = {
+    refused = list(session.store.refused.of(job.uuid))
+    rows = session.store.outbox.rows(job=job.uuid, statuses=(PENDING, UNDELIVERED))
+    facts = facts_of(job, entries, refused, [asdict(row) for row in rows])
+    return Report(data=facts, lines=lines_of(facts))
+
+
+def facts_of(
+    job: Job, entries: list[Entry], refused: list[dict[str, Any]], owed: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Everything that explains the job. Pure.
+
+    Args:
+        job: the job.
+        entries: its history, oldest first.
+        refused: what was refused for it, oldest first.
+        owed: what it owes to the Indexer.
+    """
+    cause = checks.cause(job, entries)
+    since = entries[entries.index(cause) + 1 :] if cause is not None else []
+    return {
         "uuid": job.uuid,
         "state": job.state,
         "meaning": STATES.get(job.state, "not a state of the lifecycle"),
-        "because": {"event": last.name, "date": last.date, "data": last.data} if last else None,
+        "because": _entry(cause),
+        "since_then": {"events": len(since), "last": _entry(since[-1] if since else None)},
         "next": [_next(job.state, event) for event in allowed(job.state) if event not in RESERVED],
-        "refused": list(session.store.refused.of(job.uuid)),
-        "owed": [asdict(row) for row in session.store.outbox.rows(job=job.uuid, statuses=(PENDING, UNDELIVERED))],
+        "refused": refused,
+        "owed": owed,
         "problems": checks.problems(job, entries),
+        "notes": checks.notes(job),
     }
-    lines = [f"{job.uuid} is {job.state}: {facts['meaning']}"]
+
+
+def lines_of(facts: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    because, last = facts["because"], facts["since_then"]["last"]
+    lines = [f"{facts['uuid']} is {facts['state']}: {facts['meaning']}"]
+    lines.append(f"because of {_event(because)}" if because else "its history does not say how it got there")
     if last is not None:
-        lines.append(f"because of {last.name} at {when(last.date)} UTC {short(last.data)}".rstrip())
-    lines += ["", "what may come next:"]
-    lines += [f"  {step['event']} -> {step['state']}: {step['does']} (takes {step['takes']})" for step in facts["next"]]
-    lines += ["", "what was refused:", *(f"  {_refusal(row)}" for row in facts["refused"])]
-    lines += ["", "what is owed to the Indexer:", *(f"  {_owed(row)}" for row in facts["owed"])]
-    if facts["problems"]:
-        lines += ["", "what is wrong with it:", *(f"  {problem}" for problem in facts["problems"])]
-    return Report(data=facts, lines=_with_nothing(lines))
+        lines.append(f"{facts['since_then']['events']} events since then changed no state; the last: {_event(last)}")
+    steps = (f"{step['event']} -> {step['state']}: {step['does']} (takes {step['takes']})" for step in facts["next"])
+    return [
+        *lines,
+        *section("what may come next", steps),
+        *section("what was refused", map(_refusal, facts["refused"])),
+        *section("what is owed to the Indexer", map(_owed, facts["owed"])),
+        *section("what is wrong with it", facts["problems"]),
+        *(section("worth knowing", facts["notes"]) if facts["notes"] else []),
+    ]
+
+
+def _entry(entry: Entry | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    implied = isinstance(entry.data, dict) and entry.data.get("implied") is True
+    return {"event": entry.name, "date": entry.date, "data": entry.data, "implied": implied}
+
+
+def _event(entry: dict[str, Any]) -> str:
+    return f"{entry['event']} at {when(entry['date'])} UTC {short(entry['data'])}".rstrip()
 
 
 def _next(state: str, event: str) -> dict[str, str]:
@@ -53,21 +98,13 @@ def _next(state: str, event: str) -> dict[str, str]:
     }
 
 
-def _refusal(row: dict[str, object]) -> str:
+def _refusal(row: dict[str, Any]) -> str:
     what = f"{row['event']} ({row['status']})" if row.get("status") else row["event"]
-    return f"{when(row['date'])} {what}, {row['verdict']}: {row['reason']}"
+    sender = f" from {row['sender']}" if row.get("sender") else ""
+    return f"{when(row['date'])} {what}{sender}, {row['verdict']} while {row.get('state')}: {row['reason']}"
 
 
-def _owed(row: dict[str, object]) -> str:
+def _owed(row: dict[str, Any]) -> str:
     error = f"; the last attempt failed: {row['error']}" if row["error"] else ""
-    return f"{row['name']}, {row['status']}, since {when(row['created'])}, {row['attempts']} attempts{error}"
-
-
-def _with_nothing(lines: list[str]) -> list[str]:
-    """Says `nothing` under a heading that has nothing under it."""
-    shown = []
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        shown.append(line)
-        if line.endswith(":") and not line.startswith(" ") and not following:
-            shown.append("  nothing")
-    return shown
+    again = f", next attempt {when(row['next'])}" if row["status"] == PENDING and row["attempts"] else ""
+    return f"{row['name']}, {row['status']} since {when(row['created'])} UTC, {row['attempts']} attempts{again}{error}"

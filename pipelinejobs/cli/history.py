@@ -1,4 +1,9 @@
-"""Show everything that happened to one job, oldest first."""
+"""Show everything that happened to one job, oldest first.
+
+Entries that were moved out of the job are among them.
+
+  python -m pipelinejobs history UUID
+"""
 
 import argparse
 

@@ -1,34 +1,63 @@
-"""Arguments that several commands take."""
+"""Arguments that several commands take, and what is said of one that cannot be used."""
 
 import argparse
-import json
+import getpass
+import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+from pipelinejobs.errors import CommandFailed, Malformed
+from pipelinejobs.messages import fields, values
+from pipelinejobs.messages import text as message_text
+
+_MOST: Final = 2**31 - 1
+
+
+class Misused(CommandFailed):
+    """The command was not called as it is meant to be."""
 
 
 def job_uuid(parser: argparse.ArgumentParser) -> None:
     """The job, as the only positional argument."""
-    parser.add_argument("uuid", help="the job's uuid")
+    parser.add_argument("uuid", type=uuid, help="the job's uuid")
+
+
+def uuid(text: str) -> str:
+    """An argument that is a uuid in canonical text."""
+    try:
+        return fields.job_uuid(text, "uuid")
+    except Malformed as error:
+        raise argparse.ArgumentTypeError(error.problem) from None
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """An argument that is a JSON object."""
+    """An argument that is a JSON object which a message may hold."""
     try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError("is not a JSON object")
+        value = message_text.parse(text, literal=False)
+        if isinstance(value, values.Flaw):
+            raise argparse.ArgumentTypeError(value.problem)
+        if not isinstance(value, dict):
+            raise argparse.ArgumentTypeError(values.wrong_type("an object", value))
+        values.check(value)
+    except Malformed as error:
+        raise argparse.ArgumentTypeError(error.reason.removeprefix("body: ")) from None
     return value
+
+
+def line(text: str) -> str:
+    """An argument that is one line of text which can be stored and shown."""
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError("is not a line of text")
+    return text
 
 
 def moment(text: str) -> datetime:
     """An argument that is a date, or date and time, in ISO 8601; UTC unless it says otherwise."""
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError("is not a date such as 2026-11-23 or 2026-11-23T18:00:00Z") from None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def parameter(text: str) -> tuple[str, str]:
@@ -45,6 +74,14 @@ def positive(text: str) -> int:
         value = int(text)
     except ValueError:
         value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError("is not a whole number above 0")
+    if not 1 <= value <= _MOST:
+        raise argparse.ArgumentTypeError(f"is not a whole number from 1 to {_MOST}")
     return value
+
+
+def user() -> str:
+    """Who calls the command; a container's user need not have a name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid-{os.getuid()}"

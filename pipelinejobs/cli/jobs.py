@@ -1,4 +1,9 @@
-"""List jobs, the newest changed first."""
+"""List jobs, the newest changed first.
+
+Jobs that were deleted softly are left out unless --all is given.
+
+  python -m pipelinejobs jobs --state RUNNING --since 2026-11-23
+"""
 
 import argparse
 
@@ -12,7 +17,7 @@ from pipelinejobs.store.listing import Filter
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--state", choices=list(STATES), metavar="STATE", help=f"one of {', '.join(STATES)}")
-    parser.add_argument("--pipeline", metavar="UUID", help="of this pipeline")
+    parser.add_argument("--pipeline", type=inputs.uuid, metavar="UUID", help="of this pipeline")
     parser.add_argument("--since", type=inputs.moment, metavar="TIME", help="changed at or after this time (ISO 8601)")
     parser.add_argument("--undelivered", action="store_true", help="with index requests that were given up")
     parser.add_argument("--all", action="store_true", help="also those that were deleted softly")

@@ -1,11 +1,14 @@
 """Finds the command, runs it, and prints what it has to say."""
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Final
+from typing import Any, Final, NoReturn
 
+from pipelinejobs import redaction
 from pipelinejobs.cli import (
     admin_token,
     create,
@@ -20,6 +23,8 @@ from pipelinejobs.cli import (
     send,
     show,
 )
+from pipelinejobs.cli.inputs import Misused
+from pipelinejobs.cli.report import Report, printable
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import Malformed, PipelineJobsError, Unavailable, WrongSetting
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
@@ -40,13 +45,39 @@ COMMANDS: Final[dict[str, ModuleType]] = {
 }
 """Each module has a docstring (the help text), `arguments(parser)` and `run(options, session) -> Report`."""
 
+EXIT_FAILED: Final = 1
+EXIT_MISUSED: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+_EXIT_CODES: Final = f"""\
+exit codes: 0 done; 1 the command cannot do what it was asked, or doctor found something wrong; 2 wrong arguments;
+{EXIT_CODES[Verdict.UNAVAILABLE]} the database cannot be asked; {EXIT_WRONG_SETTING} a setting is wrong; send exits \
+with its verdict's code."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuses what is left over at once, so that the command says it and not the whole program."""
+        found, left_over = super().parse_known_args(args, namespace)
+        if left_over:
+            self.error(f"unrecognized arguments: {' '.join(left_over)}")
+        return found, left_over
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process."""
+        self.exit(EXIT_MISUSED, f"{_name(self.prog)}: {printable(message)}; see {self.prog} --help\n")
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line, complete."""
-    whole = argparse.ArgumentParser(
+    whole = _Parser(
         prog="python -m pipelinejobs",
-        description="Commands for those who operate a PipelineJobs Manager. Settings are read from config.yml and the "
-        "environment; with no database configured, a MongoDB of this directory's own is started.",
+        description="Commands for those who operate a PipelineJobs Manager.\n\nSettings are read from config.yml and "
+        "the environment. With no database configured, the MongoDB of this\ndirectory's own is started and used.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
@@ -66,32 +97,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        Its exit code: 0 when done; for `send` the verdict's; 1 when the command cannot do what it was asked, 75 when
-        the database cannot be asked, 78 when a setting is wrong.
+        Its exit code: 0 when done; for `send` the verdict's; 1 when the command cannot do what it was asked, 2 when
+        its arguments are wrong, 75 when the database cannot be asked, 78 when a setting is wrong.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
     options = parser().parse_args(arguments)
-    session = Session(progress=lambda line: print(line, file=sys.stderr, flush=True))
+    session = Session(progress=_say)
     try:
-        report = COMMANDS[options.command].run(options, session)
+        report: Report = COMMANDS[options.command].run(options, session)
+        return _printed(report, as_json=options.json)
     except PipelineJobsError as error:
-        print(f"{options.command}: {error.reason}", file=sys.stderr)
+        _say(f"{options.command}: {error.reason}")
         return _exit_code(error)
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        # Nobody who operates this can use a traceback; what it says may hold secrets.
+        what = redaction.redacted(f"{type(error).__name__}: {error}")
+        what = f"{type(error).__name__}: {redaction.redacted(str(error))}"
+        _say(f"{options.command}: unexpected error; this is a defect: {what}")
+        return EXIT_FAILED
+    finally:
+        session.close()
+
+
+def _printed(report: Report, *, as_json: bool) -> int:
+    """Prints the report, and gives its exit code."""
     try:
-        print(report.text(as_json=options.json))
-        sys.stdout.flush()
+        print(report.text(as_json=as_json), flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
-    exit_code: int = report.exit_code
-    return exit_code
+        _discard_output()
+    except OSError as error:
+        _say(f"the result cannot be written: {error.strerror}")
+        _discard_output()
+        return EXIT_FAILED
+    return report.exit_code
+
+
+def _discard_output() -> None:
+    """Lets what is still buffered go nowhere, so that the end of the process does not fail over it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _say(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def _name(prog: str) -> str:
+    return prog.rpartition(" ")[2]
 
 
 def _exit_code(error: PipelineJobsError) -> int:
+    if isinstance(error, Misused):
+        return EXIT_MISUSED
     if isinstance(error, WrongSetting):
         return EXIT_WRONG_SETTING
     if isinstance(error, Unavailable):
         return EXIT_CODES[Verdict.UNAVAILABLE]
     if isinstance(error, Malformed):
         return EXIT_CODES[Verdict.MALFORMED]
-    return 1
+    return EXIT_FAILED

@@ -1,4 +1,10 @@
-"""Start, stop or look at the MongoDB server of this directory, which is used when no other is configured."""
+"""Start, stop or look at the MongoDB server of this directory.
+
+It is used when no other is configured, started when it is needed, and goes on until it is stopped. The exit code of
+status is 1 when it does not run.
+
+  python -m pipelinejobs mongod stop
+"""
 
 import argparse
 
@@ -9,7 +15,7 @@ from pipelinejobs.cli.session import Session
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("action", choices=("start", "stop", "status"))
+    parser.add_argument("action", choices=("start", "stop", "status"), help="what to do")
 
 
 def run(options: argparse.Namespace, session: Session) -> Report:

@@ -1,7 +1,8 @@
 """What a command has to say: the same facts as text and as JSON."""
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,8 +25,24 @@ class Report:
     def text(self, *, as_json: bool) -> str:
         """What is printed."""
         if as_json:
-            return json.dumps(self.data, indent=2, default=_plain)
+            return json.dumps(plain(self.data), indent=2, allow_nan=False)
         return "\n".join(printable(line) for line in self.lines)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can say it. What others stored may hold dates, object ids or NaN."""
+    match value:
+        case None | bool() | str() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Mapping():
+            return {str(key): plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+    return str(value)
 
 
 def when(date: Any) -> str:
@@ -37,7 +54,7 @@ def short(value: Any, width: int = 100) -> str:
     """A value as one line of JSON, cut."""
     if value is None:
         return ""
-    text = json.dumps(value, default=_plain)
+    text = json.dumps(plain(value), ensure_ascii=False)
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
@@ -53,7 +70,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return str(value)
+def section(heading: str, lines: Iterable[str]) -> list[str]:
+    """A heading with its lines under it, or `nothing`."""
+    return ["", f"{heading}:", *[f"  {line}" for line in list(lines) or ["nothing"]]]

@@ -1,31 +1,46 @@
 """Deliver one event to a job, and see the verdict.
 
-Either name an event, or give a message of any form with --message (a file, or - for standard input) and the URL
-parameters with --parameter. Without a token the job's own is taken from the database, or with --admin an administrative
-one. The exit code is the verdict's.
+Either name the job and the event, or give a message of any form with --message (a file, or - for standard input) and
+its URL parameters with --parameter. A message is held against message.jsonschema first, unless a parameter says what
+happened. Where no token is given the job's own is taken from the database, or with --admin an administrative one.
+The exit code is the verdict's.
 
   python -m pipelinejobs send UUID run --data '{"note": "started by hand"}'
   python -m pipelinejobs send --message callback.json --parameter uuid=UUID --parameter status=FINISHED
 """
 
 import argparse
-import getpass
+import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 from pipelinejobs import answer
 from pipelinejobs.answer import Answer
 from pipelinejobs.bootstrap import policy
 from pipelinejobs.cli import inputs
+from pipelinejobs.cli.inputs import Misused
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import CommandFailed
+from pipelinejobs.errors import CommandFailed, Malformed, Unavailable
+from pipelinejobs.messages import schema
+from pipelinejobs.messages.body import MAX_BYTES, object_in
 from pipelinejobs.messages.delivery import Delivery
+from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.parameters import NAMES
+from pipelinejobs.secret import Secret
 from pipelinejobs.tokens import admin_tokens, job_token
-from pipelinejobs.verdict import EXIT_CODES
+from pipelinejobs.verdict import EXIT_CODES, Verdict
+
+_SAYS_WHAT_HAPPENED: Final = ("event", "name", "status", "state")
+"""Parameters with which any object is a message's body."""
+
+
+class _NoJob(CommandFailed):
+    """There is no such job, which an operator may be told."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,80 +50,105 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=inputs.json_object, metavar="JSON", help="the event's data, a JSON object")
     parser.add_argument("--message", metavar="FILE", help="a message of any form instead of an event; - reads stdin")
     parser.add_argument(
-        "--parameter", action="append", default=[], type=inputs.parameter, metavar="NAME=VALUE", help="a URL parameter"
+        "--parameter",
+        action="append",
+        default=[],
+        type=inputs.parameter,
+        metavar="NAME=VALUE",
+        help="a URL parameter; may be repeated",
     )
-    parser.add_argument("--token", help="the token (default: the job's own, from the database)")
-    parser.add_argument("--admin", action="store_true", help="use an administrative token, for reset and ready")
+    token = parser.add_mutually_exclusive_group()
+    token.add_argument("--token", help="the token (default: the job's own, from the database)")
+    token.add_argument("--admin", action="store_true", help="use an administrative token, for reset and ready")
     parser.add_argument("--id", metavar="TEXT", help="the event's id, as x_event_id: sent twice it is applied once")
 
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Delivers the event and gives the answer."""
-    delivery = _delivery(options, session)
+    delivery = _delivery(options)
+    problems = _schema_problems(delivery) if options.message is not None else []
+    if problems:
+        return _report(Answer(verdict=Verdict.MALFORMED, reason="; ".join(problems), execution=delivery.id))
     event = answer.read(delivery)
     if isinstance(event, Answer):
         return _report(event)
-    handled = session.services.manager.handle(event, delivery.id)
+    try:
+        if event.token is None:
+            event = dataclasses.replace(event, token=_token(event, options, session))
+        handled = session.services.manager.handle(event, delivery.id)
+    except _NoJob as error:
+        return _report(answer.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))
+    except Unavailable as error:
+        return _report(answer.about(event, delivery.id, Verdict.UNAVAILABLE, error.reason))
     session.services.manager.settle(handled, Deadline(session.settings.limits.one_shot))
     return _report(handled.answer)
 
 
-def _delivery(options: argparse.Namespace, session: Session) -> Delivery:
-    parameters = dict(options.parameter)
-    if options.id is not None:
-        parameters["x_event_id"] = options.id
-    body: str | None
-    if options.message is not None:
-        if options.event is not None or options.data is not None:
-            raise CommandFailed("give either an event or --message, not both")
-        body = _text(options.message)
-        parameters.setdefault("uuid", options.uuid or "")
-        known = parameters["uuid"] or None
-    else:
+def _delivery(options: argparse.Namespace) -> Delivery:
+    """The delivery that the arguments describe."""
+    parameters: dict[str, str] = {}
+    for name, value in [*options.parameter, ("x_event_id", options.id), ("token", options.token)]:
+        if name not in NAMES:
+            raise Misused(f"{name} is not a parameter of the messages; there are {', '.join(NAMES)}")
+        if value is not None and parameters.setdefault(name, value) != value:
+            raise Misused(f"the parameter {name} is given twice, with different values")
+    if options.message is None:
         if options.uuid is None or options.event is None:
-            raise CommandFailed("say which job and which event, or give --message")
-        body = json.dumps(options.data) if options.data is not None else None
-        parameters |= {"uuid": options.uuid, "event": options.event}
-        known = options.uuid
-    token = options.token or _own_token(options, session, known)
-    if token is not None and "token" not in parameters and not _says_token(body):
-        parameters["token"] = token
-    return Delivery(id=uuid4().hex, body=body, parameters=parameters, sender=getpass.getuser())
+            raise Misused("say which job and which event, or give --message")
+        event = {"uuid": options.uuid, "name": options.event}
+        body = json.dumps(event if options.data is None else {**event, "data": options.data})
+    else:
+        if options.event is not None or options.data is not None:
+            raise Misused("give either an event or --message, not both")
+        if options.uuid is not None and parameters.setdefault("uuid", options.uuid) != options.uuid:
+            raise Misused("the job's uuid is given twice, with different values")
+        body = _text(options.message)
+    return Delivery(id=uuid4().hex, body=body, parameters=parameters, sender=inputs.user())
 
 
-def _own_token(options: argparse.Namespace, session: Session, uuid: str | None) -> str | None:
+def _schema_problems(delivery: Delivery) -> list[str]:
+    """What message.jsonschema has against the body, where the body alone must say what happened."""
+    if any(delivery.parameters.get(name) for name in _SAYS_WHAT_HAPPENED):
+        return []
+    try:
+        body = object_in(delivery.body, literal=True)
+    except Malformed:
+        return []  # the reader says so too, and says it better
+    return [] if body is None else schema.problems(body)
+
+
+def _token(event: Event, options: argparse.Namespace, session: Session) -> Secret | None:
+    """The token to send: the administrative one, or the job's own."""
     if options.admin:
         tokens = admin_tokens(policy(session.settings), session.now.timestamp())
         if not tokens:
             raise CommandFailed(
                 "there are no administrative tokens: tokens.admin_key and tokens.admin_secret are not set"
             )
-        return tokens[0]
-    job = session.store.jobs.load(uuid) if uuid else None
-    if job is None or job.salt is None:
-        return None
-    return job_token(job.uuid, job.salt, job.admin, has_admin=job.has_admin)
-
-
-def _says_token(body: str | None) -> bool:
-    """Whether the message brings a token of its own, which is then the one to be judged."""
-    try:
-        message = json.loads(body or "null")
-    except ValueError:
-        return False
-    return isinstance(message, dict) and "token" in message
+        return Secret(tokens[0])
+    job = session.store.jobs.load(event.job)
+    if job is None:
+        raise _NoJob(session.no_job(event.job).reason)
+    return None if job.salt is None else Secret(job_token(job.uuid, job.salt, job.admin, has_admin=job.has_admin))
 
 
 def _text(file: str) -> str:
+    """The file's text; bytes that are not UTF-8 are left for the reader to refuse, and so is what is too long."""
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"{file} cannot be read: {error}") from None
+        if file == "-":
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with Path(file).open("rb") as opened:
+                raw = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _report(given: Answer) -> Report:
-    facts = given.as_dict()
     state = f" (now {given.state})" if given.state else ""
     return Report(
-        data=facts, lines=[f"{given.verdict.value}{state}: {given.reason}"], exit_code=EXIT_CODES[given.verdict]
+        data=given.as_dict(),
+        lines=[f"{given.verdict.value}{state}: {given.reason}"],
+        exit_code=EXIT_CODES[given.verdict],
     )

@@ -1,4 +1,9 @@
-"""Show one job: its state and its links, without history and without secrets."""
+"""Show one job: its state and its links, without history and without secrets.
+
+What others stored beside the manager is shown as it is.
+
+  python -m pipelinejobs show UUID
+"""
 
 import argparse
 from typing import Any, Final
@@ -6,7 +11,6 @@ from typing import Any, Final
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.report import Report, short, when
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import CommandFailed
 
 _HIDDEN: Final = frozenset({"_id", "_salt", "_salts", "_token_pin", "_outbox", "history"})
 
@@ -20,7 +24,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     """Shows the job."""
     document = session.store.jobs.document(options.uuid)
     if document is None:
-        raise CommandFailed(f"there is no job {options.uuid} in the database {session.settings.mongodb.database}")
+        raise session.no_job(options.uuid)
     facts = {name: value for name, value in document.items() if name not in _HIDDEN}
     return Report(data=facts, lines=[f"{name}: {_line(value)}" for name, value in facts.items()])
 

@@ -7,7 +7,7 @@ import pytest
 from pymongo.database import Database
 
 from demo.indexer import Indexer
-from support_process import CheckedAbaco, Documents, NewJob, TestJob, environment, insert_job
+from support_process import CheckedAbaco, Documents, NewJob, StoredJob, environment, insert_job
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def abaco(mongodb_uri: str, database: Database[dict[str, Any]], indexer: Indexer
 def new_job(jobs: Documents, abaco: CheckedAbaco) -> NewJob:
     """Makes a job of python-datacatalog with a uuid of its own, whose token no run may show."""
 
-    def make(sample: str = "job-created.json", **changes: Any) -> TestJob:
+    def make(sample: str = "job-created.json", **changes: Any) -> StoredJob:
         job = insert_job(jobs, sample, **changes)
         abaco.hidden.add(job.token)
         return job
@@ -38,6 +38,6 @@ def new_job(jobs: Documents, abaco: CheckedAbaco) -> NewJob:
 
 
 @pytest.fixture
-def job(new_job: NewJob) -> TestJob:
+def job(new_job: NewJob) -> StoredJob:
     """One new job."""
     return new_job()

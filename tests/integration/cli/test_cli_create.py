@@ -1,0 +1,140 @@
+"""`create`: new jobs, as python-datacatalog's agents make them."""
+
+import json
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+
+from factories import catalogued
+from integration.cli.conftest import Cli
+from pipelinejobs import uuids
+from pipelinejobs.tokens import job_token
+
+Jobs = Collection[dict[str, Any]]
+PARENT = "10483e8d-6602-532a-8941-176ce20dd05a"
+
+
+def test_makes_a_job_with_the_uuid_that_others_derive(cli: Cli, jobs: Jobs) -> None:
+    told = cli.ok("create", "--pipeline-name", "sample", "--child-of", PARENT, "--data", '{"b": [1, 2.5], "a": null}')
+    stored = jobs.find_one({"uuid": told["uuid"]})
+    assert stored is not None
+    identity = {"pipeline_uuid": told["pipeline_uuid"], "child_of": [PARENT], "data": {"b": [1, 2.5], "a": None}}
+    assert told["uuid"] == uuids.job_uuid(identity)
+    assert told["token"] == job_token(stored["uuid"], stored["_salt"], stored["_admin"])
+    assert (stored["state"], stored["last_event"], stored["_properties"]["revision"]) == ("CREATED", "create", 0)
+    assert stored["child_of"] == [PARENT]
+    assert stored["data"] == {"b": [1, 2.5], "a": None}
+
+
+def test_has_the_keys_of_a_job_of_python_datacatalog(cli: Cli, jobs: Jobs) -> None:
+    cli.ok("create", "--pipeline-name", "sample", "--archive-system", "data", "--session", "run-1", "--owner", "ada")
+    stored = jobs.find_one()
+    assert stored is not None
+    assert stored.keys() == catalogued("job-created.json").keys()
+    assert stored["_admin"] == {"owner": "ada", "project": "SD2E-Community", "tenant": "sd2e"}
+
+
+def test_the_archive_path_is_each_jobs_own(cli: Cli) -> None:
+    paths = {cli.make(n=1)["archive_path"], cli.make(n=2)["archive_path"]}
+    assert len(paths) == 2
+    job = cli.make(n=3)
+    assert job["archive_path"] == f"/products/v2/{job['pipeline_uuid']}/{job['uuid']}"
+
+
+def test_the_archive_path_may_be_said(cli: Cli, jobs: Jobs) -> None:
+    cli.ok("create", "--pipeline-name", "sample", "--archive-path", "/products/v2/run-42")
+    assert jobs.distinct("archive_path") == ["/products/v2/run-42"]
+
+
+def test_prints_the_token_for_people_too(cli: Cli) -> None:
+    done = cli("create", "--pipeline-name", "sample", "--data", '{"n": 1}')
+    lines = dict(line.split(": ") for line in done.out.splitlines())
+    assert lines.keys() == {"uuid", "token", "state", "pipeline_uuid", "archive_path"}
+    assert len(lines["token"]) == 16
+
+
+def test_leaves_a_job_that_exists_as_it_is(cli: Cli, jobs: Jobs) -> None:
+    job = cli.make(n=1)
+    cli.ok("send", job["uuid"], "run")
+    before = jobs.find_one()
+    done = cli("create", "--pipeline-name", "sample", "--data", '{"n": 1}')
+    assert done.exit_code == 1
+    assert job["uuid"] in done.err
+    assert "left as it is" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert done.out == ""
+    assert list(jobs.find()) == [before]
+
+
+def test_uses_a_pipeline_that_exists(cli: Cli) -> None:
+    pipeline = cli.make()["pipeline_uuid"]
+    assert cli.ok("create", "--pipeline", pipeline, "--data", '{"n": 1}')["pipeline_uuid"] == pipeline
+
+
+def test_refuses_a_pipeline_that_does_not_exist(cli: Cli, jobs: Jobs) -> None:
+    done = cli("create", "--pipeline", "10650844-1baa-55c5-a481-5e945b19c065")
+    assert done.exit_code == 1
+    assert "there is no pipeline" in done.err
+    assert jobs.count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--pipeline-name", ""],
+        ["--pipeline-name", "a\nb"],
+        ["--pipeline-name", "\udcff"],
+        ["--pipeline-name", "a", "--pipeline", PARENT],
+        ["--pipeline", "demo"],
+        ["--pipeline", PARENT.upper()],
+        ["--pipeline", f"{PARENT}\n"],
+        ["--pipeline-name", "a", "--child-of", "10483e8d"],
+        ["--pipeline-name", "a", "--owner", "\udcff"],
+        ["--pipeline-name", "a", "--archive-path", "\0"],
+    ],
+)
+def test_refuses_wrong_arguments_in_one_line(cli: Cli, jobs: Jobs, arguments: list[str]) -> None:
+    done = cli("create", *arguments)
+    assert done.exit_code == 2
+    assert done.err.startswith("create: ")
+    assert len(done.err.splitlines()) == 1
+    assert jobs.count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("", "JSON"),
+        ("{", "JSON"),
+        ("[]", "must be an object, not a list"),
+        ("null", "must be an object, not null"),
+        ("{'a': 1}", "JSON"),
+        ('{"a": NaN}', "data.a"),
+        ('{"a": [-Infinity]}', "a[0]"),
+        ('{"a": 1, "a": 2}', "twice"),
+        ('{"a": 9223372036854775808}', "64 bits"),
+        ('{"a": "\\ud800"}', "surrogate"),
+        ('{"a": "\\u0000"}', "NUL"),
+        ('{"a": ' + "[" * 40 + "]" * 40 + "}", "nested deeper"),
+        ("[" * 100_000, "nested deeper"),
+        ('{"a": ' + "1" * 5000 + "}", "64 bits"),
+        ("\udcff", "surrogate"),
+    ],
+)
+@pytest.mark.parametrize("command", [["create", "--pipeline-name", "a"], ["send", PARENT, "run"]])
+def test_refuses_data_that_cannot_be_stored(cli: Cli, jobs: Jobs, command: list[str], data: str, why: str) -> None:
+    done = cli(*command, "--data", data)
+    assert done.exit_code == 2
+    assert why.removeprefix("data.") in done.err
+    assert len(done.err.splitlines()) == 1
+    assert jobs.count_documents({}) == 0
+
+
+def test_keeps_keys_of_data_as_they_are(cli: Cli, jobs: Jobs) -> None:
+    data = {"$set": 1, "a.b": {"$ne": None}, "": 0, "_id": "x", "message": {"a": 1}}
+    uuid = cli.make(**data)["uuid"]
+    stored = jobs.find_one({"uuid": uuid})
+    assert stored is not None
+    assert json.dumps(stored["data"]) == json.dumps(data)

@@ -1,0 +1,242 @@
+"""Commands that look: `show`, `history`, `explain`, `jobs`, `diagram`; and `drain`."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+
+from demo.indexer import Indexer
+from factories import TOKEN, UUID, catalogued
+from integration.cli.conftest import Cli
+
+Jobs = Collection[dict[str, Any]]
+UNKNOWN = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"
+LOOKING = ["show", "history", "explain", "diagram"]
+
+
+@pytest.mark.parametrize("command", LOOKING)
+def test_an_unknown_job(cli: Cli, command: str) -> None:
+    done = cli(command, UNKNOWN)
+    assert done.exit_code == 1
+    assert done.err.startswith(f"{command}: there is no job {UNKNOWN} in the database test_")
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", LOOKING)
+@pytest.mark.parametrize("uuid", ["x", UUID.upper(), f"{UUID}\n", "\udcff", "\x1b[31m"])
+def test_a_bad_uuid(cli: Cli, command: str, uuid: str) -> None:
+    done = cli(command, uuid)
+    assert done.exit_code == 2
+    assert "argument uuid: is" in done.err or "argument uuid: has" in done.err
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize("command", LOOKING)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_nothing_secret_is_shown(cli: Cli, jobs: Jobs, command: str, form: list[str]) -> None:
+    uuid = cli.make()["uuid"]
+    job = cli.ok("send", uuid, "run") and jobs.find_one({"uuid": uuid})
+    assert job is not None
+    assert job["_salts"] == [job["_salt"]]
+    cli("send", uuid, "fail", "--token", "0123456789abcdef")
+    done = cli(command, uuid, *form)
+    assert done.exit_code == 0
+    for secret in (job["_salt"], "0123456789abcdef"):
+        assert secret not in done.out + done.err
+
+
+@pytest.mark.parametrize("command", LOOKING)
+def test_odd_documents_of_others_are_shown_as_strict_json(cli: Cli, jobs: Jobs, command: str) -> None:
+    odd = {"nan": float("nan"), "date": datetime(2026, 1, 1, tzinfo=UTC), "bytes": b"\xff", "esc": "\x1b[31m"}
+    entries = [{"uuid": "a", "name": "create", "date": "soon", "data": odd}, {"name": "\x1b[31m", "uuid": "a"}]
+    jobs.insert_one({**catalogued("job-created.json"), "data": odd, "history": entries, "updated": None})
+    assert cli.ok(command, UUID)
+    assert "\x1b" not in cli(command, UUID).out
+
+
+def test_show(cli: Cli, jobs: Jobs) -> None:
+    jobs.insert_one(catalogued("job-finished.json"))
+    facts = cli.ok("show", UUID)
+    assert (facts["uuid"], facts["state"], facts["last_event"]) == (UUID, "FINISHED", "finish")
+    assert facts["updated"].endswith("Z")
+    assert not facts.keys() & {"_id", "history", "_salt", "_salts", "_outbox", "_token_pin"}
+    assert "state: FINISHED" in cli("show", UUID).out.splitlines()
+
+
+def test_history(cli: Cli, jobs: Jobs) -> None:
+    jobs.insert_one(catalogued("job-finished.json"))
+    assert [entry["name"] for entry in cli.ok("history", UUID)] == ["create", "run", "update", "update", "finish"]
+    lines = cli("history", UUID).out.splitlines()
+    assert lines[0].split() == ["date", "(UTC)", "event", "state", "data"]
+    assert len(lines) == 6
+
+
+class TestExplain:
+    def test_why_it_is_in_its_state(self, cli: Cli) -> None:
+        uuid = cli.make()["uuid"]
+        because = cli.ok("explain", uuid)["because"]
+        assert (because["event"], because["implied"]) == ("create", False)
+        cli.ok("send", uuid, "run", "--data", '{"by": "hand"}')
+        cli.ok("send", uuid, "update", "--data", '{"half": "way"}')
+        facts = cli.ok("explain", uuid)
+        because = facts["because"]
+        assert (facts["state"], because["event"], because["data"]) == ("RUNNING", "run", {"by": "hand"})
+        assert facts["since_then"]["events"] == 1
+        assert facts["since_then"]["last"]["event"] == "update"
+        text = cli("explain", uuid).out
+        assert "because of run at" in text
+        assert "1 events since then changed no state" in text
+
+    def test_what_may_come_next(self, cli: Cli) -> None:
+        facts = cli.ok("explain", cli.make()["uuid"])
+        events = {step["event"]: (step["state"], step["takes"]) for step in facts["next"]}
+        assert events == {
+            "run": ("RUNNING", "the job's token"),
+            "update": ("CREATED", "the job's token"),
+            "resource": ("CREATED", "the job's token"),
+            "fail": ("FAILED", "the job's token"),
+            "reset": ("RESET", "an administrative token"),
+        }
+
+    def test_what_was_refused_and_why(self, cli: Cli) -> None:
+        job = cli.make()
+        cli("send", job["uuid"], "finish")
+        cli("send", job["uuid"], "run", "--token", "0123456789abcdef")
+        refused = cli.ok("explain", job["uuid"])["refused"]
+        assert [(row["event"], row["verdict"], row["state"]) for row in refused] == [
+            ("finish", "illegal", "CREATED"),
+            ("run", "unauthorised", "CREATED"),
+        ]
+        text = cli("explain", job["uuid"]).out
+        assert "finish is not allowed while the job is CREATED" in text
+
+    def test_what_is_owed_to_the_indexer(self, cli: Cli) -> None:
+        uuid = cli.make()["uuid"]
+        assert cli.ok("explain", uuid)["owed"] == []
+        cli.ok("send", uuid, "run")
+        cli.ok("send", uuid, "finish")
+        (owed,) = cli.ok("explain", uuid)["owed"]
+        assert (owed["name"], owed["status"], owed["attempts"]) == ("index", "pending", 0)
+        assert "index, pending since" in cli("explain", uuid).out
+
+    def test_what_is_wrong_with_it(self, cli: Cli, jobs: Jobs) -> None:
+        uuid = cli.make()["uuid"]
+        assert cli.ok("explain", uuid)["problems"] == []
+        jobs.update_one({}, {"$set": {"state": "FINISHED"}})
+        facts = cli.ok("explain", uuid)
+        assert facts["problems"] == ["its state is FINISHED, but its history leads to CREATED"]
+        assert facts["because"] is None
+        text = cli("explain", uuid).out
+        assert "its history does not say how it got there" in text
+        assert "  its state is FINISHED, but its history leads to CREATED" in text
+
+    def test_a_damaged_job(self, cli: Cli, jobs: Jobs) -> None:
+        jobs.insert_one({**catalogued("job-created.json"), "state": "LOST", "history": "none"})
+        facts = cli.ok("explain", UUID)
+        assert facts["next"] == []
+        assert facts["problems"] == ["it cannot be changed: history is not an array"]
+
+    def test_a_token_that_cannot_be_known(self, cli: Cli, jobs: Jobs) -> None:
+        jobs.insert_one(catalogued("job-finished.json"))
+        assert "its salt was changed by others" in cli.ok("explain", UUID)["notes"][0]
+        assert "worth knowing:" in cli("explain", UUID).out
+
+    def test_says_nothing_where_there_is_nothing(self, cli: Cli) -> None:
+        assert cli("explain", cli.make()["uuid"]).out.count("  nothing\n") == 3
+
+
+class TestJobs:
+    def test_lists_the_newest_changed_first(self, cli: Cli, jobs: Jobs) -> None:
+        uuids = [cli.make(n=n)["uuid"] for n in range(3)]
+        for day, uuid in enumerate(uuids):
+            jobs.update_one({"uuid": uuid}, {"$set": {"updated": datetime(2026, 1, 1 + day, tzinfo=UTC)}})
+        assert [job["uuid"] for job in cli.ok("jobs")] == uuids[::-1]
+        assert [job["uuid"] for job in cli.ok("jobs", "--limit", "1")] == uuids[2:]
+        assert [job["uuid"] for job in cli.ok("jobs", "--since", "2026-01-02T12:00:00Z")] == uuids[2:]
+        lines = cli("jobs").out.splitlines()
+        assert lines[0].split() == ["uuid", "state", "last", "event", "updated", "(UTC)"]
+        assert lines[1].startswith(uuids[2])
+
+    def test_filters(self, cli: Cli, jobs: Jobs) -> None:
+        running, hidden = cli.make(n=1), cli.make(n=2)
+        cli.ok("send", running["uuid"], "run")
+        jobs.update_one({"uuid": hidden["uuid"]}, {"$set": {"_visible": False}})
+        assert [job["uuid"] for job in cli.ok("jobs", "--state", "RUNNING")] == [running["uuid"]]
+        assert [job["uuid"] for job in cli.ok("jobs", "--pipeline", running["pipeline_uuid"])] == [running["uuid"]]
+        assert len(cli.ok("jobs", "--all")) == 2
+        assert cli.ok("jobs", "--pipeline", UNKNOWN) == []
+        assert cli.ok("jobs", "--undelivered") == []
+        assert cli("jobs", "--undelivered").out == "no jobs\n"
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--state", "LOST"],
+            ["--pipeline", "x"],
+            ["--since", "yesterday"],
+            ["--since", "0001-01-01T00:00:00+14:00"],
+            ["--since", "9999-12-31T23:00:00-14:00"],
+            ["--limit", "0"],
+            ["--limit", "-1"],
+            ["--limit", "x"],
+            ["--limit", "9" * 5000],
+            ["--limit", "99999999999999999999"],
+            ["--undelivered=1"],
+        ],
+    )
+    def test_refuses_wrong_arguments_in_one_line(self, cli: Cli, arguments: list[str]) -> None:
+        done = cli("jobs", *arguments)
+        assert done.exit_code == 2
+        assert len(done.err.splitlines()) == 1
+
+
+class TestDiagram:
+    def test_the_lifecycle_needs_no_database(self, cli: Cli) -> None:
+        done = cli("diagram", _REACTOR_MONGODB_URI="nonsense")
+        assert done.exit_code == 0
+        assert done.out.startswith("stateDiagram-v2\n")
+        assert cli.ok("diagram")["mermaid"].rstrip() == done.out.rstrip()
+
+    def test_a_jobs_path(self, cli: Cli) -> None:
+        uuid = cli.make()["uuid"]
+        cli.ok("send", uuid, "run")
+        assert "CREATED --> RUNNING: 1 run" in cli("diagram", uuid).out
+
+
+class TestDrain:
+    def test_sends_what_is_owed(self, cli: Cli) -> None:
+        job = cli.make()
+        cli.ok("send", job["uuid"], "run")
+        cli.ok("send", job["uuid"], "finish")
+        with Indexer() as indexer:
+            done = cli("drain", "--json", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url)
+            assert (done.exit_code, done.json) == (0, {"sent": 1, "failed": 0, "waiting": 0, "owed": 0})
+            (received,) = indexer.received
+            assert received.body == {"message": {"uuid": job["uuid"], "name": "index", "token": job["token"]}}
+            assert job["uuid"] in done.err
+            assert job["token"] not in done.out + done.err
+            assert cli("drain", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url).out.startswith("sent 0")
+
+    def test_says_what_stays_owed(self, cli: Cli) -> None:
+        uuid = cli.make()["uuid"]
+        cli.ok("send", uuid, "run")
+        cli.ok("send", uuid, "finish")
+        with Indexer(status=500) as indexer:
+            done = cli("drain", "--json", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url)
+        assert (done.exit_code, done.json) == (1, {"sent": 0, "failed": 1, "waiting": 0, "owed": 1})
+        (owed,) = cli.ok("explain", uuid)["owed"]
+        assert owed["attempts"] == 1
+        assert "the last attempt failed" in cli("explain", uuid).out
+
+    def test_says_when_nothing_tells_where_the_indexer_is(self, cli: Cli) -> None:
+        done = cli("drain")
+        assert done.exit_code == 1
+        assert "pipelines.job_indexer_url" in done.err
+
+
+def test_a_catalogued_job_takes_its_own_token(cli: Cli, jobs: Jobs) -> None:
+    jobs.insert_one(catalogued("job-created.json"))
+    message = json.dumps({"uuid": UUID, "name": "run", "token": TOKEN}).encode()
+    assert cli("send", "--message", "-", stdin=message).exit_code == 0

@@ -1,0 +1,117 @@
+"""`pin`, `admin-token` and `mongod`: the commands around a deployment."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from integration.cli.conftest import Cli
+from pipelinejobs.mongod import Mongod
+from pipelinejobs.settings import CONFIG, load
+from pipelinejobs.settings.pins import GUARDED
+from pipelinejobs.tokens import admin_token
+
+KEY, SECRET = "k" * 20, "s" * 20
+SECRETS = {
+    "_REACTOR_MONGODB_AUTHN": "bW9uZ29kYjovLzEyNy4wLjAuMToyNzAxNy8=",
+    "_REACTOR_TOKENS_ADMIN_KEY": KEY,
+    "_REACTOR_TOKENS_ADMIN_SECRET": SECRET,
+    "_REACTOR_TOKENS_TRUSTED_INDEXERS": "",
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A copy of the project's config.yml."""
+    return Path(shutil.copy(CONFIG, tmp_path / "config.yml"))
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """A secrets.json."""
+    file = tmp_path / "secrets.json"
+    file.write_text(json.dumps(SECRETS))
+    return file
+
+
+class TestPin:
+    def test_pins_every_guarding_setting(self, cli: Cli, config: Path, secrets: Path) -> None:
+        told = cli.ok("pin", "--secrets", str(secrets), "--config", str(config))
+        assert told["pinned"] == ["mongodb.authn", "tokens.admin_key", "tokens.admin_secret"]
+        assert told["warnings"] == []
+        assert list(yaml.safe_load(config.read_text())["pinned"]) == list(GUARDED)
+        assert load(SECRETS, config).tokens.admin_key is not None
+
+    def test_shows_and_writes_no_secret(self, cli: Cli, config: Path, secrets: Path) -> None:
+        done = cli("pin", "--secrets", str(secrets), "--config", str(config))
+        for value in SECRETS.values():
+            assert not value or value not in done.out + done.err + config.read_text()
+
+    def test_warns_of_names_that_are_no_settings(self, cli: Cli, config: Path, secrets: Path) -> None:
+        secrets.write_text(json.dumps({**SECRETS, "_REACTOR_TOKENS_ADMINKEY": "x", "OTHER": "x"}))
+        (warning,) = cli.ok("pin", "--secrets", str(secrets), "--config", str(config))["warnings"]
+        assert "_REACTOR_TOKENS_ADMINKEY" in warning
+
+    def test_says_when_the_actor_would_not_start(self, cli: Cli, config: Path, secrets: Path) -> None:
+        secrets.write_text(json.dumps({"_REACTOR_MONGODB_AUTHN": "not base64 of a connection string"}))
+        done = cli("pin", "--secrets", str(secrets), "--config", str(config), "--json")
+        assert done.exit_code == 78
+        assert "mongodb.authn" in done.json["warnings"][0]
+
+    @pytest.mark.parametrize(
+        "content",
+        [None, b"", b"[]", b'{"a": 1}', b"\xff", b"[" * 100_000, b'{"a": "1", "a": "2"}', b"hunter2hunter2"],
+        ids=lambda value: str(value)[:20],
+    )
+    def test_a_file_that_is_no_secrets_json(self, cli: Cli, config: Path, secrets: Path, content: bytes | None) -> None:
+        secrets.unlink() if content is None else secrets.write_bytes(content)
+        before = config.read_text()
+        done = cli("pin", "--secrets", str(secrets), "--config", str(config))
+        assert done.exit_code == 1
+        assert done.err.startswith("pin: ")
+        assert len(done.err.splitlines()) == 1
+        assert "hunter2" not in done.err
+        assert config.read_text() == before
+
+    def test_a_config_yml_that_is_not_there(self, cli: Cli, tmp_path: Path, secrets: Path) -> None:
+        done = cli("pin", "--secrets", str(secrets), "--config", str(tmp_path / "none.yml"))
+        assert done.exit_code == 78
+        assert "none.yml" in done.err
+
+
+class TestAdminToken:
+    def test_is_the_token_of_the_moment(self, cli: Cli) -> None:
+        before = time.time()
+        told = cli.ok("admin-token", _REACTOR_TOKENS_ADMIN_KEY=KEY, _REACTOR_TOKENS_ADMIN_SECRET=SECRET)
+        assert told["token"] in {admin_token(SECRET, KEY, 3600, moment) for moment in (before, time.time())}
+        assert told["valid_until"].endswith("Z")
+
+    def test_for_people_the_token_is_the_first_line(self, cli: Cli) -> None:
+        done = cli("admin-token", _REACTOR_TOKENS_ADMIN_KEY=KEY, _REACTOR_TOKENS_ADMIN_SECRET=SECRET)
+        token, valid = done.out.splitlines()
+        assert len(token) == 16
+        assert valid.startswith("valid until 2")
+        assert KEY not in done.out
+        assert SECRET not in done.out
+
+    def test_says_when_there_are_none(self, cli: Cli) -> None:
+        done = cli("admin-token")
+        assert done.exit_code == 78
+        assert "tokens.admin_key" in done.err
+        assert done.out == ""
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_mongod(cli: Cli, embedded: Mongod) -> None:
+    here: dict[str, Any] = {"_REACTOR_MONGODB_EMBEDDED_DIRECTORY": str(embedded.directory)}
+    assert cli("mongod", "status", **here).out == "it is not running\n"
+    assert cli("mongod", "status", "--json", **here).exit_code == 1
+    started = cli.ok("mongod", "start", **here)
+    assert cli.ok("mongod", "status", **here) == started
+    assert cli.ok("mongod", "stop", **here) == {"stopped": True}
+    assert cli.ok("mongod", "stop", **here) == {"stopped": False}
+    assert cli("mongod", "restart", **here).exit_code == 2

@@ -1,0 +1,193 @@
+"""`send`: events by hand, with the manager's own verdicts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+
+from integration.cli.conftest import Cli
+from message_samples import sample
+from pipelinejobs.verdict import EXIT_CODES, Verdict
+
+Jobs = Collection[dict[str, Any]]
+UNKNOWN = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"
+ADMINISTRATION: dict[str, Any] = {"_REACTOR_TOKENS_ADMIN_KEY": "k" * 20, "_REACTOR_TOKENS_ADMIN_SECRET": "s" * 20}
+
+
+def test_applies_an_event_with_the_jobs_own_token(cli: Cli, jobs: Jobs) -> None:
+    uuid = cli.make()["uuid"]
+    told = cli.ok("send", uuid, "run", "--data", '{"note": "by hand", "message": {"a": 1}}')
+    assert (told["verdict"], told["state"], told["event"]) == ("applied", "RUNNING", "run")
+    assert jobs.distinct("history.data.note") == ["by hand"]
+    assert jobs.distinct("history.data.message.a") == [1]
+
+
+def test_data_that_is_only_a_message_is_data(cli: Cli, jobs: Jobs) -> None:
+    uuid = cli.make()["uuid"]
+    cli.ok("send", uuid, "run", "--data", '{"message": "hello"}')
+    assert jobs.distinct("history.data.message") == ["hello"]
+
+
+def test_tells_people_verdict_state_and_reason(cli: Cli) -> None:
+    assert cli("send", cli.make()["uuid"], "run").out == "applied (now RUNNING): run: CREATED -> RUNNING\n"
+
+
+def test_the_exit_code_is_the_verdicts(cli: Cli) -> None:
+    job = cli.make()
+    asked = {
+        Verdict.ILLEGAL: ["send", job["uuid"], "finish"],
+        Verdict.UNAUTHORISED: ["send", job["uuid"], "run", "--token", "0123456789abcdef"],
+        Verdict.MALFORMED: ["send", job["uuid"], "FINISH"],
+        Verdict.APPLIED: ["send", job["uuid"], "run", "--id", "one"],
+        Verdict.DUPLICATE: ["send", job["uuid"], "run", "--id", "one"],
+    }
+    for verdict, arguments in asked.items():
+        done = cli(*arguments, "--json")
+        assert (done.json["verdict"], done.exit_code) == (verdict.value, EXIT_CODES[verdict])
+        assert set(done.json) == {"verdict", "uuid", "event", "state", "last_event", "reason", "execution"}
+
+
+def test_is_unavailable_without_a_server(cli: Cli, free_port: int) -> None:
+    done = cli(
+        "send",
+        UNKNOWN,
+        "run",
+        "--json",
+        _REACTOR_MONGODB_URI=f"mongodb://127.0.0.1:{free_port}/",
+        _REACTOR_LIMITS_DATABASE="0.2",
+    )
+    assert (done.exit_code, done.json["verdict"]) == (75, "unavailable")
+
+
+@pytest.mark.parametrize("uuid", ["", "x", UNKNOWN.upper(), "../etc", "\udcff", "$ne", "-1", " " * 100])
+def test_a_bad_uuid_is_malformed_and_asks_no_database(cli: Cli, uuid: str) -> None:
+    done = cli("send", "--json", "--", uuid, "run", _REACTOR_MONGODB_URI="mongodb://127.0.0.1:1/")
+    assert done.exit_code == 65
+    assert "uuid" in done.json["reason"]
+
+
+def test_an_unknown_job_is_said_plainly_to_the_operator(cli: Cli) -> None:
+    done = cli("send", UNKNOWN, "run", "--json")
+    assert (done.exit_code, done.json["verdict"]) == (77, "unauthorised")
+    assert f"there is no job {UNKNOWN} in the database" in done.json["reason"]
+
+
+def test_with_a_token_an_unknown_job_looks_like_to_any_sender(cli: Cli) -> None:
+    assert cli("send", UNKNOWN, "run", "--token", "0123456789abcdef").exit_code == 77
+
+
+@pytest.mark.parametrize("event", ["reset", "ready"])
+def test_administrative_events_take_an_administrative_token(cli: Cli, event: str) -> None:
+    uuid = cli.make()["uuid"]
+    assert cli("send", uuid, "reset", **ADMINISTRATION).exit_code == 77
+    assert cli.ok("send", uuid, "reset", "--admin", **ADMINISTRATION)["state"] == "RESET"
+    if event == "ready":
+        assert cli.ok("send", uuid, "ready", "--admin", **ADMINISTRATION)["state"] == "CREATED"
+
+
+def test_says_when_there_are_no_administrative_tokens(cli: Cli) -> None:
+    done = cli("send", cli.make()["uuid"], "reset", "--admin")
+    assert done.exit_code == 1
+    assert "tokens.admin_key" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        [UNKNOWN],
+        [UNKNOWN, "run", "--message", "-"],
+        ["--message", "-", "--data", "{}"],
+        [UNKNOWN, "run", "--data", "[]"],
+        [UNKNOWN, "run", "--admin", "--token", "x"],
+        [UNKNOWN, "run", "--parameter", "note"],
+        [UNKNOWN, "run", "--parameter", "staus=FINISHED"],
+        [UNKNOWN, "run", "--token", "a", "--parameter", "token=b"],
+        [UNKNOWN, "run", "--id", "a", "--parameter", "x_event_id=b"],
+        [UNKNOWN, "--message", "-", "--parameter", "uuid=other"],
+        [UNKNOWN, "run", "fast"],
+    ],
+)
+def test_refuses_wrong_arguments_in_one_line(cli: Cli, arguments: list[str]) -> None:
+    done = cli("send", *arguments)
+    assert done.exit_code == 2
+    assert done.err.startswith("send: ")
+    assert len(done.err.splitlines()) == 1
+
+
+class TestMessages:
+    def send(self, cli: Cli, body: object, *parameters: str) -> Any:
+        """Sends a message from stdin; gives what is told, with the exit code."""
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        options = [part for parameter in parameters for part in ("--parameter", parameter)]
+        done = cli("send", "--message", "-", *options, "--json", stdin=text)
+        return {**done.json, "exit_code": done.exit_code}
+
+    def test_an_event_with_its_own_token(self, cli: Cli) -> None:
+        job = cli.make()
+        event = {"uuid": job["uuid"], "name": "run", "token": job["token"]}
+        assert self.send(cli, event)["verdict"] == "applied"
+        assert self.send(cli, {**event, "token": "0123456789abcdef"})["verdict"] == "unauthorised"
+
+    def test_an_event_without_token_in_a_wrapping(self, cli: Cli) -> None:
+        assert self.send(cli, {"message": {"uuid": cli.make()["uuid"], "name": "run"}})["verdict"] == "applied"
+
+    def test_a_literal_as_abaco_logs_it(self, cli: Cli) -> None:
+        assert self.send(cli, str({"uuid": cli.make()["uuid"], "name": "run"}).encode())["verdict"] == "applied"
+
+    @pytest.mark.parametrize("form", ["agave-callback", "aloe-callback", "tapis-notification"])
+    def test_callbacks(self, cli: Cli, form: str) -> None:
+        job = cli.make()
+        told = self.send(cli, sample(form), f"uuid={job['uuid']}")
+        assert told["verdict"] == "applied"
+        assert self.send(cli, sample(form), f"uuid={job['uuid']}")["verdict"] == "duplicate"
+
+    def test_any_object_where_a_parameter_says_what_happened(self, cli: Cli) -> None:
+        told = self.send(cli, {"progress": 0.5}, f"uuid={cli.make()['uuid']}", "event=run")
+        assert (told["verdict"], told["state"]) == ("applied", "RUNNING")
+
+    def test_from_a_file(self, cli: Cli, tmp_path: Path) -> None:
+        file = tmp_path / "callback.json"
+        file.write_text(json.dumps(sample("agave-callback")))
+        uuid = cli.make()["uuid"]
+        assert cli.ok("send", uuid, "--message", str(file), "--parameter", "status=FINISHED")["state"] == "FINISHED"
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            ({}, ["says nothing of what happened"]),
+            ({"uuid": UNKNOWN}, ["name: is missing"]),
+            ({"uuid": 5, "name": "FINISH", "extra": 1, "data": []}, ["uuid: must be text", "name:", "extra", "data:"]),
+            ({"uuid": UNKNOWN, "name": "run", "data": None}, ["data: must be an object, not null"]),
+            ({"uuid": UNKNOWN, "name": "run", "token": None}, ["token: must be text, not null"]),
+            ({"message": {"uuid": UNKNOWN, "name": 1}}, ["name: must be text"]),
+            ({**sample("agave-callback"), "status": 5}, ["status: must be text"]),
+            (b'{"uuid": "x", "name": NaN}', ["NaN"]),
+            (b"\xff\xfe", ["UTF-8"]),
+            (b"[1]", ["must be an object"]),
+            (b"hello", ["JSON"]),
+            (b"", ["says nothing of what happened"]),
+            (b"{" * 5000, ["JSON"]),
+            (b" " * (1024 * 1024 + 2), ["says nothing of what happened"]),
+            (b"x" * (1024 * 1024 + 2), ["larger than"]),
+        ],
+        ids=lambda value: str(value)[:40],
+    )
+    def test_refusals_say_all_that_is_wrong(self, cli: Cli, body: object, words: list[str]) -> None:
+        told = self.send(cli, body)
+        assert (told["exit_code"], told["verdict"]) == (65, "malformed")
+        assert not [word for word in words if word not in told["reason"]], told["reason"]
+
+    def test_the_schema_speaks_for_large_bodies_too(self, cli: Cli) -> None:
+        body = {"uuid": 5, "name": 6, "data": {"text": "x" * 100_000}}
+        reason = self.send(cli, body)["reason"]
+        assert "uuid: must be text" in reason
+        assert "name: must be text" in reason
+
+    @pytest.mark.parametrize("file", ["/does/not/exist", "/", "/proc/self/mem", "\udcff"])
+    def test_a_file_that_cannot_be_read(self, cli: Cli, file: str) -> None:
+        done = cli("send", "--message", file)
+        assert done.exit_code == 1
+        assert "cannot be read" in done.err
