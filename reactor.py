@@ -127,9 +127,9 @@ class Run:
 
 def leave(exit_code: int) -> NoReturn:
     """Ends the process at once. Everything is durable by now, and tidying up the interpreter would double the run."""
-    with suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # it may be full, closed, or not there at all
+            stream.flush()
     os._exit(exit_code)
 
 

@@ -71,24 +71,13 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
         now: the time, UTC.
         seen: the history entry that already has the uuid this event would get, when there is one.
     """
-    decision = _judge(job, event, authority, now, seen)
-    if authority is Authority.FIRST_USE and decision.change is None:
-        # A token is trusted by being written with an applied event; without one it has shown nothing.
-        return Decision(verdict=Verdict.UNAUTHORISED, reason=tokens.NO_SUCH_JOB)
-    return decision
-
-
-def _judge(job: Job, event: Event, authority: Authority, now: datetime, seen: Entry | None) -> Decision:
     if seen is not None:
         return _repeated(job, event, seen)
     if job.damage is not None:
-        return refused(event, f"the stored job is damaged and cannot be changed: {job.damage}")
+        return refused(event, authority, f"the stored job is damaged and cannot be changed: {job.damage}")
     if identity.attempt_of(job, event) != job.attempt:
-        return Decision(
-            verdict=Verdict.STALE,
-            reason=f"the report is of the external job of an earlier attempt, before the job was reset; "
-            f"the job stays {job.state}",
-        )
+        reason = "the report is of the external job of an earlier attempt, before the job was reset"
+        return refused(event, authority, f"{reason}; the job stays {job.state}")
     after = destination(job.state, event.name)
     if after is not None:
         return Decision(
@@ -105,7 +94,7 @@ def _judge(job: Job, event: Event, authority: Authority, now: datetime, seen: En
             f"so the missing {_STARTING_EVENT} is implied",
             change=_change(job, event, authority, (_implied_start(entry), entry), after),
         )
-    return refused(event, _not_allowed(job, event))
+    return refused(event, authority, _not_allowed(job, event))
 
 
 def _repeated(job: Job, event: Event, seen: Entry) -> Decision:
@@ -120,8 +109,14 @@ def _repeated(job: Job, event: Event, seen: Entry) -> Decision:
     )
 
 
-def refused(event: Event, reason: str) -> Decision:
-    """The verdict on an event that cannot be used: a command is illegal, news has merely come late."""
+def refused(event: Event, authority: Authority, reason: str) -> Decision:
+    """The verdict on an event that cannot be used: a command is illegal, news has merely come late.
+
+    A token of first use is trusted by being written with an applied event. Without one it has shown nothing, and is
+    told nothing.
+    """
+    if authority is Authority.FIRST_USE:
+        return Decision(verdict=Verdict.UNAUTHORISED, reason=tokens.NO_SUCH_JOB)
     late = event.kind is Kind.REPORT
     return Decision(verdict=Verdict.STALE if late else Verdict.ILLEGAL, reason=reason)
 

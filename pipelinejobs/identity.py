@@ -8,10 +8,12 @@ counts within the job's whole life; otherwise a `reset` that is sent twice would
 which it had never been seen, and would be applied twice.
 """
 
+import json
 from hashlib import sha256
 
 from pipelinejobs import uuids
 from pipelinejobs.job import Entry, Job
+from pipelinejobs.messages import tapis
 from pipelinejobs.messages.event import Event
 
 
@@ -49,9 +51,10 @@ def says_the_same(entry: Entry, event: Event) -> bool:
     if entry.name != event.name:
         return False
     if event.id.startswith("tapis:"):
-        return _tapis_event(entry.data) == _tapis_event(event.data)
-    return bool(entry.data == event.data)
+        return _canonical(tapis.said(entry.data)) == _canonical(tapis.said(event.data))
+    return _canonical(entry.data) == _canonical(event.data)
 
 
-def _tapis_event(data: object) -> object:
-    return data.get("event") if isinstance(data, dict) else None
+def _canonical(value: object) -> str:
+    """As text, in which 1, 1.0 and true differ as they do for the sender. What JSON has no word for is not ours."""
+    return json.dumps(value, sort_keys=True, default=repr)

@@ -80,7 +80,6 @@ class Manager:
                 if handled is not None:
                     return handled
             except Unavailable as error:
-                tries.outcome_unknown |= isinstance(error, OutcomeUnknown)
                 if deadline.passed():
                     failure = OutcomeUnknown() if tries.outcome_unknown else error
                     given = answer.about(event, execution, Verdict.UNAVAILABLE, failure.reason)
@@ -112,22 +111,19 @@ class Manager:
         if job is None or refusal is not None:
             decision = Decision(verdict=Verdict.UNAUTHORISED, reason=refusal or tokens.NO_SUCH_JOB)
             return _handled(event, execution, job, authority, decision)
-        job = self._with_room(job)
+        if job.damage is None and self._store.history.limits.passed_by(job) and self._store.history.move(job):
+            return None
         decision = self._decide(job, event, authority, now, tries)
         if decision.change is not None:
             try:
                 if not self._store.jobs.apply(job, decision.change):
                     return None
+            except OutcomeUnknown:
+                tries.outcome_unknown = True
+                raise
             except DocumentFull as full:
-                decision = refused(event, full.reason)
+                decision = refused(event, authority, full.reason)
         return _handled(event, execution, job, authority, decision)
-
-    def _with_room(self, job: Job) -> Job:
-        """The job, with older history entries moved out where the next one would not fit."""
-        if job.damage is not None or not self._store.history.limits.passed_by(job):
-            return job
-        self._store.history.move(job)
-        return self._store.jobs.load(job.uuid) or job
 
     def _decide(self, job: Job, event: Event, authority: Authority, now: datetime, tries: "_Tries") -> Decision:
         """Decides, asking for an earlier application of the event only where the guard of the write would not tell.
@@ -167,7 +163,7 @@ class _Tries:
 
 
 def _handled(event: Event, execution: str, job: Job | None, authority: Authority, decision: Decision) -> Handled:
-    shown = job if authority not in (Authority.NONE, Authority.FIRST_USE) or decision.change else None
+    shown = job if decision.verdict is not Verdict.UNAUTHORISED or tokens.is_shown(authority) else None
     change = decision.change
     given = Answer(
         verdict=decision.verdict,

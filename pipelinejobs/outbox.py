@@ -15,9 +15,9 @@ from typing import Final
 
 from pipelinejobs.actors import Actor
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import Undelivered
+from pipelinejobs.errors import Unavailable, Undelivered
 from pipelinejobs.log import logger
-from pipelinejobs.store import Store, within
+from pipelinejobs.store import DocumentFull, Store, within
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Leased, Owed
 
 _DATABASE_SECONDS: Final = 5.0
@@ -173,8 +173,13 @@ class Outbox:
     def _send(self, owed: Owed, now: datetime, deadline: Deadline, tally: Tally) -> None:
         """One attempt to send one row."""
         seconds = min(self._seconds, deadline.remaining())
-        with within(_DATABASE_SECONDS):
-            leased = self._rows.lease(owed, now, seconds + _MARGIN)
+        try:
+            with within(_DATABASE_SECONDS):
+                leased = self._rows.lease(owed, now, seconds + _MARGIN)
+        except (Unavailable, DocumentFull) as trouble:  # of this row; it must not keep the others back
+            logger.warning(trouble.reason, extra={"fields": {"job": owed.job, "message": owed.name}})
+            tally.failed += 1
+            return
         if leased is None:
             return
         began = time.monotonic()

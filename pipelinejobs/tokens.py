@@ -123,15 +123,22 @@ def refusal(shown: Authority, event: Event) -> str | None:
 
     The text depends on what the sender sent alone, so that an unknown job and a wrong token look alike.
     """
+    if shown is Authority.NONE and event.token is None:
+        return "no token was given; an event needs the token of its job"
     if shown is Authority.NONE:
-        if event.token is None:
-            return "no token was given; an event needs the token of its job"
         return NO_SUCH_JOB
     if event.name in RESERVED:
-        return f"{event.name} is reserved for the agents that create jobs; no token allows it in a message"
-    if event.name in ADMINISTRATIVE and shown is not Authority.ADMINISTRATIVE:
-        return f"{event.name} takes an administrative token; a job token is not enough"
-    return None
+        reason = f"{event.name} is reserved for the agents that create jobs; no token allows it in a message"
+    elif event.name in ADMINISTRATIVE and shown is not Authority.ADMINISTRATIVE:
+        reason = f"{event.name} takes an administrative token; a job token is not enough"
+    else:
+        return None
+    return reason if is_shown(shown) else NO_SUCH_JOB
+
+
+def is_shown(authority: Authority) -> bool:
+    """Whether the sender has shown something that is known to belong to the job, and may be told how it stands."""
+    return authority not in (Authority.NONE, Authority.FIRST_USE)
 
 
 def _job_tokens(job: Job) -> Iterable[str]:

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelinejobs.actors import exchange
 from pipelinejobs.actors.line import Line, call
 from pipelinejobs.errors import Undelivered
 from pipelinejobs.secret import Secret
@@ -77,6 +76,8 @@ class AgaveActor:
 
     def _usable_server(self) -> str:
         """The API's host; Undelivered where agavepy could not do what is asked, or would do something else."""
+        from pipelinejobs.actors import exchange  # an HTTP client, which a run that sends nothing does not need
+
         if not _ACTOR.fullmatch(self._actor_id):
             raise Undelivered("what should name the actor is neither an id nor an alias")
         to = exchange.target(self._api_server)
@@ -142,6 +143,8 @@ class _Wire:
         an answer says, of which we need nothing.
         """
         import requests
+
+        from pipelinejobs.actors import exchange
 
         body = request.body or b""
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON}

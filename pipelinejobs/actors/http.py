@@ -5,7 +5,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from pipelinejobs.actors import exchange, line
 from pipelinejobs.secret import Secret
 
 
@@ -23,6 +22,8 @@ class HttpActor:
 
     def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
         """See `pipelinejobs.actors.Actor.send`. The key travels as the header `Idempotency-Key`."""
+        from pipelinejobs.actors import exchange, line  # an HTTP client, which a run that sends nothing does not need
+
         to = exchange.target(self._url.reveal())
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         if self._token:

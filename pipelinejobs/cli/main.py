@@ -115,7 +115,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         # Nobody who operates this can use a traceback; what it says may hold secrets.
         what = redaction.redacted(f"{type(error).__name__}: {error}")
-        what = f"{type(error).__name__}: {redaction.redacted(str(error))}"
         _say(f"{options.command}: unexpected error; this is a defect: {what}")
         return EXIT_FAILED
     finally:

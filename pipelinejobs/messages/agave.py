@@ -28,11 +28,13 @@ def read(body: dict[str, Any], status: str | None = None) -> Report | None:
     system = _system(body)
     if system is None:
         return None
+    kept = {key: value for key, value in body.items() if key not in LEFT_OUT}
     return Report(
         system=system,
         job=body.get("id") or None,
         status=in_upper_case(body["status"] if status is None else status),
-        data={key: value for key, value in body.items() if key not in LEFT_OUT},
+        data=kept,
+        said=kept,
     )
 
 

@@ -24,6 +24,6 @@ def of_report(report: Report) -> str:
     """The id of a report that names its job: what it says, however often and by whatever way it comes."""
     if report.notification is not None:
         return f"{report.system}:{report.notification}"
-    said = [_VERSION, report.system, report.job, report.status, report.data]
+    said = [_VERSION, report.system, report.job, report.status, report.said]
     canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"

@@ -113,12 +113,13 @@ def _named_by_parameters(delivery: Delivery, given: Parameters, name: str, data:
 
 def _status_by_parameters(delivery: Delivery, given: Parameters, status: str, data: dict[str, Any] | None) -> Event:
     word = statuses.in_upper_case(status)
+    # The status goes into the data, since nothing else would tell KILLED from FAILED in the history.
     return Event(
         job=_job(given),
         name=statuses.event_of(word),
         kind=Kind.REPORT,
         id=_delivery_id(delivery, given),
-        data=data,
+        data={"status": word} | (data or {}),
         status=word,
         token=given.token,
         sender=delivery.sender,

@@ -13,6 +13,7 @@ class Report:
         job: the id of the job in that system; None when the callback does not say.
         status: the status word in upper case; None when the callback carries none.
         data: the body without what is bulky or private.
+        said: the part of the data by which a repetition is known, whatever way it comes.
         notification: the system's own id of what it tells, which is the same in every repetition; None without one.
     """
 
@@ -20,4 +21,5 @@ class Report:
     job: str | None
     status: str | None
     data: dict[str, Any] = field(repr=False)
+    said: dict[str, Any] = field(repr=False)
     notification: str | None = None

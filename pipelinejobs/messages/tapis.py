@@ -30,8 +30,18 @@ def read(body: dict[str, Any]) -> Report | None:
         job=_text(event.get("subject")),
         status=_status(kind, event.get("data")),
         data={key: value for key, value in body.items() if key not in LEFT_OUT},
-        notification=_text(event.get("uuid")),
+        notification=_text(event.get("uuid")) or _text(body.get("eventUuid")),
+        said=said(body),
     )
+
+
+def said(body: object) -> dict[str, Any]:
+    """What a notification says: its event, without the time at which Tapis received it.
+
+    What is around the event differs between two subscriptions, and `received` may be filled in late.
+    """
+    event = body.get("event") if isinstance(body, dict) else None
+    return {key: value for key, value in event.items() if key != "received"} if isinstance(event, dict) else {}
 
 
 def _status(kind: str, data: object) -> str | None:

@@ -25,7 +25,13 @@ from pipelinejobs.settings.config_file import PINNED
 from pipelinejobs.settings.table import TABLE, variable
 
 GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mongodb.", "pipelines.job_indexer_")))
-"""The settings that can be pinned: whoever changes one of them takes over jobs or receives their tokens."""
+"""The settings that must be pinned: whoever changes one of them takes over jobs or receives their tokens."""
+
+PINNABLE: Final = GUARDED + tuple(
+    name for name in TABLE if name.startswith(("history.", "outbox.", "refused.", "limits."))
+)
+"""The settings that can be pinned. Whoever changes one of the others here can make a run give up what it owes to the
+Indexer, or forget refusals. So with `require_pins` the environment may give them only where there is a pin."""
 
 _DIGEST = "sha256:"
 
@@ -42,10 +48,10 @@ def parse(written: object) -> Mapping[str, str | None]:
         raise WrongSetting(PINNED, "must be a table of settings and their pins")
     pinned: dict[str, str | None] = {}
     for name, pin in written.items():
-        if name not in GUARDED:
+        if name not in PINNABLE:
             if name in TABLE:
                 raise WrongSetting(f"{PINNED}.{name}", "is not among the settings that can be pinned")
-            raise config_file.unknown(str(name), GUARDED, f"{PINNED}.")
+            raise config_file.unknown(str(name), PINNABLE, f"{PINNED}.")
         pinned[name] = None if pin is None else _pin_digest(name, pin)
     return MappingProxyType(pinned)
 
@@ -53,11 +59,12 @@ def parse(written: object) -> Mapping[str, str | None]:
 def check(environ: Mapping[str, str], pinned: Mapping[str, str | None], require_pins: bool) -> None:
     """Raise WrongSetting where the environment says what the pins do not allow.
 
-    With `require_pins` every guarded setting must have a pin, whether the environment names it or not. An empty
+    With `require_pins` every guarded setting must have a pin, whether the environment names it or not, and every
+    other one that can be pinned where the environment names it. An empty
     text is held against a digest like any other: else it would unset what the actor's own environment had set.
     """
-    for name in GUARDED:
-        if require_pins and name not in pinned:
+    for name in PINNABLE if require_pins else ():
+        if name not in pinned and (name in GUARDED or environ.get(variable(name))):
             raise WrongSetting(name, "has no pin, and require_pins is true: run `python -m pipelinejobs pin`")
     for name, wanted in pinned.items():
         text = environ.get(variable(name))
@@ -86,11 +93,12 @@ def write(config: Path, secrets: Mapping[str, str]) -> list[str]:
     config = config.resolve()  # a symbolic link is followed, not replaced
     config_file.read(config)
     pins: dict[str, str | None] = {}
-    for name in GUARDED:
+    for name in PINNABLE:
         text = secrets.get(variable(name))
         if text is not None and not isinstance(text, str):
             raise WrongSetting(name, f"must be text in the secrets ({variable(name)})")
-        pins[name] = _DIGEST + digest(text) if text else None
+        if text or name in GUARDED:
+            pins[name] = _DIGEST + digest(text) if text else None
     with config.open(encoding="utf-8", newline="") as file:  # newline: line ends stay as they are
         before = file.read()
     after = _rewritten(before, pins)

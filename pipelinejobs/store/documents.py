@@ -21,11 +21,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from bson.dbref import DBRef
+
 from fsm.lifecycle import STATES
 from pipelinejobs.decide import Change
 from pipelinejobs.job import Entry, Job
 
 _KEPT_EXTERNALS: Final = 100
+_MOST_EVENTS: Final = 2**53
+"""More events than any job has; a larger number is damage, and could not grow for long."""
 _DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
 
 _ENTRIES: Final = {"$cond": [{"$isArray": "$history"}, "$history", []]}
@@ -82,10 +86,10 @@ def to_job(document: Mapping[str, Any]) -> Job:
         token_pin=_text(ours.get("_token_pin")) or None,
         externals=_externals(ours.get("_externals")),
         entries=int(document.get("entries", 0)),
-        moved=int(ours["_moved"]) if _is_number(ours.get("_moved")) else 0,
+        moved=ours["_moved"] if _is_count(ours.get("_moved")) else 0,
         size=int(document.get("size", 0)),
         former_life=former_life,
-        damage=_damage(document, life, revision),
+        damage=_damage(document, life, revision, ours.get("_moved")),
     )
 
 
@@ -94,9 +98,20 @@ def to_entry(value: Mapping[str, Any]) -> Entry:
     return Entry(
         uuid=_text(value.get("uuid")),
         name=_text(value.get("name")),
-        data=value.get("data"),
+        data=plain(value.get("data")),
         date=value.get("date"),  # type: ignore[arg-type]  # a foreign writer may have left it out
     )
+
+
+def plain(value: Any) -> Any:
+    """A value as it was stored: PyMongo reads an object with the keys `$ref` and `$id` as a reference to a document."""
+    if isinstance(value, DBRef):
+        return plain(dict(value.as_doc()))
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return value
 
 
 def from_entry(entry: Entry) -> dict[str, Any]:
@@ -177,16 +192,20 @@ def owed_row(key: str, entry: Entry, life: str, message: str) -> dict[str, Any]:
     }
 
 
-def _damage(document: Mapping[str, Any], life: str, revision: Any) -> str | None:
+def _damage(document: Mapping[str, Any], life: str, revision: Any, moved_entries: Any) -> str | None:
     types = document.get("types") or {}
+    if not isinstance(document.get("uuid"), str):
+        return "uuid is not text"
     if types.get("history") != "array":
         return "history is not an array"
     if not life:
         return "history does not begin with an entry that has a uuid"
     if _text(document.get("state")) not in STATES:
         return "state is not one of the lifecycle's"
-    if not _is_number(revision):
-        return "_properties.revision is not a number"
+    if not _is_number(revision) or not 0 <= revision < _MOST_EVENTS:
+        return "_properties.revision is not a number of events"
+    if moved_entries is not None and not _is_count(moved_entries):
+        return "_moved is not a number of entries"
     if types.get("outbox") not in ("array", "missing"):
         return "_outbox is not an array"
     return None
@@ -207,3 +226,7 @@ def _text(value: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_EVENTS

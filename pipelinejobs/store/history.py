@@ -6,11 +6,14 @@ The `_id` of a moved entry is made of the job's life and the entry's uuid, so th
 where nobody has made indexes.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import bson
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
@@ -18,6 +21,7 @@ from pipelinejobs.job import Entry, Job
 from pipelinejobs.store import documents
 from pipelinejobs.store.connection import Document, translated
 
+_AS_BYTES: Final = CodecOptions(document_class=RawBSONDocument)
 _DUPLICATE_KEY: Final = 11000
 _KEPT_SHARE: Final = 0.8
 """How full the embedded history is after a move, so that moves are rare."""
@@ -40,6 +44,7 @@ class History:
 
     def __init__(self, database: Database[Document], limits: Limits) -> None:
         self._jobs = database["jobs"]
+        self._raw_jobs = database["jobs"].with_options(codec_options=_AS_BYTES)
         self._moved = database["jobs_history"]
         self.limits = limits
 
@@ -76,24 +81,27 @@ class History:
                 yield documents.to_entry(row["entry"])
         yield from (documents.to_entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
 
-    def move(self, job: Job) -> None:
+    def move(self, job: Job) -> bool:
         """Moves the oldest entries of the embedded history out, until it is well within its limits.
 
-        Safe to be interrupted anywhere and to be run by several processes at once. Entries without a uuid of their own
-        (python-datacatalog writes none such) stay where they are.
+        Safe to be interrupted anywhere and to be run by several processes at once. Entries go as the bytes that they
+        are. Those without a uuid of their own (python-datacatalog writes none such) stay where they are.
+
+        Returns:
+            Whether there was anything to move: then the job is not what it was, and has to be read again.
 
         Raises:
             Unavailable: the database cannot be asked or did not answer; what was done so far is no harm.
         """
         with translated():
-            document = self._jobs.find_one({"_id": {"$eq": job.key}}, {"history": 1, "_moved": 1, "_life": 1})
-        if document is None or job.former_life:
-            return
-        history = _as_list(document.get("history"))
+            document = self._raw_jobs.find_one({"_id": {"$eq": job.key}}, {"history": 1, "_moved": 1})
+        history = _as_list(document.get("history")) if document is not None else []
+        if document is None or job.former_life or not history or _uuid(history[0]) != job.life:
+            return False
         leaving = self._leaving(history)
         if not leaving:
-            return
-        start = int(document.get("_moved") or 0)
+            return False
+        start = document.get("_moved") or 0
         rows = [
             {
                 "_id": _key(job.life, entry["uuid"]),
@@ -105,7 +113,7 @@ class History:
             }
             for place, entry in enumerate(leaving)
         ]
-        with translated(writing=True):
+        with translated():  # whether it was done does not matter: doing it again is no harm
             try:
                 self._moved.insert_many(rows, ordered=False)
             except BulkWriteError as error:
@@ -122,24 +130,33 @@ class History:
                     "$set": {"_moved": start + len(leaving), "_life": job.life, "_attempt": job.attempt},
                 },
             )
+        return True
 
-    def _leaving(self, history: list[Any]) -> list[dict[str, Any]]:
+    def _leaving(self, history: list[Any]) -> list[RawBSONDocument]:
         """The oldest entries behind `create` that have to go so that the newest fit."""
         room = int(self.limits.entries * _KEPT_SHARE) - 1
-        space = int(self.limits.size * _KEPT_SHARE) - len(bson.encode({"": history[:1]}))
+        space = int(self.limits.size * _KEPT_SHARE) - _size(history[0])
         kept = 0
         for entry in reversed(history[1:]):
-            space -= len(bson.encode({"": entry}))
+            space -= _size(entry)
             if kept >= 1 and (kept >= room or space < 0):
                 break
             kept += 1
-        candidates = history[1 : len(history) - kept]
-        uuids = [entry.get("uuid") for entry in history if isinstance(entry, dict)]
+        carriers = Counter(map(_uuid, history))
         return [
             entry
-            for entry in candidates
-            if isinstance(entry, dict) and isinstance(entry.get("uuid"), str) and uuids.count(entry["uuid"]) == 1
+            for entry in history[1 : len(history) - kept]
+            if isinstance(entry, RawBSONDocument) and _uuid(entry) is not None and carriers[_uuid(entry)] == 1
         ]
+
+
+def _size(entry: Any) -> int:
+    return len(entry.raw) if isinstance(entry, RawBSONDocument) else len(bson.encode({"": entry}))
+
+
+def _uuid(entry: Any) -> str | None:
+    uuid = entry.get("uuid") if isinstance(entry, RawBSONDocument) else None
+    return uuid if isinstance(uuid, str) else None
 
 
 def _key(life: str, uuid: str) -> str:

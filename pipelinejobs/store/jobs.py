@@ -64,7 +64,7 @@ class Jobs:
         return result.matched_count == 1
 
     def _forget_former_life(self, job: Job) -> None:
-        with translated(writing=True):
+        with translated():  # whether it was done does not matter: the guard of what follows tells
             self._jobs.update_one(
                 {"_id": {"$eq": job.key}, "history.0.uuid": {"$eq": job.life}, "_life": {"$ne": job.life}},
                 documents.forget_former_life(),

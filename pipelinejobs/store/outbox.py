@@ -23,7 +23,16 @@ PENDING: Final = "pending"
 UNDELIVERED: Final = "undelivered"
 
 _SHOWN_ERROR: Final = 300
-_FIELDS: Final = frozenset({"id", "name", "life", "status", "attempts", "next", "created", "error"})
+_FIELDS: Final[dict[str, Any]] = {
+    "id": str,
+    "name": str,
+    "life": str,
+    "status": str,
+    "attempts": int,
+    "next": datetime,
+    "created": datetime,
+    "error": str | None,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +114,8 @@ class OutboxRows:
         query = rows_query(job, due, statuses)
         with translated():
             for document in self._jobs.find(query, {"uuid": 1, "_outbox": 1}).sort("_outbox.next", pymongo.ASCENDING):
-                for row in document["_outbox"]:
+                rows = document["_outbox"] if isinstance(document.get("uuid"), str) else ()
+                for row in rows:
                     if _is_ours(row) and row["status"] in statuses and (due is None or row["next"] <= due):
                         yield _owed(document["uuid"], row)
 
@@ -145,7 +155,7 @@ class OutboxRows:
             if document is None:
                 return None
             row = next(row for row in document["_outbox"] if _is_ours(row) and row["id"] == owed.key)
-            if row["life"] != document["history"][0]["uuid"]:
+            if row["life"] != _life(document.get("history")):
                 self._jobs.update_one({"_id": document["_id"]}, {"$pull": {"_outbox": {"id": {"$eq": owed.key}}}})
                 return None
         return Leased(
@@ -215,7 +225,14 @@ def _token(document: Document) -> Secret | None:
 
 def _is_ours(row: Any) -> bool:
     """Whether a row has what we write into one; what others may have put there is passed over."""
-    return isinstance(row, dict) and row.keys() >= _FIELDS
+    return isinstance(row, dict) and all(isinstance(row.get(name), kind) for name, kind in _FIELDS.items())
+
+
+def _life(history: Any) -> str | None:
+    """The uuid of the `create` entry; None for a damaged history."""
+    first = history[0] if isinstance(history, list) and history else None
+    uuid = first.get("uuid") if isinstance(first, dict) else None
+    return uuid if isinstance(uuid, str) else None
 
 
 def _owed(job: str, row: dict[str, Any]) -> Owed:

@@ -301,6 +301,22 @@ class TestUnknownOutcome:
         assert send.command("run") is Verdict.APPLIED
         assert names(job) == ["create", "run"]
 
+    def test_a_repetition_is_no_application_because_a_move_was_unconfirmed(
+        self, job: Jobs, send: Sender, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        event = a_command("run", id="sender:mine")
+        send(event)
+        loads, load = [], store.jobs.load
+
+        def flaky(uuid: str) -> Job | None:
+            loads.append(1)
+            if len(loads) == 1:
+                raise OutcomeUnknown
+            return load(uuid)
+
+        monkeypatch.setattr(store.jobs, "load", flaky)
+        assert send(event).answer.verdict is Verdict.DUPLICATE
+
     def test_when_the_time_is_over_it_says_that_it_does_not_know(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -360,6 +376,26 @@ class TestLongHistory:
         told = [tuple(entry.data["n"]) for entry in list(small.history.entries(UUID))[1:]]
         assert sorted(told) == [(name, n) for name in range(4) for n in range(20)]
         assert all([n for who, n in told if who == name] == list(range(20)) for name in range(4))
+
+    def test_the_authority_is_asked_again_after_a_move(
+        self, job: Jobs, small: Store, indexer: Indexer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The job is made again in place while its old history moves: the old life's token means nothing to it."""
+        send = Sender(Manager(small, ADMINISTRATION, Outbox(small, indexer, Backoff())))
+        for _ in range(8):
+            assert send.command("update") is Verdict.APPLIED
+        move = small.history.move
+
+        def move_and_lose_the_job(moved: Job) -> bool:
+            result = move(moved)
+            fresh = catalogued("job-created.json") | {"_salt": "salt of another life"}
+            fresh["history"][0]["uuid"] = "1080000-another-life"
+            job.replace_one({}, {key: value for key, value in fresh.items() if key != "_id"})
+            return result
+
+        monkeypatch.setattr(small.history, "move", move_and_lose_the_job)
+        assert send.command("run") is Verdict.UNAUTHORISED
+        assert stored(job)["state"] == "CREATED"
 
 
 class TestIndexRequests:

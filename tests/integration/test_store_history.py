@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -125,6 +127,26 @@ def test_entries_that_cannot_be_told_apart_stay(store: Store, jobs: Jobs, histor
     kept = jobs.find_one()["history"]  # type: ignore[index]
     assert [entry["uuid"] for entry in kept if isinstance(entry, dict)].count("108-twice") == 2
     assert "odd" in kept
+
+
+def test_a_long_foreign_history_moves_in_one_go(store: Store, jobs: Jobs, history: History) -> None:
+    """python-datacatalog's jobs may come with a document full of small entries; one run has to get through."""
+    everything = fill(jobs, 20_000, size=0)
+    move(store, history)
+    assert len(jobs.find_one()["history"]) == 8  # type: ignore[index]
+    assert read(history) == everything
+
+
+def test_an_entry_moves_as_the_bytes_that_it_is(store: Store, jobs: Jobs, history: History) -> None:
+    fill(jobs, 30)
+    odd = {"z": 1, "$id": 2, "$ref": "x", "a": {"$ref": "y", "$id": None}}
+    raw = jobs.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
+    jobs.update_one({"history.uuid": "108-3"}, {"$set": {"history.$.data": odd}})
+    before = raw.find_one()["history"][4].raw  # type: ignore[index]
+    move(store, history)
+    moved = raw.database.get_collection("jobs_history", codec_options=raw.codec_options).find_one({"uuid": "108-3"})
+    assert moved is not None
+    assert moved["entry"].raw == before
 
 
 def test_limits() -> None:

@@ -216,6 +216,13 @@ POISON: list[tuple[dict[str, Any], str]] = [
     ({"$set": {"_properties.revision": "4"}}, "revision"),
     ({"$set": {"_properties.revision": True}}, "revision"),
     ({"$unset": {"_properties": ""}}, "revision"),
+    ({"$set": {"_properties.revision": 2**63 - 1}}, "revision"),
+    ({"$set": {"_properties.revision": float("nan")}}, "revision"),
+    ({"$set": {"_properties.revision": float("inf")}}, "revision"),
+    ({"$set": {"_moved": "many"}}, "_moved"),
+    ({"$set": {"_moved": float("nan")}}, "_moved"),
+    ({"$set": {"_moved": 2.5}}, "_moved"),
+    ({"$set": {"uuid": [UUID, "z"]}}, "uuid"),
     ({"$set": {"_outbox": {"a": 1}}}, "_outbox"),
 ]
 
@@ -234,7 +241,6 @@ def test_a_damaged_job_is_read_and_named(store: Store, jobs: Any, poison: Any, n
     [
         {"$set": {"_salts": "text"}},
         {"$set": {"_externals": [1, {"id": 2}]}},
-        {"$set": {"_moved": "many"}},
         {"$set": {"_attempt": 5}},
         {"$unset": {"_salt": ""}},
         {"$unset": {"_admin": ""}},

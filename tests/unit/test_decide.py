@@ -92,6 +92,11 @@ class TestRepetition:
         job, event = a_job("RUNNING"), a_command("update", data={"a": 1}, id="sender:abc")
         assert judge(job, event, self.entry(event, job, data={"a": 2})).verdict is Verdict.MALFORMED
 
+    @pytest.mark.parametrize(("first", "second"), [(1, True), (1, 1.0), (0, False), ("1", 1), (None, {})])
+    def test_values_that_only_python_takes_for_equal_are_other_data(self, first: Any, second: Any) -> None:
+        job, event = a_job("RUNNING"), a_command("update", data={"a": first}, id="sender:abc")
+        assert judge(job, event, self.entry(event, job, data={"a": second})).verdict is Verdict.MALFORMED
+
     def test_a_digest_is_its_content(self) -> None:
         job, event = a_job("RUNNING"), a_report("update", data={"note": "came this way"})
         assert judge(job, event, self.entry(event, job, data={"note": "another way"})).verdict is Verdict.DUPLICATE

@@ -166,6 +166,11 @@ class TestTrustOnFirstUse:
     def test_a_pin_does_not_hold_the_token(self) -> None:
         assert TOKEN not in tokens.pin(UUID, Secret(TOKEN))
 
+    @pytest.mark.promise("S1")
+    @pytest.mark.parametrize("name", ["create", "reset", "ready"])
+    def test_what_it_may_not_do_is_refused_as_for_an_unknown_job(self, name: str) -> None:
+        assert tokens.refusal(Authority.FIRST_USE, a_command(name)) == tokens.NO_SUCH_JOB
+
     def test_it_never_makes_an_administrator(self) -> None:
         assert tokens.refusal(Authority.FIRST_USE, a_command("reset")) is not None
 

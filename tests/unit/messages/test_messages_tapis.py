@@ -93,4 +93,18 @@ def test_only_a_new_status_carries_a_status(kind: str, data: object, status: str
 @pytest.mark.parametrize("value", [..., None, "", 5, [], {}])
 def test_ids_that_are_no_text_are_none(value: object) -> None:
     assert read(subject=value).job is None
-    assert read(uuid=value).notification is None
+    body = notification(uuid=value) | {"eventUuid": value}
+    report = tapis.read(body)
+    assert report is not None
+    assert report.notification is None
+
+
+def test_the_event_s_id_may_stand_beside_the_event() -> None:
+    assert read(uuid=None).notification == "1f6b8e24-9c3d-4a75-b0e1-72d5f4a8c960"
+
+
+def test_what_it_says_is_its_event_whatever_is_around_it() -> None:
+    first = notification(uuid=..., received=None) | {"uuid": "n1", "subscriptionName": "a"}
+    second = notification(uuid=...) | {"uuid": "n2", "subscriptionName": "b", "created": "later"}
+    assert tapis.said(first) == tapis.said(second)
+    assert tapis.said(first) != tapis.said(notification(uuid=..., type="jobs.JOB_NEW_STATUS.FAILED"))
