@@ -274,6 +274,8 @@ class TestPoisonedDocuments:
         "a revision of another kind": {"_properties": {"revision": Decimal128("1")}},
         "properties that are a list": {"_properties": []},
         "an outbox that is text": {"_outbox": "x"},
+        "moved that is not a number": {"_moved": float("nan")},
+        "moved without end": {"_moved": float("inf")},
     }
     STRANGE: dict[str, dict[str, Any]] = {  # noqa: RUF012 - read only
         "odd links": {"child_of": 7, "data": None, "_visible": "no"},
@@ -282,8 +284,6 @@ class TestPoisonedDocuments:
         "odd externals": {"_externals": [1, {"id": 1}, {"id": "x"}]},
         "a revision that is a float": {"_properties": {"revision": 0.0, "modified_date": None}},
         "a long revision": {"_properties": {"revision": Int64(2**40)}},
-        "moved that is not a number": {"_moved": float("nan")},
-        "moved without end": {"_moved": float("inf")},
         "a last event that is a number": {"last_event": 3, "updated": "yesterday"},
         "a date beyond all years": {"updated": {"$x": 1}, "session": ["x"]},
         "an outbox of others": {"_outbox": [1, "x", {"id": 1}, {"status": "pending"}]},
