@@ -3,7 +3,7 @@
 Both entry points, the operators' commands and the tests put the parts together here and nowhere else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipelinejobs import actors
@@ -106,11 +106,5 @@ def _indexer(settings: Settings, context: Context) -> actors.Actor | None:
         api_server=context.api_server,
         nonce=settings.pipelines.job_indexer_nonce,
         access_token=context.access_token,
-        provenance=_provenance(context),
+        provenance=context.provenance,
     )
-
-
-def _provenance(context: Context) -> Mapping[str, str]:
-    """What other reactors put on their messages to say where they come from; informative, never trusted."""
-    named = {"x_src_actor_id": context.actor_id, "x_src_execution_id": context.execution_id}
-    return {name: value for name, value in named.items() if value is not None}

@@ -56,6 +56,16 @@ class Context:
     binary: bool = False
     local: bool = False
 
+    @property
+    def provenance(self) -> dict[str, str]:
+        """The URL parameters by which reactors say where a message of theirs comes from; informative, never trusted."""
+        named = {
+            "x_src_actor_id": self.actor_id,
+            "x_src_execution_id": self.execution_id,
+            "x_session": self.parameters.get("x_session"),
+        }
+        return {name: value for name, value in named.items() if value}
+
 
 def take_environment(environ: MutableMapping[str, str]) -> dict[str, str]:
     """Copies the environment, then takes out of the process's own whatever it does not need.
@@ -143,7 +153,7 @@ class OurReactor:
             api_server=self.context.api_server,
             nonce=None,
             access_token=self.context.access_token,
-            provenance={**_provenance(self.context), **(environment or {})},
+            provenance={**self.context.provenance, **(environment or {})},
         )
         actor.send(message, key=uuid4().hex, deadline=_SEND_SECONDS)
 
@@ -212,13 +222,3 @@ def _make_sdk() -> Any:
         from reactors.runtime import Reactor as Sdk
 
     return Sdk()
-
-
-def _provenance(context: Context) -> dict[str, str]:
-    """What the SDK puts on each message of its own accord: who sent it."""
-    named = {
-        "x_src_actor_id": context.actor_id,
-        "x_src_execution_id": context.execution_id,
-        "x_session": context.parameters.get("x_session"),
-    }
-    return {name: value for name, value in named.items() if value}
