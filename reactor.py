@@ -78,7 +78,10 @@ class Run:
     def _read(self, context: Context) -> Event | Answer:
         """The event; or the answer to a delivery that is refused before any database is asked."""
         if context.username is None and not context.local:
-            reason = "the delivery has no _abaco_username, so that nobody is known to have sent it"
+            reason = (
+                "the delivery has no _abaco_username, so that nobody is known to have sent it "
+                "(outside Abaco, LOCALONLY=1 says so)"
+            )
             return Answer(verdict=Verdict.UNAUTHORISED, reason=reason, execution=self._execution)
         if context.binary:
             reason = "body: is binary (application/octet-stream); send JSON text"
@@ -109,7 +112,10 @@ class Run:
         try:
             if self._exit_code == 0:
                 rx.on_success(line)
-            rx.on_failure(line, self._exit_code)
+            if self._told.verdict is Verdict.UNAVAILABLE:
+                rx.on_failure(line, self._exit_code)
+            rx.logger.warning(line)  # the sender's mistake, which is no reason to wake an operator
+            return self._exit_code
         except SystemExit:
             return self._exit_code
 

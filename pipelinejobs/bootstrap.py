@@ -5,6 +5,7 @@ Both entry points, the operators' commands and the tests put the parts together 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from pipelinejobs import actors
 from pipelinejobs.errors import WrongSetting
@@ -16,6 +17,8 @@ from pipelinejobs.secret import Secret
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store, history, refused
 from pipelinejobs.tokens import Policy
+
+_WHERE_MONGODB_IS: Final = frozenset({"mongodb.authn", "mongodb.uri", "mongodb.username"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,9 @@ def _embedded(settings: Settings, context: Context) -> Secret:
             "mongodb.authn",
             "is not set; an actor on Abaco needs _REACTOR_MONGODB_AUTHN, the urlsafe base64 of a connection string",
         )
+    pinned = [name for name, pin in settings.pinned.items() if pin is not None and name in _WHERE_MONGODB_IS]
+    if pinned:
+        raise WrongSetting(pinned[0], "is pinned in config.yml, but the environment does not give it")
     return Secret(mongod(settings).start().uri)
 
 

@@ -5,7 +5,8 @@ that the change is written only onto the very job it was decided on is the store
 
 The rules, in the order in which they are asked:
 
-1. An event that was applied before is a `duplicate`; its id with other content is `malformed`.
+1. An event that was applied before is a `duplicate`; its id with other content is `malformed`. What makes two events
+   the same is said in `pipelinejobs.identity`.
 2. A report of an external job that belongs to an earlier attempt of the job is `stale`.
 3. What the lifecycle allows from the present state is `applied`.
 4. A report that a job ended, for a job that is not known to run, implies the missing `run`: both are `applied`.

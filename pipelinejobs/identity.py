@@ -1,6 +1,6 @@
 """What makes two events the same event, and to which attempt of a job a report belongs.
 
-Design decision 6: the uuid of a history entry is derived from the kind of event, where it counts and its id, so
+The uuid of a history entry is derived from the kind of event, where it counts and its id, so
 that a repetition would get the same uuid and is found by it.
 
 Where it counts: a report that names its external job counts within one attempt of the job. Everything else

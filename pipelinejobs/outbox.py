@@ -36,7 +36,8 @@ class Backoff:
 
     Attributes:
         attempts: after so many a message is given up and stays visible as undelivered.
-        first, longest: seconds to wait after the first failure and at the most; it doubles in between.
+        first, longest: seconds to wait after the first failure and at the most; it doubles in between. The defaults
+            of config.yml reach over four to eight hours, if anything runs by then: nothing here runs by itself.
     """
 
     attempts: int = 20

@@ -12,7 +12,7 @@ from typing import Final
 
 from pipelinejobs import checks, redaction
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.findings import Finding, note, of_settings, ok, wrong
+from pipelinejobs.cli.findings import Finding, note, of_environment, of_settings, ok, wrong
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session, steady
 from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
@@ -52,6 +52,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
         return
     if not broken:
         yield ok("settings", "config.yml and the environment are readable and agree")
+    yield from of_environment(session.environment)
     yield from of_settings(session.settings)
     try:
         store = session.store

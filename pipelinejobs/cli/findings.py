@@ -1,11 +1,12 @@
 """What `doctor` finds, and what it has to say of the settings. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import Settings
+from pipelinejobs.settings.table import unknown_variables
 
 _SHORTEST: Final = 16
 _PUBLIC: Final = frozenset(
@@ -44,6 +45,12 @@ def note(what: str, text: str) -> Finding:
 def wrong(what: str, text: str) -> Finding:
     """Something that is wrong."""
     return Finding(what, "wrong", text)
+
+
+def of_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """What the environment says in vain."""
+    for name in unknown_variables(environ):
+        yield note("environment", f"{name} is not the variable of a setting, and says nothing")
 
 
 def of_settings(configured: Settings) -> Iterator[Finding]:

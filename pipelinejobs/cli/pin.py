@@ -16,7 +16,8 @@ from pipelinejobs import settings
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, WrongSetting
-from pipelinejobs.settings import CONFIG, TABLE, pins
+from pipelinejobs.settings import CONFIG, pins
+from pipelinejobs.settings.table import unknown_variables
 from pipelinejobs.verdict import EXIT_WRONG_SETTING
 
 
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     """Writes the pins, then reads the settings as the deployed process will."""
     secrets = _read(options.secrets)
     pinned = pins.write(options.config, secrets)
-    warnings = [f"{name} in {options.secrets} is not the variable of a setting" for name in _unknown(secrets)]
+    warnings = [f"{name} in {options.secrets} is not the variable of a setting" for name in unknown_variables(secrets)]
     exit_code = 0
     try:
         settings.load(secrets, options.config)
@@ -45,12 +46,6 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         lines=[f"{options.config}: the environment may give {given}, and only as pinned", *warnings],
         exit_code=exit_code,
     )
-
-
-def _unknown(secrets: dict[str, str]) -> list[str]:
-    """Names that look like settings and are none: most likely misspelt."""
-    variables = {setting.variable for setting in TABLE.values()}
-    return sorted(name for name in secrets if name.startswith("_REACTOR_") and name not in variables)
 
 
 def _read(path: Path) -> dict[str, str]:

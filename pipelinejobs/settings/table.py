@@ -189,3 +189,9 @@ def _rows() -> Iterator[Setting]:
 
 TABLE: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting for setting in _rows()})
 """Every setting but `pinned` and `require_pins`, by dotted name, in the order of config.yml."""
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Names that look like the variables of settings and are none: most likely misspelt, or meant for the SDK."""
+    variables = {setting.variable for setting in TABLE.values()}
+    return sorted(name for name in environ if name.startswith("_REACTOR_") and name not in variables)

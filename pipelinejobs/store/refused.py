@@ -1,4 +1,4 @@
-"""Refused deliveries, kept with their reason in `jobs_refused` (design decision 9).
+"""Refused deliveries, kept with their reason in `jobs_refused`.
 
 They are for people who ask why a report had no effect. They are bounded: so many for each job, so many bytes
 each, and MongoDB removes them after some days.

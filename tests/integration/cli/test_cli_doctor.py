@@ -119,6 +119,13 @@ def test_jobs_whose_salt_was_changed_before_we_first_wrote(fixed: Cli, jobs: Job
     assert any(UUID in text and "salt" in text for text in notes)
 
 
+def test_a_misspelt_variable(fixed: Cli) -> None:
+    done = fixed("doctor", "--json", _REACTOR_LIMITS_DATABSE="10")
+    assert found(done, "environment") == [
+        ("note", "_REACTOR_LIMITS_DATABSE is not the variable of a setting, and says nothing")
+    ]
+
+
 def test_undelivered_and_owed_messages(fixed: Cli) -> None:
     uuid = fixed.make()["uuid"]
     fixed.ok("send", uuid, "run")

@@ -119,6 +119,7 @@ def test_the_sample_of_secrets_can_be_used_and_opens_nothing() -> None:
         "_REACTOR_PIPELINES_JOB_INDEXER_NONCE",
         "_REACTOR_TOKENS_ADMIN_KEY",
         "_REACTOR_TOKENS_ADMIN_SECRET",
+        "_REACTOR_TOKENS_TRUSTED_INDEXERS",
     ]
     assert set(sample) <= {setting.variable for setting in TABLE.values()}
     read = settings.load(sample)
