@@ -136,7 +136,8 @@ class Manager:
         decision = decide(job, event, authority, now, seen)
         if seen is None and (decision.change is None or tries.count > 0):
             seen = self._store.jobs.entry(job, uuid)
-            decision = decide(job, event, authority, now, seen)
+            if seen is not None:
+                decision = decide(job, event, authority, now, seen)
         if decision.verdict is Verdict.DUPLICATE and tries.outcome_unknown:
             # It was this delivery that wrote it: the write had succeeded and only its confirmation was lost.
             return Decision(verdict=Verdict.APPLIED, reason=f"{event.name} was applied; the job is {job.state}")

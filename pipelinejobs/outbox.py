@@ -74,6 +74,18 @@ class Tally:
     wait: float | None = None
 
 
+class _DatabaseClock:
+    """The database's time, asked once and then carried on by the monotonic clock."""
+
+    def __init__(self, asked: datetime) -> None:
+        self._asked = asked
+        self._began = time.monotonic()
+
+    def now(self) -> datetime:
+        """The database's time now."""
+        return self._asked + timedelta(seconds=time.monotonic() - self._began)
+
+
 class Outbox:
     """Sends owed messages to the Indexer."""
 
@@ -140,13 +152,14 @@ class Outbox:
         tried: set[str] = set()
         while not deadline.passed() and self._indexer is not None:
             now = self._rows.now()
+            clock = _DatabaseClock(now)
             leases = []
             for owed in list(self._rows.rows(statuses=(PENDING, UNDELIVERED))):
                 if owed.leased and owed.next > now and owed.status == PENDING:
                     leases.append((owed.next - now).total_seconds())
                 elif owed.key not in tried and not deadline.passed():
                     tried.add(owed.key)
-                    self._send(owed, self._rows.now(), deadline, total)
+                    self._send(owed, clock, deadline, total)
             total.waiting = len(leases)
             if not leases:
                 break
@@ -163,31 +176,30 @@ class Outbox:
             return tally
         with within(_DATABASE_SECONDS):
             now = self._rows.now()
+            clock = _DatabaseClock(now)
             due = list(islice(self._rows.rows(job=job, due=now), most))
-        began = time.monotonic()
         for owed in due:
             if deadline.passed():
                 break
-            self._send(owed, now + timedelta(seconds=time.monotonic() - began), deadline, tally)
+            self._send(owed, clock, deadline, tally)
         return tally
 
-    def _send(self, owed: Owed, now: datetime, deadline: Deadline, tally: Tally) -> None:
+    def _send(self, owed: Owed, clock: _DatabaseClock, deadline: Deadline, tally: Tally) -> None:
         """One attempt to send one row."""
         seconds = min(self._seconds, deadline.remaining())
         try:
             with within(_DATABASE_SECONDS):
-                leased = self._rows.lease(owed, now, seconds + _MARGIN)
+                leased = self._rows.lease(owed, clock.now(), seconds + _MARGIN)
         except (Unavailable, DocumentFull) as trouble:  # of this row; it must not keep the others back
             logger.warning(trouble.reason, extra={"fields": {"job": owed.job, "message": owed.name}})
             tally.failed += 1
             return
         if leased is None:
             return
-        began = time.monotonic()
         try:
             self._tell_indexer(leased, seconds)
         except Undelivered as failure:
-            self._put_back(leased, failure, now + timedelta(seconds=time.monotonic() - began), tally)
+            self._put_back(leased, failure, clock.now(), tally)
             return
         with within(_DATABASE_SECONDS):
             self._rows.delivered(leased)

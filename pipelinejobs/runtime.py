@@ -16,18 +16,13 @@ from uuid import uuid4
 
 from pipelinejobs.deadline import call_within
 from pipelinejobs.errors import Undelivered
+from pipelinejobs.messages import parameters
 from pipelinejobs.secret import Secret
 
 _SEND_SECONDS: Final = 10.0
 _SDK_SECONDS: Final = 5.0
 
-_KEPT: Final = frozenset(
-    {
-        *("PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "MSG", "LOCALONLY"),
-        *("uuid", "event", "name", "token", "note", "status", "state", "session"),
-        *("x_event_id", "x-nonce", "x_session"),
-    }
-)
+_KEPT: Final = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "MSG", "LOCALONLY", *parameters.NAMES})
 """What a process and a Reactor need, and the URL parameters that mean something to us."""
 
 _KEPT_PREFIXES: Final = ("LC_", "_abaco_", "_actor_", "_REACTOR_", "x_src_")
@@ -168,13 +163,15 @@ class OurReactor:
         raise SystemExit(code)
 
 
-class SdkReactor:
-    """The same names over a Reactor of the Reactors SDK."""
+class SdkReactor(OurReactor):
+    """The same names over a Reactor of the Reactors SDK: its logger, and its way of sending.
+
+    It ends as ours does, in the SDK's words; the exit code of a failure is ours, since the SDK knows only 1.
+    """
 
     def __init__(self, sdk: Any, environ: Mapping[str, str]) -> None:
+        super().__init__(environ, sdk.logger)
         self._sdk = sdk
-        self.context = context(environ)
-        self.logger: logging.Logger = sdk.logger
 
     def send_message(
         self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str] | None = None
@@ -186,16 +183,6 @@ class SdkReactor:
             call_within(_SEND_SECONDS, lambda: self._sdk.send_message(actor_id, dict(message), **options))
         except (Exception, SystemExit) as error:
             raise Undelivered(f"the Reactors SDK did not send it ({type(error).__name__})") from None
-
-    def on_success(self, message: str) -> NoReturn:
-        """Logs as the SDK does and exits with 0."""
-        self._sdk.logger.info(message)
-        raise SystemExit(0)
-
-    def on_failure(self, message: str, code: int = 1) -> NoReturn:
-        """Logs as the SDK does; the exit code is ours, since the SDK knows only 1."""
-        self._sdk.logger.critical(message)
-        raise SystemExit(code)
 
 
 def has_sdk() -> bool:
