@@ -19,7 +19,7 @@ help:  ## show this list
 
 setup: $(STAMP)  ## make .venv and install what is needed there; again only when the requirements changed
 
-$(STAMP): requirements.txt requirements-dev.txt
+$(STAMP): requirements.txt requirements-gateway.txt requirements-dev.txt
 	@if $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null; then :; else \
 	  command -v $(PYTHON) >/dev/null || \
 	    { echo "There is no $(PYTHON) on PATH. Install Python 3.11 or newer, or say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \

@@ -19,6 +19,7 @@ from pipelinejobs.settings.mongodb import Mongodb
 from pipelinejobs.settings.table import (
     SECTIONS,
     TABLE,
+    Gateway,
     History,
     Limits,
     Logs,
@@ -35,6 +36,7 @@ __all__ = [
     "CONFIG",
     "ROOT",
     "TABLE",
+    "Gateway",
     "History",
     "Limits",
     "Logs",
@@ -134,6 +136,10 @@ def _check_together(settings: Settings, environ: Mapping[str, str]) -> None:
         problem = f"is missing, though tokens.admin_{present} is set; set both or neither"
         names = ["tokens.admin_key", "tokens.admin_secret"]
         raise _named(WrongSetting(f"tokens.admin_{missing}", problem), names, environ)
+    try:
+        settings.gateway.check()
+    except WrongSetting as wrong:
+        raise _named(wrong, [name for name in TABLE if name.startswith("gateway.")], environ) from None
     if settings.outbox.first_delay > settings.outbox.longest_delay:
         names = ["outbox.first_delay", "outbox.longest_delay"]
         raise _named(WrongSetting(names[0], f"must not be longer than {names[1]}"), names, environ)

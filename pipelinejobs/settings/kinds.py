@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
+from urllib.parse import urlsplit
 
 from pipelinejobs.secret import Secret
 
@@ -39,6 +40,21 @@ class Kind(Protocol):
 
     def accept(self, value: object) -> object:
         """The value of what YAML read, which is not null. Raises Unfit."""
+
+
+def http_url(url: str) -> str:
+    """The text itself, where it is an http or https URL with a host. Raises Unfit."""
+    problem = "must be an http:// or https:// URL with a host, and without white space"
+    if not url.isprintable() or " " in url:
+        raise Unfit(problem)  # said before urlsplit, which drops line breaks and tabs silently
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that are no IPv6 address, a port that is no number
+        usable = False
+    if not usable:
+        raise Unfit(problem)
+    return url
 
 
 def row(kind: Kind, meaning: str) -> dict[str, object]:
@@ -196,14 +212,32 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
-    """A directory, held as an absolute path; a relative one starts at the root of the repository."""
+class Url:
+    """The address of a server, held without a slash at its end."""
 
     secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:
-        return "a directory, absolute or relative to the root of the repository"
+        return "an http:// or https:// URL"
+
+    def parse(self, text: str) -> str:
+        return http_url(text).rstrip("/")
+
+    def accept(self, value: object) -> str:
+        return self.parse(_text(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in the file system, held as an absolute path; a relative one starts at the root of the repository."""
+
+    what: str = "directory"
+    secret: ClassVar[bool] = False
+
+    @property
+    def wanted(self) -> str:
+        return f"a {self.what}, absolute or relative to the root of the repository"
 
     def parse(self, text: str) -> Path:
         if not text.isprintable():

@@ -8,7 +8,7 @@ from typing import Final
 from pipelinejobs.errors import WrongSetting
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import mongodb_uri
-from pipelinejobs.settings.kinds import ROOT, Directory, Hidden, Text, Unfit, Whole, row
+from pipelinejobs.settings.kinds import ROOT, Hidden, Location, Text, Unfit, Whole, row
 
 _HOST: Final = Text(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?", "a host name or address")
 _DATABASE: Final = Text(r"[^/\\. \"$*<>:|?]{1,63}", 'a database name: at most 63 characters, none of /\\. "$*<>:|?')
@@ -38,7 +38,7 @@ class Mongodb:
     database: str = field(default="catalog_staging", metadata=row(_DATABASE, "The database that holds the jobs."))
     embedded_directory: Path = field(
         default=ROOT / ".mongodb",
-        metadata=row(Directory(), "Data of the laptop's own server, for when nothing else is configured."),
+        metadata=row(Location(), "Data of the laptop's own server, for when nothing else is configured."),
     )
 
     def connection(self) -> Secret | None:

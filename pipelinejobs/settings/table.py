@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pipelinejobs.secret import Secret
-from pipelinejobs.settings.kinds import Choice, Hidden, Kind, Names, Seconds, Switch, Text, Unfit, Whole, row
+from pipelinejobs.settings.gateway import ACTOR_PATTERN, ACTOR_WORDS, Gateway
+from pipelinejobs.settings.kinds import Choice, Hidden, Kind, Names, Seconds, Switch, Text, Whole, http_url, row
 from pipelinejobs.settings.mongodb import Mongodb
 
 _HOUR = 3600
@@ -44,23 +44,7 @@ def variable(name: str) -> str:
     return "_REACTOR_" + name.upper().replace(".", "_")
 
 
-def _indexer_url(url: str) -> None:
-    """Raise Unfit unless `url` is an http or https URL with a host."""
-    problem = "must be an http:// or https:// URL with a host, and without white space"
-    if not url.isprintable() or " " in url:
-        raise Unfit(problem)  # said before urlsplit, which drops line breaks and tabs silently
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # brackets that are no IPv6 address, a port that is no number
-        usable = False
-    if not usable:
-        raise Unfit(problem)
-
-
-_ACTOR: Final = Text(
-    r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}", "an actor's id or alias: letters, digits, and . _ ~ - after the first"
-)
+_ACTOR: Final = Text(ACTOR_PATTERN, ACTOR_WORDS)
 
 
 # Sections that hold secrets have no equality: secrets are not compared outside pipelinejobs.tokens.
@@ -75,7 +59,7 @@ class Pipelines:
     job_indexer_url: Secret | None = field(
         default=None,
         metadata=row(
-            Hidden(_indexer_url, "an http:// or https:// URL"), "The Indexer's messages URL in full; used as it is."
+            Hidden(http_url, "an http:// or https:// URL"), "The Indexer's messages URL in full; used as it is."
         ),
     )
     job_manager_id: str = field(default="jobs-manager.prod", metadata=row(_ACTOR, "Our own actor id or alias."))
@@ -146,6 +130,12 @@ class Limits:
     one_shot: float = field(default=30.0, metadata=row(Seconds(1, _HOUR), "A one-shot run in all."))
     database: float = field(default=10.0, metadata=row(Seconds(0, _HOUR), "One call of the database."))
     indexer: float = field(default=10.0, metadata=row(Seconds(0, _HOUR), "One message to another actor."))
+    request: float = field(
+        default=8.0, metadata=row(Seconds(0, _HOUR), "One request to the gateway in all; Agave gives up after 10.")
+    )
+    drain: float = field(
+        default=20.0, metadata=row(Seconds(0, _HOUR), "The gateway's end: finishing what it has accepted.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +160,7 @@ class Settings:
     refused: Refused = field(default_factory=Refused)
     limits: Limits = field(default_factory=Limits)
     logs: Logs = field(default_factory=Logs)
+    gateway: Gateway = field(default_factory=Gateway)
     pinned: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """By name of the setting the hex SHA-256 of its text, or None: the environment may not supply it."""
     require_pins: bool = False

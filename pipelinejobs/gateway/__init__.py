@@ -1,0 +1,1 @@
+"""Entry point 2: the actor's HTTP contract, served by one resident process."""

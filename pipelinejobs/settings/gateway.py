@@ -1,0 +1,125 @@
+"""The section `gateway` of the settings: the resident HTTP service."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Final
+
+from pipelinejobs.errors import WrongSetting
+from pipelinejobs.rights import Right
+from pipelinejobs.settings.kinds import Location, Names, Text, Unfit, Url, Whole, row
+
+ACTOR_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}"
+ACTOR_WORDS: Final = "an actor's id or alias: letters, digits, and . _ ~ - after the first"
+
+_HOST: Final = Text(r"[A-Za-z0-9.:_-]+", "a host name or address to listen at")
+_HASHID: Final = Text(r"[A-Za-z0-9]{1,64}", "letters and digits")
+_TENANT: Final = Text(r"[A-Za-z0-9][A-Za-z0-9.]{0,31}", "at most 32 letters, digits and dots")
+_GRANTED: Final = tuple(right.name for right in Right if right is not Right.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one user may do.
+
+    Attributes:
+        user: the user's name; `*` for every user that somebody has identified.
+        digest: SHA-256 of the user's static token in hex; None where others identify the user.
+    """
+
+    user: str
+    right: Right
+    digest: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """A list of `USER:RIGHT`, or with `tokens` of `USER:RIGHT:sha256:DIGEST`."""
+
+    tokens: bool
+    secret: ClassVar[bool] = False
+
+    @property
+    def wanted(self) -> str:
+        form = "USER:RIGHT:sha256:DIGEST" if self.tokens else "USER:RIGHT"
+        return f"a list of {form}, RIGHT being {', '.join(_GRANTED)}; in the environment, separated by commas"
+
+    def parse(self, text: str) -> tuple[Grant, ...]:
+        return self.accept([part.strip() for part in text.split(",") if part.strip()])
+
+    def accept(self, value: object) -> tuple[Grant, ...]:
+        grants = tuple(self._grant(text) for text in Names().accept(value))
+        users = [grant.user for grant in grants]
+        if not self.tokens and len(set(users)) < len(users):
+            raise Unfit("names a user twice")
+        return grants
+
+    def _grant(self, text: str) -> Grant:
+        tail = r":sha256:([0-9A-Fa-f]{64})" if self.tokens else "()"
+        found = re.fullmatch(rf"([^:]+):({'|'.join(_GRANTED)}){tail}", text)
+        if found is None or (self.tokens and found[1] == "*"):
+            raise Unfit(f"must be {self.wanted}")
+        return Grant(found[1], Right[found[2]], found[3].lower() or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The resident HTTP service. The actor does not read this section."""
+
+    host: str = field(default="127.0.0.1", metadata=row(_HOST, "Where it listens."))
+    port: int = field(default=8080, metadata=row(Whole(0, 65535), "The port that goes with host; 0: any free one."))
+    api_server: str | None = field(
+        default=None, metadata=row(Url(), "Its address for others, in links; by default, what the caller asked for.")
+    )
+    actor_id: str | None = field(
+        default=None, metadata=row(_HASHID, "The actor's id; by default made of pipelines.job_manager_id.")
+    )
+    aliases: tuple[str, ...] = field(
+        default=(), metadata=row(Names(), "Aliases that it answers to besides pipelines.job_manager_id.")
+    )
+    tenant: str = field(default="SD2E", metadata=row(_TENANT, "The tenant; the ids of nonces begin with it."))
+    tls_certificate: Path | None = field(
+        default=None, metadata=row(Location("file"), "Certificate chain, in PEM; with tls_key: it speaks https.")
+    )
+    tls_key: Path | None = field(default=None, metadata=row(Location("file"), "The key for tls_certificate."))
+    tokens: tuple[Grant, ...] = field(
+        default=(), metadata=row(Grants(tokens=True), "Static Bearer tokens; `bearer` makes one.")
+    )
+    rights: tuple[Grant, ...] = field(
+        default=(), metadata=row(Grants(tokens=False), "What users known to TACC or Tapis may do; *: all of them.")
+    )
+    oauth2_server: str | None = field(
+        default=None, metadata=row(Url(), "The TACC API that knows whose a Bearer token is.")
+    )
+    tapis_server: str | None = field(
+        default=None, metadata=row(Url(), "The Tapis v3 site whose tokens are taken, for tapis_tenants.")
+    )
+    tapis_tenants: tuple[str, ...] = field(default=(), metadata=row(Names(), "The tenants whose tokens are taken."))
+    tapis_key: Path | None = field(
+        default=None,
+        metadata=row(Location("file"), "The tenant's public key, in PEM; by default tapis_server is asked for it."),
+    )
+    workers: int = field(default=16, metadata=row(Whole(1, 256), "Events that are judged at the same time."))
+    waiting: int = field(default=512, metadata=row(Whole(0, 65536), "Events that may wait for that; more are put off."))
+    connections: int = field(default=2000, metadata=row(Whole(1, 65536), "Connections that may be open."))
+    executions_days: int = field(default=2, metadata=row(Whole(1, 365), "Days that executions are kept."))
+
+    def check(self) -> None:
+        """Raise WrongSetting where settings that are right one by one do not go together."""
+        for one, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+            if getattr(self, one) is not None and getattr(self, other) is None:
+                raise WrongSetting(f"gateway.{other}", f"is missing, though gateway.{one} is set; set both or neither")
+        if (self.tapis_server is None) != (not self.tapis_tenants):
+            missing, present = (
+                ("tapis_tenants", "tapis_server") if self.tapis_server else ("tapis_server", "tapis_tenants")
+            )
+            raise WrongSetting(
+                f"gateway.{missing}", f"is missing, though gateway.{present} is set; set both or neither"
+            )
+        if self.tapis_key is not None and len(self.tapis_tenants) != 1:
+            raise WrongSetting(
+                "gateway.tapis_key", "is the key of one tenant: gateway.tapis_tenants must name just that one"
+            )
+        for alias in self.aliases:
+            if not re.fullmatch(ACTOR_PATTERN, alias):
+                raise WrongSetting("gateway.aliases", f"must be aliases ({ACTOR_WORDS})")
