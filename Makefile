@@ -10,7 +10,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup run demo test lint format clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -31,6 +31,10 @@ $(STAMP): requirements.txt requirements-gateway.txt requirements-dev.txt
 	@echo "Installing requirements-dev.txt into $(VENV); the first time takes a minute or two ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+run: setup  ## serve the gateway, with a MongoDB of this directory's own; HOST, PORT and MONGODB_URI are honoured
+	@exec env $${MONGODB_URI:+"_REACTOR_MONGODB_URI=$$MONGODB_URI"} \
+	  $(BIN)/python -m pipelinejobs serve --sample $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"} $(ARGS)
 
 demo: setup  ## take a sample job through its life and show every verdict
 	@$(BIN)/python -m demo $(ARGS)

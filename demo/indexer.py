@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,10 +23,12 @@ class Indexer:
 
     Attributes:
         status: what it answers; may be changed at any time.
+        delay: seconds that it takes to answer.
         received: what it was sent, oldest first.
     """
 
     status: int = 200
+    delay: float = 0.0
     received: list[Received] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
 
@@ -43,6 +46,7 @@ class Indexer:
                 text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 indexer.received.append(Received(self.path, dict(self.headers), json.loads(text)))
                 answer = json.dumps({"status": "success", "message": "", "version": "demo", "result": {}}).encode()
+                time.sleep(indexer.delay)
                 self.send_response(indexer.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))

@@ -10,7 +10,7 @@ from typing import Final
 from pipelinejobs import actors
 from pipelinejobs.errors import WrongSetting
 from pipelinejobs.manager import Manager
-from pipelinejobs.mongod import Mongod
+from pipelinejobs.mongod import Mongod, Running
 from pipelinejobs.outbox import Backoff, Outbox, silent
 from pipelinejobs.runtime import Context
 from pipelinejobs.secret import Secret
@@ -27,6 +27,7 @@ class Services:
 
     Attributes:
         embedded: whether the database is the laptop's own server.
+        started: that server, where it did not run before.
     """
 
     settings: Settings
@@ -34,6 +35,7 @@ class Services:
     outbox: Outbox
     manager: Manager
     embedded: bool
+    started: Mongod | None = None
 
 
 def services(settings: Settings, context: Context, *, progress: Callable[[str], None] = silent) -> Services:
@@ -48,7 +50,10 @@ def services(settings: Settings, context: Context, *, progress: Callable[[str], 
         WrongSetting: nothing says where MongoDB is, or what says so is not usable.
     """
     configured = settings.mongodb.connection()
-    uri = configured if configured is not None else _embedded(settings, context)
+    own = mongod(settings)
+    running = _start(own, settings, context) if configured is None else None
+    uri = configured if running is None else Secret(running.uri)
+    assert uri is not None
     store = Store.at(
         uri,
         settings.mongodb.database,
@@ -57,6 +62,7 @@ def services(settings: Settings, context: Context, *, progress: Callable[[str], 
         refused_limits=refused.Limits(
             per_job=settings.refused.per_job, size=settings.refused.bytes, days=settings.refused.days
         ),
+        executions_days=settings.gateway.executions_days,
     )
     outbox = Outbox(
         store,
@@ -70,7 +76,8 @@ def services(settings: Settings, context: Context, *, progress: Callable[[str], 
         progress=progress,
     )
     manager = Manager(store, policy(settings), outbox, database_seconds=settings.limits.database)
-    return Services(settings, store, outbox, manager, embedded=configured is None)
+    started = own if running is not None and running.fresh else None
+    return Services(settings, store, outbox, manager, embedded=running is not None, started=started)
 
 
 def policy(settings: Settings) -> Policy:
@@ -90,7 +97,7 @@ def mongod(settings: Settings) -> Mongod:
     return Mongod(settings.mongodb.embedded_directory)
 
 
-def _embedded(settings: Settings, context: Context) -> Secret:
+def _start(own: Mongod, settings: Settings, context: Context) -> Running:
     if context.actor_id is not None and not context.local:
         raise WrongSetting(
             "mongodb.authn",
@@ -99,7 +106,7 @@ def _embedded(settings: Settings, context: Context) -> Secret:
     pinned = [name for name, pin in settings.pinned.items() if pin is not None and name in _WHERE_MONGODB_IS]
     if pinned:
         raise WrongSetting(pinned[0], "is pinned in config.yml, but the environment does not give it")
-    return Secret(mongod(settings).start().uri)
+    return own.start()
 
 
 def _indexer(settings: Settings, context: Context) -> actors.Actor | None:

@@ -36,11 +36,13 @@ class Handled:
         answer: what the sender is told.
         event: the event.
         kept_state: the job's state when the refusal is to be kept with it; None when there is nothing to keep.
+        owes: whether the event made the job owe a message to another actor.
     """
 
     answer: Answer
     event: Event
     kept_state: str | None = None
+    owes: bool = False
 
 
 class Manager:
@@ -61,17 +63,18 @@ class Manager:
         self._database_seconds = database_seconds
         self._clock = clock
 
-    def handle(self, event: Event, execution: str) -> Handled:
+    def handle(self, event: Event, execution: str, seconds: float | None = None) -> Handled:
         """Judges one event. When this returns `applied`, the event is durable.
 
         Args:
             event: the event, already read.
             execution: the id of this execution.
+            seconds: how long it may take, where that is less than the database is given anyway.
 
         Raises:
             WrongSetting: the database refuses our user.
         """
-        deadline = Deadline(self._database_seconds)
+        deadline = Deadline(min(self._database_seconds, seconds if seconds is not None else self._database_seconds))
         tries = _Tries()
         while True:
             try:
@@ -86,15 +89,25 @@ class Manager:
                     return Handled(answer=given, event=event)
             tries.pause(deadline)
 
+    def keep(self, handled: Handled, deadline: Deadline) -> None:
+        """Keeps a refusal, where it is one that is kept.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        given, state = handled.answer, handled.kept_state
+        if state is None:
+            return
+        with within(min(self._database_seconds, deadline.remaining())):
+            self._store.refused.keep(handled.event, given.verdict, given.reason, state, given.execution, self._clock())
+
     def settle(self, handled: Handled, deadline: Deadline) -> None:
         """What is done after the answer: keep a refusal, send what the job owes, and a little of what others owe.
 
         Nothing here changes the answer; trouble is logged and left to the next run.
         """
         try:
-            if handled.kept_state is not None:
-                with within(min(self._database_seconds, deadline.remaining())):
-                    self._keep(handled)
+            self.keep(handled, deadline)
             if handled.answer.verdict in _KNOWN_SENDER:
                 answers = self._outbox.send_own(handled.event.job, deadline)
                 if answers:
@@ -143,11 +156,6 @@ class Manager:
             return Decision(verdict=Verdict.APPLIED, reason=f"{event.name} was applied; the job is {job.state}")
         return decision
 
-    def _keep(self, handled: Handled) -> None:
-        given = handled.answer
-        state = handled.kept_state or ""
-        self._store.refused.keep(handled.event, given.verdict, given.reason, state, given.execution, self._clock())
-
 
 class _Tries:
     """How often one event was tried, and whether one of its writes may have happened unseen."""
@@ -176,4 +184,9 @@ def _handled(event: Event, execution: str, job: Job | None, authority: Authority
         last_event=(change.entries[-1].name if change else shown.last_event) if shown else None,
     )
     kept = job is not None and decision.verdict in _KEPT
-    return Handled(answer=given, event=event, kept_state=job.state if job is not None and kept else None)
+    return Handled(
+        answer=given,
+        event=event,
+        kept_state=job.state if job is not None and kept else None,
+        owes=change is not None and change.owes_index,
+    )

@@ -166,6 +166,27 @@ class Outbox:
             time.sleep(min(min(leases) + 0.1, deadline.remaining()))
         return total
 
+    def due(self, most: int) -> list[Owed]:
+        """At most so many of the messages that are due now, the longest due first.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with within(_DATABASE_SECONDS):
+            return list(islice(self._rows.rows(due=self._rows.now()), most))
+
+    def attempt(self, owed: Owed) -> Tally:
+        """One attempt to send one message, unless somebody else is at it.
+
+        Raises:
+            Unavailable: the database cannot be asked, or told what came of it.
+        """
+        tally = Tally()
+        with within(_DATABASE_SECONDS):
+            clock = _DatabaseClock(self._rows.now())
+        self._send(owed, clock, Deadline(self._seconds), tally)
+        return tally
+
     def _limit(self, deadline: Deadline) -> Deadline:
         """The end of sending: `seconds` from now, or so early that the database can still be told what came of it."""
         return Deadline(min(self._seconds, deadline.remaining() - _MARGIN))

@@ -88,7 +88,7 @@ def post(to: Target, body: bytes, headers: Mapping[str, str], line: Line) -> Non
         TimeoutError: the line's time is over.
     """
     try:
-        with closing(_connect(to, line)) as connected, closing(http.client.HTTPConnection(to.host, to.port)) as client:
+        with closing(connect(to, line)) as connected, closing(http.client.HTTPConnection(to.host, to.port)) as client:
             client.sock = connected
             client.request("POST", to.path, body, {**headers, "Host": to.where})
             with closing(client.getresponse()) as response:
@@ -106,7 +106,7 @@ def post(to: Target, body: bytes, headers: Mapping[str, str], line: Line) -> Non
         raise Undelivered(f"{to.where} broke off, or {what} ({type(error).__name__})") from None
 
 
-def _connect(to: Target, line: Line) -> socket.socket:
+def connect(to: Target, line: Line) -> socket.socket:
     """A connection, encrypted for https, to the first address of the host that can be reached."""
     found = addresses.resolve(to.host, to.port)
     for left, address in zip(range(len(found), 0, -1), found, strict=True):

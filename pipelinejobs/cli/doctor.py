@@ -14,8 +14,9 @@ from pipelinejobs import checks, redaction
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.findings import Finding, note, of_environment, of_settings, ok, wrong
 from pipelinejobs.cli.report import Report
-from pipelinejobs.cli.session import Session, steady
+from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.reading import steady
 from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.settings.table import variable
 from pipelinejobs.store import Store

@@ -6,17 +6,13 @@ It also tells what was refused and why, what is owed to the Indexer, and what is
 """
 
 import argparse
-from dataclasses import asdict
 from typing import Any
 
-from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
-from fsm.machine import allowed, destination
-from pipelinejobs import checks
+from pipelinejobs import reading
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.report import Report, section, short, when
 from pipelinejobs.cli.session import Session
-from pipelinejobs.job import Entry, Job
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+from pipelinejobs.store.outbox import PENDING
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,42 +22,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Explains the job."""
-    job, entries = session.job(options.uuid)
-    refused = list(session.store.refused.of(job.uuid))
-    rows = session.store.outbox.rows(job=job.uuid, statuses=(PENDING, UNDELIVERED))
-    facts = facts_of(job, entries, refused, [asdict(row) for row in rows])
+    facts = reading.explained(session.store, options.uuid)
+    if facts is None:
+        raise session.no_job(options.uuid)
     return Report(data=facts, lines=lines_of(facts))
 
 
-def facts_of(
-    job: Job, entries: list[Entry], refused: list[dict[str, Any]], owed: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Everything that explains the job. Pure.
-
-    Args:
-        job: the job.
-        entries: its history, oldest first.
-        refused: what was refused for it, oldest first.
-        owed: what it owes to the Indexer.
-    """
-    cause = checks.cause(job, entries)
-    since = entries[entries.index(cause) + 1 :] if cause is not None else []
-    return {
-        "uuid": job.uuid,
-        "state": job.state,
-        "meaning": STATES.get(job.state, "not a state of the lifecycle"),
-        "because": _entry(cause),
-        "since_then": {"events": len(since), "last": _entry(since[-1] if since else None)},
-        "next": [_next(job.state, event) for event in allowed(job.state) if event not in RESERVED],
-        "refused": refused,
-        "owed": owed,
-        "problems": checks.problems(job, entries),
-        "notes": checks.notes(job),
-    }
-
-
 def lines_of(facts: dict[str, Any]) -> list[str]:
-    """The same for people."""
+    """What `explain.facts_of` has found, for people."""
     because, last = facts["because"], facts["since_then"]["last"]
     lines = [f"{facts['uuid']} is {facts['state']}: {facts['meaning']}"]
     lines.append(f"because of {_event(because)}" if because else "its history does not say how it got there")
@@ -78,24 +46,8 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def _entry(entry: Entry | None) -> dict[str, Any] | None:
-    if entry is None:
-        return None
-    implied = isinstance(entry.data, dict) and entry.data.get("implied") is True
-    return {"event": entry.name, "date": entry.date, "data": entry.data, "implied": implied}
-
-
 def _event(entry: dict[str, Any]) -> str:
     return f"{entry['event']} at {when(entry['date'])} UTC {short(entry['data'])}".rstrip()
-
-
-def _next(state: str, event: str) -> dict[str, str]:
-    return {
-        "event": event,
-        "state": destination(state, event) or "",
-        "does": EVENTS[event],
-        "takes": "an administrative token" if event in ADMINISTRATIVE else "the job's token",
-    }
 
 
 def _refusal(row: dict[str, Any]) -> str:

@@ -19,6 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", choices=list(STATES), metavar="STATE", help=f"one of {', '.join(STATES)}")
     parser.add_argument("--pipeline", type=inputs.uuid, metavar="UUID", help="of this pipeline")
     parser.add_argument("--since", type=inputs.moment, metavar="TIME", help="changed at or after this time (ISO 8601)")
+    parser.add_argument("--before", type=inputs.moment, metavar="TIME", help="changed before this time")
+    parser.add_argument("--text", type=inputs.line, help="with this text in their names and paths")
     parser.add_argument("--undelivered", action="store_true", help="with index requests that were given up")
     parser.add_argument("--all", action="store_true", help="also those that were deleted softly")
     parser.add_argument("--limit", type=inputs.positive, default=50, metavar="N", help="at most (default: %(default)s)")
@@ -29,11 +31,13 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     wanted = Filter(
         state=options.state,
         pipeline=options.pipeline,
+        text=options.text,
         updated_since=options.since,
+        updated_before=options.before,
         undelivered=options.undelivered,
         hidden=options.all,
     )
-    facts = list(session.store.listing.jobs(wanted, options.limit))
+    facts = session.store.listing.page(wanted, options.limit).jobs
     rows = [
         (str(job.get("uuid")), str(job.get("state")), str(job.get("last_event")), when(job.get("updated")))
         for job in facts

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 from pipelinejobs import redaction
 from pipelinejobs.cli import (
     admin_token,
+    bearer,
     create,
     diagram,
     doctor,
@@ -19,8 +20,10 @@ from pipelinejobs.cli import (
     history,
     jobs,
     mongod,
+    nonce,
     pin,
     send,
+    serve,
     show,
 )
 from pipelinejobs.cli.inputs import Misused
@@ -37,6 +40,9 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "explain": explain,
     "jobs": jobs,
     "drain": drain,
+    "serve": serve,
+    "nonce": nonce,
+    "bearer": bearer,
     "admin-token": admin_token,
     "pin": pin,
     "diagram": diagram,

@@ -1,11 +1,12 @@
 """What a command has to say: the same facts as text and as JSON."""
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from pipelinejobs.views import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,22 +28,6 @@ class Report:
         if as_json:
             return json.dumps(plain(self.data), indent=2, allow_nan=False)
         return "\n".join(printable(line) for line in self.lines)
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can say it. What others stored may hold dates, object ids or NaN."""
-    match value:
-        case None | bool() | str() | int():
-            return value
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case Mapping():
-            return {str(key): plain(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [plain(inner) for inner in value]
-    return str(value)
 
 
 def when(date: Any) -> str:

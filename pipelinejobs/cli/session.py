@@ -4,17 +4,14 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
 
-from pipelinejobs import checks, log, runtime, settings
+from pipelinejobs import log, reading, runtime, settings
 from pipelinejobs.bootstrap import Services, services
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.outbox import silent
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store
-
-_TRIES: Final = 5
 
 
 class Session:
@@ -61,7 +58,7 @@ class Session:
         Raises:
             CommandFailed: there is no such job.
         """
-        read = steady(self.store, uuid)
+        read = reading.steady(self.store, uuid, with_data=True)
         if read is None:
             raise self.no_job(uuid)
         return read
@@ -74,26 +71,3 @@ class Session:
         """Closes the connections, if there are any."""
         if "services" in self.__dict__:  # where functools keeps it, once it was made
             self.services.store.close()
-
-
-def steady(store: Store, uuid: str) -> tuple[Job, list[Entry]] | None:
-    """A job and its history as they were at one moment; None when there is no such job.
-
-    They are two reads. Where they disagree and the job changed in between, that is no damage: both are read again.
-    """
-    job = store.jobs.load(uuid)
-    for _ in range(_TRIES):
-        if job is None:
-            return None
-        entries = list(store.history.entries(uuid))
-        if not checks.problems(job, entries):
-            return job, entries
-        later = store.jobs.load(uuid)
-        if _is_same(job, later):
-            break
-        job = later
-    return (job, entries) if job is not None else None
-
-
-def _is_same(job: Job, later: Job | None) -> bool:
-    return later is not None and (later.life, later.revision, later.entries) == (job.life, job.revision, job.entries)

@@ -1,18 +1,17 @@
 """Show one job: its state and its links, without history and without secrets.
 
-What others stored beside the manager is shown as it is.
+Of fields that begin with an underscore only the harmless ones are shown.
 
   python -m pipelinejobs show UUID
 """
 
 import argparse
-from typing import Any, Final
+from typing import Any
 
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.report import Report, short, when
 from pipelinejobs.cli.session import Session
-
-_HIDDEN: Final = frozenset({"_id", "_salt", "_salts", "_token_pin", "_outbox", "history"})
+from pipelinejobs.views import public_job
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +24,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     document = session.store.jobs.document(options.uuid)
     if document is None:
         raise session.no_job(options.uuid)
-    facts = {name: value for name, value in document.items() if name not in _HIDDEN}
+    facts = public_job(document)
     return Report(data=facts, lines=[f"{name}: {_line(value)}" for name, value in facts.items()])
 
 

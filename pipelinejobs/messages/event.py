@@ -32,6 +32,7 @@ class Event:
         status: the job system's status word in upper case, for reports that carry one.
         token: the token that came with the event; None when there was none.
         sender: the authenticated user name; None where nobody was authenticated.
+        message: the object in the delivery's body, as it came, out of its wrapping; None where there was no body.
     """
 
     job: str
@@ -43,3 +44,4 @@ class Event:
     status: str | None = None
     token: Secret | None = None
     sender: str | None = None
+    message: dict[str, Any] | None = field(default=None, repr=False, compare=False)

@@ -27,7 +27,7 @@ def read(delivery: Delivery) -> Event:
     """
     given = parameters.read(delivery.parameters)
     body = object_in(delivery.body, literal=delivery.literal)
-    return _with_remarks(_event(delivery, given, body), given)
+    return replace(_with_remarks(_event(delivery, given, body), given), message=body)
 
 
 def explain(delivery: Delivery, error: Malformed) -> str:

@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl, urlsplit
 from pipelinejobs.errors import WrongSetting
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import config_file, mongodb_uri, pins
+from pipelinejobs.settings.gateway import Gateway
 from pipelinejobs.settings.kinds import ROOT, Choice, Seconds, Switch, Unfit, Whole
 from pipelinejobs.settings.mongodb import Mongodb
 from pipelinejobs.settings.table import (
     SECTIONS,
     TABLE,
-    Gateway,
     History,
     Limits,
     Logs,

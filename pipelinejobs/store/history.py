@@ -23,6 +23,8 @@ from pipelinejobs.store.connection import Document, translated
 
 _AS_BYTES: Final = CodecOptions(document_class=RawBSONDocument)
 _DUPLICATE_KEY: Final = 11000
+_OUTLINE: Final = {"history.uuid": 1, "history.name": 1, "history.date": 1}
+_OUTLINE_MOVED: Final = {"uuid": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
 _KEPT_SHARE: Final = 0.8
 """How full the embedded history is after a move, so that moves are rare."""
 
@@ -60,26 +62,65 @@ class History:
             found = self._moved.find_one({"_id": {"$eq": _key(job.life, uuid)}})
         return documents.to_entry(found["entry"]) if found is not None else None
 
-    def entries(self, uuid: str) -> Iterator[Entry]:
+    def entries(self, uuid: str, *, with_data: bool = True) -> Iterator[Entry]:
         """All entries of a job, oldest first, each once; none when there is no such job.
+
+        Args:
+            with_data: whether they come with their data, which may be very much.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            document = self._jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1})
-        if document is None:
-            return
-        embedded = [entry for entry in _as_list(document.get("history")) if isinstance(entry, dict)]
+            document = self._jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1} if with_data else _OUTLINE)
+        embedded = _entries_in(document)
         if not embedded:
             return
         yield documents.to_entry(embedded[0])
         seen = {embedded[0].get("uuid")}
         with translated():
-            for row in self._moved.find({"life": {"$eq": embedded[0].get("uuid")}}).sort("seq", 1):
+            moved = self._moved.find({"life": {"$eq": embedded[0].get("uuid")}}, None if with_data else _OUTLINE_MOVED)
+            for row in moved.sort("seq", 1):
                 seen.add(row["uuid"])
                 yield documents.to_entry(row["entry"])
         yield from (documents.to_entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
+
+    def page(self, uuid: str, offset: int, limit: int) -> list[Entry] | None:
+        """A part of a job's history, oldest first; None when there is no such job.
+
+        It costs no more where `offset` is large.
+
+        Args:
+            offset: how many entries to pass over.
+            limit: how many to give at the most.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            document = self._jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1, "_moved": 1})
+            embedded = _entries_in(document)
+            if not embedded:
+                return None if document is None else []
+            life = {"life": {"$eq": embedded[0].get("uuid")}}
+            count = self._moved.count_documents(life)
+            found = [documents.to_entry(embedded[0])] if offset == 0 else []
+            if offset <= count:
+                rows = self._moved.find({**life, "seq": {"$gte": max(offset - 1, 0)}}).sort("seq", 1)
+                found += [documents.to_entry(row["entry"]) for row in rows.limit(limit)]
+            rest = self._not_moved(embedded, count)
+        passed_over = max(offset - 1 - count, 0)
+        found += [documents.to_entry(entry) for entry in rest[passed_over : passed_over + limit]]
+        return found[:limit]
+
+    def _not_moved(self, embedded: list[dict[str, Any]], moved: int) -> list[dict[str, Any]]:
+        """The entries behind `create` that are in the job alone; a crash may have left some in both places."""
+        life, rest = embedded[0].get("uuid"), embedded[1:]
+        if not moved or not isinstance(life, str):
+            return rest
+        keys = [_key(life, entry["uuid"]) for entry in rest if isinstance(entry.get("uuid"), str)]
+        both = {row["uuid"] for row in self._moved.find({"_id": {"$in": keys}}, {"uuid": 1})}
+        return [entry for entry in rest if entry.get("uuid") not in both]
 
     def move(self, job: Job) -> bool:
         """Moves the oldest entries of the embedded history out, until it is well within its limits.
@@ -148,6 +189,11 @@ class History:
             for entry in history[1 : len(history) - kept]
             if isinstance(entry, RawBSONDocument) and _uuid(entry) is not None and carriers[_uuid(entry)] == 1
         ]
+
+
+def _entries_in(document: Document | None) -> list[dict[str, Any]]:
+    history = _as_list(document.get("history")) if document is not None else []
+    return [entry for entry in history if isinstance(entry, dict)]
 
 
 def _size(entry: Any) -> int:

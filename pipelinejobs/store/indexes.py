@@ -3,24 +3,30 @@
 Making one that exists is no work, so this may be done at any time and by several processes at once.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.store.connection import Document, translated
 
+_DAY: Final = 86400
 _CONFLICTS: Final = frozenset({85, 86, 11000})  # IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey
 
 
-def wanted(days: int) -> dict[str, list[IndexModel]]:
-    """The indexes of each collection.
+@dataclass(frozen=True, slots=True)
+class Days:
+    """How many days things are kept that MongoDB removes by itself: `refused.days`, `gateway.executions_days`."""
 
-    Args:
-        days: how long refused deliveries are kept.
-    """
+    refused: int = 30
+    executions: int = 2
+
+
+def wanted(days: Days) -> dict[str, list[IndexModel]]:
+    """The indexes of each collection. Each one costs something at every event, so there is none that can be spared."""
     return {
         "jobs": [
             # As python-datacatalog defines it, so that either may have made it.
@@ -31,16 +37,26 @@ def wanted(days: int) -> dict[str, list[IndexModel]]:
                 name="outbox_due",
                 partialFilterExpression={"_outbox.status": {"$exists": True}},
             ),
+            # Lists of jobs, page by page, and what has changed lately. Filters go through it in this order.
+            IndexModel([("updated", DESCENDING), ("_id", DESCENDING)], name="newest"),
         ],
         "jobs_history": [IndexModel([("life", ASCENDING), ("seq", ASCENDING)], name="life_seq")],
         "jobs_refused": [
             IndexModel([("job", ASCENDING), ("date", ASCENDING)], name="job_date"),
-            IndexModel([("date", ASCENDING)], name="expiry", expireAfterSeconds=days * 86400),
+            IndexModel([("date", ASCENDING)], name="expiry", expireAfterSeconds=days.refused * _DAY),
+        ],
+        "gateway_nonces": [
+            IndexModel([("place", ASCENDING)], name="place"),
+            IndexModel([("expires", ASCENDING)], name="expiry", expireAfterSeconds=_DAY),
+        ],
+        "gateway_executions": [
+            IndexModel([("actor", ASCENDING), ("received", DESCENDING)], name="actor_newest"),
+            IndexModel([("received", ASCENDING)], name="expiry", expireAfterSeconds=days.executions * _DAY),
         ],
     }
 
 
-def missing(database: Database[Document], days: int) -> list[str]:
+def missing(database: Database[Document], days: Days) -> list[str]:
     """The names, as `collection.index`, of the indexes that are not there or are defined otherwise.
 
     Raises:
@@ -58,7 +74,7 @@ def missing(database: Database[Document], days: int) -> list[str]:
     return absent
 
 
-def ensure(database: Database[Document], days: int) -> None:
+def ensure(database: Database[Document], days: Days) -> None:
     """Makes the indexes that are missing.
 
     Raises:

@@ -1,50 +1,102 @@
-"""Lists of jobs, for operators."""
+"""Lists of jobs, for those who operate the manager and for those who watch their jobs."""
 
+import base64
+import binascii
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
+from bson import ObjectId
+from bson.errors import InvalidId
+from pymongo import DESCENDING
 from pymongo.database import Database
 
+from pipelinejobs.errors import Malformed
+from pipelinejobs.messages.fields import UUID_PATTERN
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.store.outbox import UNDELIVERED
 
-_SHOWN = {
-    "_id": 0,
+LONGEST_TEXT: Final = 200
+"""Characters of a text that is looked for."""
+LONGEST_CURSOR: Final = 500
+
+_SHOWN: Final = {
     "uuid": 1,
     "state": 1,
     "last_event": 1,
     "updated": 1,
     "pipeline_uuid": 1,
     "archive_path": 1,
+    "session": 1,
+    "_admin.owner": 1,
 }
+_SEARCHED: Final = ("uuid", "session", "agent", "task", "archive_path", "pipeline_uuid", "_admin.owner")
+_DATED: Final[Document] = {"updated": {"$type": "date"}}
+_UNDATED: Final[Document] = {"updated": {"$not": {"$type": "date"}}}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which jobs to list. What is None does not matter."""
+    """Which jobs to list. What is None does not matter.
+
+    Attributes:
+        text: to be found in the job's names and paths, in whatever case; a whole uuid is compared as such.
+        updated_since: changed at this time or later.
+        updated_before: changed before this time.
+        hidden: also those that were deleted softly.
+    """
 
     state: str | None = None
     pipeline: str | None = None
+    text: str | None = None
     updated_since: datetime | None = None
+    updated_before: datetime | None = None
     undelivered: bool = False
     hidden: bool = False
 
-    def query(self) -> Document:
-        """The filter in MongoDB's terms; every value is only ever compared."""
-        query: Document = {}
+    def conditions(self) -> list[Document]:
+        """The filter in MongoDB's terms; every value is only ever compared.
+
+        Raises:
+            Malformed: the text is too long, or none.
+        """
+        conditions: list[Document] = []
         if self.state is not None:
-            query["state"] = {"$eq": self.state}
+            conditions.append({"state": {"$eq": self.state}})
         if self.pipeline is not None:
-            query["pipeline_uuid"] = {"$eq": self.pipeline}
+            conditions.append({"pipeline_uuid": {"$eq": self.pipeline}})
+        if self.text is not None:
+            conditions.append(_containing(self.text))
         if self.updated_since is not None:
-            query["updated"] = {"$gte": self.updated_since}
+            conditions.append({"updated": {"$gte": self.updated_since}})
+        if self.updated_before is not None:
+            conditions.append({"updated": {"$lt": self.updated_before}})
         if self.undelivered:
-            query["_outbox.status"] = {"$eq": UNDELIVERED}
+            conditions.append({"_outbox.status": {"$eq": UNDELIVERED}})
         if not self.hidden:
-            query["_visible"] = {"$ne": False}
-        return query
+            conditions.append({"_visible": {"$ne": False}})
+        return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the jobs that fit, and the cursor of those that come after them; None: there are none."""
+
+    jobs: list[dict[str, Any]]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Behind which job a page begins: its date, None for one without, and its `_id`."""
+
+    updated: datetime | None
+    key: Any
 
 
 class Listing:
@@ -53,14 +105,35 @@ class Listing:
     def __init__(self, database: Database[Document]) -> None:
         self._jobs = database["jobs"]
 
-    def jobs(self, wanted: Filter, limit: int) -> Iterator[dict[str, Any]]:
-        """The newest-changed jobs that fit, at most `limit`, without history and without secrets.
+    def page(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
+        """The newest-changed jobs that fit, without history and without secrets. Those without a date come last.
+
+        Going on from cursor to cursor meets each job once, but for those that change meanwhile.
+
+        Args:
+            limit: at most so many.
+            cursor: `next` of the page before.
 
         Raises:
+            Malformed: the cursor, or the text of the filter, is not one.
             Unavailable: the database cannot be asked.
         """
+        conditions = wanted.conditions()
+        place = _place(cursor) if cursor is not None else None
+        found: list[Document] = []
         with translated():
-            yield from self._jobs.find(wanted.query(), _SHOWN).sort("updated", -1).limit(limit)
+            if place is None or place.updated is not None:
+                found = self._sorted([*conditions, _DATED, *_behind(place)], "updated", limit + 1)
+                place = None
+            if len(found) <= limit:
+                key = [{"_id": {"$lt": place.key}}] if place is not None else []
+                found += self._sorted([*conditions, _UNDATED, *key], None, limit + 1 - len(found))
+        following = _cursor(found[limit - 1]) if len(found) > limit else None
+        return Page([_shown(job) for job in found[:limit]], following)
+
+    def _sorted(self, conditions: list[Document], first: str | None, limit: int) -> list[Document]:
+        order = [(name, DESCENDING) for name in (first, "_id") if name is not None]
+        return list(self._jobs.find({"$and": conditions}, _SHOWN).sort(order).limit(limit))
 
     def rotated_before_first_seen(self, limit: int) -> list[str]:
         """Jobs whose salt was changed by a foreign writer before we first wrote to them: the token in their callbacks
@@ -94,3 +167,55 @@ class Listing:
             for job in self._jobs.find({}, {"uuid": 1, "_id": 0}):
                 if isinstance(job.get("uuid"), str):
                     yield job["uuid"]
+
+
+def _containing(text: str) -> Document:
+    if not 0 < len(text) <= LONGEST_TEXT or not text.isprintable():
+        raise Malformed("parameter text", f"must be 1 to {LONGEST_TEXT} printable characters")
+    if re.fullmatch(UUID_PATTERN, text):
+        return {"$or": [{"uuid": {"$eq": text}}, {"pipeline_uuid": {"$eq": text}}]}
+    # Escaped, so that it is looked for as it is: no pattern of a caller's reaches the database.
+    pattern = {"$regex": re.escape(text), "$options": "i"}
+    return {"$or": [{field: pattern} for field in _SEARCHED]}
+
+
+def _behind(place: _Place | None) -> list[Document]:
+    if place is None:
+        return []
+    same = {"updated": {"$eq": place.updated}, "_id": {"$lt": place.key}}
+    return [{"$or": [{"updated": {"$lt": place.updated}}, same]}]
+
+
+def _shown(job: Document) -> dict[str, Any]:
+    """A job in a list."""
+    admin = job.pop("_admin", None)
+    job.pop("_id", None)
+    return job | ({"owner": admin.get("owner")} if isinstance(admin, dict) else {})
+
+
+def _cursor(job: Document) -> str | None:
+    """The cursor of the page behind this job; None where its `_id` is of a kind that nobody uses."""
+    updated, key = job.get("updated"), job["_id"]
+    kinds = {ObjectId: "o", str: "s", int: "i"}
+    if type(key) not in kinds:
+        return None
+    moment = (updated - _EPOCH) // timedelta(milliseconds=1) if isinstance(updated, datetime) else None
+    text = json.dumps([_VERSION, moment, kinds[type(key)], str(key)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _place(cursor: str) -> _Place:
+    """What a cursor says. It comes from outside, so that nothing but a date and a key is taken from it."""
+    try:
+        if len(cursor) > LONGEST_CURSOR:
+            raise ValueError
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        said = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        version, moment, kind, key = said
+        if version != _VERSION or not isinstance(key, str) or not isinstance(moment, int | None):
+            raise ValueError
+        read = {"o": ObjectId, "s": str, "i": int}[kind]
+        updated = _EPOCH + timedelta(milliseconds=moment) if moment is not None else None
+        return _Place(updated, read(key))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error, InvalidId):
+        raise Malformed("parameter cursor", "is not one that was given out") from None

@@ -79,6 +79,21 @@ class Leased:
     token: Secret | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much is owed.
+
+    Attributes:
+        status: `pending` or `undelivered`.
+        messages: how many rows have it.
+        oldest: seconds since the oldest of them became owed; 0 where there is none.
+    """
+
+    status: str
+    messages: int
+    oldest: float
+
+
 class OutboxRows:
     """The rows of all jobs' `_outbox`."""
 
@@ -118,6 +133,24 @@ class OutboxRows:
                 for row in rows:
                     if _is_ours(row) and row["status"] in statuses and (due is None or row["next"] <= due):
                         yield _owed(document["uuid"], row)
+
+    def depths(self) -> list[Depth]:
+        """How much is owed, by status.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        statuses = [PENDING, UNDELIVERED]
+        stages: list[dict[str, Any]] = [
+            {"$match": {"_outbox.status": {"$in": statuses}}},
+            {"$project": {"_outbox.status": 1, "_outbox.created": 1}},
+            {"$unwind": "$_outbox"},
+            {"$group": {"_id": "$_outbox.status", "messages": {"$sum": 1}, "oldest": {"$min": "$_outbox.created"}}},
+        ]
+        now = self.now()
+        with translated():
+            found = {row["_id"]: row for row in self._jobs.aggregate(stages)}
+        return [_depth(status, found.get(status), now) for status in statuses]
 
     def lease(self, owed: Owed, now: datetime, seconds: float) -> Leased | None:
         """Takes the lease on a row.
@@ -214,6 +247,14 @@ def rows_query(job: str | None, due: datetime | None, statuses: tuple[str, ...])
     if job is not None:
         query["uuid"] = {"$eq": job}
     return query
+
+
+def _depth(status: str, row: Document | None, now: datetime) -> Depth:
+    if row is None:
+        return Depth(status, 0, 0.0)
+    oldest = row["oldest"]  # whatever a foreign writer may have left there
+    age = (now - oldest).total_seconds() if isinstance(oldest, datetime) else 0.0
+    return Depth(status, row["messages"], max(0.0, age))
 
 
 def _token(document: Document) -> Secret | None:

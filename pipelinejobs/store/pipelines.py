@@ -96,6 +96,16 @@ class Pipelines:
             )
         return document
 
+    def unused_job(self, pipeline: str) -> Document | None:
+        """The newest job of a pipeline to which nothing has happened yet; None when there is none.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        unused = {"pipeline_uuid": {"$eq": pipeline}, "state": {"$eq": INITIAL}, "_properties.revision": {"$eq": 0}}
+        with translated():
+            return self._database["jobs"].find_one(unused, sort=[("updated", -1)])
+
 
 def job_document(new: NewJob, owner: Owner, now: datetime) -> Document:
     """The document of a new job, with the fields, types and key order of python-datacatalog."""

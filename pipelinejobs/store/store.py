@@ -4,10 +4,13 @@ from pymongo.database import Database
 
 from pipelinejobs.secret import Secret
 from pipelinejobs.store import history, indexes, refused
+from pipelinejobs.store.changes import Changes
 from pipelinejobs.store.connection import Document, connect, translated
+from pipelinejobs.store.executions import Executions
 from pipelinejobs.store.history import History
 from pipelinejobs.store.jobs import Jobs
 from pipelinejobs.store.listing import Listing
+from pipelinejobs.store.nonces import Nonces
 from pipelinejobs.store.outbox import OutboxRows
 from pipelinejobs.store.pipelines import Pipelines
 from pipelinejobs.store.refused import Refused
@@ -23,6 +26,9 @@ class Store:
         refused: deliveries that were refused.
         pipelines: making pipelines and jobs.
         listing: many jobs.
+        nonces: credentials that are good for some uses.
+        executions: what became of the deliveries to the gateway.
+        changes: which jobs have changed lately.
     """
 
     def __init__(
@@ -31,14 +37,19 @@ class Store:
         *,
         history_limits: history.Limits | None = None,
         refused_limits: refused.Limits | None = None,
+        executions_days: int = 2,
     ) -> None:
         self.database = database
+        self._executions_days = executions_days
         self.jobs = Jobs(database)
         self.history = History(database, history_limits or history.Limits())
         self.outbox = OutboxRows(database)
         self.refused = Refused(database, refused_limits or refused.Limits())
         self.pipelines = Pipelines(database)
         self.listing = Listing(database)
+        self.nonces = Nonces(database)
+        self.executions = Executions(database)
+        self.changes = Changes(database)
 
     @classmethod
     def at(
@@ -49,6 +60,7 @@ class Store:
         timeout: float,
         history_limits: history.Limits,
         refused_limits: refused.Limits,
+        executions_days: int,
     ) -> "Store":
         """The store in this database; nothing is sent before it is asked for something.
 
@@ -59,6 +71,7 @@ class Store:
             connect(uri, database, timeout=timeout),
             history_limits=history_limits,
             refused_limits=refused_limits,
+            executions_days=executions_days,
         )
 
     def server_version(self) -> str:
@@ -75,11 +88,14 @@ class Store:
 
     def missing_indexes(self) -> list[str]:
         """The indexes that are not there; see `store.indexes`."""
-        return indexes.missing(self.database, self.refused.limits.days)
+        return indexes.missing(self.database, self._days())
 
     def ensure_indexes(self) -> None:
         """Makes the indexes that are missing; see `store.indexes`."""
-        indexes.ensure(self.database, self.refused.limits.days)
+        indexes.ensure(self.database, self._days())
+
+    def _days(self) -> indexes.Days:
+        return indexes.Days(self.refused.limits.days, self._executions_days)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -1,6 +1,7 @@
 """README.rst is true: its examples run, and what it says of verdicts, settings and commands is what the code says."""
 
 import base64
+import configparser
 import io
 import json
 import os
@@ -18,9 +19,11 @@ from pymongo.database import Database
 from demo.abaco import Abaco, posted
 from fsm.lifecycle import ADMINISTRATIVE, MOVES, RESERVED, SAME, STATES
 from pipelinejobs.cli.main import COMMANDS
+from pipelinejobs.gateway.problem import STATUSES
 from pipelinejobs.settings import CONFIG, TABLE, load
 from pipelinejobs.settings.table import SECTIONS, Settings
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING
+from support_gateway import serving, settings
 from support_readme import Curl, Shell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +80,10 @@ def test_every_example_is_tested_here() -> None:
     """A new block in a section that no test below runs would be an untested example."""
     tested = {
         "Two commands",
-        "Try it on this machine",
+        "Try the actor on this machine",
+        "Who gets in",
+        "Running it for real",
+        "Pointing senders at it",
         "A JSON event",
         "An event as URL parameters",
         "A job system's callback",
@@ -89,7 +95,7 @@ def test_every_example_is_tested_here() -> None:
         while not isinstance(parent, nodes.section):
             parent = parent.parent
         assert parent[0].astext() in tested
-        assert {"sh", "python", "text"} & set(block["classes"])
+        assert {"sh", "python", "text", "ini"} & set(block["classes"])
 
 
 def test_two_commands(shell: Shell) -> None:
@@ -102,7 +108,7 @@ def test_two_commands(shell: Shell) -> None:
 
 
 def test_trying_it_on_this_machine(shell: Shell, environment: dict[str, str], jobs: Documents) -> None:
-    printed = shell.run("\n".join(blocks(section("Try it on this machine"), "sh")), **environment)
+    printed = shell.run("\n".join(blocks(section("Try the actor on this machine"), "sh")), **environment)
     verdicts = [json.loads(line) for line in printed.splitlines() if line.startswith('{"verdict"')]
     assert [(told["verdict"], told["event"], told["state"]) for told in verdicts] == [
         ("applied", "run", "RUNNING"),
@@ -198,8 +204,8 @@ def test_deploying(shell: Shell, environment: dict[str, str], jobs: Documents) -
 
 
 def test_verdicts_and_exit_codes() -> None:
-    table = {verdict: int(code) for verdict, code, _ in rows("Verdicts")}
-    assert table == {verdict.value: code for verdict, code in EXIT_CODES.items()}
+    table = {verdict: (int(code), int(status)) for verdict, code, status, _ in rows("Verdicts")}
+    assert table == {verdict.value: (code, STATUSES[verdict]) for verdict, code in EXIT_CODES.items()}
     assert f"Exit code {EXIT_WRONG_SETTING} says" in TEXT
 
 
@@ -252,6 +258,60 @@ def test_the_layout_exists() -> None:
     (block,) = blocks(section("The source"), "text")
     for line in block.splitlines():
         assert (ROOT / line.split()[0]).exists(), line
+
+
+def test_every_path_of_the_gateway_is_listed(mongodb_uri: str, database: Database[dict[str, Any]]) -> None:
+    with serving(settings(mongodb_uri, database.name)) as gateway:
+        documented = gateway.client.get("/openapi.json").json()["paths"]
+    served = {f"{method.upper()} {path}" for path, methods in documented.items() for method in methods}
+    table = {path for path, _, _ in rows("Gateway")}
+    assert table == {path for path in served if "/v3/" not in path}
+
+
+def test_nonces_and_tokens(shell: Shell, environment: dict[str, str]) -> None:
+    nonces, tokens = blocks(section("Who gets in"), "sh")
+    printed = shell.run(nonces, **environment)
+    assert re.search(r"^id: SD2E_[A-Za-z0-9]{24}$", printed, re.MULTILINE)
+    assert "callbacks of Agave" in printed
+    row = re.search(r"^setting: (\S+)$", shell.run(tokens, **environment), re.MULTILINE)
+    assert row is not None
+    assert load({"_REACTOR_GATEWAY_TOKENS": row[1]}, CONFIG).gateway.tokens[0].user == "jdoe"
+    (rights,) = re.findall(r"``(jdoe:\S+)``", TEXT)
+    assert len(load({"_REACTOR_GATEWAY_RIGHTS": rights}, CONFIG).gateway.rights) == 3
+
+
+def test_running_it_for_real() -> None:
+    (install,) = blocks(section("Running it for real"), "sh")
+    for name in re.findall(r"/opt/pipelinejobs/(\S+\.txt)", install):
+        assert (ROOT / name).exists()
+    environment, _ = blocks(section("Running it for real"), "text")
+    given = dict(line.split("=", 1) for line in environment.splitlines())
+    given["_REACTOR_GATEWAY_TOKENS"] = given["_REACTOR_GATEWAY_TOKENS"].replace("...", "0" * 64)
+    loaded = load(given, CONFIG)
+    assert loaded.gateway.api_server == "https://jobs.example.org"
+    assert loaded.mongodb.connection() is not None
+    (unit,) = blocks(section("Running it for real"), "ini")
+    parser = configparser.ConfigParser()
+    parser.read_string(unit)
+    command = parser["Service"]["ExecStart"].split()
+    assert command[1:] == ["-m", "pipelinejobs", "serve"]
+    assert int(parser["Service"]["TimeoutStopSec"]) > 2 * loaded.limits.drain
+
+
+def test_a_client_of_agavepy() -> None:
+    (block,) = blocks(section("Pointing senders at it"), "python")
+    sent = []
+
+    class Agave:
+        def __init__(self, api_server: str, token: str) -> None:
+            assert api_server.startswith("https://")
+            self.actors = self
+
+        def sendMessage(self, actorId: str, body: dict[str, Any]) -> None:  # noqa: N802, N803 - agavepy's names
+            sent.append((actorId, body["message"]["name"]))
+
+    exec(block, {"Agave": Agave, "token": "t", "uuid": "u", "job_token": "t"})
+    assert sent == [("jobs-manager.prod", "run")]
 
 
 def test_links_lead_somewhere() -> None:

@@ -443,7 +443,7 @@ class TestIndexRequests:
         outbox = Outbox(store, indexer, Backoff(attempts=1), seconds=5)
         assert outbox.drain(Deadline(5)).failed == 1
         assert list(store.outbox.rows()) == []
-        assert len(list(store.listing.jobs(_undelivered(), 10))) == 1
+        assert len(store.listing.page(_undelivered(), 10).jobs) == 1
         indexer.trouble = None
         assert outbox.drain(Deadline(5)).sent == 1
         assert len(indexer.received) == 1

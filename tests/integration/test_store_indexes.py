@@ -13,9 +13,14 @@ def test_missing_ones_are_named_and_made(store: Store) -> None:
     assert store.missing_indexes() == [
         "jobs.uuid_1",
         "jobs.outbox_due",
+        "jobs.newest",
         "jobs_history.life_seq",
         "jobs_refused.job_date",
         "jobs_refused.expiry",
+        "gateway_nonces.place",
+        "gateway_nonces.expiry",
+        "gateway_executions.actor_newest",
+        "gateway_executions.expiry",
     ]
     store.ensure_indexes()
     store.ensure_indexes()

@@ -8,7 +8,8 @@ import pytest
 from bson import ObjectId
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report, plain, printable, section, short, table, when
+from pipelinejobs.cli.report import Report, printable, section, short, table, when
+from pipelinejobs.views import plain
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

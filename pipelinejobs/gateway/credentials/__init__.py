@@ -15,7 +15,8 @@ class Caller:
     Attributes:
         user: the user's name.
         right: what they may do.
-        by: the kind of credential that showed it: `token`, `oauth2`, `tapis`, `nonce`.
+        by: the kind of credential that showed it: `token`, `oauth2`, `tapis`, `nonce`, or
+            `operator` for a nonce that an operator's command has made.
     """
 
     user: str

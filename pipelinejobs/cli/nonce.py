@@ -1,0 +1,110 @@
+"""Make, list or delete nonces of the gateway.
+
+A nonce lets whoever has it send messages: it goes into the URL as the parameter x-nonce. It is good with one name of
+the manager in the URL, an alias or the actor's id, and with no other. Its id is shown when it is made, and never again;
+a list shows handles, by which a nonce can be deleted.
+
+  python -m pipelinejobs nonce add --max-uses 100 --days 30
+  python -m pipelinejobs nonce list
+  python -m pipelinejobs nonce delete HANDLE
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pipelinejobs.cli import inputs
+from pipelinejobs.cli.report import Report, table, when
+from pipelinejobs.cli.session import Session
+from pipelinejobs.errors import CommandFailed
+from pipelinejobs.rights import Right
+from pipelinejobs.store.nonces import UNLIMITED, NewNonce, Nonce
+
+if TYPE_CHECKING:
+    from pipelinejobs.gateway.names import Names
+
+_LEVELS = [right.name for right in Right if right is not Right.NONE]
+_DAY = 86400
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="make a nonce")
+    add.add_argument("--level", choices=_LEVELS, default="EXECUTE", help="what it allows (default: %(default)s)")
+    add.add_argument("--max-uses", type=inputs.positive, metavar="N", help="good so often (default: any number)")
+    add.add_argument("--days", type=inputs.positive, metavar="N", help="good for so long (default: for good)")
+    add.add_argument("--description", type=inputs.line, default="", metavar="TEXT", help="what it is for")
+    add.add_argument("--owner", type=inputs.line, metavar="USER", help="who acts with it (default: the present user)")
+    listed = actions.add_parser("list", help="list the nonces, spent and expired ones too")
+    delete = actions.add_parser("delete", help="delete a nonce")
+    delete.add_argument("nonce", type=inputs.line, help="its id or handle")
+    for action in (add, listed, delete):
+        action.add_argument(
+            "--name", type=inputs.line, help="the alias or id in the URL (default: pipelines.job_manager_id)"
+        )
+
+
+def run(options: argparse.Namespace, session: Session) -> Report:
+    """Does it."""
+    from pipelinejobs.gateway.names import names  # its library is the gateway's, which an actor has not
+
+    known = names(session.settings)
+    name = options.name or session.settings.pipelines.job_manager_id
+    place = known.place(name)
+    if place is None:
+        raise CommandFailed(f"the manager has no name {name}; it has {', '.join((known.id, *known.aliases))}")
+    if options.action == "list":
+        found = session.store.nonces.of(place)
+        lines = table(
+            ("handle", "level", "uses left", "used", "expires (UTC)", "owner", "description"), map(_row, found)
+        )
+        return Report(data=[_facts(nonce) for nonce in found], lines=lines if found else ["no nonces"])
+    if options.action == "delete":
+        if not session.store.nonces.delete(place, options.nonce):
+            raise CommandFailed(f"there is no such nonce of {name}")
+        return Report(data={"deleted": True}, lines=["deleted"])
+    return _add(options, session, known, place)
+
+
+def _add(options: argparse.Namespace, session: Session, known: "Names", place: str) -> Report:
+    level = Right[options.level]
+    if level is Right.UPDATE and place.startswith("alias:"):
+        raise CommandFailed("a nonce of an alias allows EXECUTE at the most; --name with the actor's id makes another")
+    secret, nonce = session.store.nonces.make(
+        NewNonce(
+            place=place,
+            tenant=known.tenant,
+            level=level,
+            max_uses=options.max_uses or UNLIMITED,
+            description=options.description,
+            seconds=options.days * _DAY if options.days else None,
+            owner=options.owner or inputs.user(),
+            by_operator=True,
+        )
+    )
+    return Report(
+        data={"id": secret.reveal(), **_facts(nonce)},
+        lines=[f"id: {secret.reveal()}", f"handle: {nonce.handle}", f"good with: {place.partition(':')[2]}"],
+    )
+
+
+def _facts(nonce: Nonce) -> dict[str, object]:
+    return {
+        "handle": nonce.handle,
+        "name": nonce.place.partition(":")[2],
+        "level": nonce.level.name,
+        "max_uses": nonce.max_uses,
+        "remaining": nonce.remaining,
+        "used": nonce.used,
+        "owner": nonce.owner,
+        "description": nonce.description,
+        "created": nonce.created,
+        "last_used": nonce.last_used,
+        "expires": nonce.expires,
+    }
+
+
+def _row(nonce: Nonce) -> tuple[str, ...]:
+    left = "any" if nonce.remaining == UNLIMITED else str(nonce.remaining)
+    expires = when(nonce.expires) if nonce.expires else "never"
+    return nonce.handle, nonce.level.name, left, str(nonce.used), expires, nonce.owner, nonce.description

@@ -1,0 +1,115 @@
+"""The application: all routes, and one table from errors to answers."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipelinejobs import VERSION
+from pipelinejobs.errors import Malformed, Unavailable, WrongSetting
+from pipelinejobs.gateway.envelope import Dialect, dialect, failure
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.routes import changes, executions, health, jobs, messages, nonces
+from pipelinejobs.gateway.service import Service
+from pipelinejobs.log import logger
+
+_BASES: Final = {Dialect.V2: "/actors/v2", Dialect.V3: "/v3/actors"}
+
+
+def application(service: Service) -> FastAPI:
+    """The application over a gateway's parts."""
+    app = FastAPI(
+        title="PipelineJobs Manager",
+        version=VERSION,
+        description="The HTTP contract of the PipelineJobs Manager, an Abaco actor.",
+        docs_url=None,  # these two load their pages from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,  # a redirected POST comes back as a GET
+    )
+    app.state.service = service
+    app.include_router(health.router())
+    app.include_router(jobs.router())
+    app.include_router(changes.router())
+    for spoken, base in _BASES.items():
+        for part in (nonces, messages, executions):
+            app.include_router(part.router(spoken), prefix=base)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(Malformed, _malformed)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Unavailable, _unavailable)
+    app.add_exception_handler(WrongSetting, _unavailable)
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(Safe)
+    return app
+
+
+class Safe:
+    """Headers that keep answers out of caches and out of other pages. Plain ASGI: it costs next to nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"cache-control", b"no-store"),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, safely)
+
+
+async def _problem(request: Request, error: Any) -> JSONResponse:
+    return failure(error.status, error.reason, None, dialect(request), error.headers)
+
+
+async def _malformed(request: Request, error: Any) -> JSONResponse:
+    return failure(HTTPStatus.BAD_REQUEST, error.reason, None, dialect(request))
+
+
+async def _invalid(request: Request, error: Any) -> JSONResponse:
+    """What FastAPI finds wrong with parameters, in one sentence; its own text would repeat the values."""
+    reasons = [f"{_place(one['loc'])}: {one['msg']}" for one in error.errors()[:5]]
+    return failure(HTTPStatus.BAD_REQUEST, "; ".join(reasons), None, dialect(request))
+
+
+async def _http(request: Request, error: Any) -> JSONResponse:
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(_allowed(request))
+        reason = f"{request.method} is not allowed here; allowed: {allowed}"
+        return failure(error.status_code, reason, None, dialect(request), {"Allow": allowed})
+    reason = "there is nothing here" if error.status_code == HTTPStatus.NOT_FOUND else str(error.detail)
+    return failure(error.status_code, reason, None, dialect(request), error.headers)
+
+
+async def _unavailable(request: Request, error: Any) -> JSONResponse:
+    return await _problem(request, Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    logger.critical("unexpected error; this is a defect of the gateway", exc_info=error)
+    reason = "unexpected error in the gateway; it is not known whether anything was done"
+    return failure(HTTPStatus.INTERNAL_SERVER_ERROR, reason, None, dialect(request))
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of all routes with this path; the framework itself names those of one route only."""
+    return [
+        method
+        for method in ("DELETE", "GET", "POST")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    kind, *rest = map(str, location)
+    return f"parameter {'.'.join(rest)}" if kind in ("query", "path", "header") else ".".join([kind, *rest])

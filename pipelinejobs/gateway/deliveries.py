@@ -1,0 +1,197 @@
+"""A message over HTTP becomes a delivery; what became of it is answered, counted, logged and kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from pipelinejobs import answer
+from pipelinejobs.answer import Answer
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.errors import Malformed, Unavailable, WrongSetting
+from pipelinejobs.gateway.background import Background
+from pipelinejobs.gateway.metrics import Metrics
+from pipelinejobs.gateway.names import Names
+from pipelinejobs.gateway.sender import Sender
+from pipelinejobs.log import logger
+from pipelinejobs.manager import Handled, Manager
+from pipelinejobs.messages.delivery import Delivery
+from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.http_body import text_of
+from pipelinejobs.store.executions import Execution
+from pipelinejobs.verdict import EXIT_CODES, Verdict
+
+UNREAD: Final = "unread"
+_MOST_PARAMETERS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A message as it came over HTTP.
+
+    Attributes:
+        execution: the id that it was given.
+        user: who sent it.
+        body: what it holds.
+        content_type, content_encoding, event_id: the headers Content-Type, Content-Encoding and Idempotency-Key.
+        query: the URL's query, undecoded.
+        at: when it came.
+        deadline: when its sender gives up.
+    """
+
+    execution: str
+    user: str
+    body: bytes = field(repr=False)
+    content_type: str | None = None
+    content_encoding: str | None = None
+    event_id: str | None = None
+    query: bytes = field(default=b"", repr=False)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = field(default_factory=monotonic)
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a message; `message` is the object in it, None where there was none."""
+
+    answer: Answer
+    message: dict[str, Any] | None = field(default=None, repr=False)
+
+
+class Deliveries:
+    """Judges messages. Called in many threads at once."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        names: Names,
+        gateway: str,
+        *,
+        metrics: Metrics,
+        executions: Background[Execution],
+        refusals: Background[Handled],
+        sender: Sender | None,
+    ) -> None:
+        """
+        Args:
+            gateway: what this process is called in executions.
+            executions, refusals: where what is kept after the answer goes.
+            sender: told when a job owes something; None where nothing can be sent.
+        """
+        self._manager = manager
+        self._names = names
+        self._gateway = gateway
+        self._metrics = metrics
+        self._executions = executions
+        self._refusals = refusals
+        self._sender = sender
+
+    def take(self, arrived: Arrived) -> Taken:
+        """Judges one message. Never raises: what goes wrong is an answer too."""
+        started = datetime.now(UTC)
+        read = self._read(arrived)
+        if isinstance(read, Answer):
+            self._note(arrived, started, read, UNREAD)
+            return Taken(read)
+        handled = self._handle(read, arrived)
+        if handled.kept_state is not None:
+            self._refusals.add(handled)
+        if handled.owes and self._sender is not None:
+            self._sender.wake()
+        self._note(arrived, started, handled.answer, read.kind.value)
+        return Taken(handled.answer, read.message)
+
+    def _read(self, arrived: Arrived) -> Event | Answer:
+        try:
+            parameters = parameters_of(arrived.query, arrived.event_id)
+            body = text_of(arrived.body, arrived.content_type, arrived.content_encoding)
+        except Malformed as error:
+            return Answer(verdict=Verdict.MALFORMED, reason=error.reason, execution=arrived.execution)
+        if body is None:
+            body = parameters.get("message")  # Abaco takes this for the message where there is no other
+        delivery = Delivery(id=arrived.execution, body=body, parameters=parameters, sender=arrived.user, literal=False)
+        return answer.read(delivery)
+
+    def _handle(self, event: Event, arrived: Arrived) -> Handled:
+        try:
+            return self._manager.handle(event, arrived.execution, arrived.deadline.remaining())
+        except WrongSetting as error:
+            logger.critical(error.reason)
+            return _failed(event, arrived, "the manager's database is not set up as it should be")
+        except Exception:
+            # No sender can use a traceback; the log has one line, and with DEBUG the traceback.
+            logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
+            return _failed(event, arrived, "unexpected error in the manager; it is not known whether anything was done")
+
+    def _note(self, arrived: Arrived, started: datetime, given: Answer, kind: str) -> None:
+        seconds = monotonic() - arrived.began
+        self._metrics.delivered(given.verdict, kind, seconds)
+        fields = {
+            "execution": given.execution,
+            "verdict": given.verdict.value,
+            "kind": kind,
+            "event": given.event,
+            "job": given.uuid,
+            "state": given.state,
+            "user": arrived.user,
+            "ms": round(seconds * 1000, 1),
+        }
+        log = logger.error if given.verdict is Verdict.UNAVAILABLE else logger.info
+        log(given.reason, extra={"fields": fields})
+        self._executions.add(
+            Execution(
+                id=given.execution,
+                actor=self._names.id,
+                executor=arrived.user,
+                gateway=self._gateway,
+                received=arrived.at,
+                started=started,
+                finished=datetime.now(UTC),
+                exit_code=EXIT_CODES[given.verdict],
+                verdict=given.verdict.value,
+                reason=given.reason,
+                event=given.event,
+                job=given.uuid,
+                state=given.state,
+            )
+        )
+
+
+def parameters_of(query: bytes, event_id: str | None) -> Mapping[str, str]:
+    """The URL parameters of a message, decoded once; of one that is given several times the first, as Abaco has it.
+
+    Args:
+        query: the URL's query, undecoded.
+        event_id: the header Idempotency-Key, which is the parameter `x_event_id`.
+
+    Raises:
+        Malformed: they are not UTF-8, too many, or the header contradicts the parameter.
+    """
+    try:
+        pairs = parse_qsl(
+            query.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+        )
+    except UnicodeDecodeError:
+        raise Malformed("parameters", "are not UTF-8") from None
+    except ValueError:
+        raise Malformed("parameters", f"are more than {_MOST_PARAMETERS}") from None
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        given.setdefault(name, value)
+    if event_id:
+        if given.get("x_event_id") not in (None, "", event_id):
+            raise Malformed("header Idempotency-Key", "is another id than the parameter x_event_id")
+        given["x_event_id"] = event_id
+    return given
+
+
+def _failed(event: Event, arrived: Arrived, reason: str) -> Handled:
+    return Handled(answer=answer.about(event, arrived.execution, Verdict.UNAVAILABLE, reason), event=event)
+
+
+def unavailable(arrived: Arrived, reason: str) -> Answer:
+    """The answer to a message that there was no time or room for."""
+    return answer.unavailable(Unavailable(reason), arrived.execution)

@@ -1,0 +1,125 @@
+"""The front desk: who sent a request, and whether they may do this."""
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import Request
+
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.errors import Unavailable
+from pipelinejobs.gateway.credentials import Authenticator, BadCredential, Caller, Shown
+from pipelinejobs.gateway.credentials.nonce import NonceDesk
+from pipelinejobs.gateway.credentials.static import StaticTokens
+from pipelinejobs.gateway.envelope import Dialect
+from pipelinejobs.gateway.intake import Intake
+from pipelinejobs.gateway.metrics import Metrics
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.rights import Right
+from pipelinejobs.secret import Secret
+
+NONCE: Final = "x-nonce"
+TAPIS_HEADER: Final = "X-Tapis-Token"
+
+_MISSING: Final = (
+    "no credential: send a token in the header Authorization (Bearer), or a nonce as the parameter x-nonce"
+)
+
+
+class Desk:
+    """Asks the authenticators, and holds what a caller may do against what is needed."""
+
+    def __init__(
+        self,
+        static: StaticTokens,
+        others: Sequence[Authenticator],
+        nonces: NonceDesk,
+        intake: Intake,
+        metrics: Metrics,
+    ) -> None:
+        """
+        Args:
+            static: asked first, since that costs nothing.
+            others: asked in this order, in threads of `intake`.
+        """
+        self._static = static
+        self._others = others
+        self._nonces = nonces
+        self._intake = intake
+        self._metrics = metrics
+
+    async def admit(
+        self, shown: Shown, places: Collection[str], least: Right, spoken: Dialect, deadline: Deadline
+    ) -> Caller:
+        """The caller, who has the right that is needed.
+
+        A token counts before a nonce. Where it is not good, v2 takes the nonce beside it and v3 does not; where it
+        is good, no nonce is redeemed. (Abaco's rules.)
+
+        Args:
+            places: what a nonce must have been made for, one of these.
+            least: the right that is needed.
+
+        Raises:
+            Problem: 401 without a good credential, 403 without the right, 503 when nobody can tell.
+        """
+        has_token = shown.bearer is not None or shown.tapis is not None
+        try:
+            caller = await self._by_token(shown, deadline) if has_token else None
+        except (BadCredential, Unavailable) as error:
+            if shown.nonce is None or spoken is Dialect.V3:
+                raise self._problem(error) from None
+            caller = None
+        if caller is None:
+            if shown.nonce is None:
+                self._metrics.refused("missing")
+                raise Problem(HTTPStatus.UNAUTHORIZED, _MISSING)
+            caller = await self._by_nonce(shown.nonce, places, least, deadline)
+        if caller.right < least:
+            self._metrics.refused("right")
+            raise Problem(HTTPStatus.FORBIDDEN, f"{caller.user[:64]} has not the right {least.name}, which this needs")
+        return caller
+
+    async def _by_token(self, shown: Shown, deadline: Deadline) -> Caller:
+        caller = self._static.identify(shown)
+        if caller is None and self._others:
+            caller = await self._intake.run(partial(self._ask_others, shown), deadline.remaining())
+        if caller is None:
+            raise BadCredential("token", "the Bearer token is not known here")
+        return caller
+
+    def _ask_others(self, shown: Shown) -> Caller | None:
+        for authenticator in self._others:
+            caller = authenticator.identify(shown)
+            if caller is not None:
+                return caller
+        return None
+
+    async def _by_nonce(self, nonce: Secret, places: Collection[str], least: Right, deadline: Deadline) -> Caller:
+        redeem = partial(self._nonces.redeem, nonce, places, least, deadline.remaining())
+        try:
+            return await self._intake.run(redeem, deadline.remaining())
+        except (BadCredential, Unavailable) as error:
+            raise self._problem(error) from None
+
+    def _problem(self, error: BadCredential | Unavailable) -> Problem:
+        if isinstance(error, BadCredential):
+            self._metrics.refused(error.kind)
+            too_low = error.kind == "nonce level"
+            return Problem(HTTPStatus.FORBIDDEN if too_low else HTTPStatus.UNAUTHORIZED, error.reason)
+        self._metrics.refused("unavailable")
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason)
+
+
+def shown_by(request: Request) -> Shown:
+    """What a request shows."""
+    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    tapis = request.headers.get(TAPIS_HEADER, "").strip()
+    nonce = request.query_params.get(NONCE, "")
+    return Shown(
+        bearer=Secret(bearer) if bearer else None,
+        tapis=Secret(tapis) if tapis else None,
+        nonce=Secret(nonce) if nonce else None,
+    )

@@ -1,0 +1,62 @@
+"""Abaco's envelope around every JSON answer, in its two dialects."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from pipelinejobs import VERSION
+from pipelinejobs.gateway import shapes
+
+DONE: Final = "The request was successful"
+
+
+class Dialect(StrEnum):
+    """How Abaco speaks: version 2 in camel case, Actors v3 in snake case and with a fifth key."""
+
+    V2 = "v2"
+    V3 = "v3"
+
+
+def dialect(request: Request) -> Dialect:
+    """The dialect of a request's path."""
+    return Dialect.V3 if request.url.path.startswith("/v3/") else Dialect.V2
+
+
+def success(result: Any, shape: Any, spoken: Dialect = Dialect.V2, message: str = DONE) -> JSONResponse:
+    """An answer of status 200.
+
+    Args:
+        result: the result, of this shape.
+        shape: one of `gateway.shapes`.
+    """
+    return JSONResponse(_wrapped(message, "success", result, shape, spoken))
+
+
+def failure(
+    status: int,
+    reason: str,
+    result: shapes.Refusal | None = None,
+    spoken: Dialect = Dialect.V2,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """An answer that says what went wrong."""
+    return JSONResponse(_wrapped(reason, "error", result, shapes.Refusal, spoken), status, headers)
+
+
+def time(moment: datetime | None) -> str:
+    """A time as Abaco writes it: UTC, to the millisecond; an unset one is the text `None`."""
+    if moment is None:
+        return "None"
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def _wrapped(message: str, status: str, result: Any, shape: Any, spoken: Dialect) -> dict[str, Any]:
+    if spoken is Dialect.V3:
+        result = shapes.with_snake_keys(result, shape)
+    whole = {"message": message, "result": result, "status": status, "version": VERSION}
+    return whole | ({"metadata": {}} if spoken is Dialect.V3 else {})

@@ -1,0 +1,107 @@
+"""What the gateway counts, in the form that Prometheus reads. No label names a job, a user or a nonce."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from pipelinejobs.outbox import Tally
+from pipelinejobs.store.outbox import Depth
+from pipelinejobs.verdict import Verdict
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside each counter, which nobody here looks at
+
+_BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Metrics:
+    """The counters of one gateway."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._deliveries = Counter(
+            "pipelinejobs_deliveries",
+            "Messages answered, by verdict and by kind: event, report, or unread.",
+            ("verdict", "kind"),
+            registry=self._registry,
+        )
+        self._durable = Histogram(
+            "pipelinejobs_durable_seconds",
+            "Time from the arrival of a message to its event being durable, of applied events.",
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._refused = Counter(
+            "pipelinejobs_credentials_refused",
+            "Requests refused for their credential, by kind.",
+            ("kind",),
+            registry=self._registry,
+        )
+        self._sent = Counter(
+            "pipelinejobs_outbox_attempts",
+            "Attempts to send a message to the Indexer, by outcome: sent or failed.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        for verdict in Verdict:
+            for kind in ("event", "report"):
+                self._deliveries.labels(verdict.value, kind)
+
+    def delivered(self, verdict: Verdict, kind: str, seconds: float) -> None:
+        """A message was answered, so long after it came."""
+        self._deliveries.labels(verdict.value, kind).inc()
+        if verdict is Verdict.APPLIED:
+            self._durable.observe(seconds)
+
+    def refused(self, kind: str) -> None:
+        """A credential was refused."""
+        self._refused.labels(kind).inc()
+
+    def sent(self, tally: Tally) -> None:
+        """Something was sent to the Indexer, or was not."""
+        self._sent.labels("sent").inc(tally.sent)
+        self._sent.labels("failed").inc(tally.failed)
+
+    def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
+        """A gauge that is read when somebody asks."""
+        Gauge(name, help_text, registry=self._registry).set_function(value)
+
+    def watch_outbox(self, depths: Callable[[], list[Depth] | None]) -> None:
+        """The outbox, which is looked at when somebody asks; None: it cannot be looked at."""
+        self._registry.register(_OutboxCollector(depths))
+
+    def text(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        return generate_latest(self._registry)
+
+
+class _OutboxCollector(Collector):
+    def __init__(self, depths: Callable[[], list[Depth] | None]) -> None:
+        self._depths = depths
+
+    def collect(self) -> Iterable[Metric]:
+        messages = GaugeMetricFamily(
+            "pipelinejobs_outbox_messages", "Messages owed to the Indexer, by status.", labels=("status",)
+        )
+        age = GaugeMetricFamily(
+            "pipelinejobs_outbox_oldest_seconds", "Age of the oldest message owed, by status.", labels=("status",)
+        )
+        for depth in self._depths() or ():
+            messages.add_metric((depth.status,), depth.messages)
+            age.add_metric((depth.status,), depth.oldest)
+        return (messages, age)
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # the database need not be asked when the gateway starts

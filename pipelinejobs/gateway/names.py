@@ -1,0 +1,62 @@
+"""The names that the gateway answers to, and ids in the form that Abaco gives them."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+
+from hashids import Hashids
+
+from pipelinejobs.settings import Settings
+
+# Abaco's, and public: it makes ids look alike, and hides nothing.
+_HASHIDS: Final = Hashids("eJa5wZlEX4eWU")
+_BITS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The one actor that a gateway is.
+
+    Attributes:
+        id: the actor's id.
+        aliases: its aliases.
+        tenant: what the ids of its nonces begin with.
+    """
+
+    id: str
+    aliases: tuple[str, ...]
+    tenant: str
+
+    def place(self, name: str) -> str | None:
+        """What a nonce has to be made for to be good in a URL with this name; None for an actor that is not ours.
+
+        Abaco's rule: a nonce of the actor is good with its id, a nonce of an alias with that alias.
+        """
+        if name == self.id:
+            return f"actor:{name}"
+        return f"alias:{name}" if name in self.aliases else None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All of them, for URLs with no actor in them."""
+        return (f"actor:{self.id}", *(f"alias:{alias}" for alias in self.aliases))
+
+
+def names(settings: Settings) -> Names:
+    """The names that settings give."""
+    own, configured = settings.pipelines.job_manager_id, settings.gateway.actor_id
+    actor = configured or (own if is_id(own) else _HASHIDS.encode(uuid5(NAMESPACE_URL, own).int >> _BITS))
+    aliases = dict.fromkeys((own, *settings.gateway.aliases))
+    aliases.pop(actor, None)
+    return Names(actor, tuple(aliases), settings.gateway.tenant)
+
+
+def is_id(text: str) -> bool:
+    """Whether Abaco would take it for an id rather than for an alias."""
+    return bool(_HASHIDS.decode(text))
+
+
+def new_id() -> str:
+    """An id for an execution."""
+    return str(_HASHIDS.encode(secrets.randbits(_BITS)))

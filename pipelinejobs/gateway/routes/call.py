@@ -1,0 +1,165 @@
+"""What every route begins with: the actor that is meant, the caller, and the time that there is."""
+
+import re
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Depends, Path, Request
+from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
+
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.errors import Unavailable, WrongSetting
+from pipelinejobs.gateway import desk, shapes
+from pipelinejobs.gateway.credentials import Caller
+from pipelinejobs.gateway.envelope import Dialect, dialect
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.service import Service
+from pipelinejobs.rights import Right
+from pipelinejobs.store.connection import within
+
+Result = TypeVar("Result")
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
+
+ActorName = Annotated[str, Path(description="The actor's id or an alias of it.")]
+
+CREDENTIALS: Final = [
+    Depends(HTTPBearer(auto_error=False, description="A static token, or one of TACC or of Tapis v3.")),
+    Depends(APIKeyQuery(name=desk.NONCE, auto_error=False, scheme_name="nonce", description="A nonce.")),
+    Depends(APIKeyHeader(name=desk.TAPIS_HEADER, auto_error=False, scheme_name="tapis", description="Of Tapis v3.")),
+]
+"""Nothing but documentation: whether a credential is good is the front desk's to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that was let in.
+
+    Attributes:
+        service: the gateway.
+        spoken: the dialect of its path.
+        caller: who sent it.
+        api: the address that links begin with.
+        deadline: when the caller gives up.
+    """
+
+    service: Service
+    spoken: Dialect
+    caller: Caller
+    api: str
+    deadline: Deadline
+
+    @property
+    def actor_url(self) -> str:
+        """The actor's own address."""
+        path = "v3/actors" if self.spoken is Dialect.V3 else "actors/v2"
+        return f"{self.api}/{path}/{self.service.names.id}"
+
+    def links(self, /, **more: str) -> dict[str, str]:
+        """The links of a result."""
+        profiles = "v3/oauth2/profiles" if self.spoken is Dialect.V3 else "profiles/v2"
+        return {"owner": f"{self.api}/{profiles}/{self.caller.user}", **more}
+
+    async def ask(self, question: Callable[[], Result]) -> Result:
+        """What the database answers, asked in a thread and within the time that is left.
+
+        Raises:
+            Problem: it cannot be asked.
+        """
+        return await asked(self.service, question, self.deadline)
+
+
+async def asked(service: Service, question: Callable[[], Result], deadline: Deadline) -> Result:
+    """See `Call.ask`."""
+    try:
+        return await service.reads.run(partial(_within, deadline, question), deadline.remaining())
+    except (Unavailable, WrongSetting) as error:
+        reason = error.reason if isinstance(error, Unavailable) else "the gateway's database is not set up rightly"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
+
+
+def service_of(request: Request) -> Service:
+    """The gateway that the application serves."""
+    service: Service = request.app.state.service
+    return service
+
+
+def api_of(request: Request) -> str:
+    """The address that links begin with: the configured one, else the one that was asked for."""
+    configured = service_of(request).settings.gateway.api_server
+    if configured is not None:
+        return configured
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        host = ":".join(map(str, request.scope.get("server") or ("localhost",)))
+    return f"{request.scope['scheme']}://{host}"
+
+
+def place_of(service: Service, name: str) -> str:
+    """What a nonce has to be made for in a URL with this actor's name.
+
+    Raises:
+        Problem: there is no such actor here.
+    """
+    place = service.names.place(name)
+    if place is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no actor {name[:64]!a} here")
+    return place
+
+
+async def admit(request: Request, places: Collection[str], least: Right, deadline: Deadline) -> Call:
+    """Lets a request in.
+
+    Raises:
+        Problem: it has no good credential, or its caller not the right.
+    """
+    service, spoken = service_of(request), dialect(request)
+    caller = await service.desk.admit(desk.shown_by(request), places, least, spoken, deadline)
+    return Call(service=service, spoken=spoken, caller=caller, api=api_of(request), deadline=deadline)
+
+
+def actor_call(least: Right) -> Callable[[Request, str], Awaitable[Call]]:
+    """What routes of the actor depend on."""
+
+    async def call(request: Request, actor: ActorName) -> Call:
+        service = service_of(request)
+        deadline = Deadline(service.settings.limits.request)
+        return await admit(request, [place_of(service, actor)], least, deadline)
+
+    return call
+
+
+async def reader_call(request: Request) -> Call:
+    """What routes of no one actor depend on: the right to read, by a nonce of the actor or of any alias."""
+    service = service_of(request)
+    return await admit(request, service.names.places, Right.READ, Deadline(service.settings.limits.request))
+
+
+Documented = dict[int | str, dict[str, Any]]
+"""What a route answers, by status."""
+
+Reader = Annotated[Call, Depends(actor_call(Right.READ))]
+Owner = Annotated[Call, Depends(actor_call(Right.UPDATE))]
+JobsReader = Annotated[Call, Depends(reader_call)]
+
+
+def answers(result: Any, spoken: Dialect, *others: int, body: bool = False) -> Documented:
+    """What a route answers, for openapi.json.
+
+    Args:
+        result: the shape of its result.
+        others: statuses besides those that every route has.
+        body: whether it reads a body.
+    """
+    failed = {"model": shapes.failure(None, spoken.value)}
+    common = [400, 401, 403, 404, 503, *others] + ([408, 413] if body else [])
+    documented: Documented = {200: {"model": shapes.envelope(result, spoken.value)}}
+    return documented | dict.fromkeys(sorted(common), failed)
+
+
+def _within(deadline: Deadline, question: Callable[[], Result]) -> Result:
+    with within(deadline.remaining()):
+        return question()

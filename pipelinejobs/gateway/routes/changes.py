@@ -1,0 +1,72 @@
+"""`/changes`: jobs as they change, as server-sent events. Best effort: who needs all of them reads the jobs."""
+
+import json
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.gateway import shapes
+from pipelinejobs.gateway.changes import Feed, Listener, TooManyListeners
+from pipelinejobs.gateway.envelope import Dialect
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.routes.call import CREDENTIALS, JobsReader, answers
+from pipelinejobs.views import plain
+
+_MEDIA_TYPE: Final = "text/event-stream"
+_LONGEST_SECONDS: Final = 3600.0
+"""After that a listener has to come again, and to show a credential that is still good."""
+_QUIET_SECONDS: Final = 15.0
+"""How often something is said when nothing changes, so that nobody on the way thinks the line dead."""
+
+
+def router() -> APIRouter:
+    """The route."""
+    routes = APIRouter(tags=["jobs"])
+    documented = answers(shapes.Jobs, Dialect.V2)
+    documented[200] = {"content": {_MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "A stream of events."}
+    routes.add_api_route(
+        "/changes",
+        get,
+        methods=["GET"],
+        summary="Jobs as they change",
+        response_class=StreamingResponse,
+        responses=documented,
+        dependencies=CREDENTIALS,
+    )
+    return routes
+
+
+async def get(call: JobsReader) -> StreamingResponse:
+    """Jobs as they change, from now on, for an hour at most. Each event has the job in brief as its data."""
+    feed = call.service.feed
+    try:
+        listener = await feed.listen()
+    except TooManyListeners as error:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
+    return StreamingResponse(_events(feed, listener), media_type=_MEDIA_TYPE)
+
+
+async def _events(feed: Feed, listener: Listener) -> AsyncIterator[bytes]:
+    """The stream, with a word now and then where nothing changes."""
+    deadline = Deadline(_LONGEST_SECONDS)
+    try:
+        yield b": changes of jobs, best effort\n\n"
+        while not deadline.passed():
+            change = await listener.next(_QUIET_SECONDS)
+            if change is not None:
+                yield _event("job", plain(change))
+            elif listener.ended:
+                break
+            else:
+                yield b": quiet\n\n"
+        yield _event("end", {"message": "this stream is over; come again, and read the jobs for what was missed"})
+    finally:
+        feed.leave(listener)
+
+
+def _event(name: str, said: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(said)}\n\n".encode()

@@ -1,0 +1,121 @@
+"""What became of messages: `GET .../{actor}/executions[/{id}[/logs]]`."""
+
+import json
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
+
+from pipelinejobs.gateway import shapes
+from pipelinejobs.gateway.envelope import Dialect, success, time
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, Reader, answers
+from pipelinejobs.store.executions import Execution
+
+_LOGS: Final = "Logs retrieved successfully."
+_FLUSH_SECONDS: Final = 2.0
+
+ExecutionId = Annotated[str, Path(description="The execution's id.", min_length=1, max_length=128)]
+Limit = Annotated[int, Query(description="At most so many, the newest.", ge=1, le=1000)]
+
+
+def router(spoken: Dialect) -> APIRouter:
+    """The routes in one dialect."""
+    routes = APIRouter(tags=["executions"])
+    for path, call, shape, summary in (
+        ("/{actor}/executions", get_all, shapes.Executions, "The newest executions"),
+        ("/{actor}/executions/{execution}", get_one, shapes.Execution, "One execution"),
+        ("/{actor}/executions/{execution}/logs", get_logs, shapes.Logs, "What an execution has to say"),
+    ):
+        routes.add_api_route(
+            path, call, methods=["GET"], summary=summary, responses=answers(shape, spoken), dependencies=CREDENTIALS
+        )
+    return routes
+
+
+async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
+    """The newest executions, and how many are kept."""
+    names, store = call.service.names, call.service.store
+
+    def look() -> tuple[list[Execution], int]:
+        call.service.executions.flush(_FLUSH_SECONDS)
+        return store.executions.newest(names.id, limit), store.executions.count()
+
+    found, total = await call.ask(look)
+    result: shapes.Executions = {
+        "actorId": names.id,
+        "apiServer": call.api,
+        "owner": call.caller.user,
+        "executions": [_brief(execution) for execution in found],
+        "totalExecutions": max(total, len(found)),
+        "totalCpu": 0,
+        "totalIo": 0,
+        "totalRuntime": sum(map(_seconds, found)),
+        "_links": call.links(self=f"{call.actor_url}/executions"),
+    }
+    return success(result, shapes.Executions, call.spoken)
+
+
+async def get_one(call: Reader, execution: ExecutionId) -> JSONResponse:
+    """One execution."""
+    found = await _find(call, execution)
+    url = f"{call.actor_url}/executions/{found.id}"
+    result: shapes.Execution = {
+        **_brief(found),
+        "actorId": found.actor,
+        "executor": found.executor,
+        "workerId": found.gateway,
+        "runtime": _seconds(found),
+        "cpu": 0,
+        "io": 0,
+        "exitCode": found.exit_code,
+        "finalState": {"Status": "exited", "Running": False, "ExitCode": found.exit_code},
+        "apiServer": call.api,
+        "_links": call.links(self=url, logs=f"{url}/logs"),
+    }
+    return success(result, shapes.Execution, call.spoken)
+
+
+async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
+    """What a one-shot run would have written: its verdict line."""
+    found = await _find(call, execution)
+    line = {
+        "verdict": found.verdict,
+        "uuid": found.job,
+        "event": found.event,
+        "state": found.state,
+        "reason": found.reason,
+        "execution": found.id,
+    }
+    url = f"{call.actor_url}/executions/{found.id}"
+    result: shapes.Logs = {
+        "logs": f"{json.dumps(line)}\n",
+        "_links": call.links(self=f"{url}/logs", execution=url),
+    }
+    return success(result, shapes.Logs, call.spoken, _LOGS)
+
+
+async def _find(call: Call, execution: str) -> Execution:
+    def look() -> Execution | None:
+        call.service.executions.flush(_FLUSH_SECONDS)  # one of a moment ago may not be kept yet
+        return call.service.store.executions.find(call.service.names.id, execution)
+
+    found = await call.ask(look)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such execution, or it is no longer kept")
+    return found
+
+
+def _brief(execution: Execution) -> shapes.ExecutionInBrief:
+    return {
+        "id": execution.id,
+        "status": "COMPLETE",
+        "messageReceivedTime": time(execution.received),
+        "startTime": time(execution.started),
+        "finishTime": time(execution.finished),
+    }
+
+
+def _seconds(execution: Execution) -> int:
+    return round((execution.finished - execution.started).total_seconds())

@@ -1,0 +1,63 @@
+"""How the gateway is: `/healthz`, `/readyz`, `/metrics`. Open to everybody; nothing here names a job or a user."""
+
+from functools import partial
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.gateway import metrics, shapes
+from pipelinejobs.gateway.envelope import success
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.routes.call import Documented, service_of
+
+
+def router() -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["health"])
+    healthy: Documented = {200: {"model": shapes.envelope(shapes.Health)}}
+    unready: Documented = {503: {"model": shapes.failure(None)}}
+    text: Documented = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+    routes.add_api_route("/healthz", alive, methods=["GET"], summary="Whether it lives", responses=healthy)
+    routes.add_api_route(
+        "/readyz",
+        ready,
+        methods=["GET"],
+        summary="Whether the database can be asked and has its indexes",
+        responses=healthy | unready,
+    )
+    routes.add_api_route(
+        "/metrics",
+        counted,
+        methods=["GET"],
+        summary="Counters for Prometheus",
+        response_class=Response,
+        responses=text | unready,
+    )
+    return routes
+
+
+async def alive() -> JSONResponse:
+    """It answers, so it lives."""
+    return success({"ready": True, "problems": []}, shapes.Health)
+
+
+async def ready(request: Request) -> JSONResponse:
+    """Whether messages should be sent here."""
+    service = service_of(request)
+    try:
+        problems = await service.looks.run(service.problems, service.settings.limits.request)
+    except Problem as problem:
+        problems = [problem.reason]
+    if problems:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(problems))
+    return success({"ready": True, "problems": []}, shapes.Health)
+
+
+async def counted(request: Request) -> Response:
+    """What was counted."""
+    service = service_of(request)
+    deadline = Deadline(service.settings.limits.request)
+    text = await service.looks.run(partial(service.metrics.text), deadline.remaining())
+    return Response(text, media_type=metrics.CONTENT_TYPE)

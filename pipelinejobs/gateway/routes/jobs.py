@@ -1,0 +1,136 @@
+"""Jobs, for whoever may read: `/jobs`, `/jobs/{uuid}`, `/jobs/{uuid}/history`, `/jobs/{uuid}/explain`."""
+
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
+
+from fsm.lifecycle import STATES
+from pipelinejobs import reading
+from pipelinejobs.errors import Malformed
+from pipelinejobs.gateway import shapes
+from pipelinejobs.gateway.envelope import Dialect, success
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.routes.call import CREDENTIALS, JobsReader, answers
+from pipelinejobs.messages.fields import UUID_PATTERN
+from pipelinejobs.store.listing import Filter
+from pipelinejobs.views import plain, public_job
+
+if TYPE_CHECKING:
+    State = str
+else:
+    State = Literal[tuple(STATES)]  # the lifecycle's, which no type checker can know
+
+Uuid = Annotated[str, Path(description="The job.", pattern=f"^{UUID_PATTERN}$")]
+Limit = Annotated[int, Query(description="At most so many.", ge=1, le=200)]
+Cursor = Annotated[str | None, Query(description="`next` of the page before.", min_length=1, max_length=500)]
+Text = Annotated[str | None, Query(description="In the job's names and paths.", min_length=1, max_length=200)]
+Moment = Annotated[datetime | None, Query(description="UTC where it does not say otherwise.")]
+
+
+def router() -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["jobs"])
+    for path, call, shape, summary in (
+        ("/jobs", get_all, shapes.Jobs, "Jobs, the newest changed first"),
+        ("/jobs/{uuid}", get_one, shapes.Job, "One job"),
+        ("/jobs/{uuid}/history", get_history, shapes.History, "Everything that happened to a job, oldest first"),
+        ("/jobs/{uuid}/explain", get_explanation, shapes.Explanation, "Why a job is where it is"),
+    ):
+        routes.add_api_route(
+            path,
+            call,
+            methods=["GET"],
+            summary=summary,
+            responses=answers(shape, Dialect.V2),
+            dependencies=CREDENTIALS,
+        )
+    return routes
+
+
+async def get_all(
+    call: JobsReader,
+    state: Annotated[State | None, Query(description="In this state.")] = None,
+    pipeline: Annotated[str | None, Query(description="Of this pipeline.", pattern=f"^{UUID_PATTERN}$")] = None,
+    text: Text = None,
+    since: Moment = None,
+    before: Moment = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> JSONResponse:
+    """A page of jobs. Those that were deleted softly are not among them."""
+    wanted = Filter(state=state, pipeline=pipeline, text=text, updated_since=_utc(since), updated_before=_utc(before))
+    try:
+        page = await call.ask(lambda: call.service.store.listing.page(wanted, limit, cursor))
+    except Malformed as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
+    result = {"jobs": [_in_list(job) for job in page.jobs], "next": page.next}
+    return success(result, shapes.Jobs)
+
+
+async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
+    """One job without its history, and without anything secret."""
+    document = await call.ask(partial(call.service.store.jobs.document, uuid))
+    if document is None:
+        raise _no_job()
+    return success(plain(public_job(document)), shapes.Job)
+
+
+async def get_history(
+    call: JobsReader,
+    uuid: Uuid,
+    offset: Annotated[int, Query(description="How many to pass over.", ge=0, le=2**31)] = 0,
+    limit: Annotated[int, Query(description="At most so many.", ge=1, le=1000)] = 200,
+) -> JSONResponse:
+    """A part of the history."""
+    entries = await call.ask(partial(call.service.store.history.page, uuid, offset, limit + 1))
+    if entries is None:
+        raise _no_job()
+    shown = [
+        {"uuid": entry.uuid, "name": entry.name, "date": plain(entry.date), "data": plain(entry.data)}
+        for entry in entries[:limit]
+    ]
+    result = {"uuid": uuid, "entries": shown, "next": offset + limit if len(entries) > limit else None}
+    return success(result, shapes.History)
+
+
+async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
+    """Why the job is in its state, what was refused and why, what may come next, what is owed to the Indexer."""
+    facts = await call.ask(lambda: reading.explained(call.service.store, uuid))
+    if facts is None:
+        raise _no_job()
+    return success(plain(facts), shapes.Explanation)
+
+
+def _in_list(job: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "uuid": plain(job.get("uuid")),
+        "state": _text(job.get("state")),
+        "lastEvent": _text(job.get("last_event")),
+        "updated": _text(plain(job.get("updated"))),
+        "pipelineUuid": _text(job.get("pipeline_uuid")),
+        "archivePath": _text(job.get("archive_path")),
+        "session": _text(job.get("session")),
+        "owner": _text(job.get("owner")),
+    }
+
+
+def _text(value: Any) -> str | None:
+    """What others stored there, as text."""
+    return None if value is None else str(value)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise Problem(HTTPStatus.BAD_REQUEST, "parameter: the time is beyond the calendar") from None
+
+
+def _no_job() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "there is no such job")

@@ -1,0 +1,152 @@
+"""The actor's messages: `POST` and `GET .../{actor}/messages`."""
+
+from http import HTTPStatus
+from typing import Any, cast
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from pipelinejobs import answer
+from pipelinejobs.answer import Answer
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.errors import Unavailable
+from pipelinejobs.gateway import names, shapes
+from pipelinejobs.gateway.deliveries import Arrived, Taken
+from pipelinejobs.gateway.envelope import Dialect, dialect, failure, success
+from pipelinejobs.gateway.problem import RETRY_SECONDS, STATUSES, Problem
+from pipelinejobs.gateway.routes.call import (
+    CREDENTIALS,
+    ActorName,
+    Call,
+    Reader,
+    admit,
+    answers,
+    place_of,
+    service_of,
+)
+from pipelinejobs.log import logger
+from pipelinejobs.redaction import HIDDEN
+from pipelinejobs.rights import Right
+
+_PARAMETERS = [
+    {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": meaning}
+    for name, meaning in (
+        ("uuid", "The job."),
+        ("event", "The event's name; `name` is the same."),
+        ("token", "The job's token, or an administrative one."),
+        ("status", "A job system's word for the job's state; `state` is the same."),
+        ("note", "Text for the history."),
+        ("session", "Text for the history that correlates."),
+        ("x_event_id", "The sender's own id of the event, by which a repetition is known."),
+    )
+]
+_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The same as x_event_id.",
+}
+_BODY = {
+    "content": {"application/json": {"schema": {}}, "application/x-www-form-urlencoded": {"schema": {}}},
+    "description": "A JSON event, a job system's callback, or an event's data; see message.jsonschema.",
+}
+
+
+def router(spoken: Dialect) -> APIRouter:
+    """The routes in one dialect."""
+    routes = APIRouter(tags=["messages"])
+    refused: dict[str, Any] = {"model": shapes.failure(shapes.Refusal, spoken.value)}
+    documented = answers(shapes.Message, spoken, 409, body=True)
+    documented |= {status: refused for status in documented if status not in (200, 404)}
+    routes.add_api_route(
+        "/{actor}/messages",
+        post,
+        methods=["POST"],
+        summary="Send a message; the answer comes when its event is durable",
+        responses=documented,
+        dependencies=CREDENTIALS,
+        openapi_extra={"parameters": [*_PARAMETERS, _HEADER], "requestBody": _BODY},
+    )
+    routes.add_api_route(
+        "/{actor}/messages",
+        get,
+        methods=["GET"],
+        summary="How many messages wait",
+        responses=answers(shapes.Mailbox, spoken),
+        dependencies=CREDENTIALS,
+    )
+    return routes
+
+
+async def post(request: Request, actor: ActorName) -> Response:
+    """Takes a message."""
+    service, spoken, execution = service_of(request), dialect(request), names.new_id()
+    deadline = Deadline(service.settings.limits.request)
+    place = place_of(service, actor)
+    try:
+        call = await admit(request, [place], Right.EXECUTE, deadline)
+        with await service.bodies.read(request, deadline.remaining()) as body:
+            arrived = Arrived(
+                execution=execution,
+                user=call.caller.user,
+                body=body,
+                content_type=request.headers.get("content-type"),
+                content_encoding=request.headers.get("content-encoding"),
+                event_id=request.headers.get("idempotency-key"),
+                query=request.scope["query_string"],
+                deadline=deadline,
+            )
+            return await service.events.run(lambda: _answered(call, arrived), deadline.remaining())
+    except Problem as problem:
+        given = Answer(verdict=problem.verdict, reason=problem.reason, execution=execution)
+        fields = {"execution": execution, "verdict": given.verdict.value, "status": int(problem.status)}
+        logger.warning(problem.reason, extra={"fields": fields})
+        return failure(problem.status, problem.reason, _refusal(given), spoken, problem.headers)
+
+
+async def get(call: Reader) -> JSONResponse:
+    """Tells how many messages wait."""
+    links = call.links(self=f"{call.actor_url}/messages")
+    result: shapes.Mailbox = {"messages": call.service.events.inside, "_links": links}
+    return success(result, shapes.Mailbox, call.spoken)
+
+
+def _answered(call: Call, arrived: Arrived) -> Response:
+    """Judges the message, and makes the answer. In a thread, since a large one takes its time."""
+    if arrived.deadline.passed():
+        late = Unavailable("there was no time left for the message; nothing was changed, send it again")
+        taken = Taken(answer.unavailable(late, arrived.execution))
+    else:
+        taken = call.service.deliveries.take(arrived)
+    status = STATUSES[taken.answer.verdict]
+    if status is HTTPStatus.OK:
+        return success(_result(call, taken), shapes.Message, call.spoken)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    return failure(status, taken.answer.reason, _refusal(taken.answer), call.spoken, headers)
+
+
+def _result(call: Call, taken: Taken) -> shapes.Message:
+    given = taken.answer
+    return {
+        "executionId": given.execution,
+        "msg": _shown(taken.message),
+        "verdict": cast("Any", given.verdict.value),
+        "reason": given.reason,
+        "job": {"uuid": given.uuid or "", "state": given.state, "lastEvent": given.last_event},
+        "_links": call.links(
+            self=f"{call.actor_url}/executions/{given.execution}", messages=f"{call.actor_url}/messages"
+        ),
+    }
+
+
+def _shown(message: dict[str, Any] | None) -> Any:
+    """The message as Abaco repeats it, but for the token in it."""
+    if message is None:
+        return ""
+    return message | {"token": HIDDEN} if "token" in message else message
+
+
+def _refusal(given: Answer) -> shapes.Refusal:
+    verdict = cast("Any", given.verdict.value)
+    return {"verdict": verdict, "reason": given.reason, "executionId": given.execution}

@@ -1,0 +1,185 @@
+"""Nonces of the actor and of its aliases: `.../{actor}/nonces[/{id}]` and `.../aliases/{alias}/nonces[/{id}]`."""
+
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import JSONResponse
+
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.errors import Malformed
+from pipelinejobs.gateway import nonce_body, shapes
+from pipelinejobs.gateway.envelope import Dialect, success, time
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, admit, answers, place_of, service_of
+from pipelinejobs.rights import Right
+from pipelinejobs.store.nonces import NewNonce, Nonce
+
+_BODY: Final = {
+    "requestBody": {
+        "description": "All of it is optional.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "level": {"type": "string", "enum": [right.name for right in Right]},
+                        "maxUses": {"type": "integer", "description": "-1: any number of times."},
+                        "description": {"type": "string", "maxLength": nonce_body.LONGEST_DESCRIPTION},
+                        "expiresIn": {"type": "integer", "description": "Seconds that it is good."},
+                    },
+                }
+            }
+        },
+    }
+}
+
+NonceName = Annotated[str, Path(description="The nonce's id or handle.", min_length=1, max_length=128)]
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where a request's nonces are.
+
+    Attributes:
+        call: the request.
+        place: what they are made for.
+        kind: `Actor` or `Alias`.
+        url: the address of the collection.
+    """
+
+    call: Call
+    place: str
+    kind: str
+    url: str
+
+    @property
+    def name(self) -> str:
+        return self.place.partition(":")[2]
+
+
+def _at_actor(least: Right) -> Any:
+    async def at(request: Request, actor: Annotated[str, Path(min_length=1, max_length=128)]) -> _At:
+        call = await _admitted(request, actor, least)
+        # As on Abaco, an alias in the place of the id leads to the actor, and its nonces are the actor's.
+        return _At(call, f"actor:{call.service.names.id}", "Actor", f"{call.actor_url}/nonces")
+
+    return at
+
+
+def _at_alias(least: Right) -> Any:
+    async def at(request: Request, alias: Annotated[str, Path(min_length=1, max_length=128)]) -> _At:
+        if place_of(service_of(request), alias).startswith("actor:"):
+            raise Problem(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
+        call = await _admitted(request, alias, least)
+        base = call.actor_url.rpartition("/")[0]
+        return _At(call, f"alias:{alias}", "Alias", f"{base}/aliases/{alias}/nonces")
+
+    return at
+
+
+async def _admitted(request: Request, name: str, least: Right) -> Call:
+    service = service_of(request)
+    return await admit(request, [place_of(service, name)], least, Deadline(service.settings.limits.request))
+
+
+def router(spoken: Dialect) -> APIRouter:
+    """The routes in one dialect. They come before those of the actor: `aliases` is no actor."""
+    routes = APIRouter(tags=["nonces"])
+    for prefix, at in (("/aliases/{alias}", _at_alias), ("/{actor}", _at_actor)):
+        _add(routes, f"{prefix}/nonces", spoken, at(Right.READ), at(Right.UPDATE))
+    return routes
+
+
+def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any) -> None:
+    """The four routes of one collection of nonces."""
+
+    async def get_all(at: Annotated[_At, Depends(reader)]) -> JSONResponse:
+        found = await at.call.ask(partial(at.call.service.store.nonces.of, at.place))
+        return _success(at, [_shown(at, nonce) for nonce in found], list[shapes.Nonce], "nonces retrieved")
+
+    async def post(request: Request, at: Annotated[_At, Depends(owner)]) -> JSONResponse:
+        return await _make(request, at)
+
+    async def get(at: Annotated[_At, Depends(reader)], nonce: NonceName) -> JSONResponse:
+        found = await at.call.ask(partial(at.call.service.store.nonces.find, at.place, nonce))
+        if found is None:
+            raise _no_nonce()
+        return _success(at, _shown(at, found), shapes.Nonce, "nonce retrieved")
+
+    async def delete(at: Annotated[_At, Depends(owner)], nonce: NonceName) -> JSONResponse:
+        if not await at.call.ask(partial(at.call.service.store.nonces.delete, at.place, nonce)):
+            raise _no_nonce()
+        return _success(at, None, None, "nonce deleted")
+
+    def add(sub_path: str, call: Any, method: str, shape: Any, summary: str, **more: Any) -> None:
+        documented = answers(shape, spoken, body=method == "POST")
+        routes.add_api_route(
+            path + sub_path,
+            call,
+            methods=[method],
+            summary=summary,
+            responses=documented,
+            dependencies=CREDENTIALS,
+            **more,
+        )
+
+    add("", get_all, "GET", list[shapes.Nonce], "The nonces; spent and expired ones too")
+    add("", post, "POST", shapes.Nonce, "Make a nonce; its id is shown this once", openapi_extra=_BODY)
+    add("/{nonce}", get, "GET", shapes.Nonce, "One nonce")
+    add("/{nonce}", delete, "DELETE", None, "Delete a nonce")
+
+
+async def _make(request: Request, at: _At) -> JSONResponse:
+    call = at.call
+    try:
+        with await call.service.bodies.read(request, call.deadline.remaining()) as body:
+            asked = nonce_body.read(body, request.headers.get("content-type"), alias=at.kind == "Alias")
+    except Malformed as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
+    tenant = call.service.names.tenant
+    new = NewNonce(
+        place=at.place,
+        tenant=tenant.lower() if call.spoken is Dialect.V3 else tenant,
+        level=asked.level,
+        max_uses=asked.max_uses,
+        description=asked.description,
+        seconds=asked.seconds,
+        owner=call.caller.user,
+        by_operator=call.caller.by == "operator",
+    )
+    secret, nonce = await call.ask(partial(call.service.store.nonces.make, new))
+    return _success(at, _shown(at, nonce) | {"id": secret.reveal()}, shapes.Nonce, "nonce created")
+
+
+def _success(at: _At, result: Any, shape: Any, what: str) -> JSONResponse:
+    return success(result, shape, at.call.spoken, f"{at.kind} {what} successfully.")
+
+
+def _no_nonce() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "Nonce does not exist.")
+
+
+def _shown(at: _At, nonce: Nonce) -> shapes.Nonce:
+    result: shapes.Nonce = {
+        "id": nonce.handle,
+        "level": nonce.level.name,
+        "maxUses": nonce.max_uses,
+        "description": nonce.description,
+        "owner": nonce.owner,
+        "roles": [],
+        "apiServer": at.call.api,
+        "createTime": time(nonce.created),
+        "lastUseTime": time(nonce.last_used),
+        "expireTime": time(nonce.expires),
+        "currentUses": nonce.used,
+        "remainingUses": nonce.remaining,
+        "_links": at.call.links(self=f"{at.url}/{nonce.handle}", actor=at.call.actor_url),
+    }
+    if at.kind == "Actor":
+        result["actorId"] = at.name
+    else:
+        result["alias"] = at.name
+    return result

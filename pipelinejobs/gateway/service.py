@@ -1,0 +1,193 @@
+"""The parts of a running gateway, put together over the same core as every other entry point."""
+
+import os
+import socket
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from pipelinejobs.bootstrap import Services
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.gateway import names as actor_names
+from pipelinejobs.gateway.background import Background
+from pipelinejobs.gateway.body import Bodies
+from pipelinejobs.gateway.changes import Feed
+from pipelinejobs.gateway.credentials import Authenticator
+from pipelinejobs.gateway.credentials.grants import Rights
+from pipelinejobs.gateway.credentials.nonce import NonceDesk
+from pipelinejobs.gateway.credentials.oauth2 import Oauth2
+from pipelinejobs.gateway.credentials.static import StaticTokens
+from pipelinejobs.gateway.credentials.tapis import Tapis
+from pipelinejobs.gateway.deliveries import Deliveries
+from pipelinejobs.gateway.desk import Desk
+from pipelinejobs.gateway.intake import Intake
+from pipelinejobs.gateway.metrics import Metrics
+from pipelinejobs.gateway.sender import Sender
+from pipelinejobs.log import logger
+from pipelinejobs.manager import Handled
+from pipelinejobs.messages import schema
+from pipelinejobs.rights import Right
+from pipelinejobs.settings import Settings
+from pipelinejobs.store.connection import within
+from pipelinejobs.store.executions import Execution
+from pipelinejobs.store.outbox import Depth
+
+_READERS: Final = 8
+_WAITING_READERS: Final = 64
+_MOST_AFTERWARDS: Final = 20_000
+_LOOK_SECONDS: Final = 1.5
+_LOOK_AGAIN_SECONDS: Final = 2.0
+
+
+class Service:
+    """Everything a gateway works with.
+
+    Attributes:
+        desk: who may do what.
+        events: where messages are judged; reads: where everything else is asked of the database;
+            looks: where the gateway itself is looked at, which must go on whatever else is asked.
+        executions: where executions go to be kept.
+        stopping: whether the end has begun.
+    """
+
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self.settings = settings
+        self.store = services.store
+        self.names = actor_names.names(settings)
+        self.metrics = Metrics()
+        self.bodies = Bodies()
+        self.events = Intake("messages", settings.gateway.workers, settings.gateway.waiting)
+        self.reads = Intake("reading", _READERS, _WAITING_READERS)
+        self.looks = Intake("looks", 2, 30)
+        self._credentials = Intake("credentials", _READERS, settings.gateway.waiting)
+        self.feed = Feed(services.store)
+        self.executions: Background[Execution] = Background("executions", self._keep_executions, most=_MOST_AFTERWARDS)
+        self._manager = services.manager
+        self._refusals: Background[Handled] = Background("refusals", self._keep_refusals, most=_MOST_AFTERWARDS)
+        self._sender = Sender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
+        self.desk = desk(settings, services, self._credentials, self.metrics)
+        self.deliveries = Deliveries(
+            services.manager,
+            self.names,
+            f"{socket.gethostname()}:{os.getpid()}",
+            metrics=self.metrics,
+            executions=self.executions,
+            refusals=self._refusals,
+            sender=self._sender,
+        )
+        self.stopping = False
+        self._looked = 0.0
+        self._problems: list[str] = []
+        self._watch()
+
+    def start(self) -> None:
+        """Makes the indexes, and begins to send what is owed.
+
+        Raises:
+            WrongSetting: the database refuses the user.
+            Unavailable: the database cannot be asked.
+        """
+        with within(self.settings.limits.database):
+            self.store.server_version()
+        try:
+            self.store.ensure_indexes()
+        except CommandFailed as error:
+            logger.error(error.reason)  # the gateway can work without it, and says on /readyz that it should not
+        schema.accepts({})  # loads what words refusals now, not while somebody waits
+        if self._sender is None:
+            logger.warning(
+                "nothing says how to reach the Indexer (pipelines.job_indexer_url): index requests stay owed"
+            )
+        else:
+            self._sender.start()
+
+    def close(self, seconds: float) -> None:
+        """Finishes what was accepted, as far as that goes in so many seconds, and lets everything go."""
+        self.stopping = True
+        deadline = Deadline(seconds)
+        for intake in (self.events, self.reads, self.looks, self._credentials):
+            intake.close(deadline.remaining())
+        if self._sender is not None:
+            self._sender.close(deadline.remaining())
+        self._refusals.close(deadline.remaining())
+        self.executions.close(max(deadline.remaining(), 1.0))
+        self.store.close()
+
+    def problems(self) -> list[str]:
+        """What stands in the way of good work, as sentences; looked at every other second at most."""
+        if self.stopping:
+            return ["the gateway is being stopped"]
+        if monotonic() - self._looked > _LOOK_AGAIN_SECONDS:
+            self._problems = self._look()
+            self._looked = monotonic()
+        return self._problems
+
+    def _look(self) -> list[str]:
+        try:
+            with within(_LOOK_SECONDS):
+                missing = self.store.missing_indexes()
+        except PipelineJobsError as error:
+            return [error.reason]
+        return [f"missing indexes: {', '.join(missing)}; doctor --fix makes them"] if missing else []
+
+    def _keep_executions(self, executions: list[Execution]) -> None:
+        with within(self.settings.limits.database):
+            self.store.executions.add(executions)
+
+    def _keep_refusals(self, refusals: list[Handled]) -> None:
+        for handled in refusals:
+            self._manager.keep(handled, Deadline(self.settings.limits.database))
+
+    def _watch(self) -> None:
+        watch = self.metrics.watch
+        watch("pipelinejobs_messages_inside", "Messages being judged or waiting for it.", lambda: self.events.inside)
+        watch(
+            "pipelinejobs_dropped",
+            "Executions and refusals that were not kept.",
+            lambda: self.executions.dropped + self._refusals.dropped,
+        )
+        self.metrics.watch_outbox(self._depths)
+
+    def _depths(self) -> list[Depth] | None:
+        try:
+            with within(_LOOK_SECONDS):
+                return self.store.outbox.depths()
+        except (Unavailable, WrongSetting):
+            return None
+
+
+def desk(settings: Settings, services: Services, intake: Intake, metrics: Metrics) -> Desk:
+    """The front desk that the settings ask for. With the defaults nobody gets in but by a nonce.
+
+    Raises:
+        WrongSetting: the key of the tenant cannot be read.
+    """
+    gateway = settings.gateway
+    rights = Rights(gateway.rights)
+    others: list[Authenticator] = []
+    if gateway.tapis_server is not None:
+        key = _read(gateway.tapis_key) if gateway.tapis_key is not None else None
+        try:
+            others.append(Tapis(gateway.tapis_server, gateway.tapis_tenants, rights, key=key))
+        except Unavailable as error:
+            raise WrongSetting("gateway.tapis_key", error.reason) from None
+    if gateway.oauth2_server is not None:
+        others.append(Oauth2(gateway.oauth2_server, rights))
+    tokens = {grant.user: grant.right for grant in sorted(gateway.tokens, key=lambda grant: grant.right)}
+    nonces = NonceDesk(services.store.nonces, partial(_right_of, tokens, rights))
+    return Desk(StaticTokens(gateway.tokens), others, nonces, intake, metrics)
+
+
+def _right_of(tokens: dict[str, Right], rights: Rights, user: str) -> Right:
+    """The most that a user can show a right to, with a static token or otherwise."""
+    return max(tokens.get(user, Right.NONE), rights.of(user))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSetting("gateway.tapis_key", f"{path} cannot be read ({type(error).__name__})") from None

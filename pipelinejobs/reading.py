@@ -1,0 +1,59 @@
+"""A job and its history as they were at one moment, read in bounded memory."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from pipelinejobs import checks, explain
+from pipelinejobs.job import Entry, Job
+from pipelinejobs.store import Store
+from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+
+_TRIES: Final = 5
+
+
+def steady(store: Store, uuid: str, *, with_data: bool = False) -> tuple[Job, list[Entry]] | None:
+    """A job and its history as they were at one moment; None when there is no such job.
+
+    They are two reads. Where they disagree and the job changed in between, that is no damage: both are read again.
+
+    Args:
+        with_data: whether the entries come with their data, which may be very much.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    job = store.jobs.load(uuid)
+    for _ in range(_TRIES):
+        if job is None:
+            return None
+        entries = list(store.history.entries(uuid, with_data=with_data))
+        if not checks.problems(job, entries):
+            return job, entries
+        later = store.jobs.load(uuid)
+        if _is_same(job, later):
+            break
+        job = later
+    return (job, entries) if job is not None else None
+
+
+def explained(store: Store, uuid: str) -> dict[str, Any] | None:
+    """Everything that explains a job (`explain.facts_of`); None when there is no such job.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    read = steady(store, uuid)
+    if read is None:
+        return None
+    job, entries = read
+    for place in explain.shown(job, entries):
+        entry = entries[place]
+        whole = store.jobs.entry(job, entry.uuid) or store.history.moved_entry(job, entry.uuid)
+        if whole is not None:
+            entries[place] = replace(entry, data=whole.data)
+    rows = store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED))
+    return explain.facts_of(job, entries, list(store.refused.of(uuid)), list(rows))
+
+
+def _is_same(job: Job, later: Job | None) -> bool:
+    return later is not None and (later.life, later.revision, later.entries) == (job.life, job.revision, job.entries)

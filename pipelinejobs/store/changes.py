@@ -1,0 +1,38 @@
+"""Which jobs have changed lately, for those who watch."""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from pipelinejobs.store.connection import Document, translated
+
+_SHOWN = {"_id": 0, "uuid": 1, "state": 1, "last_event": 1, "updated": 1, "_properties.revision": 1}
+
+
+class Changes:
+    """Reads the jobs by the time of their last change."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._jobs = database["jobs"]
+
+    def since(self, moment: datetime, most: int) -> list[dict[str, Any]]:
+        """The newest-changed jobs, as they are now, oldest change first.
+
+        Args:
+            moment: those changed at or after it; dates of changes are whole seconds.
+            most: at most so many, the newest.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            found = list(
+                self._jobs.find({"updated": {"$gte": moment}}, _SHOWN).sort([("updated", -1), ("_id", -1)]).limit(most)
+            )
+        return [_change(job) for job in reversed(found)]
+
+
+def _change(job: Document) -> dict[str, Any]:
+    properties = job.pop("_properties", None)
+    return job | {"revision": properties.get("revision") if isinstance(properties, dict) else None}

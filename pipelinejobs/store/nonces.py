@@ -1,0 +1,254 @@
+"""Nonces: credentials in a URL that are good for some uses, for some time, for one actor or alias.
+
+They follow Abaco's rules. The id is shown once, when the nonce is made; what is stored is a hash of it, which
+serves as the handle by which a nonce is listed and deleted. All times are the database's.
+"""
+
+import re
+import secrets
+import string
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+import pymongo
+from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
+
+from pipelinejobs.errors import PipelineJobsError
+from pipelinejobs.rights import Right
+from pipelinejobs.secret import Secret
+from pipelinejobs.store.connection import Document, translated
+
+UNLIMITED: Final = -1
+MOST_USES: Final = 2**31 - 1
+
+_LETTERS: Final = string.ascii_letters + string.digits
+_LENGTH: Final = 24
+"""Letters and digits of an id: 142 bits."""
+_DIGEST: Final = re.compile(r"[0-9a-f]{32}")
+_LONGEST_ID: Final = 128
+_QUICK: Final = WriteConcern(w=1)
+_HAS_EXPIRED: Final = {"$and": [{"$ne": [{"$type": "$expires"}, "missing"]}, {"$lte": ["$expires", "$$NOW"]}]}
+
+
+class NonceRefused(PipelineJobsError):
+    """The nonce is not good for this.
+
+    `kind` is `unknown`, `level` or `spent`; `reason` is Abaco's own sentence.
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        self.kind = kind
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNonce:
+    """A nonce to be made.
+
+    Attributes:
+        place: what it is good for, `actor:ID` or `alias:NAME`.
+        tenant: what its id begins with.
+        level: what it allows.
+        max_uses: how often it can be used; -1: any number of times.
+        seconds: how long it is good; None: for good.
+        owner: the user it belongs to; whoever uses it acts as that user.
+        by_operator: whether it was made by a command, so that no rights of its owner count.
+    """
+
+    place: str
+    tenant: str
+    level: Right = Right.EXECUTE
+    max_uses: int = UNLIMITED
+    description: str = ""
+    seconds: float | None = None
+    owner: str
+    by_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nonce:
+    """A nonce as it is stored.
+
+    Attributes:
+        handle: names it, and is no credential.
+        remaining: uses that are left; -1: any number.
+        expires: when it stops being good; None: never.
+    """
+
+    handle: str
+    place: str
+    level: Right
+    max_uses: int
+    remaining: int
+    used: int
+    description: str
+    owner: str
+    by_operator: bool
+    created: datetime
+    last_used: datetime | None
+    expires: datetime | None
+
+
+class Nonces:
+    """The collection `gateway_nonces`."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._database = database
+        self._nonces = database["gateway_nonces"]
+        self._quickly = self._nonces.with_options(write_concern=_QUICK)
+
+    def make(self, new: NewNonce) -> tuple[Secret, Nonce]:
+        """Makes a nonce, and tells its id this once.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        text = f"{new.tenant}_{''.join(secrets.choice(_LETTERS) for _ in range(_LENGTH))}"
+        with translated(writing=True):
+            now: datetime = self._database.client.admin.command("hello", codec_options=self._database.codec_options)[
+                "localTime"
+            ]
+            row: Document = {
+                "_id": _digest(text),
+                "place": new.place,
+                "level": new.level.name,
+                "max_uses": new.max_uses,
+                "remaining": new.max_uses,
+                "used": 0,
+                "description": new.description,
+                "owner": new.owner,
+                "by_operator": new.by_operator,
+                "created": now,
+                "last_used": None,
+            }
+            if new.seconds is not None:
+                row["expires"] = now + timedelta(seconds=new.seconds)
+            self._nonces.insert_one(row)
+        return Secret(text), _nonce(row)
+
+    def redeem(self, shown: Secret, places: Collection[str], least: Right) -> Nonce:
+        """Spends one use of a nonce.
+
+        However many redeem it at once: a nonce of N uses is redeemed N times. Where the database does not say whether
+        a use was spent, it may be gone; it is never given back.
+
+        Args:
+            shown: the id, as a caller shows it.
+            places: the nonce must have been made for one of these.
+            least: what it must allow.
+
+        Raises:
+            NonceRefused: it is not good; no use is spent.
+            Unavailable: the database cannot be asked.
+        """
+        text = shown.reveal()
+        if len(text) > _LONGEST_ID:
+            raise _unknown()
+        key = _digest(text)
+        with translated():
+            found = self._nonces.find_one(
+                {"_id": {"$eq": key}, "place": {"$in": list(places)}}, {**_FIELDS, "expired": _HAS_EXPIRED}
+            )
+        if found is None or found["expired"]:
+            raise _unknown()
+        nonce = _nonce(found)
+        if nonce.level < least:
+            raise NonceRefused("level", "Nonce does not have sufficient permissions level.")
+        if nonce.max_uses == UNLIMITED:
+            # Nothing depends on this count, so it need not survive the loss of a server.
+            collection, left, change = self._quickly, {}, {"used": 1}
+        else:
+            collection, left, change = self._nonces, {"remaining": {"$gt": 0}}, {"used": 1, "remaining": -1}
+        with translated(writing=True):
+            done = collection.update_one(
+                {"_id": {"$eq": key}, **left}, {"$inc": change, "$currentDate": {"last_used": True}}
+            )
+        if done.matched_count == 0:
+            raise self._gone(key)
+        return nonce
+
+    def of(self, place: str, most: int = 1000) -> list[Nonce]:
+        """The nonces of one actor or alias, the newest first; spent and expired ones too.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            rows = self._nonces.find({"place": {"$eq": place}}).sort([("created", pymongo.DESCENDING), ("_id", 1)])
+            return [_nonce(row) for row in rows.limit(most)]
+
+    def find(self, place: str, name: str) -> Nonce | None:
+        """The nonce of this actor or alias with this id or handle; None when there is none.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            row = self._nonces.find_one(_named(place, name))
+        return _nonce(row) if row is not None else None
+
+    def delete(self, place: str, name: str) -> bool:
+        """Deletes the nonce of this actor or alias with this id or handle. Returns whether there was one.
+
+        Raises:
+            Unavailable: the database cannot be asked, or did not say whether it was done.
+        """
+        with translated(writing=True):
+            return self._nonces.delete_one(_named(place, name)).deleted_count > 0
+
+    def _gone(self, key: str) -> NonceRefused:
+        """Why no use could be spent of a nonce that was just there."""
+        with translated():
+            there = self._nonces.find_one({"_id": {"$eq": key}}, {"_id": 1})
+        return NonceRefused("spent", "No remaining uses left for this nonce.") if there is not None else _unknown()
+
+
+_FIELDS: Final = {
+    "place": 1,
+    "level": 1,
+    "max_uses": 1,
+    "remaining": 1,
+    "used": 1,
+    "description": 1,
+    "owner": 1,
+    "by_operator": 1,
+    "created": 1,
+    "last_used": 1,
+    "expires": 1,
+}
+
+
+def _named(place: str, name: str) -> Document:
+    """The filter for a nonce by its id, or by its handle."""
+    keys = [_digest(name[:_LONGEST_ID])] + ([name] if _DIGEST.fullmatch(name) else [])
+    return {"_id": {"$in": keys}, "place": {"$eq": place}}
+
+
+def _unknown() -> NonceRefused:
+    return NonceRefused("unknown", "Nonce does not exist.")
+
+
+def _digest(text: str) -> str:
+    """128 bits of a hash. An id has more bits than could be tried, so that the hash alone leads back to nothing."""
+    return sha256(f"nonce-1|{text}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _nonce(row: dict[str, Any]) -> Nonce:
+    return Nonce(
+        handle=row["_id"],
+        place=row["place"],
+        level=Right[row["level"]],
+        max_uses=row["max_uses"],
+        remaining=row["remaining"],
+        used=row["used"],
+        description=row["description"],
+        owner=row["owner"],
+        by_operator=row["by_operator"],
+        created=row["created"],
+        last_used=row["last_used"],
+        expires=row.get("expires"),
+    )

@@ -1,0 +1,233 @@
+"""Who gets in: every credential against every route, generated from one table of what each needs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from pipelinejobs.rights import Right
+from pipelinejobs.store.nonces import NewNonce
+from support_gateway import ACTOR, ALIAS, OTHER_ALIAS, TOKENS, Gateway, serving, settings
+from support_process import StoredJob
+from support_server import RudeServer, answers
+
+ROUTES: Mapping[tuple[str, str], Right] = {
+    ("POST", "{base}/{name}/messages"): Right.EXECUTE,
+    ("GET", "{base}/{name}/messages"): Right.READ,
+    ("GET", "{base}/{name}/executions"): Right.READ,
+    ("GET", "{base}/{name}/executions/{execution}"): Right.READ,
+    ("GET", "{base}/{name}/executions/{execution}/logs"): Right.READ,
+    ("GET", "{base}/{name}/nonces"): Right.READ,
+    ("POST", "{base}/{name}/nonces"): Right.UPDATE,
+    ("GET", "{base}/{name}/nonces/{nonce}"): Right.READ,
+    ("DELETE", "{base}/{name}/nonces/{nonce}"): Right.UPDATE,
+    ("GET", "{base}/aliases/{alias}/nonces"): Right.READ,
+    ("POST", "{base}/aliases/{alias}/nonces"): Right.UPDATE,
+    ("GET", "/jobs"): Right.READ,
+    ("GET", "/jobs/{job}"): Right.READ,
+    ("GET", "/jobs/{job}/history"): Right.READ,
+    ("GET", "/jobs/{job}/explain"): Right.READ,
+}
+"""Every route, and the right that it needs. (`/changes` never ends, and has tests of its own.)"""
+
+OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
+
+
+def level(name: str) -> Right:
+    return Right[name]
+
+
+@dataclass(frozen=True)
+class World:
+    """A gateway with something of everything in it."""
+
+    gateway: Gateway
+    job: StoredJob
+    names: Mapping[str, str]
+
+    def path(self, template: str, name: str, base: str = "/actors/v2") -> str:
+        return template.format(base=base, name=name, **self.names)
+
+    def nonce(self, place: str, right: Right, **more: Any) -> str:
+        fields: dict[str, Any] = {"tenant": "SD2E", "owner": "operator", "by_operator": True} | more
+        secret, _ = self.gateway.service.store.nonces.make(NewNonce(place=place, level=right, **fields))
+        return secret.reveal()
+
+    def status(self, method: str, path: str, right: str | None = None, nonce: str | None = None) -> int:
+        parameters = self.job.url("update") if method == "POST" and path.endswith("/messages") else {}
+        if nonce is not None:
+            parameters |= {"x-nonce": nonce}
+        return self.gateway.ask(method, path, right, params=parameters).status_code
+
+
+@pytest.fixture
+def world(gateway: Gateway, job: StoredJob) -> World:
+    execution = gateway.post(job.event("update")).json()["result"]["executionId"]
+    nonces = gateway.service.store.nonces
+    _, nonce = nonces.make(NewNonce(place=f"actor:{ACTOR}", tenant="SD2E", owner="x"))
+    return World(gateway, job, {"execution": execution, "nonce": nonce.handle, "job": job.uuid, "alias": ALIAS})
+
+
+def routes() -> list[Any]:
+    return [pytest.param(method, path, id=f"{method} {path}") for method, path in ROUTES]
+
+
+def expected(right: Right, needed: Right) -> int:
+    return 200 if right >= needed else 403
+
+
+@pytest.mark.promise("S18")
+@pytest.mark.parametrize(("method", "template"), routes())
+def test_static_tokens(world: World, method: str, template: str) -> None:
+    needed = ROUTES[method, template]
+    path = world.path(template, ALIAS)
+    assert world.status(method, path) == 401
+    for base in ("/actors/v2", "/v3/actors"):
+        for name in TOKENS:
+            if method == "DELETE" and base == "/v3/actors" and name == "UPDATE":
+                continue  # what there was to delete is gone
+            assert world.status(method, world.path(template, ALIAS, base), name) == expected(Right[name], needed)
+
+
+@pytest.mark.promise("S5")
+@pytest.mark.parametrize(("method", "template"), routes())
+def test_nonces_of_every_level_and_place(world: World, method: str, template: str) -> None:
+    needed = ROUTES[method, template]
+    named = "{name}" in template or "{alias}" in template
+    for url_name, url_place in ((ALIAS, f"alias:{ALIAS}"), (ACTOR, f"actor:{ACTOR}")):
+        if "{alias}" in template and url_name is ACTOR:
+            continue
+        for place in (f"alias:{ALIAS}", f"alias:{OTHER_ALIAS}", f"actor:{ACTOR}"):
+            for right in Right:
+                nonce = world.nonce(place, right)
+                good = place == url_place or not named
+                wanted = expected(right, needed) if good else 401
+                if method == "DELETE" and wanted == 200 and url_name is ACTOR:
+                    wanted = 404  # the first round has deleted it
+                path = world.path(template, url_name)
+                assert world.status(method, path, nonce=nonce) == wanted, (path, place, right)
+
+
+def test_every_route_is_in_the_table(gateway: Gateway) -> None:
+    documented = gateway.client.get("/openapi.json").json()["paths"]
+    served = {(method.upper(), path) for path, methods in documented.items() for method in methods}
+    table = set()
+    for method, path in ROUTES:
+        for base in ("/actors/v2", "/v3/actors"):
+            named = path.format(
+                base=base, name="{actor}", alias="{alias}", job="{uuid}", nonce="{nonce}", execution="{execution}"
+            )
+            table.add((method, named))
+            if "/aliases/" in named:
+                table |= {("GET", f"{named}/{{nonce}}"), ("DELETE", f"{named}/{{nonce}}")}
+    assert served == table | {("GET", path) for path in OPEN - {"/openapi.json"}} | {("GET", "/changes")}
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_open_to_everybody(gateway: Gateway, path: str) -> None:
+    assert gateway.client.get(path).status_code == 200
+
+
+def test_changes_need_the_right_to_read(gateway: Gateway) -> None:
+    assert gateway.ask("GET", "/changes", None).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer x y",
+        "Basic c2VuZGVyOng=",
+        "bearer wrong",
+        "Bearer " + "x" * 5000,
+        "Bearer \xe4",
+    ],
+)
+def test_what_is_no_good_token(gateway: Gateway, job: StoredJob, header: str) -> None:
+    answer = gateway.post(job.event("run"), right=None, headers={"Authorization": header.encode("latin-1")})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["result"]["verdict"] == "unauthorised"
+    assert job.names == ["create"]
+
+
+def test_the_scheme_in_any_case(gateway: Gateway) -> None:
+    headers = {"Authorization": f"bEaReR  {TOKENS['READ']}"}
+    assert gateway.client.get("/jobs", headers=headers).status_code == 200
+
+
+class TestTokenAndNonce:
+    def test_a_good_token_spends_no_use(self, world: World) -> None:
+        nonce = world.nonce(f"alias:{ALIAS}", Right.EXECUTE, max_uses=1)
+        path = world.path("{base}/{name}/messages", ALIAS)
+        assert world.status("POST", path, "EXECUTE", nonce) == 200
+        assert world.status("POST", path, None, nonce) == 200
+        assert world.status("POST", path, None, nonce) == 401
+
+    def test_a_bad_token_with_a_good_nonce(self, world: World) -> None:
+        nonce = world.nonce(f"alias:{ALIAS}", Right.EXECUTE)
+        headers = {"Authorization": "Bearer wrong"}
+        for base, status in (("/actors/v2", 200), ("/v3/actors", 401)):  # the two differ, as Abaco's do
+            answer = world.gateway.client.post(
+                f"{base}/{ALIAS}/messages", params=world.job.url("update", **{"x-nonce": nonce}), headers=headers
+            )
+            assert answer.status_code == status
+
+    def test_a_token_without_the_right_is_not_helped_by_a_nonce(self, world: World) -> None:
+        nonce = world.nonce(f"alias:{ALIAS}", Right.EXECUTE)
+        assert world.status("POST", world.path("{base}/{name}/messages", ALIAS), "READ", nonce) == 403
+
+
+class TestOwnersOfNonces:
+    def test_a_nonce_has_no_right_that_its_owner_has_not(self, world: World) -> None:
+        for owner, status in (("owner", 200), ("sender", 200), ("reader", 403), ("stranger", 403)):
+            nonce = world.nonce(f"alias:{ALIAS}", Right.EXECUTE, owner=owner, by_operator=False)
+            path = world.path("{base}/{name}/messages", ALIAS)
+            assert world.status("POST", path, nonce=nonce) == status, owner
+
+    def test_a_refused_body_burns_one_use(self, world: World) -> None:
+        nonce = world.nonce(f"alias:{ALIAS}", Right.EXECUTE, max_uses=2)
+        path = f"/actors/v2/{ALIAS}/messages"
+        for status in (400, 400, 401):
+            answer = world.gateway.client.post(path, params={"x-nonce": nonce}, content=b"nonsense")
+            assert answer.status_code == status
+
+
+@contextmanager
+def with_oauth2(uri: str, database: str, server: RudeServer, **more: str) -> Iterator[Gateway]:
+    configured = settings(uri, database, gateway__oauth2_server=server.url, gateway__rights="jdoe:EXECUTE", **more)
+    with serving(configured) as running:
+        yield running
+
+
+def test_tacc_says_whose_a_token_is(
+    mongodb_uri: str, database: Database[Any], new_job: Callable[..., StoredJob]
+) -> None:
+    job = new_job()
+    profile = answers(body=b'{"status": "success", "result": {"username": "jdoe"}}')
+    with RudeServer(profile) as tacc, with_oauth2(mongodb_uri, database.name, tacc) as gateway:
+        headers = {"Authorization": "Bearer 0123456789abcdef0123456789abcdef"}
+        for name in ("run", "update", "update"):
+            answer = gateway.post(job.event(name), right=None, headers=headers)
+            assert answer.json()["result"]["verdict"] == "applied", answer.text
+        assert gateway.ask("POST", f"/actors/v2/{ALIAS}/nonces", None, headers=headers).status_code == 403
+        assert gateway.ask("GET", "/jobs").status_code == 200  # a static token asks nobody
+        (asked,) = tacc.requests
+        assert (asked.path, asked.headers["authorization"]) == ("/profiles/v2/me", headers["Authorization"])
+
+
+def test_an_outage_is_no_refusal(mongodb_uri: str, database: Database[Any], new_job: Callable[..., StoredJob]) -> None:
+    job = new_job()
+    with (
+        RudeServer(answers("503 Service Unavailable")) as tacc,
+        with_oauth2(mongodb_uri, database.name, tacc) as gateway,
+    ):
+        answer = gateway.post(job.event("run"), right=None, headers={"Authorization": "Bearer " + "0" * 32})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+        assert answer.json()["result"]["verdict"] == "unavailable"
+    assert job.names == ["create"]

@@ -1,0 +1,163 @@
+"""Tokens of TACC: asked for, remembered, and never refused because of an outage."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pipelinejobs.errors import Unavailable
+from pipelinejobs.gateway.credentials import BadCredential, Caller, Shown
+from pipelinejobs.gateway.credentials.grants import Rights
+from pipelinejobs.gateway.credentials.oauth2 import Oauth2
+from pipelinejobs.rights import Right
+from pipelinejobs.secret import Secret
+from pipelinejobs.settings.gateway import Grant
+from support_server import RudeServer, answers, then_hangs
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+RIGHTS = Rights([Grant("jdoe", Right.EXECUTE)])
+PROFILE = answers(body=json.dumps({"status": "success", "result": {"username": "jdoe"}}).encode())
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def bearer(token: str = TOKEN) -> Shown:
+    return Shown(bearer=Secret(token))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tacc() -> Iterator[RudeServer]:
+    with RudeServer(PROFILE) as server:
+        yield server
+
+
+def test_whose_a_token_is(tacc: RudeServer, clock: Clock) -> None:
+    oauth2 = Oauth2(tacc.url, RIGHTS, clock=clock)
+    for _ in range(3):
+        assert oauth2.identify(bearer()) == Caller("jdoe", Right.EXECUTE, "oauth2")
+    (asked,) = tacc.requests
+    assert (asked.method, asked.path, asked.headers["authorization"]) == ("GET", "/profiles/v2/me", f"Bearer {TOKEN}")
+
+
+def test_it_is_believed_for_a_minute(tacc: RudeServer, clock: Clock) -> None:
+    oauth2 = Oauth2(tacc.url, RIGHTS, clock=clock)
+    oauth2.identify(bearer())
+    clock.now += 59
+    oauth2.identify(bearer())
+    assert len(tacc.requests) == 1
+    clock.now += 2
+    oauth2.identify(bearer())
+    assert len(tacc.requests) == 2
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+def test_one_that_is_not_known_is_refused_for_a_while_without_asking(status: str, clock: Clock) -> None:
+    with RudeServer(answers(status)) as server:
+        oauth2 = Oauth2(server.url, RIGHTS, clock=clock)
+        for _ in range(3):
+            with pytest.raises(BadCredential) as refused:
+                oauth2.identify(bearer())
+            assert TOKEN not in refused.value.reason
+        assert len(server.requests) == 1
+        clock.now += 11
+        with pytest.raises(BadCredential):
+            oauth2.identify(bearer())
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        answers("500 Internal Server Error"),
+        answers("503 Service Unavailable"),
+        answers("429 Too Many Requests"),
+        answers("404 Not Found"),
+        answers("302 Found", Location="http://127.0.0.1:1/"),
+        answers(body=b"<html>"),
+        answers(body=b'{"result": {}}'),
+        answers(body=b'{"result": {"username": ""}}'),
+        answers(body=b'{"result": {"username": "a\\nb"}}'),
+        answers(body=b'{"result": [1]}'),
+        answers(body=b"[" * 100_000),
+        answers(body=b" " * 1_100_000),
+        then_hangs(),
+    ],
+    ids=["500", "503", "429", "404", "302", "html", "nobody", "empty", "lines", "list", "deep", "long", "hangs"],
+)
+def test_an_outage_is_no_refusal(script: Any, clock: Clock) -> None:
+    with RudeServer(script) as server:
+        oauth2 = Oauth2(server.url, RIGHTS, seconds=0.5, clock=clock)
+        for _ in range(3):
+            with pytest.raises(Unavailable) as unknown:
+                oauth2.identify(bearer())
+            assert TOKEN not in unknown.value.reason
+        assert len(server.requests) == 1  # the others did not wait as long once more
+        clock.now += 1.1
+        with pytest.raises(Unavailable):
+            oauth2.identify(bearer())
+        assert len(server.requests) == 2
+
+
+def test_nobody_is_there(free_port: int, clock: Clock) -> None:
+    with pytest.raises(Unavailable):
+        Oauth2(f"http://127.0.0.1:{free_port}", RIGHTS, clock=clock).identify(bearer())
+
+
+@pytest.mark.parametrize("token", ["x" * 2049, "a b", "a\tb", "ä", "\0"])
+def test_what_can_be_no_token_costs_no_question(tacc: RudeServer, token: str) -> None:
+    with pytest.raises(BadCredential):
+        Oauth2(tacc.url, RIGHTS).identify(bearer(token))
+    assert not tacc.requests
+
+
+def test_what_is_another_kind_is_left_to_others(tacc: RudeServer) -> None:
+    oauth2 = Oauth2(tacc.url, RIGHTS)
+    for shown in (Shown(), bearer("a.b.c"), Shown(nonce=Secret("SD2E_x")), Shown(tapis=Secret(TOKEN))):
+        assert oauth2.identify(shown) is None
+    assert not tacc.requests
+
+
+def test_many_at_once_ask_once(tacc: RudeServer) -> None:
+    oauth2 = Oauth2(tacc.url, RIGHTS)
+    callers: list[Any] = []
+    barrier = threading.Barrier(16)
+
+    def identify() -> None:
+        barrier.wait()
+        callers.append(oauth2.identify(bearer()))
+
+    threads = [threading.Thread(target=identify) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert callers == [Caller("jdoe", Right.EXECUTE, "oauth2")] * 16
+    assert len(tacc.requests) == 1
+
+
+def test_a_user_without_any_right_is_still_known(tacc: RudeServer) -> None:
+    assert Oauth2(tacc.url, Rights([])).identify(bearer()) == Caller("jdoe", Right.NONE, "oauth2")
+
+
+def test_rights() -> None:
+    rights = Rights([Grant("jdoe", Right.NONE), Grant("*", Right.READ), Grant("ci@tacc", Right.UPDATE)])
+    assert [rights.of(user) for user in ("jdoe", "ci@tacc", "ci", "anybody")] == [
+        Right.NONE,
+        Right.UPDATE,
+        Right.READ,
+        Right.READ,
+    ]
+    assert RIGHTS.of("anybody") is Right.NONE

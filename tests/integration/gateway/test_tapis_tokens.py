@@ -1,0 +1,275 @@
+"""Tokens of Tapis v3: everything they say is checked, each thing by a token that is wrong in nothing else."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from pipelinejobs.errors import Unavailable
+from pipelinejobs.gateway.credentials import BadCredential, Caller, Shown
+from pipelinejobs.gateway.credentials.grants import Rights
+from pipelinejobs.gateway.credentials.tapis import Tapis
+from pipelinejobs.rights import Right
+from pipelinejobs.secret import Secret
+from pipelinejobs.settings.gateway import Grant
+from support_server import RudeServer, answers
+
+SITE = "https://tacc.tapis.io"
+ISSUER = f"{SITE}/v3/tokens"
+RIGHTS = Rights([Grant("jdoe@tacc", Right.UPDATE)])
+
+
+class Pair(NamedTuple):
+    private: str
+    public: str
+
+
+def pair(bits: int = 2048) -> Pair:
+    key = rsa.generate_private_key(65537, bits)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return Pair(private.decode(), public.decode())
+
+
+@pytest.fixture(scope="module")
+def keys() -> Pair:
+    return pair()
+
+
+@pytest.fixture(scope="module")
+def other_keys() -> Pair:
+    return pair()
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """What a good token says; None leaves a claim out."""
+    said = {
+        "jti": "5f2e91c4-7a40-4b6e-9e07-8a1d0c5b2f33",
+        "iss": ISSUER,
+        "sub": "jdoe@tacc",
+        "exp": int(time.time()) + 600,
+        "tapis/tenant_id": "tacc",
+        "tapis/token_type": "access",
+        "tapis/delegation": False,
+        "tapis/delegation_sub": None,
+        "tapis/username": "jdoe",
+        "tapis/account_type": "user",
+    } | {name.replace("__", "/"): value for name, value in changes.items()}
+    return {name: value for name, value in said.items() if value is not None or name == "tapis/delegation_sub"}
+
+
+def signed(keys: Pair, headers: dict[str, Any] | None = None, **changes: Any) -> Secret:
+    return Secret(jwt.encode(claims(**changes), keys.private, algorithm="RS256", headers=headers))
+
+
+def by_hand(header: dict[str, Any], said: object, signature: bytes = b"") -> Secret:
+    """A token that no library would make."""
+    parts = [json.dumps(header).encode(), said if isinstance(said, bytes) else json.dumps(said).encode(), signature]
+    return Secret(".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts))
+
+
+@pytest.fixture
+def tapis(keys: Pair) -> Tapis:
+    return Tapis(SITE, ("tacc",), RIGHTS, key=keys.public)
+
+
+def refused(tapis: Tapis, token: Secret) -> str:
+    with pytest.raises(BadCredential) as bad:
+        tapis.identify(Shown(tapis=token))
+    assert bad.value.kind == "tapis"
+    assert token.reveal() not in bad.value.reason
+    return bad.value.reason.removeprefix("the token ")
+
+
+def test_a_good_one(tapis: Tapis, keys: Pair) -> None:
+    known = Caller("jdoe@tacc", Right.UPDATE, "tapis")
+    assert tapis.identify(Shown(tapis=signed(keys))) == known
+    assert tapis.identify(Shown(bearer=signed(keys))) == known
+    service = signed(keys, sub="jobs@tacc", tapis__username="jobs", tapis__account_type="service")
+    assert tapis.identify(Shown(tapis=service)) == Caller("jobs@tacc", Right.NONE, "tapis")
+
+
+def test_what_is_another_kind_is_left_to_others(tapis: Tapis) -> None:
+    for shown in (Shown(), Shown(bearer=Secret("0123456789abcdef")), Shown(nonce=Secret("SD2E_a.b.c"))):
+        assert tapis.identify(shown) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"exp": 1000}, "has expired"),
+        ({"exp": None}, "lacks the claim exp"),
+        ({"iss": None}, "lacks the claim iss"),
+        ({"iss": f"{ISSUER}/"}, "is not issued by the token service of its tenant"),
+        ({"iss": "https://evil.example.org/v3/tokens"}, "is not issued by"),
+        ({"sub": None}, "lacks the claim sub"),
+        ({"sub": "root@tacc"}, "contradicts itself"),
+        ({"sub": "jdoe@other"}, "contradicts itself"),
+        ({"tapis__tenant_id": "other"}, "is of a tenant whose tokens are not taken here"),
+        ({"tapis__tenant_id": None}, "is of a tenant"),
+        ({"tapis__tenant_id": ["tacc"]}, "is of a tenant"),
+        ({"tapis__token_type": "refresh"}, "is not an access token"),
+        ({"tapis__token_type": None}, "is not an access token"),
+        ({"tapis__account_type": "admin"}, "is neither of a user nor of a service"),
+        ({"tapis__account_type": None}, "is neither"),
+        ({"tapis__username": None}, "names no user"),
+        ({"tapis__username": ""}, "names no user"),
+        ({"tapis__username": "a@b", "sub": "a@b@tacc"}, "names no user"),
+        ({"tapis__username": "a\nb", "sub": "a\nb@tacc"}, "names no user"),
+        ({"tapis__username": "x" * 129, "sub": "x" * 129 + "@tacc"}, "names no user"),
+        ({"nbf": int(time.time()) + 3600}, "is not valid now"),
+        ({"exp": float(time.time() + 600)}, "has an expiry that is no whole number"),
+        ({"exp": True}, "has "),
+        ({"exp": "soon"}, "is not valid now"),
+        ({"exp": [1]}, "is not valid now"),
+    ],
+)
+def test_one_that_is_wrong_in_one_thing(tapis: Tapis, keys: Pair, changes: dict[str, Any], reason: str) -> None:
+    assert refused(tapis, signed(keys, **changes)).startswith(reason)
+
+
+def test_another_key(tapis: Tapis, other_keys: Pair) -> None:
+    assert refused(tapis, signed(other_keys)) == "is not signed with the key of its tenant"
+
+
+@pytest.mark.promise("S4")
+def test_other_algorithms(tapis: Tapis, keys: Pair) -> None:
+    assert refused(tapis, by_hand({"alg": "none"}, claims())) == "is not signed with RS256"
+    assert refused(tapis, by_hand({"alg": "NONE"}, claims(), b"x")) == "is not signed with RS256"
+    text = by_hand({"alg": "HS256", "typ": "JWT"}, claims()).reveal().rstrip(".")
+    signature = hmac.new(keys.public.encode(), text.encode(), hashlib.sha256).digest()
+    forged = f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+    assert refused(tapis, Secret(forged)) == "is not signed with RS256"
+    assert refused(tapis, signed(keys, headers={"crit": ["b64"], "b64": True})).startswith("is not")
+    for algorithm in ("RS384", "RS512", "PS256"):
+        other = Secret(jwt.encode(claims(), keys.private, algorithm=algorithm))
+        assert refused(tapis, other) == "is not signed with RS256"
+
+
+def test_a_key_in_the_token_is_not_followed(tapis: Tapis, other_keys: Pair) -> None:
+    headers = {"jku": "http://127.0.0.1:1/", "kid": "../../etc/passwd", "x5u": "http://127.0.0.1:1/", "jwk": {}}
+    assert refused(tapis, signed(other_keys, headers=headers)) == "is not signed with the key of its tenant"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'{"exp": 1e400}',
+        b'{"exp": ' + b"9" * 5000 + b"}",
+        b'{"a": ' * 1500 + b"1" + b"}" * 1500,
+        b'{"exp": NaN, "tapis/tenant_id": "tacc"}',
+        b'{"tapis/tenant_id": "tacc", "tapis/tenant_id": "other"}',
+    ],
+)
+def test_hostile_texts(tapis: Tapis, said: bytes) -> None:
+    refused(tapis, by_hand({"alg": "RS256"}, said, b"x" * 256))
+
+
+@pytest.mark.parametrize("token", ["..", "a.b.c", "a.b.c.d", "ä.b.c", "a" * 9000 + ".b.c", "\0.\0.\0", "e30.e30.e30"])
+def test_texts_that_are_no_token(tapis: Tapis, token: str) -> None:
+    refused(tapis, Secret(token))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def tenant(public: str, issuer: str = ISSUER) -> Any:
+    result = {"tenant_id": "tacc", "public_key": public, "token_service": issuer, "base_url": SITE}
+    return answers(body=json.dumps({"status": "success", "result": result}).encode())
+
+
+@pytest.fixture
+def service(keys: Pair) -> Iterator[RudeServer]:
+    with RudeServer(tenant(keys.public)) as server:
+        yield server
+
+
+class TestTenantsService:
+    def test_it_is_asked_for_the_key_once_an_hour(self, service: RudeServer, keys: Pair) -> None:
+        clock = Clock()
+        tapis = Tapis(service.url, ("tacc", "a2cps"), RIGHTS, clock=clock)
+        for _ in range(3):
+            assert tapis.identify(Shown(tapis=signed(keys))) == Caller("jdoe@tacc", Right.UPDATE, "tapis")
+        (asked,) = service.requests
+        assert (asked.method, asked.target) == ("GET", "/v3/tenants/tacc")
+        assert "authorization" not in asked.headers
+        assert "x-tapis-token" not in asked.headers
+        clock.now += 3601
+        tapis.identify(Shown(tapis=signed(keys)))
+        assert len(service.requests) == 2
+
+    def test_a_tenant_that_is_not_allowed_costs_no_question(self, service: RudeServer, keys: Pair) -> None:
+        tapis = Tapis(service.url, ("a2cps",), RIGHTS)
+        assert refused(tapis, signed(keys)).startswith("is of a tenant")
+        assert not service.requests
+
+    def test_a_new_key_is_found(self, service: RudeServer, keys: Pair, other_keys: Pair) -> None:
+        clock = Clock()
+        tapis = Tapis(service.url, ("tacc",), RIGHTS, clock=clock)
+        tapis.identify(Shown(tapis=signed(keys)))
+        service._script = tenant(other_keys.public)
+        assert refused(tapis, signed(other_keys)).startswith("is not signed")  # the old key is a moment old
+        assert len(service.requests) == 1
+        clock.now += 61
+        assert tapis.identify(Shown(tapis=signed(other_keys))) is not None
+        assert refused(tapis, signed(keys)).startswith("is not signed")
+        assert len(service.requests) == 2
+
+    def test_an_outage_is_no_refusal(self, service: RudeServer, keys: Pair) -> None:
+        clock = Clock()
+        tapis = Tapis(service.url, ("tacc",), RIGHTS, clock=clock)
+        service._script = answers("503 Service Unavailable")
+        with pytest.raises(Unavailable):
+            tapis.identify(Shown(tapis=signed(keys)))
+        service._script = tenant(keys.public)
+        tapis.identify(Shown(tapis=signed(keys)))
+        service._script = answers("503 Service Unavailable")
+        clock.now += 4000
+        assert tapis.identify(Shown(tapis=signed(keys))) is not None  # with the key of before
+        clock.now += 86_400
+        with pytest.raises(Unavailable):
+            tapis.identify(Shown(tapis=signed(keys)))
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            answers(body=b"{}"),
+            answers("404 Not Found"),
+            tenant("nonsense"),
+            tenant("", ISSUER),
+            answers(body=b"<html>"),
+        ],
+    )
+    def test_what_it_says_is_no_key(self, service: RudeServer, keys: Pair, script: Any) -> None:
+        service._script = script
+        with pytest.raises(Unavailable):
+            Tapis(service.url, ("tacc",), RIGHTS).identify(Shown(tapis=signed(keys)))
+
+    def test_its_token_service_is_the_issuer(self, service: RudeServer, keys: Pair) -> None:
+        service._script = tenant(keys.public, "https://tacc.tapis.io/v3/other")
+        assert refused(Tapis(service.url, ("tacc",), RIGHTS), signed(keys)).startswith("is not issued")
+
+
+def test_keys_that_cannot_be_used() -> None:
+    curve = ec.generate_private_key(ec.SECP256R1()).public_key()
+    public = curve.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    for key in ("", "nonsense", public, pair(1024).public):
+        with pytest.raises(Unavailable, match="the public key of the tenant"):
+            Tapis(SITE, ("tacc",), RIGHTS, key=key)
