@@ -19,7 +19,7 @@ def facts_of(job: Job, entries: list[Entry], refused: list[dict[str, Any]], owed
         owed: what it owes to the Indexer.
     """
     cause = checks.cause(job, entries)
-    since = entries[entries.index(cause) + 1 :] if cause is not None else []
+    since = entries[_place(entries, cause) + 1 :] if cause is not None else []
     return {
         "uuid": job.uuid,
         "state": job.state,
@@ -37,7 +37,12 @@ def facts_of(job: Job, entries: list[Entry], refused: list[dict[str, Any]], owed
 def shown(job: Job, entries: list[Entry]) -> set[int]:
     """The places of the entries of which `facts_of` shows the data."""
     cause = checks.cause(job, entries)
-    return {entries.index(entry) for entry in (cause, *entries[-1:]) if entry is not None}
+    return {_place(entries, entry) for entry in (cause, *entries[-1:]) if entry is not None}
+
+
+def _place(entries: list[Entry], entry: Entry) -> int:
+    """Where this very entry is; a damaged history may have others that are equal."""
+    return next(place for place in reversed(range(len(entries))) if entries[place] is entry)
 
 
 def _entry(entry: Entry | None) -> dict[str, Any] | None:

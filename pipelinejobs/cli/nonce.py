@@ -33,12 +33,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--level", choices=_LEVELS, default="EXECUTE", help="what it allows (default: %(default)s)")
     add.add_argument("--max-uses", type=inputs.positive, metavar="N", help="good so often (default: any number)")
     add.add_argument("--days", type=inputs.positive, metavar="N", help="good for so long (default: for good)")
-    add.add_argument("--description", type=inputs.line, default="", metavar="TEXT", help="what it is for")
+    add.add_argument("--description", type=inputs.line, metavar="TEXT", help="what it is for")
     add.add_argument("--owner", type=inputs.line, metavar="USER", help="who acts with it (default: the present user)")
     listed = actions.add_parser("list", help="list the nonces, spent and expired ones too")
     delete = actions.add_parser("delete", help="delete a nonce")
     delete.add_argument("nonce", type=inputs.line, help="its id or handle")
     for action in (add, listed, delete):
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON instead of text")
         action.add_argument(
             "--name", type=inputs.line, help="the alias or id in the URL (default: pipelines.job_manager_id)"
         )
@@ -76,7 +77,7 @@ def _add(options: argparse.Namespace, session: Session, known: "Names", place: s
             tenant=known.tenant,
             level=level,
             max_uses=options.max_uses or UNLIMITED,
-            description=options.description,
+            description=options.description or "",
             seconds=options.days * _DAY if options.days else None,
             owner=options.owner or inputs.user(),
             by_operator=True,

@@ -25,6 +25,8 @@ _AS_BYTES: Final = CodecOptions(document_class=RawBSONDocument)
 _DUPLICATE_KEY: Final = 11000
 _OUTLINE: Final = {"history.uuid": 1, "history.name": 1, "history.date": 1}
 _OUTLINE_MOVED: Final = {"uuid": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
+_BATCH: Final = 500
+"""Moved entries that are in memory at a time; by itself the driver takes 16 MB of small ones, which become more."""
 _KEPT_SHARE: Final = 0.8
 """How full the embedded history is after a move, so that moves are rare."""
 
@@ -80,7 +82,7 @@ class History:
         seen = {embedded[0].get("uuid")}
         with translated():
             moved = self._moved.find({"life": {"$eq": embedded[0].get("uuid")}}, None if with_data else _OUTLINE_MOVED)
-            for row in moved.sort("seq", 1):
+            for row in moved.sort("seq", 1).batch_size(_BATCH):
                 seen.add(row["uuid"])
                 yield documents.to_entry(row["entry"])
         yield from (documents.to_entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
@@ -103,10 +105,12 @@ class History:
             if not embedded:
                 return None if document is None else []
             life = {"life": {"$eq": embedded[0].get("uuid")}}
-            count = self._moved.count_documents(life)
+            newest = self._moved.find_one(life, {"seq": 1}, sort=[("seq", -1)])
+            count = newest["seq"] + 1 if newest is not None else 0
             found = [documents.to_entry(embedded[0])] if offset == 0 else []
             if offset <= count:
-                rows = self._moved.find({**life, "seq": {"$gte": max(offset - 1, 0)}}).sort("seq", 1)
+                # What is moved after that has been counted is among those in the job, as it was read before.
+                rows = self._moved.find({**life, "seq": {"$gte": max(offset - 1, 0), "$lt": count}}).sort("seq", 1)
                 found += [documents.to_entry(row["entry"]) for row in rows.limit(limit)]
             rest = self._not_moved(embedded, count)
         passed_over = max(offset - 1 - count, 0)
@@ -119,7 +123,7 @@ class History:
         if not moved or not isinstance(life, str):
             return rest
         keys = [_key(life, entry["uuid"]) for entry in rest if isinstance(entry.get("uuid"), str)]
-        both = {row["uuid"] for row in self._moved.find({"_id": {"$in": keys}}, {"uuid": 1})}
+        both = {row["uuid"] for row in self._moved.find({"_id": {"$in": keys}, "seq": {"$lt": moved}}, {"uuid": 1})}
         return [entry for entry in rest if entry.get("uuid") not in both]
 
     def move(self, job: Job) -> bool:

@@ -37,7 +37,8 @@ def wanted(days: Days) -> dict[str, list[IndexModel]]:
                 name="outbox_due",
                 partialFilterExpression={"_outbox.status": {"$exists": True}},
             ),
-            # Lists of jobs, page by page, and what has changed lately. Filters go through it in this order.
+            # Lists of jobs, page by page, and what has changed lately. Filters go through it in this order: one for
+            # each of them would have to be written at each event, to spare now and then somebody a look at more jobs.
             IndexModel([("updated", DESCENDING), ("_id", DESCENDING)], name="newest"),
         ],
         "jobs_history": [IndexModel([("life", ASCENDING), ("seq", ASCENDING)], name="life_seq")],

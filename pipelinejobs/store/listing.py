@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from bson import ObjectId
-from bson.errors import InvalidId
+import bson
+from bson import DatetimeMS, ObjectId
+from bson.errors import BSONError
 from pymongo import DESCENDING
 from pymongo.database import Database
 
@@ -34,10 +35,18 @@ _SHOWN: Final = {
     "_admin.owner": 1,
 }
 _SEARCHED: Final = ("uuid", "session", "agent", "task", "archive_path", "pipeline_uuid", "_admin.owner")
-_DATED: Final[Document] = {"updated": {"$type": "date"}}
-_UNDATED: Final[Document] = {"updated": {"$not": {"$type": "date"}}}
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Comparisons only meet values of the same kind. These two, unlike $type, MongoDB finds by an index.
+_DATED: Final[Document] = {"updated": {"$gte": DatetimeMS(-(2**63))}}
+_UNDATED: Final[Document] = {"updated": {"$not": {"$gte": DatetimeMS(-(2**63))}}}
 _VERSION: Final = 1
+_KEYS: Final = {"o": ObjectId, "s": str, "i": int}
+"""The kinds of `_id` that a cursor can name; python-datacatalog and we have nothing but the first."""
+_BELOW: Final = {
+    int: ["minKey", "null"],
+    str: ["minKey", "null", "number"],
+    ObjectId: ["minKey", "null", "number", "string", "object", "binData"],
+}
+"""The kinds of `_id` that MongoDB sorts below all of one kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,11 @@ class Filter:
     updated_before: datetime | None = None
     undelivered: bool = False
     hidden: bool = False
+
+    @property
+    def may_be_undated(self) -> bool:
+        """Whether jobs without a date can fit."""
+        return self.updated_since is None and self.updated_before is None
 
     def conditions(self) -> list[Document]:
         """The filter in MongoDB's terms; every value is only ever compared.
@@ -95,8 +109,8 @@ class Page:
 class _Place:
     """Behind which job a page begins: its date, None for one without, and its `_id`."""
 
-    updated: datetime | None
-    key: Any
+    updated: DatetimeMS | None
+    key: ObjectId | str | int
 
 
 class Listing:
@@ -125,8 +139,8 @@ class Listing:
             if place is None or place.updated is not None:
                 found = self._sorted([*conditions, _DATED, *_behind(place)], "updated", limit + 1)
                 place = None
-            if len(found) <= limit:
-                key = [{"_id": {"$lt": place.key}}] if place is not None else []
+            if len(found) <= limit and wanted.may_be_undated:
+                key = [_below(place.key)] if place is not None else []
                 found += self._sorted([*conditions, _UNDATED, *key], None, limit + 1 - len(found))
         following = _cursor(found[limit - 1]) if len(found) > limit else None
         return Page([_shown(job) for job in found[:limit]], following)
@@ -180,10 +194,21 @@ def _containing(text: str) -> Document:
 
 
 def _behind(place: _Place | None) -> list[Document]:
+    """The jobs with a date that come after a place.
+
+    An array, which a foreign writer may have stored, is sorted by the latest of its dates; so all of them have to be
+    earlier, which `$lt` does not say.
+    """
     if place is None:
         return []
-    same = {"updated": {"$eq": place.updated}, "_id": {"$lt": place.key}}
-    return [{"$or": [{"updated": {"$lt": place.updated}}, same]}]
+    earlier = {"updated": {"$not": {"$gte": place.updated}}}
+    same = {"updated": {"$eq": place.updated, "$not": {"$gt": place.updated}}}
+    return [{"$or": [earlier, {"$and": [same, _below(place.key)]}]}]
+
+
+def _below(key: ObjectId | str | int) -> Document:
+    """The jobs whose `_id` sorts below this one, of whatever kind it is."""
+    return {"$or": [{"_id": {"$lt": key}}, {"_id": {"$type": _BELOW[type(key)]}}]}
 
 
 def _shown(job: Document) -> dict[str, Any]:
@@ -195,12 +220,24 @@ def _shown(job: Document) -> dict[str, Any]:
 
 def _cursor(job: Document) -> str | None:
     """The cursor of the page behind this job; None where its `_id` is of a kind that nobody uses."""
-    updated, key = job.get("updated"), job["_id"]
-    kinds = {ObjectId: "o", str: "s", int: "i"}
-    if type(key) not in kinds:
+    key = job["_id"]
+    kind = next((kind for kind in _KEYS.values() if isinstance(key, kind) and not isinstance(key, bool)), None)
+    if kind is None:
         return None
-    moment = (updated - _EPOCH) // timedelta(milliseconds=1) if isinstance(updated, datetime) else None
-    text = json.dumps([_VERSION, moment, kinds[type(key)], str(key)], separators=(",", ":"))
+    return _written(_Place(_latest(job.get("updated")), kind(key)))
+
+
+def _latest(updated: Any) -> DatetimeMS | None:
+    """The date that a job is sorted by. Of the years after 9999 the driver makes no `datetime`."""
+    values = updated if isinstance(updated, list) else [updated]
+    dates = [DatetimeMS(value) for value in values if isinstance(value, datetime | DatetimeMS)]
+    return max(dates, key=int, default=None)
+
+
+def _written(place: _Place) -> str:
+    moment = int(place.updated) if place.updated is not None else None
+    kind = next(name for name, kind in _KEYS.items() if type(place.key) is kind)
+    text = json.dumps([_VERSION, moment, kind, str(place.key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -210,12 +247,11 @@ def _place(cursor: str) -> _Place:
         if len(cursor) > LONGEST_CURSOR:
             raise ValueError
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        said = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        version, moment, kind, key = said
-        if version != _VERSION or not isinstance(key, str) or not isinstance(moment, int | None):
+        _, moment, kind, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        place = _Place(DatetimeMS(moment) if moment is not None else None, _KEYS[kind](key))
+        bson.encode({"": place.key})  # a number of more than 64 bits, or half a character, is no key
+        if _written(place) != cursor:
             raise ValueError
-        read = {"o": ObjectId, "s": str, "i": int}[kind]
-        updated = _EPOCH + timedelta(milliseconds=moment) if moment is not None else None
-        return _Place(updated, read(key))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error, InvalidId):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error, BSONError):
         raise Malformed("parameter cursor", "is not one that was given out") from None
+    return place

@@ -10,7 +10,8 @@ import pytest
 from demo.abaco import ROOT
 from support_process import CheckedAbaco, StoredJob
 
-HEAVY = {"jsonschema", "requests", "urllib3", "agavepy", "http.client", "uvicorn", "starlette", "pydantic"}
+GATEWAY = {"uvicorn", "starlette", "fastapi", "pydantic", "prometheus_client", "jwt", "cryptography", "hashids"}
+HEAVY = {"jsonschema", "requests", "urllib3", "agavepy", "http.client"} | GATEWAY
 
 
 def imported(abaco: CheckedAbaco, body: Any, parameters: Mapping[str, str] | None = None) -> tuple[set[str], int]:

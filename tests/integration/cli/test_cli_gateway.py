@@ -1,0 +1,99 @@
+"""Commands for those who host the gateway: `nonce`, `bearer`; and `serve` where its libraries are missing."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from pipelinejobs.gateway.credentials import Caller, Shown
+from pipelinejobs.gateway.credentials.static import StaticTokens
+from pipelinejobs.rights import Right
+from pipelinejobs.secret import Secret
+from pipelinejobs.settings import load
+from pipelinejobs.store import Store
+from pipelinejobs.store.nonces import NonceRefused
+
+ROOT = Path(__file__).resolve().parents[3]
+ALIAS = "alias:jobs-manager.prod"
+
+
+class TestNonce:
+    def test_one_that_is_added_lets_its_owner_in(self, cli: Any, store: Store) -> None:
+        made = cli.ok("nonce", "add", "--max-uses", "2", "--days", "30", "--description", "x", "--owner", "jdoe")
+        assert (made["name"], made["level"], made["remaining"], made["owner"]) == (
+            "jobs-manager.prod",
+            "EXECUTE",
+            2,
+            "jdoe",
+        )
+        nonce = store.nonces.redeem(Secret(made["id"]), [ALIAS], Right.EXECUTE)
+        assert (nonce.owner, nonce.by_operator) == ("jdoe", True)
+        assert nonce.expires is not None
+
+    def test_the_list_shows_no_id(self, cli: Any) -> None:
+        made = cli.ok("nonce", "add")
+        (listed,) = cli.ok("nonce", "list")
+        assert listed["handle"] == made["handle"]
+        text = cli("nonce", "list").out
+        assert made["handle"] in text
+        assert made["id"] not in text
+        assert text.splitlines()[1].split()[1:5] == ["EXECUTE", "any", "0", "never"]
+
+    @pytest.mark.parametrize("key", ["id", "handle"])
+    def test_it_is_deleted_by_id_or_handle(self, cli: Any, store: Store, key: str) -> None:
+        made = cli.ok("nonce", "add")
+        assert cli.ok("nonce", "delete", made[key]) == {"deleted": True}
+        with pytest.raises(NonceRefused):
+            store.nonces.redeem(Secret(made["id"]), [ALIAS], Right.READ)
+        done = cli("nonce", "delete", made[key])
+        assert (done.exit_code, done.err) == (1, "nonce: there is no such nonce of jobs-manager.prod\n")
+        assert cli("nonce", "list").out == "no nonces\n"
+
+    def test_of_the_actor(self, cli: Any, store: Store) -> None:
+        variables = {"_REACTOR_GATEWAY_ACTOR_ID": "G1p783PxpalBB"}
+        made = cli.ok("nonce", "add", "--level", "UPDATE", "--name", "G1p783PxpalBB", **variables)
+        assert store.nonces.redeem(Secret(made["id"]), ["actor:G1p783PxpalBB"], Right.UPDATE).level is Right.UPDATE
+        assert cli.ok("nonce", "list", **variables) == []
+
+    def test_what_cannot_be(self, cli: Any, database: Database[Any]) -> None:
+        assert "EXECUTE at the most" in cli("nonce", "add", "--level", "UPDATE").err
+        assert "the manager has no name other" in cli("nonce", "add", "--name", "other").err
+        assert cli("nonce").exit_code == 2
+        assert cli("nonce", "add", "--max-uses", "0").exit_code == 2
+        assert database["gateway_nonces"].count_documents({}) == 0
+
+
+class TestBearer:
+    def test_the_token_is_what_the_setting_says(self, cli: Any) -> None:
+        made = cli.ok("bearer", "jdoe@tacc", "--right", "UPDATE")
+        assert re.fullmatch(r"pj-[A-Za-z0-9]{40}", made["token"])
+        assert made["token"] not in made["setting"]
+        grants = load({"_REACTOR_GATEWAY_TOKENS": made["setting"]}).gateway.tokens
+        known = StaticTokens(grants).identify(Shown(bearer=Secret(made["token"])))
+        assert known == Caller("jdoe@tacc", Right.UPDATE, "token")
+        assert StaticTokens(grants).identify(Shown(bearer=Secret(made["token"] + "x"))) is None
+        assert cli.ok("bearer", "jdoe@tacc")["token"] != made["token"]
+
+    @pytest.mark.parametrize("user", ["", "a b", "a,b", "a:b", "*", "x" * 129])
+    def test_what_is_no_name(self, cli: Any, user: str) -> None:
+        assert cli("bearer", user).exit_code == 2
+
+
+def test_an_actors_image_has_the_commands_and_says_what_serve_needs() -> None:
+    """Without the gateway's libraries everything else goes on."""
+    script = (
+        "import sys\n"
+        "for name in ('uvicorn', 'fastapi', 'starlette', 'pydantic', 'hashids', 'prometheus_client', 'jwt'):\n"
+        "    sys.modules[name] = None\n"
+        "from pipelinejobs.cli.main import main\n"
+        "assert main(['diagram', '--json']) == 0\n"
+        "sys.exit(main(['serve']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "the gateway's libraries are not installed" in done.stderr
+    assert "requirements-gateway.txt" in done.stderr

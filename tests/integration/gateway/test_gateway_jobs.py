@@ -1,0 +1,223 @@
+"""Reading over HTTP: jobs in pages, one job, its history, why it is where it is."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from pipelinejobs.secret import Secret
+from pipelinejobs.store import Store, history
+from pipelinejobs.store.connection import connect
+from support_gateway import Gateway, eventually
+from support_process import CANARIES, Documents, StoredJob, callback
+
+UNKNOWN = "107b93f3-1eae-5e79-8a18-ffffffffffff"
+
+
+def get(gateway: Gateway, path: str, status: int = 200, /, **parameters: Any) -> Any:
+    answer = gateway.ask("GET", path, "READ", params=parameters)
+    assert answer.status_code == status, answer.text
+    return answer.json()["result"] if status == 200 else answer.json()["message"]
+
+
+class TestList:
+    def test_in_pages(self, gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
+        jobs = [new_job() for _ in range(5)]
+        gateway.post(jobs[2].event("run"))
+        found, cursor = [], None
+        while True:
+            page = get(gateway, "/jobs", limit=2, **({"cursor": cursor} if cursor else {}))
+            found += [job["uuid"] for job in page["jobs"]]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        assert found[0] == jobs[2].uuid
+        assert sorted(found) == sorted(job.uuid for job in jobs)
+
+    def test_what_is_told_of_each(self, gateway: Gateway, job: StoredJob) -> None:
+        gateway.post(job.event("run"))
+        (shown,) = get(gateway, "/jobs")["jobs"]
+        stored = job.stored()
+        assert shown == {
+            "uuid": job.uuid,
+            "state": "RUNNING",
+            "lastEvent": "run",
+            "updated": f"{stored['updated']:%Y-%m-%dT%H:%M:%SZ}",
+            "pipelineUuid": stored["pipeline_uuid"],
+            "archivePath": stored["archive_path"],
+            "session": stored.get("session"),
+            "owner": stored["_admin"]["owner"],
+        }
+
+    def test_filters(self, gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
+        one, other = new_job(session="night run"), new_job()
+        gateway.post(one.event("run"))
+
+        def found(**parameters: str) -> list[str]:
+            return [job["uuid"] for job in get(gateway, "/jobs", **parameters)["jobs"]]
+
+        assert found(state="RUNNING") == [one.uuid]
+        assert found(state="CREATED") == [other.uuid]
+        assert found(text="NIGHT") == [one.uuid]
+        assert found(pipeline=UNKNOWN) == []
+        moment = one.stored()["updated"]
+        assert found(since=f"{moment:%Y-%m-%dT%H:%M:%S}") == [one.uuid]
+        assert found(before=f"{moment:%Y-%m-%dT%H:%M:%SZ}") == [other.uuid]
+
+    @pytest.mark.promise("S6")
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("state", "LOST"),
+            ("state", "running"),
+            ("pipeline", "x"),
+            ("pipeline[$ne]", "x"),
+            ("limit", "0"),
+            ("limit", "201"),
+            ("limit", "many"),
+            ("cursor", "nonsense"),
+            ("cursor", ""),
+            ("text", "x" * 201),
+            ("text", "\0"),
+            ("since", "yesterday"),
+            ("since", "0001-01-01T00:00:00+14:00"),
+        ],
+    )
+    def test_what_cannot_be_asked(self, gateway: Gateway, name: str, value: str) -> None:
+        if name == "pipeline[$ne]":  # a name that means nothing is passed over
+            assert get(gateway, "/jobs", **{name: value})["jobs"] == []
+        else:
+            assert get(gateway, "/jobs", 400, **{name: value}).startswith("parameter")
+
+
+class TestOne:
+    @pytest.mark.promise("S18")
+    def test_without_anything_secret(self, gateway: Gateway, job: StoredJob) -> None:
+        gateway.post(callback("agave", "FINISHED"), job.url())
+        shown = get(gateway, f"/jobs/{job.uuid}")
+        stored = job.stored()
+        assert (shown["uuid"], shown["state"], shown["data"]) == (job.uuid, "FINISHED", stored["data"])
+        assert {name for name in shown if name.startswith("_")} == {"_admin", "_properties", "_visible"}
+        assert "history" not in shown
+        for path in ("", "/history", "/explain"):
+            text = json.dumps(get(gateway, f"/jobs/{job.uuid}{path}"))
+            for secret in (stored["_salt"], job.token, *CANARIES):
+                assert secret not in text
+
+    @pytest.mark.parametrize("path", ["", "/history", "/explain"])
+    def test_there_is_none(self, gateway: Gateway, path: str) -> None:
+        assert get(gateway, f"/jobs/{UNKNOWN}{path}", 404) == "there is no such job"
+        assert get(gateway, f"/jobs/nonsense{path}", 400).startswith("parameter uuid")
+
+    def test_what_foreign_writers_left_there(self, gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
+        odd = {"updated": "soon", "session": {"$ref": "a", "$id": 1}, "extra": float("nan"), "deep": {"a.b": {"$x": 1}}}
+        jobs.update_one({"uuid": job.uuid}, {"$set": {name: value for name, value in odd.items() if name != "deep"}})
+        shown = get(gateway, f"/jobs/{job.uuid}")
+        assert (shown["updated"], shown["extra"]) == ("soon", "nan")
+        (listed,) = get(gateway, "/jobs")["jobs"]
+        assert listed["updated"] == "soon"
+        assert get(gateway, f"/jobs/{job.uuid}/explain")["state"] == "CREATED"
+
+
+class TestHistory:
+    def test_in_parts(self, gateway: Gateway, job: StoredJob) -> None:
+        gateway.post(job.event("run"))
+        for number in range(6):
+            gateway.post(job.event("update", {"n": number}))
+        whole = get(gateway, f"/jobs/{job.uuid}/history")
+        assert whole["next"] is None
+        assert [entry["name"] for entry in whole["entries"]] == ["create", "run"] + ["update"] * 6
+        assert whole["entries"][-1]["data"] == {"n": 5}
+        assert whole["entries"][-1]["date"].endswith("Z")
+        parts, offset = [], 0
+        while offset is not None:
+            part = get(gateway, f"/jobs/{job.uuid}/history", offset=offset, limit=3)
+            parts += part["entries"]
+            offset = part["next"]
+        assert parts == whole["entries"]
+        assert get(gateway, f"/jobs/{job.uuid}/history", offset=100)["entries"] == []
+
+    def test_one_that_was_moved_in_part(
+        self, gateway: Gateway, job: StoredJob, mongodb_uri: str, database: Database[Any]
+    ) -> None:
+        gateway.service.store.history.limits = history.Limits(entries=10)
+        for number in range(50):
+            assert gateway.post(job.event("update", {"n": number})).status_code == 200
+        assert len(job.stored()["history"]) <= 12
+        whole = get(gateway, f"/jobs/{job.uuid}/history", limit=1000)["entries"]
+        assert [entry["data"]["n"] for entry in whole[1:]] == list(range(50))
+        for offset in range(0, 52, 3):
+            part = get(gateway, f"/jobs/{job.uuid}/history", offset=offset, limit=7)
+            assert part["entries"] == whole[offset : offset + 7]
+            assert part["next"] == (offset + 7 if offset + 7 < 51 else None)
+
+    def test_what_a_crash_left_in_both_places(self, gateway: Gateway, job: StoredJob, jobs: Documents) -> None:
+        gateway.service.store.history.limits = history.Limits(entries=10)
+        for number in range(9):
+            gateway.post(job.event("update", {"n": number}))
+        before = job.stored()
+        gateway.post(job.event("update", {"n": 9}))  # moves some, before it is written
+        moved = [entry for entry in before["history"][1:] if entry not in job.stored()["history"]]
+        assert moved
+        back = {"$push": {"history": {"$each": moved, "$position": 1}}, "$set": {"_moved": 0}}
+        jobs.update_one({"uuid": job.uuid}, back)
+        for limit in (1, 3, 100):
+            found: list[Any] = []
+            offset: int | None = 0
+            while offset is not None:
+                part = get(gateway, f"/jobs/{job.uuid}/history", offset=offset, limit=limit)
+                found += part["entries"]
+                offset = part["next"]
+            assert [entry["data"]["n"] for entry in found[1:]] == list(range(10))
+
+
+class TestExplain:
+    def test_everything(self, gateway: Gateway, job: StoredJob) -> None:
+        gateway.post(job.event("run", {"by": "hand"}))
+        gateway.post(job.event("update", {"n": 1}))
+        gateway.post(job.event("validate"))
+        facts = eventually(lambda: (told := get(gateway, f"/jobs/{job.uuid}/explain")) and told["refused"] and told)
+        assert (facts["state"], facts["because"]["event"], facts["because"]["data"]) == (
+            "RUNNING",
+            "run",
+            {"by": "hand"},
+        )
+        assert (facts["since_then"]["events"], facts["since_then"]["last"]["data"]) == (1, {"n": 1})
+        assert "finish" in [step["event"] for step in facts["next"]]
+        (refusal,) = facts["refused"]
+        assert (refusal["verdict"], refusal["event"], refusal["sender"]) == ("illegal", "validate", "sender")
+        assert (facts["owed"], facts["problems"]) == ([], [])
+
+    def test_of_a_history_that_was_moved(self, gateway: Gateway, job: StoredJob) -> None:
+        gateway.service.store.history.limits = history.Limits(entries=10)
+        gateway.post(job.event("run", {"by": "hand"}))
+        for number in range(30):
+            gateway.post(job.event("update", {"n": number}))
+        facts = get(gateway, f"/jobs/{job.uuid}/explain")
+        assert facts["because"]["data"] == {"by": "hand"}  # which is no longer in the job
+        assert (facts["since_then"]["events"], facts["since_then"]["last"]["data"]) == (30, {"n": 29})
+        assert facts["problems"] == []
+
+    def test_what_is_owed(self, mongodb_uri: str, database: Database[Any], gateway: Gateway, job: StoredJob) -> None:
+        store = Store(connect(Secret(mongodb_uri), database.name, timeout=10))
+        now = store.outbox.now()
+        row = {
+            "id": "canary-key",
+            "actor": "indexer",
+            "name": "index",
+            "entry": "x",
+            "life": "x",
+            "created": now,
+            "status": "undelivered",
+            "attempts": 20,
+            "next": now,
+            "error": "nothing answers",
+            "holder": "canary-holder",
+        }
+        database["jobs"].update_one({"uuid": job.uuid}, {"$set": {"_outbox": [row]}})
+        (owed,) = get(gateway, f"/jobs/{job.uuid}/explain")["owed"]
+        assert sorted(owed) == ["attempts", "created", "error", "name", "next", "status"]
+        assert (owed["status"], owed["error"]) == ("undelivered", "nothing answers")
+        store.close()
