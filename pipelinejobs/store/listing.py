@@ -230,7 +230,8 @@ def _cursor(job: Document) -> str | None:
 def _latest(updated: Any) -> DatetimeMS | None:
     """The date that a job is sorted by. Of the years after 9999 the driver makes no `datetime`."""
     values = updated if isinstance(updated, list) else [updated]
-    dates = [DatetimeMS(value) for value in values if isinstance(value, datetime | DatetimeMS)]
+    dates = [DatetimeMS(value) for value in values if isinstance(value, datetime)]
+    dates += [value for value in values if isinstance(value, DatetimeMS)]
     return max(dates, key=int, default=None)
 
 
