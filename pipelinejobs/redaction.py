@@ -35,13 +35,15 @@ _LOOKS_SECRET: Final = (
     (re.compile(r"(?i)\b(bearer\s{1,8})[^\s\"',]++"), rf"\1{HIDDEN}"),
     # user:password@ in front of a host
     (re.compile(r"//[^/\s\"'<>]+@"), f"//{HIDDEN}@"),
-    # an Abaco nonce, TENANT_hashid: a hashid has small letters and capitals
+    # an Abaco nonce, TENANT_hashid, or one of the gateway's, which is longer: small letters and capitals
     (
         re.compile(
-            r"(?<=[A-Za-z0-9])_(?=[a-z0-9]{0,15}[A-Z])(?=[A-Z0-9]{0,15}[a-z])[A-Za-z0-9]{10,16}(?![A-Za-z0-9_])"
+            r"(?<=[A-Za-z0-9])_(?=[a-z0-9]{0,23}[A-Z])(?=[A-Z0-9]{0,23}[a-z])[A-Za-z0-9]{10,24}(?![A-Za-z0-9_])"
         ),
         f"_{HIDDEN}",
     ),
+    # a static token of the gateway
+    (re.compile(r"\bpj-[A-Za-z0-9]{16,64}+"), f"pj-{HIDDEN}"),
 )
 
 

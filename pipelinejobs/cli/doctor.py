@@ -21,8 +21,8 @@ from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.settings.table import variable
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+from pipelinejobs.store.store import is_too_old
 
-_OLDEST_SERVER: Final = (5, 0)
 _SHOWN: Final = 20
 
 
@@ -112,8 +112,7 @@ def _loads(session: Session) -> bool:
 
 
 def _server(version: str) -> Finding:
-    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-    if parts < _OLDEST_SERVER:
+    if is_too_old(version):
         return wrong("server", f"MongoDB {version} is too old; 5.0 or newer is needed")
     return ok("server", f"MongoDB {version}")
 

@@ -37,7 +37,7 @@ class Arrived:
         body: what it holds.
         content_type, content_encoding, event_id: the headers Content-Type, Content-Encoding and Idempotency-Key.
         query: the URL's query, undecoded.
-        at: when it came.
+        at, began: when it came, by the calendar and by the monotonic clock.
         deadline: when its sender gives up.
     """
 
@@ -48,8 +48,8 @@ class Arrived:
     content_encoding: str | None = None
     event_id: str | None = None
     query: bytes = field(default=b"", repr=False)
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    began: float = field(default_factory=monotonic)
+    at: datetime
+    began: float
     deadline: Deadline
 
 

@@ -33,6 +33,7 @@ from pipelinejobs.settings import Settings
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.store.outbox import Depth
+from pipelinejobs.store.store import is_too_old
 
 _READERS: Final = 8
 _WAITING_READERS: Final = 64
@@ -87,11 +88,13 @@ class Service:
         """Makes the indexes, and begins to send what is owed.
 
         Raises:
-            WrongSetting: the database refuses the user.
+            WrongSetting: the database refuses the user, or is too old.
             Unavailable: the database cannot be asked.
         """
         with within(self.settings.limits.database):
-            self.store.server_version()
+            version = self.store.server_version()
+        if is_too_old(version):
+            raise WrongSetting("mongodb", f"MongoDB {version} is too old; 5.0 or newer is needed")
         try:
             self.store.ensure_indexes()
         except CommandFailed as error:

@@ -1,5 +1,7 @@
 """The store: the only place that knows collections and field names."""
 
+from typing import Final
+
 from pymongo.database import Database
 
 from pipelinejobs.secret import Secret
@@ -14,6 +16,13 @@ from pipelinejobs.store.nonces import Nonces
 from pipelinejobs.store.outbox import OutboxRows
 from pipelinejobs.store.pipelines import Pipelines
 from pipelinejobs.store.refused import Refused
+
+OLDEST_SERVER: Final = (5, 0)
+
+
+def is_too_old(version: str) -> bool:
+    """Whether a server of this version, for example `4.4.29`, cannot do what is asked of it."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < OLDEST_SERVER
 
 
 class Store:

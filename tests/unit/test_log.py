@@ -182,6 +182,8 @@ def test_of_the_secrets_met_later_the_newest_are_remembered(lines: Lines) -> Non
         ("mongodb+srv://me:c4n@4ry@h/db?a=b@c", "mongodb+srv://***@h/db?a=b@c"),
         ("https://c4n4ry@h/", "https://***@h/"),
         ("nonce SD2E_JKx3PqOeWvLm", "nonce SD2E_***"),
+        ("nonce SD2E_HROytrj1UBKHts4nF23g89b9", "nonce SD2E_***"),
+        ("given pj-9KxQ0mZ7abcdEFGH12345678ijklMNOP90qrst now", "given pj-*** now"),
         ("nonce tacc.prod_JKx3PqOeWvLm.", "nonce tacc.prod_***."),
         ('{"uuid": "1", "token": "c4n4ry", "x": 1}', '{"uuid": "1", "token": "***", "x": 1}'),
         ('{"accessToken":"c4n\\"4ry"}', '{"accessToken":"***"}'),

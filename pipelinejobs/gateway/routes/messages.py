@@ -1,6 +1,8 @@
 """The actor's messages: `POST` and `GET .../{actor}/messages`."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
+from time import monotonic
 from typing import Any, cast
 
 from fastapi import APIRouter, Request
@@ -82,6 +84,7 @@ def router(spoken: Dialect) -> APIRouter:
 async def post(request: Request, actor: ActorName) -> Response:
     """Takes a message."""
     service, spoken, execution = service_of(request), dialect(request), names.new_id()
+    at, began = datetime.now(UTC), monotonic()
     deadline = Deadline(service.settings.limits.request)
     place = place_of(service, actor)
     try:
@@ -95,6 +98,8 @@ async def post(request: Request, actor: ActorName) -> Response:
                 content_encoding=request.headers.get("content-encoding"),
                 event_id=request.headers.get("idempotency-key"),
                 query=request.scope["query_string"],
+                at=at,
+                began=began,
                 deadline=deadline,
             )
             return await service.events.run(lambda: _answered(call, arrived), deadline.remaining())
