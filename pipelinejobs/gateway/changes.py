@@ -5,15 +5,18 @@ Best effort. Who listens may miss a change when very much changes at once; who n
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import timedelta
+from time import monotonic
 from typing import Any, Final
+from weakref import WeakSet
 
 from pipelinejobs.errors import PipelineJobsError
 from pipelinejobs.log import logger
 from pipelinejobs.store import Store, within
 
 _BACK_SECONDS: Final = 10
-"""How far back is looked each time: the dates of changes are their writers', whose clocks differ."""
+"""How far back behind the last look is looked: the dates of changes are their writers', whose clocks differ."""
 _MOST_CHANGES: Final = 1000
 _MOST_TOLD: Final = 10_000
 _MOST_WAITING: Final = 1000
@@ -43,6 +46,8 @@ class Listener:
 
     def tell(self, change: dict[str, Any]) -> None:
         """Says that a job has changed; whoever does not keep up is let go."""
+        if self.ended:
+            return
         try:
             self._waiting.put_nowait(change)
         except asyncio.QueueFull:
@@ -67,11 +72,14 @@ class Feed:
         self._store = store
         self._interval = interval
         self._most = most
-        self._listeners: set[Listener] = set()
+        # Held weakly: a stream that is never begun, because its caller went away, never says `leave`.
+        self._listeners: WeakSet[Listener] = WeakSet()
         self._told: OrderedDict[str, Any] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._looked = 0.0
         self._complained = False
-        self._closed = False
 
     async def listen(self) -> Listener:
         """Begins to listen: to what changes from now on. Say `leave` in the end.
@@ -79,65 +87,68 @@ class Feed:
         Raises:
             TooManyListeners: as many as may already do.
         """
-        if len(self._listeners) >= self._most or self._closed:
+        if len(self._listeners) >= self._most or self._closing.is_set():
             raise TooManyListeners
         listener = Listener()
         self._listeners.add(listener)
         if self._task is None:
-            await self._look()  # what has changed before is no news
-            if self._task is None and not self._closed:
-                self._task = asyncio.create_task(self._run())
+            self._task = asyncio.create_task(self._run())
+        await self._begun.wait()
         return listener
 
     def leave(self, listener: Listener) -> None:
         """Ends listening."""
         self._listeners.discard(listener)
-        if not self._listeners and self._task is not None:
-            self._task.cancel()
-            self._task = None
 
     async def close(self) -> None:
-        """Lets everybody go."""
-        self._closed = True
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        for listener in self._listeners:
+        """Lets everybody go, and waits for the end of the look that is being taken."""
+        self._closing.set()
+        for listener in list(self._listeners):
             listener.end()
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval)
+        """Looks again and again, until nobody listens or the end. It is never cut off: its thread could not be."""
+        self._looked = monotonic()
+        await self._look()  # what has changed before is no news
+        self._begun.set()
+        while self._listeners and not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._interval)
+                continue
             for change in await self._look():
                 for listener in list(self._listeners):
                     listener.tell(change)
-                    if listener.ended:
-                        self._listeners.discard(listener)
+        self._begun.clear()
+        self._task = None
 
     async def _look(self) -> list[dict[str, Any]]:
         """What has changed and was not told yet."""
+        begun = monotonic()
         try:
-            changes = await asyncio.to_thread(self._changes)
-        except PipelineJobsError as error:
+            changes = await asyncio.to_thread(self._changes, begun - self._looked + _BACK_SECONDS)
+        except Exception as error:  # whatever it is, the next look may go well
             if not self._complained:
-                logger.warning("changes cannot be looked for", extra={"fields": {"why": error.reason}})
+                why = error.reason if isinstance(error, PipelineJobsError) else type(error).__name__
+                logger.warning("changes cannot be looked for", extra={"fields": {"why": why}})
             self._complained = True
             return []
+        self._looked = begun
         self._complained = False
         return [change for change in changes if self._is_news(change)]
 
-    def _changes(self) -> list[dict[str, Any]]:
+    def _changes(self, seconds: float) -> list[dict[str, Any]]:
+        """The changes of the last seconds, by the database's time."""
         with within(_LOOK_SECONDS):
-            moment = self._store.outbox.now() - timedelta(seconds=_BACK_SECONDS)
+            moment = self._store.outbox.now() - timedelta(seconds=seconds)
             return self._store.changes.since(moment, _MOST_CHANGES)
 
     def _is_news(self, change: dict[str, Any]) -> bool:
         uuid, stand = str(change.get("uuid")), (change.get("revision"), change.get("updated"))
-        if self._told.get(uuid) == stand:
-            return False
+        is_news = self._told.get(uuid) != stand
         self._told[uuid] = stand
         self._told.move_to_end(uuid)
         if len(self._told) > _MOST_TOLD:
             self._told.popitem(last=False)
-        return True
+        return is_news

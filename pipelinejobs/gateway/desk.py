@@ -36,17 +36,20 @@ class Desk:
         others: Sequence[Authenticator],
         nonces: NonceDesk,
         intake: Intake,
+        redeeming: Intake,
         metrics: Metrics,
     ) -> None:
         """
         Args:
             static: asked first, since that costs nothing.
             others: asked in this order, in threads of `intake`.
+            redeeming: threads for nonces, which do not wait for other servers.
         """
         self._static = static
         self._others = others
         self._nonces = nonces
         self._intake = intake
+        self._redeeming = redeeming
         self._metrics = metrics
 
     async def admit(
@@ -99,7 +102,7 @@ class Desk:
     async def _by_nonce(self, nonce: Secret, places: Collection[str], least: Right, deadline: Deadline) -> Caller:
         redeem = partial(self._nonces.redeem, nonce, places, least, deadline.remaining())
         try:
-            return await self._intake.run(redeem, deadline.remaining())
+            return await self._redeeming.run(redeem, deadline.remaining())
         except (BadCredential, Unavailable) as error:
             raise self._problem(error) from None
 
@@ -117,7 +120,7 @@ def shown_by(request: Request) -> Shown:
     scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     tapis = request.headers.get(TAPIS_HEADER, "").strip()
-    nonce = request.query_params.get(NONCE, "")
+    nonce = next(iter(request.query_params.getlist(NONCE)), "")  # of several the first, as with all parameters
     return Shown(
         bearer=Secret(bearer) if bearer else None,
         tapis=Secret(tapis) if tapis else None,

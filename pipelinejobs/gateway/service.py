@@ -64,12 +64,13 @@ class Service:
         self.reads = Intake("reading", _READERS, _WAITING_READERS)
         self.looks = Intake("looks", 2, 30)
         self._credentials = Intake("credentials", _READERS, settings.gateway.waiting)
+        self._redeeming = Intake("nonces", settings.gateway.workers, settings.gateway.waiting)
         self.feed = Feed(services.store)
         self.executions: Background[Execution] = Background("executions", self._keep_executions, most=_MOST_AFTERWARDS)
         self._manager = services.manager
         self._refusals: Background[Handled] = Background("refusals", self._keep_refusals, most=_MOST_AFTERWARDS)
         self._sender = Sender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
-        self.desk = desk(settings, services, self._credentials, self.metrics)
+        self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)
         self.deliveries = Deliveries(
             services.manager,
             self.names,
@@ -111,7 +112,7 @@ class Service:
         """Finishes what was accepted, as far as that goes in so many seconds, and lets everything go."""
         self.stopping = True
         deadline = Deadline(seconds)
-        for intake in (self.events, self.reads, self.looks, self._credentials):
+        for intake in (self.events, self.reads, self.looks, self._credentials, self._redeeming):
             intake.close(deadline.remaining())
         if self._sender is not None:
             self._sender.close(deadline.remaining())
@@ -162,7 +163,7 @@ class Service:
             return None
 
 
-def desk(settings: Settings, services: Services, intake: Intake, metrics: Metrics) -> Desk:
+def desk(settings: Settings, services: Services, intake: Intake, redeeming: Intake, metrics: Metrics) -> Desk:
     """The front desk that the settings ask for. With the defaults nobody gets in but by a nonce.
 
     Raises:
@@ -181,7 +182,7 @@ def desk(settings: Settings, services: Services, intake: Intake, metrics: Metric
         others.append(Oauth2(gateway.oauth2_server, rights))
     tokens = {grant.user: grant.right for grant in sorted(gateway.tokens, key=lambda grant: grant.right)}
     nonces = NonceDesk(services.store.nonces, partial(_right_of, tokens, rights))
-    return Desk(StaticTokens(gateway.tokens), others, nonces, intake, metrics)
+    return Desk(StaticTokens(gateway.tokens), others, nonces, intake, redeeming, metrics)
 
 
 def _right_of(tokens: dict[str, Right], rights: Rights, user: str) -> Right:

@@ -249,6 +249,8 @@ def _place(cursor: str) -> _Place:
             raise ValueError
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         _, moment, kind, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if isinstance(moment, bool):
+            raise TypeError
         place = _Place(DatetimeMS(moment) if moment is not None else None, _KEYS[kind](key))
         bson.encode({"": place.key})  # a number of more than 64 bits, or half a character, is no key
         if _written(place) != cursor:

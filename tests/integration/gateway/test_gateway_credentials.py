@@ -1,9 +1,12 @@
 """Who gets in: every credential against every route, generated from one table of what each needs."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from pymongo.database import Database
@@ -12,7 +15,7 @@ from pipelinejobs.rights import Right
 from pipelinejobs.store.nonces import NewNonce
 from support_gateway import ACTOR, ALIAS, OTHER_ALIAS, TOKENS, Gateway, serving, settings
 from support_process import StoredJob
-from support_server import RudeServer, answers
+from support_server import RudeServer, answers, then_hangs
 
 ROUTES: Mapping[tuple[str, str], Right] = {
     ("POST", "{base}/{name}/messages"): Right.EXECUTE,
@@ -180,6 +183,38 @@ class TestTokenAndNonce:
     def test_a_token_without_the_right_is_not_helped_by_a_nonce(self, world: World) -> None:
         nonce = world.nonce(f"alias:{ALIAS}", Right.EXECUTE)
         assert world.status("POST", world.path("{base}/{name}/messages", ALIAS), "READ", nonce) == 403
+
+
+def test_of_two_nonces_the_first_counts(world: World) -> None:
+    good, path = world.nonce(f"alias:{ALIAS}", Right.EXECUTE), f"/actors/v2/{ALIAS}/messages"
+    for first, second, status in ((good, "SD2E_x", 200), ("SD2E_x", good, 401)):
+        query = urlencode([*world.job.url("update").items(), ("x-nonce", first), ("x-nonce", second)])
+        assert world.gateway.client.post(f"{path}?{query}").status_code == status
+
+
+def test_nonces_do_not_wait_for_a_server_that_hangs(
+    mongodb_uri: str, database: Database[Any], new_job: Callable[..., StoredJob]
+) -> None:
+    job = new_job()
+    with RudeServer(then_hangs()) as tacc, with_oauth2(mongodb_uri, database.name, tacc) as gateway:
+        waiting = [
+            threading.Thread(target=gateway.ask, args=("GET", "/jobs", None), kwargs={"headers": bearer(number)})
+            for number in range(20)
+        ]
+        for thread in waiting:
+            thread.start()
+        place = f"alias:{ALIAS}"
+        new = NewNonce(place=place, tenant="SD2E", owner="operator", by_operator=True)
+        nonce, _ = gateway.service.store.nonces.make(new)
+        began = time.monotonic()
+        assert gateway.post(None, job.url("run", **{"x-nonce": nonce.reveal()}), right=None).status_code == 200
+        assert time.monotonic() - began < 4  # the others wait for 5 seconds
+        for thread in waiting:
+            thread.join()
+
+
+def bearer(number: int) -> dict[str, str]:
+    return {"Authorization": f"Bearer {number:032d}"}
 
 
 class TestOwnersOfNonces:
