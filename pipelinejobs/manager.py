@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from pipelinejobs import answer, identity, tokens
 from pipelinejobs.answer import Answer
@@ -89,17 +89,23 @@ class Manager:
                     return Handled(answer=given, event=event)
             tries.pause(deadline)
 
-    def keep(self, handled: Handled, deadline: Deadline) -> None:
-        """Keeps a refusal, where it is one that is kept.
+    def refusal(self, handled: Handled) -> dict[str, Any] | None:
+        """What is to be kept of a refusal; None where nothing is."""
+        given, state = handled.answer, handled.kept_state
+        if state is None:
+            return None
+        return self._store.refused.row(
+            handled.event, given.verdict, given.reason, state, given.execution, self._clock()
+        )
+
+    def keep(self, refusal: dict[str, Any], deadline: Deadline) -> None:
+        """Keeps a refusal.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
-        given, state = handled.answer, handled.kept_state
-        if state is None:
-            return
         with within(min(self._database_seconds, deadline.remaining())):
-            self._store.refused.keep(handled.event, given.verdict, given.reason, state, given.execution, self._clock())
+            self._store.refused.keep(refusal)
 
     def settle(self, handled: Handled, deadline: Deadline) -> None:
         """What is done after the answer: keep a refusal, send what the job owes, and a little of what others owe.
@@ -107,7 +113,9 @@ class Manager:
         Nothing here changes the answer; trouble is logged and left to the next run.
         """
         try:
-            self.keep(handled, deadline)
+            refusal = self.refusal(handled)
+            if refusal is not None:
+                self.keep(refusal, deadline)
             if handled.answer.verdict in _KNOWN_SENDER:
                 answers = self._outbox.send_own(handled.event.job, deadline)
                 if answers:

@@ -93,7 +93,11 @@ class Feed:
         self._listeners.add(listener)
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        await self._begun.wait()
+        try:
+            await self._begun.wait()
+        except asyncio.CancelledError:
+            self.leave(listener)
+            raise
         return listener
 
     def leave(self, listener: Listener) -> None:
@@ -117,11 +121,14 @@ class Feed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._interval)
                 continue
-            for change in await self._look():
-                for listener in list(self._listeners):
-                    listener.tell(change)
+            self._tell(await self._look())
         self._begun.clear()
         self._task = None
+
+    def _tell(self, changes: list[dict[str, Any]]) -> None:
+        for change in changes:
+            for listener in list(self._listeners):
+                listener.tell(change)
 
     async def _look(self) -> list[dict[str, Any]]:
         """What has changed and was not told yet."""

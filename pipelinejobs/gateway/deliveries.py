@@ -72,7 +72,7 @@ class Deliveries:
         *,
         metrics: Metrics,
         executions: Background[Execution],
-        refusals: Background[Handled],
+        refusals: Background[dict[str, Any]],
         sender: Sender | None,
     ) -> None:
         """
@@ -97,8 +97,9 @@ class Deliveries:
             self._note(arrived, started, read, UNREAD)
             return Taken(read)
         handled = self._handle(read, arrived)
-        if handled.kept_state is not None:
-            self._refusals.add(handled)
+        refusal = self._manager.refusal(handled)
+        if refusal is not None:
+            self._refusals.add(refusal)
         if handled.owes and self._sender is not None:
             self._sender.wake()
         self._note(arrived, started, handled.answer, read.kind.value)

@@ -5,7 +5,7 @@ import socket
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from pipelinejobs.bootstrap import Services
 from pipelinejobs.deadline import Deadline
@@ -26,7 +26,6 @@ from pipelinejobs.gateway.intake import Intake
 from pipelinejobs.gateway.metrics import Metrics
 from pipelinejobs.gateway.sender import Sender
 from pipelinejobs.log import logger
-from pipelinejobs.manager import Handled
 from pipelinejobs.messages import schema
 from pipelinejobs.rights import Right
 from pipelinejobs.settings import Settings
@@ -37,7 +36,9 @@ from pipelinejobs.store.store import is_too_old
 
 _READERS: Final = 8
 _WAITING_READERS: Final = 64
-_MOST_AFTERWARDS: Final = 20_000
+_MOST_EXECUTIONS: Final = 20_000
+_MOST_REFUSALS: Final = 5_000
+"""How many wait to be kept, when the database is slow: tens of megabytes of either."""
 _LOOK_SECONDS: Final = 1.5
 _LOOK_AGAIN_SECONDS: Final = 2.0
 
@@ -66,9 +67,9 @@ class Service:
         self._credentials = Intake("credentials", _READERS, settings.gateway.waiting)
         self._redeeming = Intake("nonces", settings.gateway.workers, settings.gateway.waiting)
         self.feed = Feed(services.store)
-        self.executions: Background[Execution] = Background("executions", self._keep_executions, most=_MOST_AFTERWARDS)
+        self.executions: Background[Execution] = Background("executions", self._keep_executions, most=_MOST_EXECUTIONS)
         self._manager = services.manager
-        self._refusals: Background[Handled] = Background("refusals", self._keep_refusals, most=_MOST_AFTERWARDS)
+        self._refusals: Background[dict[str, Any]] = Background("refusals", self._keep_refusals, most=_MOST_REFUSALS)
         self._sender = Sender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
         self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)
         self.deliveries = Deliveries(
@@ -141,9 +142,9 @@ class Service:
         with within(self.settings.limits.database):
             self.store.executions.add(executions)
 
-    def _keep_refusals(self, refusals: list[Handled]) -> None:
-        for handled in refusals:
-            self._manager.keep(handled, Deadline(self.settings.limits.database))
+    def _keep_refusals(self, refusals: list[dict[str, Any]]) -> None:
+        for refusal in refusals:
+            self._manager.keep(refusal, Deadline(self.settings.limits.database))
 
     def _watch(self) -> None:
         watch = self.metrics.watch

@@ -33,13 +33,9 @@ class Refused:
         self._refused = database["jobs_refused"]
         self.limits = limits
 
-    def keep(self, event: Event, verdict: Verdict, reason: str, state: str, execution: str, now: datetime) -> None:
-        """Keeps one refusal, and lets go of the oldest of its job beyond the limit. The token is never kept.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-        row = {
+    def row(self, event: Event, verdict: Verdict, reason: str, state: str, execution: str, now: datetime) -> Document:
+        """What is kept of one refusal: not the token, and no more than the limit of its data."""
+        return {
             "job": event.job,
             "date": now,
             "verdict": verdict.value,
@@ -52,9 +48,16 @@ class Refused:
             "execution": execution[:128],
             "data": _cut(event.data, self.limits.size),
         }
+
+    def keep(self, row: Document) -> None:
+        """Keeps one refusal, and lets go of the oldest of its job beyond the limit.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
         with translated(writing=True):
             self._refused.insert_one(row)
-            newest = self._refused.find({"job": {"$eq": event.job}}, {"_id": 1}).sort([("date", -1), ("_id", -1)])
+            newest = self._refused.find({"job": {"$eq": row["job"]}}, {"_id": 1}).sort([("date", -1), ("_id", -1)])
             surplus = [old["_id"] for old in newest.skip(self.limits.per_job).limit(1000)]
             if surplus:
                 self._refused.delete_many({"_id": {"$in": surplus}})

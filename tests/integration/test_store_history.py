@@ -1,5 +1,6 @@
 """The history that does not fit into the job moves out, and reading gives all of it."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from factories import NOW, UUID, a_command, a_job, catalogued
+from pipelinejobs import reading
 from pipelinejobs.decide import decide
 from pipelinejobs.store import Store, documents
 from pipelinejobs.store.history import History, Limits
@@ -167,3 +169,97 @@ def test_a_write_decided_before_a_move_is_refused_by_the_guard(store: Store, job
     move(store, history)
     assert not store.jobs.apply(job, change)
     assert documents.moved(0) == {"$in": [0, None]}
+
+
+def paged(history: History, limit: int) -> list[str]:
+    found: list[str] = []
+    while page := history.page(UUID, len(found), limit):
+        assert len(page) <= limit
+        found += [entry.uuid for entry in page]
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 7, 24, 1000])
+def test_pages_go_over_moved_and_embedded_entries(store: Store, jobs: Jobs, history: History, limit: int) -> None:
+    everything = fill(jobs, 30)
+    assert paged(history, limit) == everything
+    before = jobs.find_one()
+    assert before is not None
+    move(store, history)
+    assert paged(history, limit) == everything
+    jobs.replace_one({}, before)  # as if a crash had come before the removal
+    assert paged(history, limit) == everything
+    jobs.update_one({}, {"$set": {"_moved": 23}})  # as if python-datacatalog had undone the removal alone
+    assert paged(history, limit) == everything
+
+
+def test_pages_of_what_is_not_there(jobs: Jobs, history: History) -> None:
+    assert history.page(UUID, 0, 5) is None
+    everything = fill(jobs, 3)
+    assert history.page(UUID, 4, 5) == []
+    assert [entry.uuid for entry in history.page(UUID, 2, 5) or []] == everything[2:]
+    jobs.update_one({}, {"$set": {"history": "none"}})
+    assert history.page(UUID, 0, 5) == []
+
+
+def test_a_move_in_the_middle_of_a_page_shows_nothing_twice(
+    store: Store, jobs: Jobs, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job has been read, then another process moves its entries, then the moved ones are read."""
+    everything = fill(jobs, 30)
+    moved, find = history._moved, history._moved.find
+    found = moved.find_one
+
+    def after_a_move(*given: Any, **more: Any) -> Any:
+        answer = found(*given, **more)
+        monkeypatch.undo()
+        move(store, History(jobs.database, history.limits))
+        return answer
+
+    monkeypatch.setattr(moved, "find_one", after_a_move)
+    page = history.page(UUID, 0, 100)
+    assert find({}).sort("seq", 1)[0]["seq"] == 0  # it was moved indeed
+    assert [entry.uuid for entry in page or []] == everything
+
+
+def test_a_page_far_behind_reads_no_more_than_it_gives(
+    store: Store, jobs: Jobs, history: History, database: Database[dict[str, Any]]
+) -> None:
+    fill(jobs, 2000)
+    move(store, history)
+    store.ensure_indexes()
+    database.command("profile", 2)
+    try:
+        page = history.page(UUID, 1500, 20)
+        seen = list(database["system.profile"].find({"ns": f"{database.name}.jobs_history"}))
+    finally:
+        database.command("profile", 0)
+    assert [entry.uuid for entry in page or []] == [f"108-{n}" for n in range(1499, 1519)]
+    assert sum(query["docsExamined"] for query in seen) <= 30
+
+
+def test_explaining_holds_the_data_of_few_entries(store: Store, jobs: Jobs, history: History) -> None:
+    fill(jobs, 150, size=100_000)
+    jobs.update_one({}, {"$set": {"last_event": "update"}})
+    move(store, history)
+    reading.explained(store, UUID)  # what is made once and kept does not count
+    tracemalloc.start()
+    try:
+        facts = reading.explained(store, UUID)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert facts is not None
+    assert (facts["problems"], facts["since_then"]["events"]) == ([], 150)
+    assert facts["because"]["data"] == catalogued("job-created.json")["history"][0]["data"]
+    assert facts["since_then"]["last"]["data"]["n"] == 149
+    assert peak < 3_000_000  # of 15 MB
+
+
+def test_entries_without_their_data(store: Store, jobs: Jobs, history: History) -> None:
+    fill(jobs, 30, size=1000)
+    move(store, history)
+    whole, outline = list(history.entries(UUID)), list(history.entries(UUID, with_data=False))
+    assert [(e.uuid, e.name, e.date) for e in outline] == [(e.uuid, e.name, e.date) for e in whole]
+    assert all(entry.data is None for entry in outline)
+    assert whole[5].data["ballast"] == "x" * 1000

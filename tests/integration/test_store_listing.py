@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from bson import ObjectId
+from bson import DatetimeMS, Int64, ObjectId
 
 from factories import catalogued
 from pipelinejobs.errors import Malformed
@@ -56,6 +56,44 @@ def test_jobs_of_the_same_second_and_without_a_date(store: Store, jobs: Document
         found = [uuid for page in pages(store, limit) for uuid in page]
         assert sorted(found) == sorted(uuids)
         assert set(found[-5:]) == set(uuids[:5])
+
+
+def test_dates_that_only_others_write(store: Store, jobs: Documents) -> None:
+    """A year after 9999, an array of dates, an array without one: nothing of it may hide the jobs behind it."""
+    uuids = insert(jobs, 6)
+    jobs.update_one({"uuid": uuids[0]}, {"$set": {"updated": DatetimeMS(10**15)}})
+    jobs.update_one({"uuid": uuids[1]}, {"$set": {"updated": [NOW - timedelta(days=9), NOW + timedelta(days=1)]}})
+    jobs.update_one({"uuid": uuids[2]}, {"$set": {"updated": ["yesterday"]}})
+    expected = [uuids[n] for n in (0, 1, 5, 4, 3, 2)]
+    for limit in (1, 2, 3, 100):
+        assert [uuid for page in pages(store, limit) for uuid in page] == expected
+
+
+@pytest.mark.parametrize("updated", [NOW, None])
+def test_keys_of_all_kinds_side_by_side(store: Store, jobs: Documents, updated: datetime | None) -> None:
+    insert_keys = [ObjectId(), ObjectId(), "b", "$a", Int64(2**40), 7]
+    jobs.insert_many([{"_id": key, "uuid": str(key), "updated": updated} for key in insert_keys])
+    for limit in (1, 2, 4):
+        found = [uuid for page in pages(store, limit) for uuid in page]
+        assert sorted(found) == sorted(map(str, insert_keys))
+
+
+def test_the_last_page_does_not_look_at_all_jobs(store: Store, jobs: Documents) -> None:
+    """Jobs without a date come last; to see that there are none must not cost a look at each job that there is."""
+    insert(jobs, 300)
+    store.ensure_indexes()
+    store.database.command("profile", 2)
+    try:
+        page = store.listing.page(Filter(updated_since=NOW + timedelta(seconds=295)), 10)
+        last = store.listing.page(Filter(), 300)
+        seen = list(store.database["system.profile"].find({"ns": jobs.full_name, "op": "query"}).sort("ts", 1))
+    finally:
+        store.database.command("profile", 0)
+    assert (len(page.jobs), len(last.jobs), last.next) == (5, 300, None)
+    assert len(seen) == 3  # of the page between two times, of the jobs with a date, and of those without
+    assert seen[0]["docsExamined"] == 5
+    assert seen[2]["docsExamined"] == 0
+    assert seen[2]["keysExamined"] <= 2
 
 
 @pytest.mark.parametrize("key", [lambda n: f"key-{n}", lambda n: n])
@@ -157,6 +195,12 @@ def cursor(*parts: Any) -> str:
         cursor(1, 0, "i", "9" * 5000),
         cursor(1, 0, ["s"], "x"),
         cursor(1, 0, "s", "x", "y"),
+        cursor(True, 0, "i", "1"),
+        cursor(1, True, "i", "1"),
+        cursor(1, 0, "i", "9" * 300),
+        cursor(1, 0, "i", " 1_0 "),
+        cursor(1, 0, "s", "\ud800"),
+        cursor(1, 0, "i", "1"),  # but for its spaces it would be one
         base64.urlsafe_b64encode(b"[" * 300).decode(),
     ],
 )

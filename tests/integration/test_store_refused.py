@@ -10,7 +10,8 @@ from pipelinejobs.verdict import Verdict
 
 
 def keep(refused: Refused, data: dict[str, Any] | None = None, execution: str = "e") -> None:
-    refused.keep(a_command("finish", data=data), Verdict.ILLEGAL, "not allowed", "CREATED", execution, NOW)
+    event = a_command("finish", data=data)
+    refused.keep(refused.row(event, Verdict.ILLEGAL, "not allowed", "CREATED", execution, NOW))
 
 
 def test_what_is_kept(database: Database[dict[str, Any]]) -> None:

@@ -170,12 +170,28 @@ class TestJobs:
         assert cli.ok("jobs", "--undelivered") == []
         assert cli("jobs", "--undelivered").out == "no jobs\n"
 
+    def test_by_text_and_time(self, cli: Cli, jobs: Jobs) -> None:
+        old, new = cli.make(n=1), cli.make(n=2)
+        jobs.update_one({"uuid": old["uuid"]}, {"$set": {"session": "Night (run) 7"}})
+        jobs.update_one({"uuid": old["uuid"]}, {"$set": {"updated": datetime(2020, 1, 2, tzinfo=UTC)}})
+        assert [job["uuid"] for job in cli.ok("jobs", "--text", "night (RUN)")] == [old["uuid"]]
+        assert [job["uuid"] for job in cli.ok("jobs", "--text", new["uuid"])] == [new["uuid"]]
+        assert cli.ok("jobs", "--text", "night .run.") == []
+        assert [job["uuid"] for job in cli.ok("jobs", "--before", "2020-01-03")] == [old["uuid"]]
+        assert cli.ok("jobs", "--since", "2020-01-01", "--before", "2020-01-02") == []
+        done = cli("jobs", "--text", "x" * 201)
+        assert done.exit_code != 0
+        assert done.err == "jobs: parameter text: must be 1 to 200 printable characters\n"
+
     @pytest.mark.parametrize(
         "arguments",
         [
             ["--state", "LOST"],
             ["--pipeline", "x"],
             ["--since", "yesterday"],
+            ["--before", "yesterday"],
+            ["--text", ""],
+            ["--text", "two\nlines"],
             ["--since", "0001-01-01T00:00:00+14:00"],
             ["--since", "9999-12-31T23:00:00-14:00"],
             ["--limit", "0"],

@@ -1,0 +1,117 @@
+"""Why a job is in its state, from what was read of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from factories import LIFE, NOW, SALT, UUID, a_job
+from fsm.lifecycle import STATES
+from pipelinejobs import explain
+from pipelinejobs.job import Entry
+from pipelinejobs.store.outbox import Owed
+
+
+def entries(*names: str) -> list[Entry]:
+    """A history of these events; the data of each is its place."""
+    return [
+        Entry(uuid=f"entry {place}" if place else LIFE, name=name, data={"place": place}, date=NOW)
+        for place, name in enumerate(names)
+    ]
+
+
+def facts(state: str, *names: str, refused: Any = (), owed: Any = (), **changes: Any) -> dict[str, Any]:
+    """What is found for a job in this state, with these events."""
+    job = a_job(state, **{"last_event": names[-1] if names else None, "revision": len(names) - 1} | changes)
+    return explain.facts_of(job, entries(*names), list(refused), list(owed))
+
+
+def test_why_it_is_in_its_state() -> None:
+    found = facts("RUNNING", "create", "run", "update", "resource")
+    assert (found["uuid"], found["state"], found["meaning"]) == (UUID, "RUNNING", STATES["RUNNING"])
+    assert found["because"] == {"event": "run", "date": NOW, "data": {"place": 1}, "implied": False}
+    assert found["since_then"]["events"] == 2
+    assert found["since_then"]["last"]["data"] == {"place": 3}
+    assert found["problems"] == []
+
+
+def test_nothing_since_then() -> None:
+    assert facts("RUNNING", "create", "run")["since_then"] == {"events": 0, "last": None}
+
+
+@pytest.mark.parametrize(
+    ("data", "implied"), [({"implied": True}, True), ({"implied": 1}, False), ({}, False), (None, False)]
+)
+def test_an_event_that_was_implied(data: Any, implied: bool) -> None:
+    created, run = entries("create", "run")
+    found = explain.facts_of(a_job("RUNNING"), [created, replace(run, data=data)], [], [])
+    assert found["because"]["implied"] is implied
+
+
+def test_a_state_that_the_history_does_not_explain() -> None:
+    found = facts("FINISHED", "create", "run")
+    assert found["because"] is None
+    assert found["since_then"] == {"events": 0, "last": None}
+    assert found["problems"] == ["its state is FINISHED, but its history leads to RUNNING"]
+
+
+def test_a_job_without_a_history() -> None:
+    found = facts("LOST", damage="history is not an array")
+    assert found["meaning"] == "not a state of the lifecycle"
+    assert (found["because"], found["next"]) == (None, [])
+    assert found["problems"] == ["it cannot be changed: history is not an array"]
+
+
+def test_what_may_come_next() -> None:
+    steps = {step["event"]: step for step in facts("FAILED", "create", "fail")["next"]}
+    assert "create" not in steps
+    assert steps["reset"]["state"] == "RESET"
+    assert steps["reset"]["takes"] == "an administrative token"
+    assert all(step["does"] for step in steps.values())
+
+
+def test_what_was_refused_is_passed_on() -> None:
+    row = {"event": "finish", "verdict": "illegal"}
+    assert facts("CREATED", "create", refused=[row])["refused"] == [row]
+
+
+@pytest.mark.promise("S18")
+def test_of_what_is_owed_nothing_is_told_of_leases_and_keys() -> None:
+    row = Owed(
+        job=UUID,
+        key="canary-key",
+        name="index",
+        status="pending",
+        attempts=2,
+        next=NOW,
+        leased=True,
+        created=NOW,
+        error="status 500",
+    )
+    found = facts("FINISHED", "create", "run", "finish", owed=[row], salts=("canary-salt",), token_pin="canary-pin")
+    assert found["owed"] == [
+        {"name": "index", "status": "pending", "attempts": 2, "next": NOW, "created": NOW, "error": "status 500"}
+    ]
+    for secret in ("canary", SALT):
+        assert secret not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("state", "names", "places"),
+    [
+        ("RUNNING", ["create", "run", "update", "update"], {1, 3}),
+        ("RUNNING", ["create", "run"], {1}),
+        ("CREATED", ["create"], {0}),
+        ("FINISHED", ["create", "run"], {1}),
+        ("CREATED", [], set()),
+    ],
+)
+def test_the_entries_whose_data_is_shown(state: str, names: list[str], places: set[int]) -> None:
+    assert explain.shown(a_job(state), entries(*names)) == places
+
+
+def test_entries_that_are_equal_are_told_apart_by_their_place() -> None:
+    created, run, update = entries("create", "run", "update")
+    damaged = [created, run, replace(run), update, replace(update)]
+    assert explain.shown(a_job("RUNNING"), damaged) == {1, 4}
+    assert explain.facts_of(a_job("RUNNING"), damaged, [], [])["since_then"]["events"] == 3
