@@ -58,7 +58,7 @@ def lines(session: Session, address: str) -> list[str]:
         f"{post} {shlex.quote(progress)} {shlex.quote(of_job + '&event=update&note=half-way')}",
         "# a job system's callback",
         f"{post} {shlex.quote(callback)} {shlex.quote(of_job + '&status=FINISHED')}",
-        "# from another reactor",
+        "# from another reactor, where this is its actors API",
         f'rx.send_message("{alias}", {event})',
         "# what became of the job",
         f"curl {insecure}{shlex.quote(explained)}",
