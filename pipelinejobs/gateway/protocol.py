@@ -26,6 +26,7 @@ MOST_PIPELINED: Final = 16
 """How many requests of one connection may be unanswered; each takes far more memory than the bytes it came in."""
 
 _PROGRESS_BYTES: Final = 16 * 1024
+_LAST_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ class _Limited(HttpToolsProtocol):
         self._due = _Due.NOTHING
         self._clock: asyncio.TimerHandle | None = None
         self._watcher: asyncio.TimerHandle | None = None
+        self._last: asyncio.TimerHandle | None = None  # set at the server's end: no request after the next
 
     # The connection
 
@@ -137,12 +139,25 @@ class _Limited(HttpToolsProtocol):
         self.left = True
         self._set_clock(_Due.NOTHING)
         self._stop_watching()
+        if self._last is not None:
+            self._last.cancel()
         self._lingering.discard(self)
         for cycle in self._unanswered:  # uvicorn tells only the latest
             _disconnect(cycle)
         self._unanswered.clear()
         self.pipeline.clear()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The server's end. A request that is on its way already is still answered; uvicorn would cut its line."""
+        if self._unanswered or self._in_body:
+            super().shutdown()
+        elif self._last is None and not self.left:
+            self._last = self.loop.call_later(_LAST_SECONDS, self._nothing_more_came)
+
+    def _nothing_more_came(self) -> None:
+        if not self._unanswered and not self._in_body:
+            self.leave()
 
     def leave(self) -> None:
         """Closes the connection after what was written is sent, or not taken in time."""
@@ -229,6 +244,8 @@ class _Limited(HttpToolsProtocol):
             return
         super().on_headers_complete()
         self._in_body = True
+        if self._last is not None:
+            self.cycle.keep_alive = False
         self._unanswered.append(self.cycle)
         if len(self._unanswered) > MOST_PIPELINED:
             raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once on one connection; try again")

@@ -212,6 +212,35 @@ class TestAnswersThatDoNotWait:
             eventually(is_cut)
 
 
+@pytest.mark.promise("F15")
+@pytest.mark.parametrize("used", [False, True], ids=["fresh", "kept"])
+def test_a_request_that_is_on_its_way_at_the_end_is_answered(used: bool) -> None:
+    with server(header_seconds=20) as running:
+        port: int = running.port  # type: ignore[attr-defined]
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+            socket.create_connection(("127.0.0.1", port), timeout=20) as idle,
+        ):
+            if used:
+                connection.sendall(GET)
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+            eventually(lambda: len(running.server_state.connections) == 2)
+            protocol = next(
+                one
+                for one in running.server_state.connections
+                if one.client == connection.getsockname()  # type: ignore[union-attr]
+            )
+            running.should_exit = True
+            eventually(lambda: getattr(protocol, "_last", None))
+            connection.sendall(GET)
+            answer = b""
+            while piece := connection.recv(4096):
+                answer += piece
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"connection: close" in answer
+            assert idle.recv(4096) == b""
+
+
 def test_too_many_connections() -> None:
     with server(most_connections=5, header_seconds=30) as running:
         port: int = running.port  # type: ignore[attr-defined]
