@@ -170,7 +170,8 @@ class TestFilters:
 
 
 def cursor(*parts: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    text = json.dumps(parts, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 @pytest.mark.promise("S6")
@@ -200,7 +201,7 @@ def cursor(*parts: Any) -> str:
         cursor(1, 0, "i", "9" * 300),
         cursor(1, 0, "i", " 1_0 "),
         cursor(1, 0, "s", "\ud800"),
-        cursor(1, 0, "i", "1"),  # but for its spaces it would be one
+        base64.urlsafe_b64encode(b'[1, 0, "i", "1"]').decode().rstrip("="),  # but for its spaces it would be one
         base64.urlsafe_b64encode(b"[" * 300).decode(),
     ],
 )
@@ -208,6 +209,12 @@ def test_a_cursor_that_was_not_given_out(store: Store, jobs: Documents, given: s
     insert(jobs, 1)
     with pytest.raises(Malformed, match="parameter cursor"):
         store.listing.page(Filter(), 5, given)
+
+
+def test_the_cursors_above_look_as_those_do_that_are_given_out(store: Store, jobs: Documents) -> None:
+    for number in range(2):
+        jobs.insert_one(catalogued("job-created.json") | {"_id": number, "uuid": str(number), "updated": NOW})
+    assert store.listing.page(Filter(), 1).next == cursor(1, int(NOW.timestamp()) * 1000, "i", "1")
 
 
 def test_nothing_secret_is_listed(store: Store, jobs: Documents) -> None:
