@@ -1,7 +1,8 @@
 """Entry point 1: one message of Abaco in one process.
 
 Abaco gives the message as `MSG` and the URL parameters in the environment. The last line on stdout is the verdict as
-one JSON object, log lines go to stderr, and the exit code says the verdict too (`pipelinejobs.verdict`).
+one JSON object, log lines go to stderr, and the exit code says the verdict too (`pipelinejobs.verdict`). While MongoDB
+is away the message is handed back to the queue that it came from (`pipelinejobs.handback`).
 """
 
 import json
@@ -10,18 +11,31 @@ import sys
 import threading
 from collections.abc import MutableMapping
 from contextlib import suppress
-from typing import NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NoReturn
 from uuid import uuid4
 
 from pipelinejobs import answer, log, redaction, runtime, settings
 from pipelinejobs.answer import Answer
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import Unavailable, WrongSetting
+from pipelinejobs.deadline import Deadline, call_within
+from pipelinejobs.errors import OutcomeUnknown, Unavailable, Undelivered, WrongSetting
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.runtime import Context, Reactor
 from pipelinejobs.settings import Settings
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+
+if TYPE_CHECKING:
+    from pipelinejobs.handback import Handback
+    from pipelinejobs.manager import Handled, Manager
+
+_JUDGING_SHARE: Final = 0.6
+"""How much of a run's time judging may take; the rest is for what comes after it, or for handing the message back."""
+
+_PATIENCE: Final = 1.0
+"""Seconds that a limit is given to be kept before it is enforced."""
+
+_NO_ANSWER: Final = (Verdict.UNAVAILABLE, OutcomeUnknown().reason)
 
 
 class Run:
@@ -33,6 +47,7 @@ class Run:
         self._telling = threading.Lock()
         self._told: Answer | None = None
         self._exit_code = 0
+        self._event: Event | None = None
 
     def main(self) -> int:
         """Handles the message.
@@ -44,12 +59,15 @@ class Run:
         try:
             self._handle(rx, self._settings())
         except WrongSetting as error:
+            self._give_up(error.reason)
             self._tell(answer.unavailable(error, self._execution), EXIT_WRONG_SETTING)
         except Unavailable as error:
+            self._give_up(error.reason)
             self._tell(answer.unavailable(error, self._execution))
         except Exception:
             # Nobody reads a traceback in a container's log; the sender gets a verdict, the log one line.
             rx.logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
+            self._give_up("unexpected error")
             self._tell(answer.unavailable(Unavailable("unexpected error in the manager"), self._execution))
         return self._end(rx)
 
@@ -67,13 +85,46 @@ class Run:
             return
         if event.token is not None:
             redaction.add_secret(event.token.reveal())
+        self._event = event
 
         from pipelinejobs import bootstrap  # here, because it loads the driver, which a refused message does not need
 
         services = bootstrap.services(configured, rx.context)
-        handled = services.manager.handle(event, self._execution)
+        handled = self._judge(
+            services.manager, event, min(configured.limits.database, configured.limits.one_shot * _JUDGING_SHARE)
+        )
+        if handled is None or handled.answer.verdict is Verdict.UNAVAILABLE:
+            given = handled.answer if handled else answer.about(event, self._execution, *_NO_ANSWER)
+            reason = self._hand_back(bootstrap.handback(configured, rx.context), event, deadline)
+            self._tell(replace(given, reason=f"{given.reason}; {reason}"))
+            return
         self._tell(handled.answer)
         services.manager.settle(handled, deadline)
+
+    def _judge(self, manager: "Manager", event: Event, seconds: float) -> "Handled | None":
+        """What the manager says; None where it does not come back in its time, whatever it hangs in."""
+        try:
+            return call_within(seconds + _PATIENCE, lambda: manager.handle(event, self._execution, seconds))
+        except TimeoutError:
+            return None
+
+    def _hand_back(self, handback: "Handback", event: Event, deadline: Deadline) -> str:
+        """Brings the message back into the actor's queue, or says loudly that it is lost. Returns what was done."""
+        try:
+            return handback.send(event, self._environment, deadline.at_most(deadline.remaining() - _PATIENCE))
+        except Undelivered as failure:
+            self._give_up(f"MongoDB is away, and {failure.reason}")
+            return f"not handed back: {failure.reason}; send the message again"
+
+    def _give_up(self, why: str) -> None:
+        """Says loudly that a message is lost, with what is needed to send it by hand; nothing where none is."""
+        if self._event is None or self._told is not None:
+            return
+        from pipelinejobs.handback import by_hand
+
+        fields = {"why": why, **by_hand(self._event, self._environment)}
+        log.logger.critical("a message is lost; send it again by hand", extra={"fields": fields, "whole": True})
+        self._event = None
 
     def _read(self, context: Context) -> Event | Answer:
         """The event; or the answer to a delivery that is refused before any database is asked."""
@@ -127,6 +178,7 @@ class Run:
 
     def _out_of_time(self) -> None:
         error = Unavailable("the time for this run is over; it cannot be known whether the event was written")
+        self._give_up(error.reason)
         self._tell(answer.unavailable(error, self._execution))
         leave(self._exit_code)
 

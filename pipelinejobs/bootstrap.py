@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelinejobs import actors
+from pipelinejobs.backoff import Backoff
 from pipelinejobs.errors import WrongSetting
+from pipelinejobs.handback import Handback, Queue
 from pipelinejobs.manager import Manager
 from pipelinejobs.mongod import Mongod, Running
-from pipelinejobs.outbox import Backoff, Outbox, silent
+from pipelinejobs.outbox import Outbox, silent
 from pipelinejobs.runtime import Context
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import Settings
@@ -80,6 +82,12 @@ def services(settings: Settings, context: Context, *, progress: Callable[[str], 
     return Services(settings, store, outbox, manager, embedded=running is not None, started=started)
 
 
+def handback(settings: Settings, context: Context) -> Handback:
+    """What hands a message back to the queue that it came from, where that is one of Abaco's."""
+    limits = Backoff(attempts=settings.handback.attempts, longest=settings.handback.longest_delay)
+    return Handback(_own_queue(settings, context), limits)
+
+
 def policy(settings: Settings) -> Policy:
     """The rules for tokens, from the settings `tokens.*`."""
     tokens = settings.tokens
@@ -120,4 +128,18 @@ def _indexer(settings: Settings, context: Context) -> actors.Actor | None:
         nonce=settings.pipelines.job_indexer_nonce,
         access_token=context.access_token,
         provenance=context.provenance,
+    )
+
+
+def _own_queue(settings: Settings, context: Context) -> Queue | None:
+    """By the nonce that belongs to our alias, else by the token that Abaco gives us, under our own id."""
+    api_server, actor_id, nonce = context.api_server, context.actor_id, settings.pipelines.job_manager_nonce
+    if api_server is None or actor_id is None or context.local:
+        return None
+    return lambda parameters: actors.on_abaco(
+        actor_id if nonce is None else settings.pipelines.job_manager_id,
+        api_server=api_server,
+        nonce=nonce,
+        access_token=context.access_token if nonce is None else None,
+        provenance={**context.provenance, **parameters},
     )

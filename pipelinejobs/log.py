@@ -17,7 +17,10 @@ from pipelinejobs import redaction
 from pipelinejobs.redaction import HIDDEN, SECRET_NAME, redacted
 
 logger: Final = logging.getLogger("pipelinejobs")
-"""The project's logger. Pass further facts as `extra={"fields": {...}}`."""
+"""The project's logger.
+
+Pass further facts as `extra={"fields": {...}}`; with `"whole": True` beside it none is cut.
+"""
 
 LONGEST: Final = 2000
 """Characters of a text that are written; of a traceback, which ends with what matters, the last ones."""
@@ -69,7 +72,8 @@ class _JsonLines(logging.Formatter):
         if isinstance(fields, Mapping):
             for name, value in islice(fields.items(), _MOST_FIELDS):
                 key = _cut(_text(name))
-                line[f"{key}_" if key in line else key] = HIDDEN if SECRET_NAME.search(key) else _value(value)
+                shown = redacted(_text(value)) if getattr(record, "whole", False) else _value(value)
+                line[f"{key}_" if key in line else key] = HIDDEN if SECRET_NAME.search(key) else shown
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = _cut(f"{record.exc_info[0].__name__}: {_text(record.exc_info[1])}")
             if logger.isEnabledFor(logging.DEBUG):

@@ -5,7 +5,6 @@ at least once, always under the row's key, by whichever process gets to it: the 
 later one, or `drain`.
 """
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from pipelinejobs.actors import Actor
+from pipelinejobs.backoff import Backoff
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Unavailable, Undelivered
 from pipelinejobs.log import logger
@@ -28,33 +28,6 @@ _QUICK_TRIES: Final = 3
 
 def silent(line: str) -> None:
     """The progress nobody looks at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """When to try again: the settings `outbox.*`.
-
-    Attributes:
-        attempts: after so many a message is given up and stays visible as undelivered.
-        first, longest: seconds to wait after the first failure and at the most; it doubles in between. The defaults
-            of config.yml reach over four to eight hours, if anything runs by then: nothing here runs by itself.
-    """
-
-    attempts: int = 20
-    first: float = 1.0
-    longest: float = 3600.0
-
-    def delay(self, attempts: int, asked: float | None = None) -> float | None:
-        """Seconds until the next attempt, with jitter; None to give up.
-
-        Args:
-            attempts: how many were made.
-            asked: how long the receiver asked us to wait.
-        """
-        if attempts >= self.attempts:
-            return None
-        doubled = min(self.longest, self.first * 2.0 ** min(attempts - 1, 32))
-        return max(doubled * random.uniform(0.5, 1.0), asked or 0.0)  # noqa: S311 - spreads load, hides nothing
 
 
 @dataclass(slots=True)

@@ -6,6 +6,8 @@ from typing import Final
 
 from pipelinejobs.messages.report import Report
 
+_EXECUTION: Final = "execution:"
+_SENDER: Final = "sender:"
 _VERSION: Final = "report-1"
 """Part of every digest. It changes when the digest would be made of other things."""
 
@@ -14,10 +16,18 @@ def of_delivery(event_id: str | None, delivery: str) -> str:
     """The id of an explicit event, or of a report that names no external job.
 
     Args:
-        event_id: the sender's own id for the event (`x_event_id`).
+        event_id: the sender's own id for the event (`x_event_id`). `execution:` and the id of another delivery says
+            that the event came with that one before: so it is when a message is handed back.
         delivery: the delivery's id, which serves when the sender gives none.
     """
-    return f"execution:{delivery}" if event_id is None else f"sender:{event_id}"
+    if event_id is None:
+        return _EXECUTION + delivery
+    return event_id if event_id.startswith(_EXECUTION) else _SENDER + event_id
+
+
+def as_parameter(event_id: str) -> str:
+    """The `x_event_id` by which a delivery of the same event gets this id again."""
+    return event_id.removeprefix(_SENDER)
 
 
 def of_report(report: Report) -> str:

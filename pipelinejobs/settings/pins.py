@@ -24,11 +24,11 @@ from pipelinejobs.settings import config_file
 from pipelinejobs.settings.config_file import PINNED
 from pipelinejobs.settings.table import TABLE, variable
 
-GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mongodb.", "pipelines.job_indexer_")))
-"""The settings that must be pinned: whoever changes one of them takes over jobs or receives their tokens."""
+GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mongodb.", "pipelines.")))
+"""The settings that must be pinned: whoever changes one of them takes over jobs or receives tokens and nonces."""
 
 PINNABLE: Final = GUARDED + tuple(
-    name for name in TABLE if name.startswith(("history.", "outbox.", "refused.", "limits."))
+    name for name in TABLE if name.startswith(("history.", "outbox.", "handback.", "refused.", "limits."))
 )
 """The settings that can be pinned. Whoever changes one of the others here can make a run give up what it owes to the
 Indexer, or forget refusals. So with `require_pins` the environment may give them only where there is a pin."""

@@ -63,6 +63,10 @@ class Pipelines:
         ),
     )
     job_manager_id: str = field(default="jobs-manager.prod", metadata=row(_ACTOR, "Our own actor id or alias."))
+    job_manager_nonce: Secret | None = field(
+        default=None,
+        metadata=row(Hidden(), "The nonce that goes with job_manager_id, for messages that are handed back."),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +119,19 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Handback:
+    """Messages that a one-shot run hands back to the actor's own queue while MongoDB is away."""
+
+    attempts: int = field(
+        default=100,
+        metadata=row(Whole(0, 10000), "How often one message is handed back before it is given up, loudly."),
+    )
+    longest_delay: float = field(
+        default=8.0, metadata=row(Seconds(0, _HOUR), "Wait before it is handed back, at the most; it doubles from 1 s.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Refused deliveries, kept in the collection jobs_refused for whoever asks why."""
 
@@ -157,6 +174,7 @@ class Settings:
     tokens: Tokens = field(default_factory=Tokens)
     history: History = field(default_factory=History)
     outbox: Outbox = field(default_factory=Outbox)
+    handback: Handback = field(default_factory=Handback)
     refused: Refused = field(default_factory=Refused)
     limits: Limits = field(default_factory=Limits)
     logs: Logs = field(default_factory=Logs)

@@ -47,7 +47,8 @@ def refuses_to_start(execution: Execution, *said: str) -> None:
     assert len(reason) < 300
     assert execution.verdict["state"] is None
     assert len(execution.stdout.splitlines()) == 1
-    assert len(execution.stderr.splitlines()) == 1
+    # Where the message had been read by then, a further line has all that is needed to send it by hand.
+    assert len([line for line in execution.stderr.splitlines() if "a message is lost" not in line]) == 1
     assert execution.verdict["verdict"] != "applied"
 
 

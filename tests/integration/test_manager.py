@@ -10,13 +10,14 @@ from pymongo.database import Database
 
 from factories import TOKEN, UUID, a_command, a_report, catalogued
 from fsm.replay import final_state
+from pipelinejobs.backoff import Backoff
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.decide import Change
 from pipelinejobs.errors import OutcomeUnknown, Undelivered
 from pipelinejobs.job import Job
 from pipelinejobs.manager import Handled, Manager
 from pipelinejobs.messages.event import Event
-from pipelinejobs.outbox import Backoff, Outbox
+from pipelinejobs.outbox import Outbox
 from pipelinejobs.secret import Secret
 from pipelinejobs.store import Store, history
 from pipelinejobs.store.connection import connect

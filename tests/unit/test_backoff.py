@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelinejobs.outbox import Backoff
+from pipelinejobs.backoff import Backoff
 
 
 def test_it_doubles_with_jitter_up_to_the_longest() -> None:

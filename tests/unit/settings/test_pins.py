@@ -51,7 +51,8 @@ def refusal(load: Load) -> Callable[..., str]:
 def test_which_settings_are_guarded() -> None:
     own = {name for name in TABLE if name.split(".")[0] in ("tokens", "mongodb")}
     indexer = {"pipelines.job_indexer_id", "pipelines.job_indexer_nonce", "pipelines.job_indexer_url"}
-    assert set(pins.GUARDED) == own | indexer
+    manager = {"pipelines.job_manager_id", "pipelines.job_manager_nonce"}
+    assert set(pins.GUARDED) == own | indexer | manager
 
 
 # What a pin allows
@@ -139,7 +140,7 @@ def test_the_pins_themselves_cannot_be_set_by_the_environment(
     ("table", "reason"),
     [
         ("{logs.level: INFO}", "pinned.logs.level: is not among the settings that can be pinned"),
-        ("{pipelines.job_manager_id: x}", "pinned.pipelines.job_manager_id: is not among the settings"),
+        ("{gateway.port: 1}", "pinned.gateway.port: is not among the settings"),
         ("{tokens.admin_kee: x}", "pinned.tokens.admin_kee: is not a setting; did you mean tokens.admin_key?"),
         ("{1: x}", "pinned.1: is not a setting"),
         ("{tokens.admin_key: 'sha256:12'}", "pinned.tokens.admin_key: must have 64 hex digits"),

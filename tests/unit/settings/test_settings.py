@@ -427,6 +427,7 @@ def test_every_secret_setting_is_listed(load: Load) -> None:
         "mongodb.password",
         "pipelines.job_indexer_nonce",
         "pipelines.job_indexer_url",
+        "pipelines.job_manager_nonce",
         "tokens.admin_key",
         "tokens.admin_secret",
     }
