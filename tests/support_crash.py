@@ -3,7 +3,8 @@
 As a script: `support_crash.py FILE POINT COMMAND...`, where COMMAND is `reactor.py`, or the arguments of
 `python -m pipelinejobs`. FILE gets one line for each point that is reached, such as `before update jobs 2`: before the
 second update of the collection `jobs` is sent to the server, or `after` it was confirmed. At POINT the process is
-killed as by `kill -9`, and the line `killed` is there. The product knows nothing of all this: its driver and its way out are listened to.
+killed as by `kill -9`; with `+2` behind it two points later. Then the file ends with the line `killed`. The product
+knows nothing of all this: its driver and its way out are listened to.
 """
 
 import os
@@ -29,7 +30,9 @@ class Effects(monitoring.CommandListener):
 
     def __init__(self, file: Path, point: str) -> None:
         self._file = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        self._point = point
+        self._point, _, more = point.partition(" +")
+        self._armed = False
+        self._more = int(more or 0)
         self._counts: Counter[str] = Counter()
         self._running: dict[int, str] = {}
         self._lock = threading.Lock()
@@ -68,7 +71,10 @@ class Effects(monitoring.CommandListener):
 
     def _reached(self, point: str) -> None:
         os.write(self._file, f"{point}\n".encode())
-        if point == self._point:
+        if point == self._point or self._armed:
+            self._armed = True
+            self._more -= 1
+        if self._more < 0:
             os.write(self._file, b"killed\n")
             os.kill(os.getpid(), signal.SIGKILL)
 
