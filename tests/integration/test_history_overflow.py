@@ -28,7 +28,7 @@ LATER: Final = range(4)
 """Where a move is broken off: as its copies are sent, when they are there, as the originals are removed, after that."""
 LARGEST: Final = 5 * 1024 * 1024
 """Bytes: history.embedded_bytes, and some room for the rest of a document."""
-REPEATED: Final = 60
+REPEATED: Final = 20
 
 
 class Feeding:
