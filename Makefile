@@ -10,7 +10,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format clean
+.PHONY: help setup run demo test soak lint format clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -41,6 +41,9 @@ demo: setup  ## take a sample job through its life and show every verdict
 
 test: setup  ## run all tests; ARGS="-k name -x" goes to pytest
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+soak: setup  ## do to a whole deployment what machines and networks do, for ten minutes, and count; ARGS="--seconds 3600"
+	@$(BIN)/python -m nemesis $(ARGS)
 
 lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff check .

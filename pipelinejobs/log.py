@@ -39,7 +39,7 @@ def configure(level: str, secrets: Iterable[str], stream: TextIO | None = None) 
     """
     redaction.keep(secrets)
     handler = _Handler(stream or sys.stderr)
-    handler.setFormatter(_JsonLines())
+    handler.setFormatter(Lines())
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(level)
@@ -51,7 +51,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         """Says nothing. A line that cannot be written must not end the run; logging would print it unredacted."""
 
 
-class _JsonLines(logging.Formatter):
+class Lines(logging.Formatter):
     """Formats a record as one JSON object in one line of ASCII, whatever was put into it. It never raises."""
 
     def format(self, record: logging.LogRecord) -> str:

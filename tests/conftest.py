@@ -4,12 +4,14 @@ A server that a test session starts is stopped by a small guard process, which w
 session however that comes: a normal end, an interrupt, or a kill.
 """
 
+import logging
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from pipelinejobs import log
 from pipelinejobs.mongod import Mongod, host
 from pipelinejobs.secret import Secret
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import connect
+from support_canaries import assert_hidden, forget, seen_in
+from support_dump import dump
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +57,31 @@ def guarded_mongod(directory: Path) -> Iterator[Mongod]:
         assert guard.wait() == 0, f"the embedded mongod in {directory} could not be stopped"
 
 
+@pytest.fixture(autouse=True)
+def canaries() -> Iterator[None]:
+    """Secrets are planted anew for each test, and looked for in its log lines as they would be written."""
+    forget()
+    written = StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(log.Lines())
+    log.logger.addHandler(handler)
+    yield
+    log.logger.removeHandler(handler)
+    assert_hidden(written.getvalue(), "the log")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test whose output, or that of its threads, shows a planted secret has failed, whatever else it proves."""
+    report = yield
+    # Of what is logged pytest shows the records before they were formatted, and so before any secret was hidden.
+    seen = [secret for name, text in report.sections if "log" not in name for secret in seen_in(text)]
+    if report.passed and seen:
+        report.outcome = "failed"
+        report.longrepr = f"the output of {item.nodeid} shows {sorted(set(seen))}"
+    return report
+
+
 @pytest.fixture(scope="session")
 def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The connection string of a real server: the one of TEST_MONGODB_URI, else one of this session."""
@@ -71,11 +101,15 @@ def mongodb_client(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 @pytest.fixture
-def database(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
+def database(
+    mongodb_client: MongoClient[dict[str, Any]], request: pytest.FixtureRequest
+) -> Iterator[Database[dict[str, Any]]]:
     """An empty database that no other test uses; dropped afterwards."""
     name = f"test_{uuid.uuid4().hex}"
     try:
         yield mongodb_client[name]
+        if request.node.get_closest_marker("keeps_secrets") is None:
+            assert_hidden(dump(mongodb_client[name]), "the database")
     finally:
         mongodb_client.drop_database(name)
 

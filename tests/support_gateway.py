@@ -18,6 +18,7 @@ from pipelinejobs.gateway import server
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.rights import Right
 from pipelinejobs.settings import Settings, load
+from support_canaries import assert_hidden
 from support_process import environment
 
 ALIAS: Final = "jobs-manager.prod"
@@ -73,7 +74,9 @@ class Gateway:
     def ask(self, method: str, path: str, right: str | None = "UPDATE", **more: Any) -> httpx.Response:
         """A request with the static token of this right, or with none."""
         headers = {"Authorization": f"Bearer {TOKENS[right]}"} if right else {}
-        return self.client.request(method, path, headers={**headers, **more.pop("headers", {})}, **more)
+        answer = self.client.request(method, path, headers={**headers, **more.pop("headers", {})}, **more)
+        assert_hidden(f"{answer.headers}{answer.text}", f"the answer to {method} {path}")
+        return answer
 
     def post(
         self,
@@ -114,6 +117,9 @@ def serving(configured: Settings) -> Iterator[Gateway]:
         assert ready.wait(_START_SECONDS)
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
             yield Gateway(url, service, client)
+            if not running.should_exit:
+                metrics = httpx.get(f"{url}/metrics", verify=False, trust_env=False)
+                assert_hidden(metrics.text, "/metrics")
     finally:
         running.should_exit = True
         thread.join(_START_SECONDS)

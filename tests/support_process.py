@@ -15,13 +15,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from bson import BSON, CodecOptions
-from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
-from pymongo.database import Database
 
 from demo.abaco import Abaco, Execution, finished
 from factories import catalogued
+from support_canaries import ADMIN_KEY, ADMIN_SECRET, CANARIES, NONCE, PASSWORD, plant
 
 Document = dict[str, Any]
 Documents = Collection[Document]
@@ -36,13 +34,6 @@ EXIT_CODES: Final = {
     "unauthorised": 77,
 }
 WRONG_SETTING: Final = 78
-
-ADMIN_KEY: Final = "canary-admin-key-8c1f"
-ADMIN_SECRET: Final = "canary-admin-secret-51de"
-NONCE: Final = "SD2E_canaryNonce42"
-PASSWORD: Final = "canary-password-77b0"
-CANARIES: Final = (ADMIN_KEY, ADMIN_SECRET, NONCE, PASSWORD)
-"""Planted in the environment of every actor; none of them may ever be shown."""
 
 AT_ONCE: Final = 4
 """Processes that `run_all` keeps going side by side."""
@@ -117,7 +108,9 @@ def insert_job(jobs: Documents, sample: str = "job-created.json", **changes: Any
     document = catalogued(sample) | {"uuid": "107" + str(uuid.uuid4())[3:]} | changes
     del document["_id"]
     jobs.insert_one(document)
-    return StoredJob(jobs, document["uuid"], job_token(document["uuid"], document["_salt"], document["_admin"]))
+    token = job_token(document["uuid"], document["_salt"], document["_admin"])
+    plant(token)
+    return StoredJob(jobs, document["uuid"], token)
 
 
 NewJob = Callable[..., StoredJob]
@@ -192,20 +185,6 @@ class CheckedAbaco(Abaco):
 def verdicts(executions: Iterable[Execution]) -> list[str]:
     """Only the verdicts."""
     return [execution.verdict["verdict"] for execution in executions]
-
-
-def raw(collection: Collection[Document]) -> list[bytes]:
-    """A collection byte for byte."""
-    options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-    found = collection.with_options(codec_options=options).find().sort("_id")
-    return [bytes(document.raw) for document in found]
-
-
-def dump(database: Database[Document]) -> str:
-    """Everything that a database holds, as text to look for secrets in."""
-    return "".join(
-        repr(BSON(document).decode()) for name in database.list_collection_names() for document in raw(database[name])
-    )
 
 
 def callback(system: str, status: str, **changes: Any) -> Document:

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import httpx
 
+from support_canaries import CANARIES
 from support_gateway import ALIAS, TOKENS, eventually
-from support_process import CANARIES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SECONDS: Final = 90

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from pipelinejobs import answer
+from pipelinejobs import answer, redaction
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Malformed, Unavailable, WrongSetting
@@ -123,7 +123,9 @@ class Deliveries:
             logger.critical(error.reason)
             return _failed(event, arrived, "the manager's database is not set up as it should be")
         except Exception:
-            # No sender can use a traceback; the log has one line, and with DEBUG the traceback.
+            # No sender can use a traceback; the log has one line, and with DEBUG the traceback. Others' words are in it.
+            if event.token is not None:
+                redaction.add_secret(event.token.reveal())
             logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
             return _failed(event, arrived, "unexpected error in the manager; it is not known whether anything was done")
 

@@ -16,23 +16,9 @@ from pymongo.database import Database
 
 from demo.abaco import ROOT, Abaco, Execution
 from demo.indexer import Indexer
-from support_process import (
-    ADMIN_KEY,
-    ADMIN_SECRET,
-    CANARIES,
-    NONCE,
-    PASSWORD,
-    CheckedAbaco,
-    Documents,
-    NewJob,
-    StoredJob,
-    admin_token,
-    callback,
-    dump,
-    environment,
-    raw,
-    verdicts,
-)
+from support_canaries import ADMIN_KEY, ADMIN_SECRET, CANARIES, NONCE, PASSWORD
+from support_dump import dump, raw
+from support_process import CheckedAbaco, Documents, NewJob, StoredJob, admin_token, callback, environment, verdicts
 from support_server import RudeServer, answers, self_signed
 
 UUID = "107b93f3-1eae-5e79-8a18-0a480f8aa3a5"

@@ -21,7 +21,8 @@ from demo.indexer import Indexer
 from pipelinejobs import checks
 from pipelinejobs.reading import steady
 from pipelinejobs.store import Store
-from support_process import CheckedAbaco, NewJob, StoredJob, callback, dump
+from support_dump import dump
+from support_process import CheckedAbaco, NewJob, StoredJob, callback
 
 pytestmark = [
     pytest.mark.promise("P8"),

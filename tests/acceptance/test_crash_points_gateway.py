@@ -17,8 +17,9 @@ from demo.indexer import Indexer
 from pipelinejobs import checks
 from pipelinejobs.reading import steady
 from pipelinejobs.store import Store
+from support_dump import dump
 from support_gateway import ALIAS, TOKENS, eventually, grants, serving, settings
-from support_process import Documents, StoredJob, callback, dump, environment, insert_job
+from support_process import Documents, StoredJob, callback, environment, insert_job
 from support_served import NotServing, served
 
 pytestmark = [

@@ -16,17 +16,8 @@ from bson import Decimal128, Int64, ObjectId
 from demo.abaco import ROOT
 from demo.indexer import Indexer
 from fsm.replay import final_state
-from support_process import (
-    CheckedAbaco,
-    Documents,
-    NewJob,
-    StoredJob,
-    admin_token,
-    callback,
-    job_token,
-    raw,
-    verdicts,
-)
+from support_dump import raw
+from support_process import CheckedAbaco, Documents, NewJob, StoredJob, admin_token, callback, job_token, verdicts
 
 
 def python_datacatalog_writes(job: StoredJob, name: str, state: str) -> str:

@@ -17,16 +17,8 @@ from pymongo import MongoClient
 from demo.abaco import ROOT, Abaco, Execution, finished
 from demo.indexer import Indexer
 from pipelinejobs.mongod import Mongod
-from support_process import (
-    PASSWORD,
-    WRONG_SETTING,
-    CheckedAbaco,
-    Documents,
-    NewJob,
-    StoredJob,
-    callback,
-    insert_job,
-)
+from support_canaries import PASSWORD
+from support_process import WRONG_SETTING, CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
 from support_server import RudeServer, then_hangs
 
 EVENT = {"uuid": "107b93f3-1eae-5e79-8a18-0a480f8aa3a5", "name": "run", "token": "0123456789abcdef"}

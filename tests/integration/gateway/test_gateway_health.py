@@ -99,7 +99,7 @@ class TestMetrics:
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Any:
     """The log as it would be written: a list of objects."""
-    formatter = log._JsonLines()
+    formatter = log.Lines()
     with caplog.at_level(logging.INFO, logger="pipelinejobs"):
         yield lambda: [json.loads(formatter.format(record)) for record in caplog.records]
 

@@ -10,8 +10,9 @@ from pymongo.database import Database
 from pipelinejobs.secret import Secret
 from pipelinejobs.store import Store, history
 from pipelinejobs.store.connection import connect
+from support_canaries import CANARIES
 from support_gateway import Gateway, eventually
-from support_process import CANARIES, Documents, StoredJob, callback
+from support_process import Documents, StoredJob, callback
 
 UNKNOWN = "107b93f3-1eae-5e79-8a18-ffffffffffff"
 

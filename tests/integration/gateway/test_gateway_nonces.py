@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from support_dump import dump
 from support_gateway import ACTOR, ALIAS, OTHER_ALIAS, Gateway
-from support_process import StoredJob, dump
+from support_process import StoredJob
 
 OF_ACTOR = f"/actors/v2/{ACTOR}/nonces"
 OF_ALIAS = f"/actors/v2/aliases/{ALIAS}/nonces"

@@ -117,6 +117,7 @@ def test_the_sample_of_secrets_can_be_used_and_opens_nothing() -> None:
         "_REACTOR_MONGODB_DATABASE",
         "_REACTOR_PIPELINES_JOB_INDEXER_ID",
         "_REACTOR_PIPELINES_JOB_INDEXER_NONCE",
+        "_REACTOR_PIPELINES_JOB_MANAGER_NONCE",
         "_REACTOR_TOKENS_ADMIN_KEY",
         "_REACTOR_TOKENS_ADMIN_SECRET",
         "_REACTOR_TOKENS_TRUSTED_INDEXERS",
