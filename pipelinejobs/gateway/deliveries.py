@@ -123,7 +123,7 @@ class Deliveries:
             logger.critical(error.reason)
             return _failed(event, arrived, "the manager's database is not set up as it should be")
         except Exception:
-            # No sender can use a traceback; the log has one line, and with DEBUG the traceback. Others' words are in it.
+            # No sender can use a traceback; the log has one line, and with DEBUG the traceback. It has words of others.
             if event.token is not None:
                 redaction.add_secret(event.token.reveal())
             logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
