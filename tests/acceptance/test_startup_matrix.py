@@ -1,0 +1,284 @@
+"""Whatever is wrong at the start: one clear sentence and one exit code, at every entry point, and doctor finds it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from demo.abaco import Execution, finished
+from nemesis import process
+from pipelinejobs.mongod import find, host
+from support_canaries import CANARIES, PASSWORD
+from support_process import CheckedAbaco, insert_job
+from support_served import ROOT
+from support_server import RudeServer, then_hangs
+
+pytestmark = pytest.mark.promise("F17")
+
+MESSAGE: Final = {"uuid": "107b93f3-1eae-5e79-8a18-0a480f8aa3a5", "name": "run", "token": "0123456789abcdef"}
+SECONDS: Final = 90
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """How a process says that something is wrong."""
+
+    exit_code: int
+    sentence: str
+
+
+def one_shot(variables: dict[str, str]) -> Refusal:
+    run: Execution = CheckedAbaco(environment=variables).send(MESSAGE)
+    assert run.verdict["state"] is None
+    return Refusal(run.exit_code, run.verdict["reason"])
+
+
+def command(variables: dict[str, str], *words: str, launcher: tuple[str, ...] = ("-m", "pipelinejobs")) -> Refusal:
+    done = subprocess.run(
+        [sys.executable, *launcher, *words],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    shown = done.stdout + done.stderr
+    assert "Traceback" not in shown, shown
+    assert not [secret for secret in CANARIES if secret in shown], shown
+    if words[0] == "doctor":
+        wrong = [one for one in json.loads(done.stdout)["findings"] if one["level"] == "wrong"]
+        return Refusal(done.returncode, "; ".join(f"{one['what']}: {one['text']}" for one in wrong))
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return Refusal(done.returncode, line)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that wants a password; what comes back is its address."""
+    directory, port = tmp_path_factory.mktemp("secured"), host.free_port()
+    options = ["--dbpath", str(directory), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket", "--auth"]
+    running = process.start([str(find()), *options, "--wiredTigerCacheSizeGB", "0.25"], directory / "mongod.log")
+    try:
+        with MongoClient[dict[str, Any]]("127.0.0.1", port, directConnection=True, timeoutMS=30_000) as client:
+            roles = [{"role": "root", "db": "admin"}]
+            client.admin.command("createUser", "root", pwd="canary-root-12", roles=roles)
+        with MongoClient[dict[str, Any]](
+            "127.0.0.1", port, username="root", password="canary-root-12", timeoutMS=30_000
+        ) as client:
+            elsewhere = [{"role": "readWrite", "db": "elsewhere"}]
+            client.admin.command("createUser", "guest", pwd=PASSWORD, roles=elsewhere)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill(running)
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that takes what it is told and says nothing."""
+    with RudeServer(then_hangs()) as server:
+        yield f"127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest, cause: str, free_port: int) -> str:
+    """The connection string that leads to the trouble."""
+    if cause == "no server":
+        return f"mongodb://127.0.0.1:{free_port}/"
+    if cause == "a server that is silent":
+        return f"mongodb://{request.getfixturevalue('silent')}/"
+    user = "guest" if cause == "a user without rights" else "nobody"
+    return f"mongodb://{user}:{PASSWORD}@{request.getfixturevalue('secured')}/"
+
+
+UNREACHABLE: Final = {
+    "no server": (75, "no MongoDB server could be reached in time"),
+    "a server that is silent": (75, "no MongoDB server could be reached in time"),
+    "a wrong password": (78, "mongodb: the server refuses the user or password"),
+    "a user without rights": (78, "mongodb: the server refuses the user or password, or the user's rights"),
+}
+
+
+@pytest.mark.parametrize("cause", UNREACHABLE)
+class TestNoWayToTheDatabase:
+    @pytest.fixture
+    def variables(self, address: str) -> dict[str, str]:
+        short = {"_REACTOR_LIMITS_DATABASE": "1.5", "_REACTOR_LIMITS_ONE_SHOT": "10", "_REACTOR_GATEWAY_PORT": "0"}
+        indexer = {"_REACTOR_PIPELINES_JOB_INDEXER_URL": "http://127.0.0.1:1/"}
+        return {"_REACTOR_MONGODB_URI": address, **short, **indexer}
+
+    def test_one_shot(self, variables: dict[str, str], cause: str) -> None:
+        exit_code, words = UNREACHABLE[cause]
+        refusal = one_shot(variables)
+        assert refusal.exit_code == exit_code
+        assert words in refusal.sentence
+
+    @pytest.mark.parametrize("name", ["serve", "jobs", "drain"])
+    def test_commands(self, variables: dict[str, str], cause: str, name: str) -> None:
+        exit_code, words = UNREACHABLE[cause]
+        refusal = command(variables, name)
+        assert refusal.exit_code == exit_code
+        assert refusal.sentence.startswith(f"{name}: ")
+        assert words in refusal.sentence
+
+    def test_doctor(self, variables: dict[str, str], cause: str) -> None:
+        refusal = command(variables, "doctor", "--json")
+        assert refusal.exit_code == 1
+        assert refusal.sentence.startswith("server: ")
+        assert UNREACHABLE[cause][1] in refusal.sentence
+
+
+class TestAnUnusableDirectory:
+    @pytest.fixture
+    def variables(self, tmp_path: Path) -> dict[str, str]:
+        (tmp_path / "file").write_text("")
+        return {"LOCALONLY": "1", "_REACTOR_MONGODB_EMBEDDED_DIRECTORY": str(tmp_path / "file" / "mongodb")}
+
+    def test_one_shot(self, variables: dict[str, str]) -> None:
+        abaco = CheckedAbaco(environment=variables, names={"_abaco_actor_id": None})
+        run = abaco.send(MESSAGE)
+        assert run.exit_code == 78
+        assert run.verdict["reason"].startswith("mongodb.embedded_directory: ")
+
+    @pytest.mark.parametrize("name", ["serve", "jobs"])
+    def test_commands(self, variables: dict[str, str], name: str) -> None:
+        refusal = command({**variables, "_REACTOR_GATEWAY_PORT": "0"}, name)
+        assert refusal.exit_code == 78
+        assert refusal.sentence.startswith(f"{name}: mongodb.embedded_directory: ")
+
+    def test_doctor(self, variables: dict[str, str]) -> None:
+        refusal = command(variables, "doctor", "--json")
+        assert refusal.exit_code == 1
+        assert "mongodb.embedded_directory" in refusal.sentence or "cannot be used" in refusal.sentence
+
+
+def test_an_old_server_serves_no_gateway(mongodb_uri: str, database: Database[Any]) -> None:
+    """There is none to be had here, so the process is told of one in code."""
+    old = "import sys; from pipelinejobs.store import Store; Store.server_version = lambda _: '4.4.29'; "
+    main = "from pipelinejobs.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    variables = {
+        "_REACTOR_MONGODB_URI": mongodb_uri,
+        "_REACTOR_MONGODB_DATABASE": database.name,
+        "_REACTOR_GATEWAY_PORT": "0",
+    }
+    refusal = command(variables, "serve", launcher=("-c", old + main))
+    assert refusal == Refusal(78, "serve: mongodb: MongoDB 4.4.29 is too old; 5.0 or newer is needed")
+    doctor = command(variables, "doctor", "--json", launcher=("-c", old + main))
+    assert doctor.exit_code == 1
+    assert "MongoDB 4.4.29 is too old" in doctor.sentence
+
+
+class TestAForeignDatabase:
+    """What is there already, and stands in the way of an index or of everything."""
+
+    @pytest.fixture
+    def variables(self, mongodb_uri: str, database: Database[Any]) -> dict[str, str]:
+        return {"_REACTOR_MONGODB_URI": mongodb_uri, "_REACTOR_MONGODB_DATABASE": database.name}
+
+    def test_no_indexes(self, variables: dict[str, str], database: Database[Any]) -> None:
+        insert_job(database["jobs"])
+        refusal = command(variables, "doctor", "--json")
+        assert refusal.exit_code == 1
+        assert "indexes: " in refusal.sentence
+        command(variables, "doctor", "--json", "--fix")
+        assert command(variables, "doctor", "--json") == Refusal(0, "")
+
+    def test_two_jobs_with_one_uuid(self, variables: dict[str, str], database: Database[Any]) -> None:
+        job = insert_job(database["jobs"])
+        document = job.stored()
+        del document["_id"]
+        database["jobs"].insert_one(document)
+        refusal = command(variables, "doctor", "--json", "--fix")
+        assert refusal.exit_code == 1
+        assert "uuid" in refusal.sentence
+        self.serves_but_is_not_ready(variables)
+
+    def test_an_index_of_the_same_name_that_is_another(
+        self, variables: dict[str, str], database: Database[Any]
+    ) -> None:
+        insert_job(database["jobs"])
+        database["jobs"].create_index([("state", 1)], name="uuid_1")
+        refusal = command(variables, "doctor", "--json", "--fix")
+        assert refusal.exit_code == 1
+        assert "uuid_1" in refusal.sentence or "index" in refusal.sentence
+        self.serves_but_is_not_ready(variables)
+
+    def test_jobs_that_is_a_view(self, variables: dict[str, str], database: Database[Any]) -> None:
+        job = insert_job(database["older"])
+        database.create_collection("jobs", viewOn="older", pipeline=[])
+        refusal = command(variables, "doctor", "--json")
+        assert refusal.exit_code == 1
+        run = CheckedAbaco(environment=variables).send(job.event("run"))
+        assert run.exit_code in (75, 78)
+        assert job.names == ["create"]
+        refused = command({**variables, "_REACTOR_GATEWAY_PORT": "0"}, "serve")
+        assert refused.exit_code in (75, 78)
+
+    def serves_but_is_not_ready(self, variables: dict[str, str]) -> None:
+        """The index cannot be made, which is no reason to turn events away; whoever asks is told."""
+
+        served = subprocess.Popen(
+            [sys.executable, "-m", "pipelinejobs", "serve"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **variables, "_REACTOR_GATEWAY_PORT": "0"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert served.stdout is not None
+            url = served.stdout.readline().split()[-1]
+            answer = httpx.get(f"{url}/readyz", trust_env=False)
+            assert answer.status_code == 503
+            assert "index" in answer.text
+        finally:
+            served.kill()
+            served.communicate()
+
+
+@pytest.mark.promise("F18")
+def test_a_gateway_killed_while_it_makes_indexes_leaves_nothing_half_done(
+    mongodb_uri: str, database: Database[Any]
+) -> None:
+    """With so many jobs that a build takes a while; events are applied meanwhile, and the next start goes on."""
+    job = insert_job(database["jobs"])
+    document = job.stored()
+    del document["_id"]
+    many = [{**document, "uuid": f"107{number:033}"} for number in range(20_000)]
+    database["jobs"].insert_many(many)
+    variables = {
+        "_REACTOR_MONGODB_URI": mongodb_uri,
+        "_REACTOR_MONGODB_DATABASE": database.name,
+        "_REACTOR_GATEWAY_PORT": "0",
+    }
+    abaco = CheckedAbaco(environment=variables)
+    for delay in (0.9, 1.0, 1.1, 1.2):
+        gateways = [
+            subprocess.Popen(
+                [sys.executable, "-m", "pipelinejobs", "serve"],
+                cwd=ROOT,
+                env={"PATH": os.environ["PATH"], **variables},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for _ in range(2)
+        ]
+        running = abaco.start(job.event("update"))
+        time.sleep(delay)  # anywhere in the build; the outcome is the same wherever it is
+        for gateway in gateways:
+            gateway.kill()
+            gateway.wait()
+        assert abaco.check(finished(running)).verdict["verdict"] == "applied"
+    command(variables, "doctor", "--json", "--fix", "--jobs", "1")
+    assert command(variables, "doctor", "--json", "--jobs", "1") == Refusal(0, "")
+    assert job.names == ["create", *["update"] * 4]
