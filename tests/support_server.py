@@ -41,10 +41,16 @@ class Request:
 
 
 class RudeServer:
-    """Listens on `port` while it is used as a context manager. `requests` are those that came, oldest first."""
+    """Listens on `port` while it is used as a context manager.
+
+    Attributes:
+        requests: those that came, oldest first.
+        connections: how many were opened, whether a request came or not.
+    """
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
+        self.connections = 0
         self._script = script
         self._tls = tls
         self._over = threading.Event()
@@ -79,7 +85,9 @@ class RudeServer:
     def _accept(self) -> None:
         with suppress(OSError):  # the listener was closed
             while True:
-                self._start(self._serve, self._listener.accept()[0])
+                accepted = self._listener.accept()[0]
+                self.connections += 1
+                self._start(self._serve, accepted)
 
     def _serve(self, accepted: socket.socket) -> None:
         connection = accepted

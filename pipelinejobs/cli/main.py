@@ -5,8 +5,9 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TextIO
 
 from pipelinejobs import redaction
 from pipelinejobs.cli import (
@@ -106,6 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Its exit code: 0 when done; for `send` the verdict's; 1 when the command cannot do what it was asked, 2 when
         its arguments are wrong, 75 when the database cannot be asked, 78 when a setting is wrong.
     """
+    try:
+        return _run(arguments)
+    finally:
+        _leave_nothing(sys.stderr)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
     options = parser().parse_args(arguments)
@@ -132,23 +140,27 @@ def _printed(report: Report, *, as_json: bool) -> int:
     try:
         print(report.text(as_json=as_json), flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        _discard_output()
+        _leave_nothing(sys.stdout)
     except OSError as error:
         _say(f"the result cannot be written: {error.strerror}")
-        _discard_output()
+        _leave_nothing(sys.stdout)
         return EXIT_FAILED
     return report.exit_code
 
 
-def _discard_output() -> None:
-    """Lets what is still buffered go nowhere, so that the end of the process does not fail over it."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _leave_nothing(stream: TextIO) -> None:
+    """Lets what cannot be written go nowhere, so that the end of the process does not fail over it."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _say(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)
+    with suppress(OSError):  # there may be no room for it, which must not change what is done
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def _name(prog: str) -> str:

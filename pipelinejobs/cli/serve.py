@@ -74,4 +74,7 @@ def _given(name: str, text: str | None, configured: Any) -> Any:
 
 
 def _print(*lines: str) -> None:
-    print("\n".join(lines), flush=True, file=sys.stdout)
+    try:
+        print("\n".join(lines), flush=True, file=sys.stdout)
+    except OSError as error:  # no room for it, or nobody who reads it, is no reason not to serve
+        log.logger.warning(lines[0], extra={"fields": {"why": f"stdout cannot be written: {error.strerror}"}})
