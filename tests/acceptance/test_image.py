@@ -14,10 +14,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from demo.abaco import Abaco
+from demo.indexer import Indexer
+from support_process import CheckedAbaco, NewJob, StoredJob
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_TRIED = ("pip ", "useradd ")
@@ -124,6 +127,7 @@ def start(root: Path, tmp_path: Path, environment: dict[str, str]) -> tuple[int,
     return done.returncode, verdict
 
 
+@pytest.mark.promise("S23")
 class TestDockerfile:
     def test_base_is_slim_and_new_enough(self) -> None:
         (base,) = arguments("FROM")
@@ -238,6 +242,99 @@ def test_every_module_that_is_copied_can_be_imported(image: Path, tmp_path: Path
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+WATCHED = """
+import os, runpy, sys
+file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn", "pty.spawn")
+
+def look(event, arguments):
+    if event in PROCESSES:
+        os.write(file, f"{event} {arguments[0]}\\n".encode())
+    elif event == "socket.connect":
+        os.write(file, f"{event} {arguments[1][0]}:{arguments[1][1]}\\n".encode())
+    elif event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        os.write(file, f"{event} {arguments[0]}\\n".encode())
+
+sys.addaudithook(look)
+sys.argv[:] = sys.argv[2:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Writes down what a program does to the world outside."""
+
+
+@pytest.mark.promise("S23")
+class TestSupplyChain:
+    @pytest.mark.parametrize("name", ["requirements.txt", "requirements-gateway.txt"])
+    def test_requirements_are_ranges_of_the_package_index(self, name: str) -> None:
+        """Each has a least version, and nothing comes from an address or another index."""
+        lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+        wanted = [line for line in lines if line and line != "-r requirements.txt"]
+        assert wanted
+        assert not [line for line in wanted if not re.fullmatch(r"[A-Za-z0-9_-]+>=[0-9.]+(,<[0-9.]+)?", line)]
+
+    def test_what_the_actor_runs_has_a_highest_version_too(self) -> None:
+        wanted = [line.split()[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]
+        assert not [line for line in wanted if ",<" not in line]
+
+    def test_nothing_is_installed_or_fetched_at_start(
+        self, image: Path, tmp_path: Path, abaco: CheckedAbaco, job: StoredJob, mongodb_uri: str, indexer: Indexer
+    ) -> None:
+        """One run starts no process, talks to the database and the Indexer alone, and writes no file."""
+        build(image, tmp_path)
+        (image / "config.yml").write_text((ROOT / "config.yml").read_text())  # the test's database is not pinned
+        assert abaco.send(job.event("run")).exit_code == 0
+        done = subprocess.run(
+            [sys.executable, "-Es", "-c", WATCHED, str(tmp_path / "done"), str(image / "reactor.py")],
+            cwd=tmp_path,
+            env=abaco.variables(job.event("finish"), {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert job.state == "FINISHED"
+        told = [line.split(" ", 1) for line in (tmp_path / "done").read_text().splitlines()]
+        ports = {urlsplit(url).port for url in (mongodb_uri, indexer.url)}
+        assert {where for what, where in told if what == "socket.connect"} == {f"127.0.0.1:{port}" for port in ports}
+        assert [what for what in told if what[0] != "socket.connect"] == []
+
+    def test_it_runs_where_nothing_can_be_written(
+        self, image: Path, tmp_path: Path, abaco: CheckedAbaco, new_job: NewJob, indexer: Indexer
+    ) -> None:
+        """The whole file system is read-only to it, as with `docker run --read-only`."""
+        build(image, tmp_path)
+        (image / "config.yml").write_text((ROOT / "config.yml").read_text())  # the test's database is not pinned
+        job = new_job()
+        script = 'mount -o remount,bind,ro / && shift && exec "$@"'
+        command = ["unshare", "--mount", "sh", "-ec", script, "sh", "--"]
+        if shutil.which("unshare") is None or subprocess.run([*command, "true"], check=False).returncode:
+            pytest.skip("this machine lets nobody make a file system read-only")
+        before = listing(image)
+        for name in ("run", "finish"):
+            done = subprocess.run(
+                [*command, sys.executable, "-Es", str(image / "reactor.py")],
+                cwd="/",
+                env=abaco.variables(job.event(name), {}),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        assert job.names == ["create", "run", "finish"]
+        assert len(indexer.received) == 1
+        assert listing(image) == before
+
+
+def listing(root: Path) -> dict[Path, tuple[int, int]]:
+    """Every file, with its size and when it was changed."""
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in root.rglob("*")}
 
 
 def test_the_samples_names_are_settings() -> None:
