@@ -13,6 +13,7 @@ from typing import Final
 from pipelinejobs import checks, redaction
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.findings import Finding, note, of_environment, of_settings, ok, wrong
+from pipelinejobs.cli.machine import of_port
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
@@ -53,6 +54,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
         return
     if not broken:
         yield ok("settings", "config.yml and the environment are readable and agree")
+        yield from of_port(session.settings.gateway)
     yield from of_environment(session.environment)
     yield from of_settings(session.settings)
     try:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -43,9 +45,14 @@ def one_shot(variables: dict[str, str]) -> Refusal:
     return Refusal(run.exit_code, run.verdict["reason"])
 
 
-def command(variables: dict[str, str], *words: str, launcher: tuple[str, ...] = ("-m", "pipelinejobs")) -> Refusal:
+def command(
+    variables: dict[str, str],
+    *words: str,
+    launcher: tuple[str, ...] = ("-m", "pipelinejobs"),
+    wrapper: tuple[str, ...] = (),
+) -> Refusal:
     done = subprocess.run(
-        [sys.executable, *launcher, *words],
+        [*wrapper, sys.executable, *launcher, *words],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
@@ -138,28 +145,114 @@ class TestNoWayToTheDatabase:
         assert UNREACHABLE[cause][1] in refusal.sentence
 
 
+UNUSABLE: Final = {
+    "a file in its way": "Not a directory",
+    "a file in its place": "File exists",
+    "no permission to make it": "Permission denied",
+    "no permission to write into it": "Permission denied",
+    "no permission to write into its data": "read-only directory",
+}
+
+
+@pytest.mark.parametrize("cause", UNUSABLE)
 class TestAnUnusableDirectory:
     @pytest.fixture
-    def variables(self, tmp_path: Path) -> dict[str, str]:
-        (tmp_path / "file").write_text("")
-        return {"LOCALONLY": "1", "_REACTOR_MONGODB_EMBEDDED_DIRECTORY": str(tmp_path / "file" / "mongodb")}
+    def variables(self, tmp_path: Path, cause: str) -> Iterator[dict[str, str]]:
+        directory = tmp_path / "parent" / "mongodb"
+        directory.parent.mkdir()
+        if cause == "a file in its way":
+            directory = tmp_path / "file" / "mongodb"
+            directory.parent.write_text("")
+        elif cause == "a file in its place":
+            directory.write_text("")
+        elif cause != "no permission to make it":
+            (directory / "data").mkdir(parents=True)
+        closed = {
+            "no permission to make it": directory.parent,
+            "no permission to write into it": directory,
+            "no permission to write into its data": directory / "data",
+        }.get(cause)
+        if closed is not None:
+            closed.chmod(0o500)
+        yield {"LOCALONLY": "1", "_REACTOR_MONGODB_EMBEDDED_DIRECTORY": str(directory)}
+        if closed is not None:
+            closed.chmod(0o700)
 
-    def test_one_shot(self, variables: dict[str, str]) -> None:
+    @pytest.fixture
+    def wrapper(self) -> tuple[str, ...]:
+        """Root may write everywhere; here without the capability that lets it."""
+        if os.geteuid() != 0:
+            return ()
+        if shutil.which("setpriv") is None:
+            pytest.skip("root may write everywhere, and there is no `setpriv` here to take that from it")
+        return ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
+
+    def test_one_shot(self, variables: dict[str, str], wrapper: tuple[str, ...], cause: str) -> None:
         abaco = CheckedAbaco(environment=variables, names={"_abaco_actor_id": None})
-        run = abaco.send(MESSAGE)
+        process = subprocess.Popen(
+            [*wrapper, sys.executable, "-Es", str(ROOT / "reactor.py")],
+            env=abaco.variables(MESSAGE, {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        run = abaco.check(finished(process))
         assert run.exit_code == 78
         assert run.verdict["reason"].startswith("mongodb.embedded_directory: ")
+        assert UNUSABLE[cause] in run.verdict["reason"]
 
     @pytest.mark.parametrize("name", ["serve", "jobs"])
-    def test_commands(self, variables: dict[str, str], name: str) -> None:
-        refusal = command({**variables, "_REACTOR_GATEWAY_PORT": "0"}, name)
+    def test_commands(self, variables: dict[str, str], wrapper: tuple[str, ...], cause: str, name: str) -> None:
+        refusal = command({**variables, "_REACTOR_GATEWAY_PORT": "0"}, name, wrapper=wrapper)
         assert refusal.exit_code == 78
         assert refusal.sentence.startswith(f"{name}: mongodb.embedded_directory: ")
+        assert UNUSABLE[cause] in refusal.sentence
 
-    def test_doctor(self, variables: dict[str, str]) -> None:
-        refusal = command(variables, "doctor", "--json")
+    def test_doctor(self, variables: dict[str, str], wrapper: tuple[str, ...], cause: str) -> None:
+        refusal = command(variables, "doctor", "--json", wrapper=wrapper)
         assert refusal.exit_code == 1
-        assert "mongodb.embedded_directory" in refusal.sentence or "cannot be used" in refusal.sentence
+        assert refusal.sentence.startswith("server: mongodb.embedded_directory: ")
+        assert UNUSABLE[cause] in refusal.sentence
+
+
+class TestATakenPort:
+    """Of the gateway alone: no other entry point wants it."""
+
+    @pytest.fixture
+    def variables(self, mongodb_uri: str, database: Database[Any]) -> Iterator[dict[str, str]]:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            yield {
+                "_REACTOR_MONGODB_URI": mongodb_uri,
+                "_REACTOR_MONGODB_DATABASE": database.name,
+                "_REACTOR_GATEWAY_PORT": str(other.getsockname()[1]),
+            }
+
+    def test_serve(self, variables: dict[str, str]) -> None:
+        port = variables["_REACTOR_GATEWAY_PORT"]
+        refusal = command(variables, "serve")
+        assert refusal.exit_code == 78
+        problem = f"serve: gateway.port: nobody can listen at 127.0.0.1 port {port}: Address already in use"
+        assert refusal.sentence.startswith(problem)
+
+    def test_doctor_says_so_and_calls_nothing_wrong(self, variables: dict[str, str]) -> None:
+        """It may be this very gateway that has it."""
+        assert command(variables, "doctor", "--json", "--fix") == Refusal(0, "")
+        printed = subprocess.run(
+            [sys.executable, "-m", "pipelinejobs", "doctor"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **variables},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        ).stdout
+        where = f"127.0.0.1 port {variables['_REACTOR_GATEWAY_PORT']}"
+        assert f"note   gateway: gateway.port: {where} is taken: by this gateway if it runs, else by" in printed
+
+    def test_one_shot_does_not_care(self, variables: dict[str, str], database: Database[Any]) -> None:
+        job = insert_job(database["jobs"])
+        assert CheckedAbaco(environment=variables).send(job.event("run")).exit_code == 0
 
 
 def test_an_old_server_serves_no_gateway(mongodb_uri: str, database: Database[Any]) -> None:

@@ -1,6 +1,7 @@
 """`doctor`: what is wrong with settings, server, indexes, jobs and owed messages."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def test_a_sound_deployment(fixed: Cli) -> None:
     uuid = fixed.make()["uuid"]
     fixed.ok("send", uuid, "run")
     with Indexer() as indexer:
-        done = fixed("doctor", "--json", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url, **ADMINISTRATION)
+        sound = {**ADMINISTRATION, "_REACTOR_GATEWAY_PORT": "0", "_REACTOR_PIPELINES_JOB_INDEXER_URL": indexer.url}
+        done = fixed("doctor", "--json", **sound)
     assert found(done, "jobs") == [("ok", "1 looked at, history and state agree")]
     assert found(done, "pins") == [("note", found(done, "pins")[0][1])]
     assert {finding["level"] for finding in done.json["findings"] if finding["what"] != "pins"} == {"ok"}
@@ -105,6 +107,43 @@ def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkey
         ("wrong", f"{broken}: it cannot be read (ValueError)"),
         ("wrong", f"{wrong}: its state is RUNNING, but its history leads to CREATED"),
     ]
+
+
+class TestTheGatewaysPort:
+    def test_free(self, fixed: Cli, free_port: int) -> None:
+        done = fixed("doctor", "--json", _REACTOR_GATEWAY_PORT=str(free_port))
+        assert found(done, "gateway") == [("ok", f"127.0.0.1 port {free_port} is free")]
+
+    def test_any(self, fixed: Cli) -> None:
+        assert found(fixed("doctor", "--json", _REACTOR_GATEWAY_PORT="0"), "gateway") == []
+
+    @pytest.mark.promise("F17")
+    @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+    def test_taken(self, fixed: Cli, host: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            ((level, text),) = found(
+                fixed("doctor", "--json", _REACTOR_GATEWAY_PORT=str(port), _REACTOR_GATEWAY_HOST=host), "gateway"
+            )
+        assert level == "note"
+        assert text.startswith(f"gateway.port: {host} port {port} is taken: by this gateway if it runs, else by ")
+
+    @pytest.mark.parametrize(
+        ("host", "said"),
+        [("no.such.host.invalid", "gateway.host: no.such.host.invalid is not"), ("192.0.2.1", "gateway.port: nobody")],
+    )
+    def test_an_address_of_elsewhere(self, fixed: Cli, free_port: int, host: str, said: str) -> None:
+        done = fixed("doctor", "--json", _REACTOR_GATEWAY_PORT=str(free_port), _REACTOR_GATEWAY_HOST=host)
+        ((level, text),) = found(done, "gateway")
+        assert level == "note"
+        assert text.startswith(said)
+
+    def test_is_not_looked_at_where_settings_are_wrong(self, fixed: Cli) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = str(other.getsockname()[1])
+            done = fixed("doctor", "--json", _REACTOR_GATEWAY_PORT=port, _REACTOR_LIMITS_DATABASE="long")
+        assert found(done, "limits.database")[0][0] == "wrong"
+        assert found(done, "gateway") == []
 
 
 def test_looks_into_no_more_jobs_than_told(fixed: Cli) -> None:
