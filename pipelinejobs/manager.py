@@ -94,9 +94,7 @@ class Manager:
         given, state = handled.answer, handled.kept_state
         if state is None:
             return None
-        return self._store.refused.row(
-            handled.event, given.verdict, given.reason, state, given.execution, self._clock()
-        )
+        return self._store.refused.row(handled.event, given.verdict, given.reason, state, given.execution)
 
     def keep(self, refusal: dict[str, Any], deadline: Deadline) -> None:
         """Keeps a refusal.

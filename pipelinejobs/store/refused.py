@@ -1,15 +1,16 @@
 """Refused deliveries, kept with their reason in `jobs_refused`.
 
 They are for people who ask why a report had no effect. They are bounded: so many for each job, so many bytes
-each, and MongoDB removes them after some days.
+each, and MongoDB removes them after some days. All times are the database's, so that a host whose clock is wrong has
+its refusals kept as long as others.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from bson import ObjectId
 from pymongo.database import Database
 
 from pipelinejobs.messages.event import Event
@@ -33,11 +34,10 @@ class Refused:
         self._refused = database["jobs_refused"]
         self.limits = limits
 
-    def row(self, event: Event, verdict: Verdict, reason: str, state: str, execution: str, now: datetime) -> Document:
-        """What is kept of one refusal: not the token, and no more than the limit of its data."""
+    def row(self, event: Event, verdict: Verdict, reason: str, state: str, execution: str) -> Document:
+        """What is kept of one refusal but its date: not the token, and no more than the limit of its data."""
         return {
             "job": event.job,
-            "date": now,
             "verdict": verdict.value,
             "reason": reason[:1024],
             "event": event.name,
@@ -56,7 +56,9 @@ class Refused:
             Unavailable: the database cannot be asked.
         """
         with translated(writing=True):
-            self._refused.insert_one(row)
+            self._refused.update_one(
+                {"_id": ObjectId()}, {"$set": row, "$currentDate": {"date": True}}, upsert=True
+            )  # an insert, dated by the database
             newest = self._refused.find({"job": {"$eq": row["job"]}}, {"_id": 1}).sort([("date", -1), ("_id", -1)])
             surplus = [old["_id"] for old in newest.skip(self.limits.per_job).limit(1000)]
             if surplus:

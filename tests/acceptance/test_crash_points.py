@@ -114,7 +114,7 @@ KINDS = {
     "refusal": Kind(
         refused_before,
         lambda job: (job.event("retire"), {"x_event_id": "last"}),
-        ("answer 1", "insert jobs_refused 1", "delete jobs_refused 1"),
+        ("answer 1", "update jobs_refused 1", "delete jobs_refused 1"),
         ("create",),
     ),
     "event in another life": Kind(

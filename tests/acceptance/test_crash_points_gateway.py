@@ -41,7 +41,7 @@ EFFECTS: Final = (
     "update gateway_nonces 1",
     "update jobs 1",
     "insert gateway_executions 1",
-    "insert jobs_refused 1",
+    "update jobs_refused 1",
     "update jobs 2",
     "findAndModify jobs 1",
     "send 1",

@@ -1,17 +1,20 @@
 """Refused deliveries are kept, within bounds."""
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
+from bson import ObjectId
 from pymongo.database import Database
 
-from factories import NOW, TOKEN, UUID, a_command
+from factories import TOKEN, UUID, a_command
 from pipelinejobs.store.refused import Limits, Refused
 from pipelinejobs.verdict import Verdict
 
 
 def keep(refused: Refused, data: dict[str, Any] | None = None, execution: str = "e") -> None:
     event = a_command("finish", data=data)
-    refused.keep(refused.row(event, Verdict.ILLEGAL, "not allowed", "CREATED", execution, NOW))
+    refused.keep(refused.row(event, Verdict.ILLEGAL, "not allowed", "CREATED", execution))
 
 
 def test_what_is_kept(database: Database[dict[str, Any]]) -> None:
@@ -23,6 +26,16 @@ def test_what_is_kept(database: Database[dict[str, Any]]) -> None:
     assert (row["event"], row["kind"], row["state"], row["sender"]) == ("finish", "event", "CREATED", "jdoe")
     assert row["data"] == '{"$ne": {"a.b": 1}}'
     assert TOKEN not in str(row)
+
+
+@pytest.mark.promise("F12")
+def test_the_date_is_the_databases(database: Database[dict[str, Any]]) -> None:
+    """However wrong our clock is: by it MongoDB lets go of them, and the newest of a job are kept."""
+    refused = Refused(database, Limits())
+    keep(refused)
+    (row,) = database["jobs_refused"].aggregate([{"$set": {"now": "$$NOW"}}])
+    assert timedelta(0) <= row["now"] - row["date"] < timedelta(minutes=1)
+    assert isinstance(row["_id"], ObjectId)
 
 
 def test_no_more_than_so_many_for_a_job(database: Database[dict[str, Any]]) -> None:
