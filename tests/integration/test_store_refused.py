@@ -38,6 +38,7 @@ def test_the_date_is_the_databases(database: Database[dict[str, Any]]) -> None:
     assert isinstance(row["_id"], ObjectId)
 
 
+@pytest.mark.promise("S20")
 def test_no_more_than_so_many_for_a_job(database: Database[dict[str, Any]]) -> None:
     refused = Refused(database, Limits(per_job=3))
     for n in range(7):
