@@ -8,6 +8,7 @@ What is handed back arrives under our own user's name. Therefore only a message 
 gain by the name.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ _LONGEST_MSG: Final = 131_067
 """Bytes that Linux passes on in `MSG=...`; Abaco would fail to start a container with more."""
 
 _REPEATED: Final = ("uuid", "event", "name", "token", "note", "status", "state", "session")
+_EVENT_ID: Final = "x_event_id"
 _TRY_SECONDS: Final = 5.0
 _PAUSE: Final = 0.5
 
@@ -50,6 +52,11 @@ class Message:
 
     body: dict[str, Any] = field(repr=False)
     parameters: dict[str, str] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """The message's own key, the same each time; it travels in a header, and with agavepy as `x_event_id`."""
+        return self.parameters.get(_EVENT_ID) or hashlib.sha256(repr(self.body).encode()).hexdigest()
 
 
 class Handback:
@@ -89,16 +96,14 @@ class Handback:
         if delay is None:
             raise Undelivered(f"it was handed back {before} times, and that is enough (handback.attempts)")
         time.sleep(max(0.0, min(delay, deadline.remaining() - SECONDS)))
-        self._put(self._queue({**message.parameters, COUNT: str(before + 1)}), event, message, deadline)
+        self._put(self._queue({**message.parameters, COUNT: str(before + 1)}), message, deadline)
         return f"handed back to the actor's own queue, time {before + 1} of {self._backoff.attempts} at the most"
 
-    def _put(self, queue: Actor, event: Event, message: Message, deadline: Deadline) -> None:
+    def _put(self, queue: Actor, message: Message, deadline: Deadline) -> None:
         """Puts it into the queue, trying while there is time: twice in the queue is no harm."""
         while True:
             try:
-                queue.send(
-                    message.body, key=event_id.as_parameter(event.id), deadline=min(_TRY_SECONDS, deadline.remaining())
-                )
+                queue.send(message.body, key=message.key, deadline=min(_TRY_SECONDS, deadline.remaining()))
                 return
             except Undelivered:
                 if deadline.remaining() <= 2 * _PAUSE:
@@ -109,7 +114,8 @@ class Handback:
 def again(event: Event, parameters: Mapping[str, str]) -> Message:
     """The message that brings the same event once more."""
     repeated = {name: parameters[name] for name in _REPEATED if parameters.get(name)}
-    repeated["x_event_id"] = event_id.as_parameter(event.id)
+    if event.external is None:  # else its id comes from what it says, and may be what no parameter can hold
+        repeated[_EVENT_ID] = event_id.as_parameter(event.id)
     if event.message is not None:
         return Message(event.message, repeated)
     # Abaco has no message without a body, and an empty one would become the event's data.

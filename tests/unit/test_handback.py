@@ -21,6 +21,14 @@ from pipelinejobs.messages.reader import read
 pytestmark = pytest.mark.promise("F20")
 
 WHERE = {"uuid": JOB, "token": TOKEN}
+
+
+def notified(uuid: str) -> dict[str, Any]:
+    """A notification of Tapis that gives its event this id."""
+    body: dict[str, Any] = sample("tapis-notification")
+    return body | {"event": body["event"] | {"uuid": uuid}}
+
+
 FORMS: dict[str, tuple[object, dict[str, str]]] = {
     "a JSON event": ({"uuid": JOB, "name": "update", "token": TOKEN, "data": {"a": [1, 2.5, None, True, "ü'\""]}}, {}),
     "a JSON event with its token outside": ({"uuid": JOB, "name": "run"}, {"token": TOKEN}),
@@ -35,6 +43,9 @@ FORMS: dict[str, tuple[object, dict[str, str]]] = {
     "Agave's callback with a status": (sample("agave-callback"), {**WHERE, "status": "FINISHED"}),
     "Aloe's callback": (sample("aloe-callback"), {**WHERE, "note": "n"}),
     "Tapis's notification": (sample("tapis-notification"), WHERE),
+    "Tapis's notification with an id that is no ASCII": (notified("é-1"), WHERE),
+    "Tapis's notification with an id that cannot be printed": (notified("a\x07b"), WHERE),
+    "Tapis's notification with an id longer than ours": (notified("u" * 200), WHERE),
     "Agave's callback as an event": (sample("agave-callback"), {**WHERE, "event": "update"}),
     "a sender's own id": ({"uuid": JOB, "name": "run", "token": TOKEN}, {"x_event_id": "mine: 1"}),
 }
@@ -159,6 +170,19 @@ def test_it_goes_with_its_id_and_one_more(waits: list[float]) -> None:
     assert message == {"uuid": JOB, "name": "run", "token": TOKEN}
     assert key == "execution:abc"
     assert parameters == {"x_event_id": "execution:abc", COUNT: "5"}
+
+
+def test_a_report_goes_under_a_key_that_a_header_can_hold(waits: list[float]) -> None:
+    """What it says is what it is known by, and Tapis may give its event any text for an id."""
+    queue = Queue()
+    for text in ("é-1", "é-1", "é-2"):
+        event = read(delivery(notified(text), WHERE))
+        Handback(queue, Backoff()).send(event, WHERE, Deadline(30))
+        assert "x_event_id" not in queue.parameters
+    keys = [key for _, key, _ in queue.sent]
+    assert keys[0] == keys[1] != keys[2]
+    for key in keys:  # agavepy would send it as x_event_id too
+        assert read(delivery(notified("é-1"), {**WHERE, "x_event_id": key})).id == "tapis:é-1"
 
 
 @pytest.mark.parametrize("before", [0, 1, 5, 50])
