@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from pipelinejobs.gateway.problem import RETRY_SECONDS
+from pipelinejobs.gateway.transport import Transport
 
 HEADER_BYTES: Final = 64 * 1024
 """How much of a request may come before its header is complete. The trailer of a body is held to it too."""
@@ -76,21 +77,6 @@ class _Due(Enum):
     NEXT_REQUEST = auto()
 
 
-class _Transport:
-    """The transport, but closing it is left to the protocol."""
-
-    def __init__(self, transport: asyncio.Transport, protocol: "_Limited") -> None:
-        self._transport = transport
-        self._protocol = protocol
-        self.close = protocol.leave
-
-    def is_closing(self) -> bool:
-        return self._protocol.left or self._transport.is_closing()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
 class _Limited(HttpToolsProtocol):
     """One connection.
 
@@ -124,16 +110,22 @@ class _Limited(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         self._real = transport
-        super().connection_made(cast(asyncio.Transport, _Transport(transport, self)))
+        super().connection_made(cast(asyncio.Transport, Transport(transport, lambda: self.left, self.leave)))
         # Those that linger do not count: refused clients that try again and again must not keep others out.
         if len(self.connections) - len(self._lingering) > self._limits.most_connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again")
         else:
             self._expect()
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to keep it open
+        """The client sends no more, but may wait for answers. Once one has begun, it is taken to have gone."""
         if not self.left and self._refusal is None and (self._in_body or self._loose):
             self._refuse(HTTPStatus.BAD_REQUEST, "the request breaks off")
+        if self.left or not self._unanswered or self._unanswered[0].response_started or self.scheme == "https":
+            return False  # TLS has no half of a line that could stay open
+        if self._refusal is None:  # which would be said last
+            self.cycle.keep_alive = False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.left = True

@@ -21,7 +21,7 @@ LARGE = 50 * 1024 * 1024
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with what it was sent; `/large` with very much, `/early` before it has read anything."""
+    """Answers with what it was sent; `/large` with very much, `/early` before it has read anything, `/late` late."""
     body = b""
     if scope["path"] != "/early":
         more = True
@@ -31,6 +31,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             more = message.get("more_body", False)
     if scope["path"] == "/large":
         body = b"x" * LARGE
+    if scope["path"] == "/late":
+        await asyncio.sleep(0.3)
     length = str(len(body)).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
     await send({"type": "http.response.body", "body": body})
@@ -162,6 +164,42 @@ def test_what_is_not_http(port: int, request_: bytes) -> None:
 
 def test_requests_behind_each_other(port: int) -> None:
     assert raw(port, GET + GET + CLOSING).count(b"HTTP/1.1 200") == 3
+
+
+class TestAClientThatSaysItIsDone:
+    """As `nc -N` does: it closes its half of the line, and waits for the answer."""
+
+    LATE = b"POST /late HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+
+    def test_it_gets_its_answer_and_the_line_ends(self, port: int) -> None:
+        began = time.monotonic()
+        answer = raw(port, self.LATE, close=True)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"connection: close" in answer
+        assert answer.endswith(b"\r\n\r\nhello")
+        assert time.monotonic() - began < 5
+
+    def test_all_of_them(self, port: int) -> None:
+        answer = raw(port, self.LATE + GET + self.LATE, close=True)
+        assert answer.count(b"HTTP/1.1 200") == 3
+
+    def test_one_that_breaks_off_is_refused_after_the_answers_before_it(self, port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.sendall(self.LATE + GET[:10])
+            connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while piece := connection.recv(4096):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert "breaks off" in refusal(answer[answer.index(b"HTTP/1.1 400") :], 400)
+
+    def test_one_that_has_gone_is_let_go_of(self) -> None:
+        with server() as running:
+            port: int = running.port  # type: ignore[attr-defined]
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+                connection.sendall(self.LATE)
+                eventually(lambda: len(running.server_state.connections) == 1)
+            eventually(lambda: len(running.server_state.connections) == 0)
 
 
 class TestUpgrade:
