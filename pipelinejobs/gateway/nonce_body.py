@@ -13,6 +13,7 @@ from pipelinejobs.store.nonces import MOST_USES, UNLIMITED
 
 LONGEST_DESCRIPTION: Final = 1024
 LONGEST_SECONDS: Final = 10 * 365 * 86400
+_MOST_FIELDS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ def _fields(body: bytes, content_type: str | None) -> dict[str, Any]:
     is_form = (content_type or "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
     if is_form and not body.lstrip().startswith(b"{"):
         try:
-            return dict(parse_qsl(body.decode("ascii").strip(), keep_blank_values=True, errors="strict"))
+            form = body.decode("ascii").strip()
+            return dict(parse_qsl(form, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
         except ValueError:
             raise Malformed("body", "is labelled a form and is not one") from None
     text = text_of(body, "application/json")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from pipelinejobs.gateway import nonce_body
 from support_dump import dump
 from support_gateway import ACTOR, ALIAS, OTHER_ALIAS, Gateway
 from support_process import StoredJob
@@ -161,6 +162,27 @@ def test_bodies_that_ask_for_what_there_is_not(gateway: Gateway, body: Any, plac
     assert answer.status_code == 400
     assert place in answer.json()["message"]
     assert gateway.ask("GET", OF_ALIAS).json()["result"] == []
+
+
+def test_a_body_is_read_where_it_keeps_nobody_waiting(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, places = nonce_body.read, []
+
+    def seen(*given: Any, **more: Any) -> nonce_body.Asked:
+        places.append(threading.current_thread().name)
+        return read(*given, **more)
+
+    monkeypatch.setattr(nonce_body, "read", seen)
+    made(gateway, json={"maxUses": 2})
+    (place,) = places
+    assert place.startswith("reading")
+
+
+def test_a_form_of_very_many_fields(gateway: Gateway) -> None:
+    """Each would be taken apart, a third of a million of them in one body."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert gateway.ask("POST", OF_ALIAS, content=b"maxUses=2&" + b"a=1&" * 90, headers=form).status_code == 200
+    answer = gateway.ask("POST", OF_ALIAS, content=b"maxUses=2&" + b"a=1&" * 100, headers=form)
+    assert (answer.status_code, answer.json()["message"]) == (400, "body: is labelled a form and is not one")
 
 
 def test_a_nonce_of_the_actor_may_update(gateway: Gateway) -> None:
