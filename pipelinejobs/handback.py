@@ -33,7 +33,6 @@ _LONGEST_MSG: Final = 131_067
 """Bytes that Linux passes on in `MSG=...`; Abaco would fail to start a container with more."""
 
 _REPEATED: Final = ("uuid", "event", "name", "token", "note", "status", "state", "session")
-_EVENT_ID: Final = "x_event_id"
 _TRY_SECONDS: Final = 5.0
 _PAUSE: Final = 0.5
 
@@ -56,7 +55,7 @@ class Message:
     @property
     def key(self) -> str:
         """The message's own key, the same each time; it travels in a header, and with agavepy as `x_event_id`."""
-        return self.parameters.get(_EVENT_ID) or hashlib.sha256(repr(self.body).encode()).hexdigest()
+        return self.parameters.get("x_event_id") or hashlib.sha256(repr(self.body).encode()).hexdigest()
 
 
 class Handback:
@@ -115,7 +114,7 @@ def again(event: Event, parameters: Mapping[str, str]) -> Message:
     """The message that brings the same event once more."""
     repeated = {name: parameters[name] for name in _REPEATED if parameters.get(name)}
     if event.external is None:  # else its id comes from what it says, and may be what no parameter can hold
-        repeated[_EVENT_ID] = event_id.as_parameter(event.id)
+        repeated["x_event_id"] = event_id.as_parameter(event.id)
     if event.message is not None:
         return Message(event.message, repeated)
     # Abaco has no message without a body, and an empty one would become the event's data.
