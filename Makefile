@@ -10,12 +10,12 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak lint format clean
+.PHONY: help setup run demo test soak sabotage lint format clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
-	| while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
+	| while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP)  ## make .venv and install what is needed there; again only when the requirements changed
 
@@ -44,6 +44,9 @@ test: setup  ## run all tests; ARGS="-k name -x" goes to pytest
 
 soak: setup  ## do to a whole deployment what machines and networks do, for ten minutes, and count; ARGS="--seconds 3600"
 	@$(BIN)/python -m nemesis $(ARGS)
+
+sabotage: setup  ## break every promise on purpose, each in a copy, and see that the tests notice; ARGS="--only P4"
+	@$(BIN)/python -m sabotage --baseline $(ARGS)
 
 lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff check .
