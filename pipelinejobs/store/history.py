@@ -7,21 +7,19 @@ where nobody has made indexes.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import bson
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from pipelinejobs.job import Entry, Job
-from pipelinejobs.store import documents
+from pipelinejobs.store import documents, verbatim
 from pipelinejobs.store.connection import Document, translated
 
-_AS_BYTES: Final = CodecOptions(document_class=RawBSONDocument)
 _DUPLICATE_KEY: Final = 11000
 _OUTLINE: Final = {"history.uuid": 1, "history.name": 1, "history.date": 1}
 _OUTLINE_MOVED: Final = {"uuid": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
@@ -47,9 +45,12 @@ class History:
     """Reading and moving history entries."""
 
     def __init__(self, database: Database[Document], limits: Limits) -> None:
+        self._options = database.codec_options
+        as_bytes = verbatim.as_bytes(self._options)
         self._jobs = database["jobs"]
-        self._raw_jobs = database["jobs"].with_options(codec_options=_AS_BYTES)
+        self._raw_jobs = self._jobs.with_options(codec_options=as_bytes)
         self._moved = database["jobs_history"]
+        self._raw_moved = self._moved.with_options(codec_options=as_bytes)
         self.limits = limits
 
     def moved_entry(self, job: Job, uuid: str) -> Entry | None:
@@ -61,8 +62,8 @@ class History:
         if not job.moved:
             return None
         with translated():
-            found = self._moved.find_one({"_id": {"$eq": _key(job.life, uuid)}})
-        return documents.to_entry(found["entry"]) if found is not None else None
+            found = self._raw_moved.find_one({"_id": {"$eq": _key(job.life, uuid)}})
+        return self._entry(found["entry"]) if found is not None else None
 
     def entries(self, uuid: str, *, with_data: bool = True) -> Iterator[Entry]:
         """All entries of a job, oldest first, each once; none when there is no such job.
@@ -74,18 +75,19 @@ class History:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            document = self._jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1} if with_data else _OUTLINE)
+            document = self._raw_jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1} if with_data else _OUTLINE)
         embedded = _entries_in(document)
         if not embedded:
             return
-        yield documents.to_entry(embedded[0])
+        yield self._entry(embedded[0])
+        life = {"life": {"$eq": embedded[0].get("uuid")}}
         seen = {embedded[0].get("uuid")}
         with translated():
-            moved = self._moved.find({"life": {"$eq": embedded[0].get("uuid")}}, None if with_data else _OUTLINE_MOVED)
+            moved = self._raw_moved.find(life, None if with_data else _OUTLINE_MOVED)
             for row in moved.sort("seq", 1).batch_size(_BATCH):
                 seen.add(row["uuid"])
-                yield documents.to_entry(row["entry"])
-        yield from (documents.to_entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
+                yield self._entry(row["entry"])
+        yield from (self._entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
 
     def page(self, uuid: str, offset: int, limit: int) -> list[Entry] | None:
         """A part of a job's history, oldest first; None when there is no such job.
@@ -100,24 +102,27 @@ class History:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            document = self._jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1, "_moved": 1})
+            document = self._raw_jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1, "_moved": 1})
             embedded = _entries_in(document)
             if not embedded:
                 return None if document is None else []
             life = {"life": {"$eq": embedded[0].get("uuid")}}
             newest = self._moved.find_one(life, {"seq": 1}, sort=[("seq", -1)])
             count = newest["seq"] + 1 if newest is not None else 0
-            found = [documents.to_entry(embedded[0])] if offset == 0 else []
+            found = [self._entry(embedded[0])] if offset == 0 else []
             if offset <= count:
                 # What is moved after that has been counted is among those in the job, as it was read before.
-                rows = self._moved.find({**life, "seq": {"$gte": max(offset - 1, 0), "$lt": count}}).sort("seq", 1)
-                found += [documents.to_entry(row["entry"]) for row in rows.limit(limit)]
+                rows = self._raw_moved.find({**life, "seq": {"$gte": max(offset - 1, 0), "$lt": count}}).sort("seq", 1)
+                found += [self._entry(row["entry"]) for row in rows.limit(limit)]
             rest = self._not_moved(embedded, count)
         passed_over = max(offset - 1 - count, 0)
-        found += [documents.to_entry(entry) for entry in rest[passed_over : passed_over + limit]]
+        found += [self._entry(entry) for entry in rest[passed_over : passed_over + limit]]
         return found[:limit]
 
-    def _not_moved(self, embedded: list[dict[str, Any]], moved: int) -> list[dict[str, Any]]:
+    def _entry(self, read: RawBSONDocument) -> Entry:
+        return documents.to_entry(verbatim.value(read, self._options))
+
+    def _not_moved(self, embedded: list[RawBSONDocument], moved: int) -> list[RawBSONDocument]:
         """The entries behind `create` that are in the job alone; a crash may have left some in both places."""
         life, rest = embedded[0].get("uuid"), embedded[1:]
         if not moved or not isinstance(life, str):
@@ -195,9 +200,9 @@ class History:
         ]
 
 
-def _entries_in(document: Document | None) -> list[dict[str, Any]]:
+def _entries_in(document: Mapping[str, Any] | None) -> list[RawBSONDocument]:
     history = _as_list(document.get("history")) if document is not None else []
-    return [entry for entry in history if isinstance(entry, dict)]
+    return [entry for entry in history if isinstance(entry, RawBSONDocument)]
 
 
 def _size(entry: Any) -> int:

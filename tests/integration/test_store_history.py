@@ -151,6 +151,34 @@ def test_an_entry_moves_as_the_bytes_that_it_is(store: Store, jobs: Jobs, histor
     assert moved["entry"].raw == before
 
 
+REFERENCES: dict[str, Any] = {
+    "without a database": {"$ref": "a", "$id": 1},
+    "of null": {"$ref": "a", "$id": 1, "$db": None},
+    "of nothing but null": {"$ref": None, "$id": None, "$db": None},
+    "in another order": {"z": 0, "$db": "d", "$id": 1, "a": [{"$id": 2, "$ref": "b"}], "$ref": "c"},
+    "deep in lists": [[{"x": [{"$ref": "a", "$id": {"$ref": "b", "$db": None, "$id": []}}]}], {}, 1.5],
+}
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+def test_what_looks_like_a_reference_comes_back_as_it_was(
+    store: Store, jobs: Jobs, history: History, kind: str
+) -> None:
+    fill(jobs, 30)
+    stored = {"before": NOW, "of": REFERENCES[kind], "after": None}
+    for place in (3, 29):
+        jobs.update_one({"history.uuid": f"108-{place}"}, {"$set": {"history.$.data": stored}})
+    move(store, history)
+    job = store.jobs.load(UUID)
+    assert job is not None
+    moved = history.moved_entry(job, "108-3")
+    read = {entry.uuid: entry for entry in history.entries(UUID)}
+    assert moved is not None
+    for entry in (moved, read["108-3"], read["108-29"]):
+        assert str(entry.data["of"]) == str(REFERENCES[kind])  # the order of keys too
+        assert entry.data == moved.data
+
+
 def test_limits() -> None:
     limits = Limits(entries=10, size=1000)
     assert not limits.passed_by(a_job(entries=8, size=1000))
