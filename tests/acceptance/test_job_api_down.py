@@ -69,12 +69,12 @@ def test_where_the_whole_of_its_site_hangs(abaco: CheckedAbaco, new_job: NewJob,
     with RudeServer(then_hangs()) as site:
         there = abaco.configured(_REACTOR_PIPELINES_JOB_INDEXER_URL="", _REACTOR_LIMITS_INDEXER="5")
         named = CheckedAbaco(environment=there.environment, names={"_abaco_api_server": site.url}, hidden=there.hidden)
-        running = named.start(told_by(system, "FINISHED", site.url), job.url())
-        assert running.stdout is not None
-        verdict = json.loads(running.stdout.readline())
-        assert running.poll() is None  # it is at the Indexer, which says nothing
-        assert (verdict["verdict"], verdict["state"], job.state) == ("applied", "FINISHED", "FINISHED")
-        _, said = running.communicate(timeout=60)
+        with named.start(told_by(system, "FINISHED", site.url), job.url()) as running:
+            assert running.stdout is not None
+            verdict = json.loads(running.stdout.readline())
+            eventually(lambda: job.stored()["_outbox"][0].get("holder"))  # it is at the Indexer, which says nothing
+            assert (verdict["verdict"], verdict["state"], job.state) == ("applied", "FINISHED", "FINISHED")
+            _, said = running.communicate(timeout=60)
         assert running.returncode == 0, said
         assert [row["status"] for row in job.stored()["_outbox"]] == ["pending"]
         assert {request.path for request in site.requests} == {"/actors/v2/jobs-indexer.prod/messages"}

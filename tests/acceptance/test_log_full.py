@@ -70,7 +70,13 @@ def test_one_shot_while_mongodb_is_away(abaco: CheckedAbaco, new_job: NewJob, fr
 
 @pytest.mark.parametrize(
     ("arguments", "stream", "exit_code"),
-    [(["jobs"], "stderr", 0), (["show", UNKNOWN], "stderr", 1), (["show"], "stderr", 2), (["jobs"], "stdout", 1)],
+    [
+        (["jobs"], "stderr", 0),
+        (["show", UNKNOWN], "stderr", 1),
+        (["show"], "stderr", 2),
+        (["serve", "--port", "many"], "stderr", 78),
+        (["jobs"], "stdout", 1),
+    ],
 )
 def test_commands(abaco: CheckedAbaco, arguments: list[str], stream: str, exit_code: int) -> None:
     with FULL.open("w") as full:

@@ -32,6 +32,7 @@ def test_what_is_kept(database: Database[dict[str, Any]]) -> None:
 def test_the_date_is_the_databases(database: Database[dict[str, Any]]) -> None:
     """However wrong our clock is: by it MongoDB lets go of them, and the newest of a job are kept."""
     refused = Refused(database, Limits())
+    assert "date" not in refused.row(a_command("finish"), Verdict.ILLEGAL, "not allowed", "CREATED", "e")
     keep(refused)
     (row,) = database["jobs_refused"].aggregate([{"$set": {"now": "$$NOW"}}])
     assert timedelta(0) <= row["now"] - row["date"] < timedelta(minutes=1)
