@@ -162,7 +162,7 @@ class Entry(TypedDict):
 
 
 class History(TypedDict):
-    """A part of a job's history, oldest first; `next` is the offset of the part after it."""
+    """A part of a job's history, oldest first; `next` is the offset of the part after it, null after the last."""
 
     uuid: str
     entries: list[Entry]

@@ -20,11 +20,16 @@ from pipelinejobs.job import Entry, Job
 from pipelinejobs.store import documents, verbatim
 from pipelinejobs.store.connection import Document, translated
 
+PAGE_BYTES: Final = 4 * 1024 * 1024
+"""How much a page holds. It is read, worded and sent as a whole, and others wait for parts of that."""
+
 _DUPLICATE_KEY: Final = 11000
 _OUTLINE: Final = {"history.uuid": 1, "history.name": 1, "history.date": 1}
 _OUTLINE_MOVED: Final = {"uuid": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
 _BATCH: Final = 500
 """Moved entries that are in memory at a time; by itself the driver takes 16 MB of small ones, which become more."""
+_PAGE_BATCH: Final = 4
+"""The same for a page, of which much may be left out in the end. Whatever they are, a batch is 16 MB at the most."""
 _KEPT_SHARE: Final = 0.8
 """How full the embedded history is after a move, so that moves are rare."""
 
@@ -39,6 +44,19 @@ class Limits:
     def passed_by(self, job: Job) -> bool:
         """Whether older entries of this job have to move before the next event, which may add two, is written."""
         return job.entries + 2 > self.entries or (job.size > self.size and job.entries > 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a history.
+
+    Attributes:
+        entries: oldest first.
+        next: the offset of the part after it; None when there is none.
+    """
+
+    entries: list[Entry]
+    next: int | None
 
 
 class History:
@@ -89,35 +107,50 @@ class History:
                 yield self._entry(row["entry"])
         yield from (self._entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
 
-    def page(self, uuid: str, offset: int, limit: int) -> list[Entry] | None:
-        """A part of a job's history, oldest first; None when there is no such job.
+    def page(self, uuid: str, offset: int, limit: int, size: int = PAGE_BYTES) -> "Page | None":
+        """A part of a job's history; None when there is no such job.
 
-        It costs no more where `offset` is large.
+        It costs no more where `offset` is large. Besides what it gives, the job itself and few entries are in memory.
 
         Args:
             offset: how many entries to pass over.
             limit: how many to give at the most.
+            size: how many bytes to give at the most; the first entry is given however large it is.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         with translated():
             document = self._raw_jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1, "_moved": 1})
-            embedded = _entries_in(document)
-            if not embedded:
-                return None if document is None else []
-            life = {"life": {"$eq": embedded[0].get("uuid")}}
-            newest = self._moved.find_one(life, {"seq": 1}, sort=[("seq", -1)])
-            count = newest["seq"] + 1 if newest is not None else 0
-            found = [self._entry(embedded[0])] if offset == 0 else []
-            if offset <= count:
-                # What is moved after that has been counted is among those in the job, as it was read before.
-                rows = self._raw_moved.find({**life, "seq": {"$gte": max(offset - 1, 0), "$lt": count}}).sort("seq", 1)
-                found += [self._entry(row["entry"]) for row in rows.limit(limit)]
-            rest = self._not_moved(embedded, count)
-        passed_over = max(offset - 1 - count, 0)
-        found += [self._entry(entry) for entry in rest[passed_over : passed_over + limit]]
-        return found[:limit]
+            if document is None:
+                return None
+            given: list[Entry] = []
+            for entry in self._from(offset, _entries_in(document), limit + 1):
+                size -= _size(entry)
+                if len(given) == limit or (given and size < 0):
+                    return Page(given, offset + len(given))
+                given.append(self._entry(entry))
+        return Page(given, None)
+
+    def _from(self, offset: int, embedded: list[RawBSONDocument], most: int) -> Iterator[RawBSONDocument]:
+        """The entries from this place on, as they are asked for.
+
+        Args:
+            embedded: those in the job, as it was read just now.
+            most: how many may be asked for.
+        """
+        if not embedded:
+            return
+        life = {"life": {"$eq": embedded[0].get("uuid")}}
+        newest = self._moved.find_one(life, {"seq": 1}, sort=[("seq", -1)])
+        count = newest["seq"] + 1 if newest is not None else 0
+        if offset == 0:
+            yield embedded[0]
+        if offset <= count:
+            # What is moved after that has been counted is among those in the job, as it was read before.
+            rows = self._raw_moved.find({**life, "seq": {"$gte": max(offset - 1, 0), "$lt": count}}).sort("seq", 1)
+            yield from (row["entry"] for row in rows.limit(most).batch_size(_PAGE_BATCH))
+        yield from self._not_moved(embedded, count)[max(offset - 1 - count, 0) :]
 
     def _entry(self, read: RawBSONDocument) -> Entry:
         return documents.to_entry(verbatim.value(read, self._options))

@@ -95,7 +95,7 @@ def test_nothing_is_lost(mongodb_uri: str, database: Database[Any], jobs: Any, s
 def pages_are_the_same(page: Callable[[str, int, int], Any], job: str) -> None:
     """Read in pieces, wherever these begin and end."""
     for offset in (0, 1, 499, 9_999, EVENTS - 700, EVENTS - 1, EVENTS):
-        given = page(job, offset, 1200)
+        given = page(job, offset, 1200).entries
         numbers = [entry.data["number"] for entry in given if entry.name == "update"]
         assert numbers == list(range(max(offset - 1, 0), min(offset + 1199, EVENTS)))
 

@@ -3,6 +3,7 @@
 import tracemalloc
 from typing import Any
 
+import bson
 import pytest
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
@@ -13,7 +14,7 @@ from factories import NOW, UUID, a_command, a_job, catalogued
 from pipelinejobs import reading
 from pipelinejobs.decide import decide
 from pipelinejobs.store import Store, documents
-from pipelinejobs.store.history import History, Limits
+from pipelinejobs.store.history import PAGE_BYTES, History, Limits, Page
 from pipelinejobs.tokens import Authority
 
 Jobs = Collection[dict[str, Any]]
@@ -199,12 +200,24 @@ def test_a_write_decided_before_a_move_is_refused_by_the_guard(store: Store, job
     assert documents.moved(0) == {"$in": [0, None]}
 
 
-def paged(history: History, limit: int) -> list[str]:
+def paged(history: History, limit: int, size: int = PAGE_BYTES) -> list[str]:
     found: list[str] = []
-    while page := history.page(UUID, len(found), limit):
-        assert len(page) <= limit
-        found += [entry.uuid for entry in page]
+    offset: int | None = 0
+    while offset is not None:
+        page = history.page(UUID, offset, limit, size)
+        assert page is not None
+        assert 1 <= len(page.entries) <= limit
+        assert sum(len(bson.encode(documents.from_entry(entry))) for entry in page.entries[1:]) <= size
+        found += [entry.uuid for entry in page.entries]
+        offset = page.next
+        assert offset in (None, len(found))
     return found
+
+
+def page_of(history: History, offset: int, limit: int) -> list[str]:
+    page = history.page(UUID, offset, limit)
+    assert page is not None
+    return [entry.uuid for entry in page.entries]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 24, 1000])
@@ -221,13 +234,42 @@ def test_pages_go_over_moved_and_embedded_entries(store: Store, jobs: Jobs, hist
     assert paged(history, limit) == everything
 
 
+@pytest.mark.promise("S20")
+@pytest.mark.parametrize("size", [0, 1000, 250_000, 1_000_000])
+def test_pages_end_at_a_number_of_bytes(store: Store, jobs: Jobs, history: History, size: int) -> None:
+    everything = fill(jobs, 20, size=100_000)
+    assert paged(history, 1000, size) == everything
+    move(store, history)
+    assert paged(history, 1000, size) == everything
+    assert paged(history, 3, size) == everything
+
+
+@pytest.mark.promise("S20")
+def test_a_page_of_large_entries_is_read_in_little_memory(store: Store, jobs: Jobs, history: History) -> None:
+    everything = fill(jobs, 15, size=1_000_000)
+    move(store, history)
+    more = [{"date": NOW, "data": "x" * 1_000_000, "name": "update", "uuid": f"108-{n}"} for n in range(15, 65)]
+    for entry in more:
+        jobs.update_one({}, {"$push": {"history": entry}})
+        move(store, history)
+    assert paged(history, 1000) == everything + [entry["uuid"] for entry in more]
+    tracemalloc.start()
+    try:
+        page = page_of(history, 0, 1000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(page) == 5  # the first one has nothing in it
+    assert peak < 25_000_000  # of 65 MB
+
+
 def test_pages_of_what_is_not_there(jobs: Jobs, history: History) -> None:
     assert history.page(UUID, 0, 5) is None
     everything = fill(jobs, 3)
-    assert history.page(UUID, 4, 5) == []
-    assert [entry.uuid for entry in history.page(UUID, 2, 5) or []] == everything[2:]
+    assert page_of(history, 4, 5) == []
+    assert page_of(history, 2, 5) == everything[2:]
     jobs.update_one({}, {"$set": {"history": "none"}})
-    assert history.page(UUID, 0, 5) == []
+    assert history.page(UUID, 0, 5) == Page([], None)
 
 
 @pytest.mark.parametrize("moved_before", [False, True])
@@ -252,9 +294,9 @@ def test_a_move_in_the_middle_of_a_page_shows_each_entry_once(
         return answer
 
     monkeypatch.setattr(moved, "find_one", after_a_move)
-    page = history.page(UUID, 0, 100)
+    page = page_of(history, 0, 100)
     assert moved.count_documents({}) > count  # it was moved indeed
-    assert [entry.uuid for entry in page or []] == everything
+    assert page == everything
 
 
 def test_a_page_far_behind_reads_no_more_than_it_gives(
@@ -265,11 +307,11 @@ def test_a_page_far_behind_reads_no_more_than_it_gives(
     store.ensure_indexes()
     database.command("profile", 2)
     try:
-        page = history.page(UUID, 1500, 20)
+        page = page_of(history, 1500, 20)
         seen = list(database["system.profile"].find({"ns": f"{database.name}.jobs_history"}))
     finally:
         database.command("profile", 0)
-    assert [entry.uuid for entry in page or []] == [f"108-{n}" for n in range(1499, 1519)]
+    assert page == [f"108-{n}" for n in range(1499, 1519)]
     assert sum(query["docsExamined"] for query in seen) <= 30
 
 

@@ -1,9 +1,10 @@
 """Jobs, for whoever may read: `/jobs`, `/jobs/{uuid}`, `/jobs/{uuid}/history`, `/jobs/{uuid}/explain`."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
@@ -14,8 +15,9 @@ from pipelinejobs.errors import Malformed
 from pipelinejobs.gateway import shapes
 from pipelinejobs.gateway.envelope import Dialect, success
 from pipelinejobs.gateway.problem import Problem
-from pipelinejobs.gateway.routes.call import CREDENTIALS, JobsReader, answers
+from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, JobsReader, answers
 from pipelinejobs.messages.fields import UUID_PATTERN
+from pipelinejobs.store import history, listing
 from pipelinejobs.store.listing import Filter
 from pipelinejobs.views import plain, public_job
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     State = str
 else:
     State = Literal[tuple(STATES)]  # the lifecycle's, which no type checker can know
+
+Found = TypeVar("Found")
 
 Uuid = Annotated[str, Path(description="The job.", pattern=f"^{UUID_PATTERN}$")]
 Limit = Annotated[int, Query(description="At most so many.", ge=1, le=200)]
@@ -63,46 +67,70 @@ async def get_all(
 ) -> JSONResponse:
     """A page of jobs. Those that were deleted softly are not among them."""
     wanted = Filter(state=state, pipeline=pipeline, text=text, updated_since=_utc(since), updated_before=_utc(before))
+    find = partial(call.service.store.listing.page, wanted, limit, cursor)
     try:
-        page = await call.ask(lambda: call.service.store.listing.page(wanted, limit, cursor))
+        return await _answered(call, find, _listed, shapes.Jobs)
     except Malformed as error:
         raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
-    result = {"jobs": [_in_list(job) for job in page.jobs], "next": page.next}
-    return success(result, shapes.Jobs)
 
 
 async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """One job without its history, and without anything secret."""
-    document = await call.ask(partial(call.service.store.jobs.document, uuid))
-    if document is None:
-        raise _no_job()
-    return success(plain(public_job(document)), shapes.Job)
+    find = partial(call.service.store.jobs.document, uuid)
+    return await _answered(call, find, lambda document: plain(public_job(document)), shapes.Job)
 
 
 async def get_history(
     call: JobsReader,
     uuid: Uuid,
     offset: Annotated[int, Query(description="How many to pass over.", ge=0, le=2**31)] = 0,
-    limit: Annotated[int, Query(description="At most so many.", ge=1, le=1000)] = 200,
+    limit: Annotated[int, Query(description="At most so many, and at most 4 MiB of them.", ge=1, le=1000)] = 200,
 ) -> JSONResponse:
-    """A part of the history."""
-    entries = await call.ask(partial(call.service.store.history.page, uuid, offset, limit + 1))
-    if entries is None:
-        raise _no_job()
-    shown = [
-        {"uuid": entry.uuid, "name": entry.name, "date": plain(entry.date), "data": plain(entry.data)}
-        for entry in entries[:limit]
-    ]
-    result = {"uuid": uuid, "entries": shown, "next": offset + limit if len(entries) > limit else None}
-    return success(result, shapes.History)
+    """A part of the history: at most so many entries, and at most 4 MiB of them, but always one where there is one."""
+    find = partial(call.service.store.history.page, uuid, offset, limit)
+    return await _answered(call, find, partial(_part, uuid), shapes.History)
 
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """Why the job is in its state, what was refused and why, what may come next, what is owed to the Indexer."""
-    facts = await call.ask(lambda: reading.explained(call.service.store, uuid))
-    if facts is None:
-        raise _no_job()
-    return success(plain(facts), shapes.Explanation)
+    return await _answered(call, lambda: reading.explained(call.service.store, uuid), plain, shapes.Explanation)
+
+
+async def _answered(
+    call: Call, find: Callable[[], Found | None], told: Callable[[Found], Any], shape: Any
+) -> JSONResponse:
+    """What is found, as an answer.
+
+    All of it is made in a thread: to word a large job takes long, and nobody else would be answered meanwhile.
+
+    Args:
+        find: asks the database; None where there is no such job.
+        told: the result that is made of what it finds, of this shape.
+
+    Raises:
+        Problem: there is none, or the database cannot be asked.
+    """
+
+    def answer() -> JSONResponse | None:
+        found = find()
+        return None if found is None else success(told(found), shape)
+
+    answered = await call.ask(answer)
+    if answered is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such job")
+    return answered
+
+
+def _part(uuid: str, page: history.Page) -> dict[str, Any]:
+    shown = [
+        {"uuid": entry.uuid, "name": entry.name, "date": plain(entry.date), "data": plain(entry.data)}
+        for entry in page.entries
+    ]
+    return {"uuid": uuid, "entries": shown, "next": page.next}
+
+
+def _listed(page: listing.Page) -> dict[str, Any]:
+    return {"jobs": [_in_list(job) for job in page.jobs], "next": page.next}
 
 
 def _in_list(job: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +158,3 @@ def _utc(moment: datetime | None) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
         raise Problem(HTTPStatus.BAD_REQUEST, "parameter: the time is beyond the calendar") from None
-
-
-def _no_job() -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, "there is no such job")

@@ -1,15 +1,19 @@
 """Reading over HTTP: jobs in pages, one job, its history, why it is where it is."""
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi.responses import JSONResponse
 from pymongo.database import Database
 
+from pipelinejobs.gateway.routes import jobs as routes
 from pipelinejobs.secret import Secret
 from pipelinejobs.store import Store, history
 from pipelinejobs.store.connection import connect
+from pipelinejobs.views import plain
 from support_canaries import CANARIES
 from support_gateway import Gateway, eventually
 from support_process import Documents, StoredJob, callback
@@ -154,6 +158,22 @@ class TestHistory:
             assert part["entries"] == whole[offset : offset + 7]
             assert part["next"] == (offset + 7 if offset + 7 < 51 else None)
 
+    def test_of_large_entries(self, gateway: Gateway, job: StoredJob, jobs: Documents) -> None:
+        """A part ends at 4 MiB as they are stored, and says where the next one begins."""
+        for number in range(10):
+            data = {"n": number, "zeros": [0] * 60_000}  # 0.7 MB where they are stored
+            assert gateway.post(job.event("update", data)).status_code == 200
+        found: list[Any] = []
+        parts, offset = 0, 0
+        while offset is not None:
+            part = get(gateway, f"/jobs/{job.uuid}/history", offset=offset, limit=1000)
+            found += part["entries"]
+            parts += 1
+            offset = part["next"]
+            assert offset in (None, len(found))
+        assert [entry["data"]["n"] for entry in found[1:]] == list(range(10))
+        assert parts == 2
+
     def test_what_a_crash_left_in_both_places(self, gateway: Gateway, job: StoredJob, jobs: Documents) -> None:
         gateway.service.store.history.limits = history.Limits(entries=10)
         for number in range(9):
@@ -172,6 +192,28 @@ class TestHistory:
                 found += part["entries"]
                 offset = part["next"]
             assert [entry["data"]["n"] for entry in found[1:]] == list(range(10))
+
+
+@pytest.mark.promise("S20")
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/{}", "/jobs/{}/history", "/jobs/{}/explain"])
+def test_an_answer_is_made_where_it_keeps_nobody_waiting(
+    gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """To word a large job takes seconds, in which the loop of the gateway would answer nobody."""
+    places = []
+
+    def seen(function: Any) -> Any:
+        def called(*given: Any) -> Any:
+            places.append(threading.current_thread().name)
+            return function(*given)
+
+        return called
+
+    monkeypatch.setattr(routes, "plain", seen(plain))
+    monkeypatch.setattr(JSONResponse, "render", seen(JSONResponse.render))
+    get(gateway, path.format(job.uuid))
+    assert len(places) >= 2
+    assert {place.partition("_")[0] for place in places} == {"reading"}
 
 
 class TestExplain:
