@@ -8,6 +8,7 @@ from pipelinejobs.messages import reader
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.fields import job_uuid
+from pipelinejobs.redaction import without_tokens
 from pipelinejobs.verdict import Verdict
 
 
@@ -53,7 +54,7 @@ def read(delivery: Delivery) -> Event | Answer:
     except Malformed as error:
         return Answer(
             verdict=Verdict.MALFORMED,
-            reason=reader.explain(delivery, error),
+            reason=without_tokens(reader.explain(delivery, error)),
             execution=delivery.id,
             uuid=_job_named_by(delivery),
         )

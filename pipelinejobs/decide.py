@@ -7,13 +7,14 @@ The rules, in the order in which they are asked:
 
 1. An event that was applied before is a `duplicate`; its id with other content is `malformed`. What makes two events
    the same is said in `pipelinejobs.identity`.
-2. A report of an external job that belongs to an earlier attempt of the job is `stale`.
+2. A report of an external job that belongs to an earlier attempt of the job is `stale`; so is one of an external job
+   beyond the most that are kept.
 3. What the lifecycle allows from the present state is `applied`.
 4. A report that a job ended, for a job that is not known to run, implies the missing `run`: both are `applied`.
 5. Any other report has come late: `stale`. Any other explicit event is `illegal`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +27,8 @@ from pipelinejobs.tokens import Authority
 from pipelinejobs.verdict import Verdict
 
 _STARTING_EVENT: Final = "run"
+MOST_EXTERNALS: Final = 1000
+"""External jobs of one job, over all its attempts."""
 _SHOWN: Final = 128
 """Characters of a sender's own words that a reason repeats."""
 
@@ -79,6 +82,9 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
     if identity.attempt_of(job, event) != job.attempt:
         reason = "the report is of the external job of an earlier attempt, before the job was reset"
         return refused(event, authority, f"{reason}; the job stays {job.state}")
+    if _one_too_many(job, event):
+        reason = f"the job has had reports of {MOST_EXTERNALS} external jobs, and no more are taken"
+        return refused(event, authority, f"{reason}; the job stays {job.state}")
     after = destination(job.state, event.name)
     if after is not None:
         return Decision(
@@ -96,6 +102,16 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
             change=_change(job, event, authority, (_implied_start(entry), entry), after),
         )
     return refused(event, authority, _not_allowed(job, event))
+
+
+def _one_too_many(job: Job, event: Event) -> bool:
+    """Whether this is the report of one more external job than is kept. None may be forgotten, for its late reports
+    would then count as those of the present attempt."""
+    return (
+        event.external is not None
+        and len(job.externals) >= MOST_EXTERNALS
+        and identity.external_digest(event.external) not in job.externals
+    )
 
 
 def _repeated(job: Job, event: Event, seen: Entry) -> Decision:
@@ -120,6 +136,11 @@ def refused(event: Event, authority: Authority, reason: str) -> Decision:
         return Decision(verdict=Verdict.UNAUTHORISED, reason=tokens.NO_SUCH_JOB)
     late = event.kind is Kind.REPORT
     return Decision(verdict=Verdict.STALE if late else Verdict.ILLEGAL, reason=reason)
+
+
+def without_data(event: Event) -> Event:
+    """The event where there is no room for what it says: that it happened is kept all the same."""
+    return replace(event, data=dict(identity.LEFT_OUT))
 
 
 def _not_allowed(job: Job, event: Event) -> str:

@@ -9,12 +9,17 @@ which it had never been seen, and would be applied twice.
 """
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Final
 
 from pipelinejobs import uuids
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.messages import tapis
 from pipelinejobs.messages.event import Event
+
+LEFT_OUT: Final[Mapping[str, str]] = {"left_out": "there was no room for the data in the job's document"}
+"""What an entry holds instead of data that do not fit (see `decide.without_data`)."""
 
 
 def external_digest(external: str) -> str:
@@ -50,6 +55,8 @@ def says_the_same(entry: Entry, event: Event) -> bool:
         return True
     if entry.name != event.name:
         return False
+    if entry.data == LEFT_OUT:
+        return True
     if event.id.startswith("tapis:"):
         return _canonical(tapis.said(entry.data)) == _canonical(tapis.said(event.data))
     return _canonical(entry.data) == _canonical(event.data)

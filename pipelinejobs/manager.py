@@ -1,22 +1,23 @@
-"""The use case: an event in, an answer out; load, authorise, decide, apply, and afterwards send what is owed."""
+"""The use case: events in, answers out; load, authorise, decide, apply, and afterwards send what is owed."""
 
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipelinejobs import answer, identity, tokens
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.decide import Decision, decide, refused
+from pipelinejobs.decide import Change, Decision, decide, refused, without_data
 from pipelinejobs.errors import OutcomeUnknown, Unavailable
 from pipelinejobs.job import Job
 from pipelinejobs.log import logger
-from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.outbox import Outbox
-from pipelinejobs.store import DocumentFull, Store, within
+from pipelinejobs.redaction import without_tokens
+from pipelinejobs.store import DocumentFull, Store, Written, within
 from pipelinejobs.tokens import Authority, Policy
 from pipelinejobs.verdict import Verdict
 
@@ -25,12 +26,13 @@ _LONGEST_PAUSE: Final = 0.25
 _OTHERS_ROWS: Final = 5
 
 _KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED})
+"""What rests on a read alone: it is confirmed before it is said, and kept for whoever asks why."""
 _KNOWN_SENDER: Final = frozenset({Verdict.APPLIED, Verdict.DUPLICATE, Verdict.STALE, Verdict.ILLEGAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled:
-    """What `handle` leaves to be done after the answer.
+    """What judging leaves to be done after the answer.
 
     Attributes:
         answer: what the sender is told.
@@ -43,6 +45,31 @@ class Handled:
     event: Event
     kept_state: str | None = None
     owes: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """An event that is being judged, round after round until it is handled.
+
+    Attributes:
+        execution: the id of the execution that it belongs to.
+        deadline: when its sender gives up.
+        handled: what came of it; None until then.
+        rounds: how many there were.
+        outcome_unknown: whether one of its writes may have happened unseen.
+    """
+
+    event: Event
+    execution: str
+    deadline: Deadline
+    handled: Handled | None = None
+    rounds: int = 0
+    outcome_unknown: bool = False
+
+    def pause(self) -> float:
+        """Seconds until the next round; by chance, so that many writers of one job do not move in step."""
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** max(0, self.rounds - 1), self.deadline.remaining())
+        return random.uniform(0, longest)  # noqa: S311 - fairness, not secrecy
 
 
 class Manager:
@@ -74,20 +101,42 @@ class Manager:
         Raises:
             WrongSetting: the database refuses our user.
         """
-        deadline = Deadline(min(self._database_seconds, seconds if seconds is not None else self._database_seconds))
-        tries = _Tries()
+        case = self.case(event, execution, seconds)
         while True:
+            self.judge([case])
+            if case.handled is not None:
+                return case.handled
+            time.sleep(case.pause())
+
+    def case(self, event: Event, execution: str, seconds: float | None = None) -> Case:
+        """An event to be judged; see `handle`."""
+        limit = self._database_seconds if seconds is None else min(self._database_seconds, seconds)
+        return Case(event, execution, Deadline(limit))
+
+    def judge(self, cases: Sequence[Case]) -> None:
+        """One round: reads the jobs together, decides about each, and writes together.
+
+        A case that is not handled afterwards met a job that changed meanwhile, or a database that is away: it has to be
+        judged again, after its pause.
+
+        Args:
+            cases: of different jobs, or one.
+
+        Raises:
+            WrongSetting: the database refuses our user.
+        """
+        in_time = [case for case in cases if not case.deadline.passed()]
+        trouble = Unavailable("the time for this event is over; nothing was changed, send the same delivery again")
+        if in_time:
             try:
-                with within(deadline.remaining()):
-                    handled = self._try(event, execution, tries)
-                if handled is not None:
-                    return handled
+                with within(max(case.deadline.remaining() for case in in_time)):
+                    self._round(in_time)
             except Unavailable as error:
-                if deadline.passed():
-                    failure = OutcomeUnknown() if tries.outcome_unknown else error
-                    given = answer.about(event, execution, Verdict.UNAVAILABLE, failure.reason)
-                    return Handled(answer=given, event=event)
-            tries.pause(deadline)
+                trouble = error
+        for case in cases:
+            case.rounds += 1
+            if case.handled is None and case.deadline.passed():
+                case.handled = _unavailable(case, trouble)
 
     def refusal(self, handled: Handled) -> dict[str, Any] | None:
         """What is to be kept of a refusal; None where nothing is."""
@@ -121,69 +170,111 @@ class Manager:
         except (Unavailable, DocumentFull) as error:
             logger.warning("not everything could be done after the answer", extra={"fields": {"why": error.reason}})
 
-    def _try(self, event: Event, execution: str, tries: "_Tries") -> Handled | None:
-        """Reads, decides and writes once. None when the job changed meanwhile: then it has to be done again."""
+    def _round(self, cases: Sequence[Case]) -> None:
         now = self._clock()
-        job = self._store.jobs.load(event.job)
+        jobs = self._store.jobs.load_all([case.event.job for case in cases])
+        writes = []
+        for case in cases:
+            judged = self._judged(case, jobs.get(case.event.job), now)
+            if judged is not None and judged.decision.verdict in _KEPT:
+                # A server that is the primary no longer cannot write, but until it knows it answers from the past.
+                judged = self._judged(case, self._store.jobs.load_confirmed(case.event.job), now)
+            if judged is None:
+                continue
+            if judged.decision.change is None:
+                case.handled = _handled(case, judged)
+            else:
+                writes.append((case, judged))
+        if writes:
+            self._write(writes)
+
+    def _write(self, writes: "Sequence[tuple[Case, _Judged]]") -> None:
+        """Writes what was decided. Whoever lost the race for a job, or may have, is judged again."""
+        try:
+            outcomes = self._store.jobs.apply([judged.write() for _, judged in writes])
+        except OutcomeUnknown:
+            for case, _ in writes:
+                case.outcome_unknown = True
+            raise
+        for (case, judged), outcome in zip(writes, outcomes, strict=True):
+            if outcome is Written.YES:
+                case.handled = _handled(case, judged)
+            elif outcome is Written.UNKNOWN:
+                case.outcome_unknown = True
+            elif outcome is Written.TOO_LARGE:
+                self._too_large(case, judged)
+
+    def _too_large(self, case: Case, judged: "_Judged") -> None:
+        """A command is told so. A report is a fact, and a job system never repeats it: then what it says goes alone."""
+        smaller = without_data(case.event)
+        if case.event.kind is Kind.REPORT and smaller.data != case.event.data:
+            case.event = smaller
+        else:
+            decision = refused(case.event, judged.authority, DocumentFull().reason)
+            case.handled = _handled(case, replace(judged, decision=decision))
+
+    def _judged(self, case: Case, job: Job | None, now: datetime) -> "_Judged | None":
+        """Decides about the job as it was read. None where older history had to be moved first: then it was changed."""
+        event = case.event
         authority = tokens.authority(job, event, self._policy, now.timestamp())
         refusal = tokens.refusal(authority, event)
         if job is None or refusal is not None:
             decision = Decision(verdict=Verdict.UNAUTHORISED, reason=refusal or tokens.NO_SUCH_JOB)
-            return _handled(event, execution, job, authority, decision)
+            return _Judged(job, authority, decision)
         if job.damage is None and self._store.history.limits.passed_by(job) and self._store.history.move(job):
             return None
-        decision = self._decide(job, event, authority, now, tries)
-        if decision.change is not None:
-            try:
-                if not self._store.jobs.apply(job, decision.change):
-                    return None
-            except OutcomeUnknown:
-                tries.outcome_unknown = True
-                raise
-            except DocumentFull as full:
-                decision = refused(event, authority, full.reason)
-        return _handled(event, execution, job, authority, decision)
+        return _Judged(job, authority, self._decide(case, job, authority, now))
 
-    def _decide(self, job: Job, event: Event, authority: Authority, now: datetime, tries: "_Tries") -> Decision:
+    def _decide(self, case: Case, job: Job, authority: Authority, now: datetime) -> Decision:
         """Decides, asking for an earlier application of the event only where the guard of the write would not tell.
 
         The guard knows the embedded history. It does not know entries that were moved, it is not asked when nothing is
         to be written, and after a miss it has to be found out why it missed.
         """
+        event = case.event
         uuid = identity.entry_uuid(job, event)
-        seen = self._store.history.moved_entry(job, uuid)
+        seen = self._store.history.moved_entry(job, uuid) if job.moved else None
         decision = decide(job, event, authority, now, seen)
-        if seen is None and (decision.change is None or tries.count > 0):
-            seen = self._store.jobs.entry(job, uuid)
+        if seen is None and (decision.change is None or case.rounds > 0):
+            # In this order: an entry that is being moved is for a time in both places, and never in none.
+            seen = self._store.jobs.entry(job, uuid) or self._store.history.moved_entry(job, uuid)
             if seen is not None:
                 decision = decide(job, event, authority, now, seen)
-        if decision.verdict is Verdict.DUPLICATE and tries.outcome_unknown:
+        if decision.verdict is Verdict.DUPLICATE and case.outcome_unknown:
             # It was this delivery that wrote it: the write had succeeded and only its confirmation was lost.
             return Decision(verdict=Verdict.APPLIED, reason=f"{event.name} was applied; the job is {job.state}")
         return decision
 
 
-class _Tries:
-    """How often one event was tried, and whether one of its writes may have happened unseen."""
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A decision, and what it was made on."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.outcome_unknown = False
+    job: Job | None
+    authority: Authority
+    decision: Decision
 
-    def pause(self, deadline: Deadline) -> None:
-        """Waits a little before the next try; by chance, so that many writers of one job do not move in step."""
-        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self.count, deadline.remaining())
-        self.count += 1
-        time.sleep(random.uniform(0, longest))  # noqa: S311 - fairness, not secrecy
+    def write(self) -> tuple[Job, Change]:
+        """What is to be written."""
+        assert self.job is not None
+        assert self.decision.change is not None
+        return self.job, self.decision.change
 
 
-def _handled(event: Event, execution: str, job: Job | None, authority: Authority, decision: Decision) -> Handled:
-    shown = job if decision.verdict is not Verdict.UNAUTHORISED or tokens.is_shown(authority) else None
+def _unavailable(case: Case, trouble: Unavailable) -> Handled:
+    why = OutcomeUnknown() if case.outcome_unknown else trouble
+    given = answer.about(case.event, case.execution, Verdict.UNAVAILABLE, why.reason)
+    return Handled(answer=given, event=case.event)
+
+
+def _handled(case: Case, judged: _Judged) -> Handled:
+    event, job, decision = case.event, judged.job, judged.decision
+    shown = job if decision.verdict is not Verdict.UNAUTHORISED or tokens.is_shown(judged.authority) else None
     change = decision.change
     given = Answer(
         verdict=decision.verdict,
-        reason=decision.reason,
-        execution=execution,
+        reason=without_tokens(decision.reason),
+        execution=case.execution,
         uuid=event.job,
         event=event.name,
         state=(change.state if change else shown.state) if shown else None,

@@ -18,6 +18,9 @@ HIDDEN: Final = "***"
 
 _NAMES: Final = r"(?:token|nonce|password|passwd|secret|authorization)"
 
+_MAY_LOOK_SECRET: Final = re.compile(rf"(?i){_NAMES}|bearer|//|_|pj-")
+"""What each of the patterns below needs. Most texts have none of it."""
+
 SECRET_NAME: Final = re.compile(rf"(?i){_NAMES}$")
 """The end of the name of a field whose value is not shown."""
 
@@ -45,6 +48,9 @@ _LOOKS_SECRET: Final = (
     # a static token of the gateway
     (re.compile(r"\bpj-[A-Za-z0-9]{16,64}+"), f"pj-{HIDDEN}"),
 )
+
+
+_TOKEN: Final = re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{16}(?![0-9a-z])")
 
 
 class _Known:
@@ -102,6 +108,12 @@ def redacted(text: str) -> str:
     """The text with every known secret, and everything that looks like one, hidden."""
     for secret in _known.spellings:
         text = text.replace(secret, HIDDEN)
-    for pattern, replacement in _LOOKS_SECRET:
-        text = pattern.sub(replacement, text)
+    if _MAY_LOOK_SECRET.search(text):
+        for pattern, replacement in _LOOKS_SECRET:
+            text = pattern.sub(replacement, text)
     return text
+
+
+def without_tokens(reason: str) -> str:
+    """A reason without what may be a job's token: somebody may have put it where a word of theirs is repeated."""
+    return _TOKEN.sub(HIDDEN, reason)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pymongo
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
     ConfigurationError,
@@ -32,8 +33,11 @@ _TOLERANT: Final[CodecOptions[Document]] = CodecOptions(
     unicode_decode_error_handler="replace",  # a foreign document with broken text is shown, not crashed on
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # nor is one with a date beyond the year 9999
 )
+_LINEARIZABLE: Final = ReadConcern("linearizable")
+_NOT_A_REPLICA_SET: Final = 123
 _NOT_ALLOWED_IN: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, Atlas's AuthenticationFailed
-_TOO_LARGE: Final = frozenset({10334, 17419, 17420})
+TOO_LARGE: Final = frozenset({10334, 17419, 17420})
+"""Codes of the server for a document of more than 16 MB."""
 
 
 class DocumentFull(PipelineJobsError):
@@ -102,7 +106,7 @@ def translated(*, writing: bool = False) -> Iterator[None]:
     except ServerSelectionTimeoutError:
         raise Unavailable("no MongoDB server could be reached in time; nothing was changed") from None
     except (PyMongoError, BSONError, OverflowError) as error:
-        if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in _TOO_LARGE:
+        if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in TOO_LARGE:
             raise DocumentFull from None
         if isinstance(error, OperationFailure) and error.code in _NOT_ALLOWED_IN:
             raise WrongSetting("mongodb", "the server refuses the user or password, or the user's rights") from None
@@ -112,3 +116,21 @@ def translated(*, writing: bool = False) -> Iterator[None]:
         if writing:
             raise OutcomeUnknown(f"MongoDB did not confirm the write in time ({what}); it may have happened") from error
         raise Unavailable(f"MongoDB could not be asked ({what}); nothing was changed") from error
+
+
+def confirmed(collection: Collection[Document], query: Document, fields: Document) -> Document | None:
+    """The one document that a query finds, as it is now.
+
+    A primary that was cut off, or has stood still, answers from the past until it learns that it was replaced. Here a
+    majority of the servers has confirmed that the one that answers is the primary. A standalone server always is.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    with translated():
+        try:
+            return collection.with_options(read_concern=_LINEARIZABLE).find_one(query, fields)
+        except OperationFailure as error:
+            if error.code != _NOT_A_REPLICA_SET:
+                raise
+        return collection.find_one(query, fields)

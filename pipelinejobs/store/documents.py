@@ -27,7 +27,6 @@ from fsm.lifecycle import STATES
 from pipelinejobs.decide import Change
 from pipelinejobs.job import Entry, Job
 
-_KEPT_EXTERNALS: Final = 100
 _MOST_EVENTS: Final = 2**53
 """More events than any job has; a larger number is damage, and could not grow for long."""
 _DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
@@ -150,7 +149,7 @@ def update(job: Job, change: Change, owed: list[dict[str, Any]]) -> dict[str, An
     if change.external is not None:
         bound = {**job.externals, change.external: job.attempt}
         rows = [{"id": digest, "attempt": attempt} for digest, attempt in bound.items()]
-        fields["_externals"] = rows[-_KEPT_EXTERNALS:]
+        fields["_externals"] = rows
     if change.token_pin is not None:
         fields["_token_pin"] = change.token_pin
     pushes: dict[str, Any] = {"history": {"$each": [from_entry(entry) for entry in change.entries]}}

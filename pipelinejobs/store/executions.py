@@ -5,7 +5,7 @@ a server that is lost may take the last of them with it.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -61,9 +61,7 @@ class Executions:
         Raises:
             Unavailable: the database cannot be asked; some of them may be kept.
         """
-        rows = [asdict(execution) for execution in executions]
-        for row in rows:
-            row["_id"] = row.pop("id")
+        rows = [{_key(name): getattr(one, name) for name in Execution.__slots__} for one in executions]
         with translated():
             self._executions.insert_many(rows, ordered=False)
 
@@ -95,6 +93,10 @@ class Executions:
         """
         with translated():
             return self._executions.estimated_document_count()
+
+
+def _key(name: str) -> str:
+    return "_id" if name == "id" else name
 
 
 def _execution(row: Document) -> Execution:

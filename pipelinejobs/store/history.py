@@ -72,13 +72,11 @@ class History:
         self.limits = limits
 
     def moved_entry(self, job: Job, uuid: str) -> Entry | None:
-        """The entry with this uuid among those moved out of the job; None when there is none.
+        """The entry with this uuid among those moved out of the job, also lately; None when there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
-        if not job.moved:
-            return None
         with translated():
             found = self._raw_moved.find_one({"_id": {"$eq": _key(job.life, uuid)}})
         return self._entry(found["entry"]) if found is not None else None

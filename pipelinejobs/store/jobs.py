@@ -1,16 +1,33 @@
-"""Jobs: read one, and apply a change to it under a guard."""
+"""Jobs: read some, and apply changes to them under guards."""
 
+from collections.abc import Collection, Sequence
+from enum import Enum, auto
 from typing import Any, Final
 
+import pymongo
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
 from pipelinejobs import uuids
 from pipelinejobs.decide import Change
+from pipelinejobs.errors import Unavailable
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.store import documents
-from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.store.connection import TOO_LARGE, Document, DocumentFull, confirmed, translated
 
 INDEX_REQUEST: Final = "index"
+
+
+class Written(Enum):
+    """What came of a write."""
+
+    YES = auto()
+    NO = auto()
+    """The job is no longer what the change was decided on, or already has the event; read it and decide again."""
+    UNKNOWN = auto()
+    """It may have been written; ask `entry` before deciding again."""
+    TOO_LARGE = auto()
+    """The document would pass 16 MB; it was not written."""
 
 
 class Jobs:
@@ -20,13 +37,34 @@ class Jobs:
         self._jobs = database["jobs"]
 
     def load(self, uuid: str) -> Job | None:
-        """The job with this uuid, without its history; None when there is none.
+        """The job with this uuid, or None; see `load_all`."""
+        return self.load_all([uuid]).get(uuid)
+
+    def load_all(self, uuids: Collection[str]) -> dict[str, Job]:
+        """The jobs with these uuids, by uuid, without their history; those that there are not are left out.
+
+        On a replica set they may be what they were some time ago; see `store.connection.confirmed`. A change that is
+        decided on that is held up by its guard.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            document = self._jobs.find_one({"uuid": {"$eq": uuid}}, documents.HEAD)
+            found = list(self._jobs.find({"uuid": {"$in": list(uuids)}}, documents.HEAD))
+        loaded: dict[str, Job] = {}
+        for document in found:
+            named = document["uuid"] if isinstance(document["uuid"], list) else [document["uuid"]]  # MongoDB finds both
+            for uuid in set(named) & set(uuids):
+                loaded.setdefault(uuid, documents.to_job(document))
+        return loaded
+
+    def load_confirmed(self, uuid: str) -> Job | None:
+        """The job with this uuid as it is now, or None.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        document = confirmed(self._jobs, {"uuid": {"$eq": uuid}}, documents.HEAD)
         return documents.to_job(document) if document is not None else None
 
     def entry(self, job: Job, uuid: str) -> Entry | None:
@@ -41,27 +79,67 @@ class Jobs:
             )
         return documents.to_entry(found["history"][0]) if found and found.get("history") else None
 
-    def apply(self, job: Job, change: Change) -> bool:
-        """Writes a change in one operation: state, history, revision and outbox together, or nothing.
+    def apply(self, writes: Sequence[tuple[Job, Change]]) -> list[Written]:
+        """Writes a change to each of these jobs: state, history, revision and outbox of one together, or nothing of it.
+
+        Args:
+            writes: at least one, and no job twice.
 
         Returns:
-            Whether it was written. False: the job is no longer what the change was decided on, or already has the
-            event; read it and decide again.
+            What came of each.
 
         Raises:
-            DocumentFull: the document would pass 16 MB; nothing was written.
-            OutcomeUnknown: it may have been written; ask `entry` before deciding again.
+            OutcomeUnknown: any of them may have been written; ask `entry` before deciding again.
             Unavailable: nothing was written.
         """
-        if job.former_life:
-            self._forget_former_life(job)
-        owed = []
-        if change.owes_index:
-            key = uuids.typed(uuids.ENTRY, f"owed|{INDEX_REQUEST}|{change.entries[-1].uuid}")
-            owed.append(documents.owed_row(key, change.entries[-1], job.life, INDEX_REQUEST))
-        with translated(writing=True):
-            result = self._jobs.update_one(documents.guard(job, change), documents.update(job, change, owed))
-        return result.matched_count == 1
+        operations = []
+        for job, change in writes:
+            if job.former_life:
+                self._forget_former_life(job)
+            operations.append(
+                pymongo.UpdateOne(documents.guard(job, change), documents.update(job, change, _owed(job, change)))
+            )
+        refused: set[int] = set()
+        try:
+            with translated(writing=True):
+                matched = self._send(operations, refused)
+        except DocumentFull:  # said by the driver, before anything of it was sent
+            if len(writes) == 1:
+                return [Written.TOO_LARGE]
+            return [one for write in writes for one in self.apply([write])]
+        if matched == len(writes):
+            return [Written.YES] * len(writes)
+        return self._told_apart(writes, refused, matched)
+
+    def _send(self, operations: list[pymongo.UpdateOne], refused: set[int]) -> int:
+        """How many guards have matched. `refused` gets the places of what was too large for the server."""
+        try:
+            return self._jobs.bulk_write(operations, ordered=False).matched_count
+        except BulkWriteError as error:
+            errors = error.details["writeErrors"]
+            if error.details["writeConcernErrors"] or not all(one["code"] in TOO_LARGE for one in errors):
+                raise
+            refused |= {one["index"] for one in errors}
+            return int(error.details["nMatched"])
+
+    def _told_apart(self, writes: Sequence[tuple[Job, Change]], refused: set[int], matched: int) -> list[Written]:
+        """What came of each write, where not all were done: the entries that are there tell."""
+        there = set()
+        if matched:
+            entries = {job.uuid: change.entries[-1].uuid for job, change in writes}
+            query = {"uuid": {"$in": list(entries)}, "history.uuid": {"$in": list(entries.values())}}
+            try:
+                with translated():
+                    there = {document["uuid"] for document in self._jobs.find(query, {"uuid": 1})}
+            except Unavailable:
+                return [Written.UNKNOWN] * len(writes)
+        if len(there) != matched:
+            # Somebody else wrote one of the very same events in this moment, or one was moved out of its job already.
+            return [Written.UNKNOWN] * len(writes)
+        return [
+            Written.TOO_LARGE if place in refused else Written.YES if job.uuid in there else Written.NO
+            for place, (job, _) in enumerate(writes)
+        ]
 
     def _forget_former_life(self, job: Job) -> None:
         with translated():  # whether it was done does not matter: the guard of what follows tells
@@ -78,3 +156,11 @@ class Jobs:
         """
         with translated():
             return self._jobs.find_one({"uuid": {"$eq": uuid}})
+
+
+def _owed(job: Job, change: Change) -> list[dict[str, Any]]:
+    """The new rows of the outbox."""
+    if not change.owes_index:
+        return []
+    key = uuids.typed(uuids.ENTRY, f"owed|{INDEX_REQUEST}|{change.entries[-1].uuid}")
+    return [documents.owed_row(key, change.entries[-1], job.life, INDEX_REQUEST)]

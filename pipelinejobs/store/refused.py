@@ -8,7 +8,7 @@ its refusals kept as long as others.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.database import Database
@@ -16,6 +16,8 @@ from pymongo.database import Database
 from pipelinejobs.messages.event import Event
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.verdict import Verdict
+
+_ENCODER: Final = json.JSONEncoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,12 @@ class Refused:
 
 
 def _cut(data: Any, size: int) -> str | None:
-    """The data as JSON text, at most `size` bytes of it."""
+    """The data as JSON text, at most `size` bytes of it; what is beyond is not even looked at."""
     if data is None:
         return None
-    text = json.dumps(data, sort_keys=True)
-    return text if len(text) <= size else text[: size - 3] + "..."
+    text = ""
+    for piece in _ENCODER.iterencode(data):
+        text += piece
+        if len(text) > size:
+            return text[: size - 3] + "..."
+    return text

@@ -1,11 +1,11 @@
 """The use case on a real server: events in, answers out, and what is stored."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import pymongo.collection
 import pytest
-from pymongo.collection import Collection
 from pymongo.database import Database
 
 from factories import TOKEN, UUID, a_command, a_report, catalogued
@@ -19,12 +19,12 @@ from pipelinejobs.manager import Handled, Manager
 from pipelinejobs.messages.event import Event
 from pipelinejobs.outbox import Outbox
 from pipelinejobs.secret import Secret
-from pipelinejobs.store import Store, history
+from pipelinejobs.store import Store, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.tokens import Policy, admin_tokens
 from pipelinejobs.verdict import Verdict
 
-Jobs = Collection[dict[str, Any]]
+Jobs = pymongo.collection.Collection[dict[str, Any]]
 ADMINISTRATION = Policy(admin_key=Secret("a key"), admin_secret=Secret("a secret"))
 
 
@@ -290,13 +290,13 @@ class TestUnknownOutcome:
     ) -> None:
         apply, calls = store.jobs.apply, []
 
-        def flaky(job: Job, change: Change) -> bool:
+        def flaky(writes: Sequence[tuple[Job, Change]]) -> list[Written]:
             calls.append(1)
             if len(calls) == 1:
                 if written:
-                    assert apply(job, change)
+                    assert apply(writes) == [Written.YES]
                 raise OutcomeUnknown
-            return apply(job, change)
+            return apply(writes)
 
         monkeypatch.setattr(store.jobs, "apply", flaky)
         assert send.command("run") is Verdict.APPLIED
@@ -307,21 +307,21 @@ class TestUnknownOutcome:
     ) -> None:
         event = a_command("run", id="sender:mine")
         send(event)
-        loads, load = [], store.jobs.load
+        loads, load = [], store.jobs.load_all
 
-        def flaky(uuid: str) -> Job | None:
+        def flaky(uuids: Collection[str]) -> dict[str, Job]:
             loads.append(1)
             if len(loads) == 1:
                 raise OutcomeUnknown
-            return load(uuid)
+            return load(uuids)
 
-        monkeypatch.setattr(store.jobs, "load", flaky)
+        monkeypatch.setattr(store.jobs, "load_all", flaky)
         assert send(event).answer.verdict is Verdict.DUPLICATE
 
     def test_when_the_time_is_over_it_says_that_it_does_not_know(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def lost(job: Job, change: Change) -> bool:
+        def lost(writes: Sequence[tuple[Job, Change]]) -> list[Written]:
             raise OutcomeUnknown
 
         monkeypatch.setattr(store.jobs, "apply", lost)

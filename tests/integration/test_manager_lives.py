@@ -1,6 +1,6 @@
 """The real manager over a real server, driven through jobs' lives, with processes that die at the write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -20,7 +20,7 @@ from pipelinejobs.manager import Manager
 from pipelinejobs.messages.event import Event
 from pipelinejobs.outbox import Outbox
 from pipelinejobs.secret import Secret
-from pipelinejobs.store import Store, history
+from pipelinejobs.store import Store, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.tokens import job_token
 from support_lives import BEGINNING, JOBS, POLICY, Crash, Lives, Look
@@ -71,10 +71,10 @@ class Real:
         store = self._store = Store(database, history_limits=history.Limits(entries=EMBEDDED))
         apply = store.jobs.apply
 
-        def dying(job: Job, change: Change) -> bool:
+        def dying(writes: Sequence[tuple[Job, Change]]) -> list[Written]:
             if self._crash == "before":
                 raise Crash
-            done = apply(job, change)
+            done = apply(writes)
             if self._crash == "after":
                 raise Crash
             return done

@@ -10,7 +10,7 @@ from factories import LIFE, NOW, SALT, TOKEN, a_command, a_job, a_report
 from fsm.lifecycle import STATES
 from fsm.replay import final_state
 from pipelinejobs import identity
-from pipelinejobs.decide import Decision, decide
+from pipelinejobs.decide import MOST_EXTERNALS, Decision, decide
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.messages.event import Event
 from pipelinejobs.tokens import Authority
@@ -246,3 +246,15 @@ def test_salts_are_remembered_with_every_event() -> None:
     decision = judge(a_job(salts=("first",)), a_command("run"))
     assert decision.change is not None
     assert decision.change.salts == ("first", SALT)
+
+
+@pytest.mark.promise("P3")
+def test_an_external_job_is_never_forgotten() -> None:
+    """Else a late report of an earlier attempt would finish the present one."""
+    known = {identity.external_digest(f"agave:{number}"): "108-former" for number in range(MOST_EXTERNALS)}
+    job = a_job("RUNNING", externals=known, attempt="108-present")
+    assert judge(job, a_report("finish", "FINISHED", "agave:0")).verdict is Verdict.STALE
+    one_more = judge(job, a_report("finish", "FINISHED", "agave:new"))
+    assert one_more.verdict is Verdict.STALE
+    assert str(MOST_EXTERNALS) in one_more.reason
+    assert judge(job, a_command("finish")).verdict is Verdict.APPLIED
