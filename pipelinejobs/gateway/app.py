@@ -45,8 +45,32 @@ def application(service: Service) -> FastAPI:
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(WrongSetting, _unavailable)
     app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(Shortcut, service=service)
     app.add_middleware(Safe)
     return app
+
+
+class Shortcut:
+    """Leads messages past the framework: to find their route and what it depends on would cost more than they do.
+
+    What it does not know goes the long way, with the same outcome.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._known = {
+            f"{base}/{name}/messages": name
+            for base in _BASES.values()
+            for name in (service.names.id, *service.names.aliases)
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = self._known.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if name is None:
+            await self._app(scope, receive, send)
+        else:
+            response = await messages.post(Request(scope, receive), name)
+            await response(scope, receive, send)
 
 
 class Safe:

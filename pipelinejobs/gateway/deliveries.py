@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -10,10 +11,13 @@ from urllib.parse import parse_qsl
 from pipelinejobs import answer, redaction
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import Malformed, Unavailable, WrongSetting
+from pipelinejobs.errors import Malformed, WrongSetting
 from pipelinejobs.gateway.background import Background
+from pipelinejobs.gateway.groups import Groups
+from pipelinejobs.gateway.intake import Intake
 from pipelinejobs.gateway.metrics import Metrics
 from pipelinejobs.gateway.names import Names
+from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.sender import Sender
 from pipelinejobs.log import logger
 from pipelinejobs.manager import Handled, Manager
@@ -25,6 +29,8 @@ from pipelinejobs.verdict import EXIT_CODES, Verdict
 
 UNREAD: Final = "unread"
 _MOST_PARAMETERS: Final = 1000
+_QUICKLY_READ: Final = 16 * 1024
+"""Bytes of a body that is read at once; a larger one would keep others waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +68,12 @@ class Taken:
 
 
 class Deliveries:
-    """Judges messages. Called in many threads at once."""
+    """Takes messages. Used from one event loop."""
 
     def __init__(
         self,
         manager: Manager,
+        events: Groups,
         names: Names,
         gateway: str,
         *,
@@ -74,29 +81,41 @@ class Deliveries:
         executions: Background[Execution],
         refusals: Background[dict[str, Any]],
         sender: Sender | None,
+        reading: Intake,
     ) -> None:
         """
         Args:
+            events: where events are judged.
             gateway: what this process is called in executions.
             executions, refusals: where what is kept after the answer goes.
             sender: told when a job owes something; None where nothing can be sent.
+            reading: where large bodies are read.
         """
         self._manager = manager
+        self._events = events
         self._names = names
         self._gateway = gateway
         self._metrics = metrics
         self._executions = executions
         self._refusals = refusals
         self._sender = sender
+        self._reading = reading
 
-    def take(self, arrived: Arrived) -> Taken:
-        """Judges one message. Never raises: what goes wrong is an answer too."""
+    async def take(self, arrived: Arrived) -> Taken:
+        """Takes one message.
+
+        Raises:
+            Problem: there is too much to do already, or it is not judged in time.
+        """
         started = datetime.now(UTC)
-        read = self._read(arrived)
+        if len(arrived.body) <= _QUICKLY_READ:
+            read = self._read(arrived)
+        else:
+            read = await self._reading.run(partial(self._read, arrived), arrived.deadline.remaining())
         if isinstance(read, Answer):
             self._note(arrived, started, read, UNREAD)
             return Taken(read)
-        handled = self._handle(read, arrived)
+        handled = await self._judged(read, arrived)
         refusal = self._manager.refusal(handled)
         if refusal is not None:
             self._refusals.add(refusal)
@@ -116,9 +135,11 @@ class Deliveries:
         delivery = Delivery(id=arrived.execution, body=body, parameters=parameters, sender=arrived.user, literal=False)
         return answer.read(delivery)
 
-    def _handle(self, event: Event, arrived: Arrived) -> Handled:
+    async def _judged(self, event: Event, arrived: Arrived) -> Handled:
         try:
-            return self._manager.handle(event, arrived.execution, arrived.deadline.remaining())
+            return await self._events.judge(event, arrived.execution, arrived.deadline)
+        except Problem:
+            raise
         except WrongSetting as error:
             logger.critical(error.reason)
             return _failed(event, arrived, "the manager's database is not set up as it should be")
@@ -193,8 +214,3 @@ def parameters_of(query: bytes, event_id: str | None) -> Mapping[str, str]:
 
 def _failed(event: Event, arrived: Arrived, reason: str) -> Handled:
     return Handled(answer=answer.about(event, arrived.execution, Verdict.UNAVAILABLE, reason), event=event)
-
-
-def unavailable(arrived: Arrived, reason: str) -> Answer:
-    """The answer to a message that there was no time or room for."""
-    return answer.unavailable(Unavailable(reason), arrived.execution)

@@ -23,7 +23,7 @@ class Dialect(StrEnum):
 
 def dialect(request: Request) -> Dialect:
     """The dialect of a request's path."""
-    return Dialect.V3 if request.url.path.startswith("/v3/") else Dialect.V2
+    return Dialect.V3 if request.scope["path"].startswith("/v3/") else Dialect.V2
 
 
 def success(result: Any, shape: Any, spoken: Dialect = Dialect.V2, message: str = DONE) -> JSONResponse:

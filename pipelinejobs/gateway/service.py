@@ -22,6 +22,7 @@ from pipelinejobs.gateway.credentials.static import StaticTokens
 from pipelinejobs.gateway.credentials.tapis import Tapis
 from pipelinejobs.gateway.deliveries import Deliveries
 from pipelinejobs.gateway.desk import Desk
+from pipelinejobs.gateway.groups import Groups
 from pipelinejobs.gateway.intake import Intake
 from pipelinejobs.gateway.metrics import Metrics
 from pipelinejobs.gateway.sender import Sender
@@ -36,6 +37,7 @@ from pipelinejobs.store.store import is_too_old
 
 _READERS: Final = 8
 _WAITING_READERS: Final = 64
+_REDEEMING: Final = 16
 _MOST_EXECUTIONS: Final = 20_000
 _MOST_REFUSALS: Final = 5_000
 """How many wait to be kept, when the database is slow: tens of megabytes of either."""
@@ -61,11 +63,13 @@ class Service:
         self.names = actor_names.names(settings)
         self.metrics = Metrics()
         self.bodies = Bodies()
-        self.events = Intake("messages", settings.gateway.workers, settings.gateway.waiting)
+        workers, waiting = settings.gateway.workers, settings.gateway.waiting
+        self.events = Groups(services.manager, workers, workers + waiting)
+        self._reading = Intake("large messages", 1, waiting)
         self.reads = Intake("reading", _READERS, _WAITING_READERS)
         self.looks = Intake("looks", 2, 30)
-        self._credentials = Intake("credentials", _READERS, settings.gateway.waiting)
-        self._redeeming = Intake("nonces", settings.gateway.workers, settings.gateway.waiting)
+        self._credentials = Intake("credentials", _READERS, waiting)
+        self._redeeming = Intake("nonces", _REDEEMING, waiting)
         self.feed = Feed(services.store)
         self.executions: Background[Execution] = Background("executions", self._keep_executions, most=_MOST_EXECUTIONS)
         self._manager = services.manager
@@ -74,12 +78,14 @@ class Service:
         self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)
         self.deliveries = Deliveries(
             services.manager,
+            self.events,
             self.names,
             f"{socket.gethostname()}:{os.getpid()}",
             metrics=self.metrics,
             executions=self.executions,
             refusals=self._refusals,
             sender=self._sender,
+            reading=self._reading,
         )
         self.stopping = False
         self._looked = 0.0
@@ -113,7 +119,7 @@ class Service:
         """Finishes what was accepted, as far as that goes in so many seconds, and lets everything go."""
         self.stopping = True
         deadline = Deadline(seconds)
-        for intake in (self.events, self.reads, self.looks, self._credentials, self._redeeming):
+        for intake in (self._reading, self.events, self.reads, self.looks, self._credentials, self._redeeming):
             intake.close(deadline.remaining())
         if self._sender is not None:
             self._sender.close(deadline.remaining())

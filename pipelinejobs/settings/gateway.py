@@ -99,7 +99,7 @@ class Gateway:
         default=None,
         metadata=row(Location("file"), "The tenant's public key, in PEM; by default tapis_server is asked for it."),
     )
-    workers: int = field(default=16, metadata=row(Whole(1, 256), "Events that are judged at the same time."))
+    workers: int = field(default=2, metadata=row(Whole(1, 64), "Groups of events that are judged at the same time."))
     waiting: int = field(default=512, metadata=row(Whole(0, 65536), "Events that may wait for that; more are put off."))
     connections: int = field(default=2000, metadata=row(Whole(1, 65536), "Connections that may be open."))
     executions_days: int = field(default=2, metadata=row(Whole(1, 365), "Days that executions are kept."))

@@ -8,10 +8,8 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from pipelinejobs import answer
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import Unavailable
 from pipelinejobs.gateway import names, shapes
 from pipelinejobs.gateway.deliveries import Arrived, Taken
 from pipelinejobs.gateway.envelope import Dialect, dialect, failure, success
@@ -102,7 +100,7 @@ async def post(request: Request, actor: ActorName) -> Response:
                 began=began,
                 deadline=deadline,
             )
-            return await service.events.run(lambda: _answered(call, arrived), deadline.remaining())
+            return _answered(call, await service.deliveries.take(arrived))
     except Problem as problem:
         given = Answer(verdict=problem.verdict, reason=problem.reason, execution=execution)
         fields = {"execution": execution, "verdict": given.verdict.value, "status": int(problem.status)}
@@ -117,13 +115,8 @@ async def get(call: Reader) -> JSONResponse:
     return success(result, shapes.Mailbox, call.spoken)
 
 
-def _answered(call: Call, arrived: Arrived) -> Response:
-    """Judges the message, and makes the answer. In a thread, since a large one takes its time."""
-    if arrived.deadline.passed():
-        late = Unavailable("there was no time left for the message; nothing was changed, send it again")
-        taken = Taken(answer.unavailable(late, arrived.execution))
-    else:
-        taken = call.service.deliveries.take(arrived)
+def _answered(call: Call, taken: Taken) -> Response:
+    """The answer to a message that was taken."""
     status = STATUSES[taken.answer.verdict]
     if status is HTTPStatus.OK:
         return success(_result(call, taken), shapes.Message, call.spoken)

@@ -209,7 +209,7 @@ class TestVerdicts:
         assert "1000" in result(answer, 400)["reason"]
 
     def test_malformed_asks_no_database(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gateway.service._manager, "handle", lambda *_: pytest.fail("it was asked"))
+        monkeypatch.setattr(gateway.service._manager, "judge", lambda *_: pytest.fail("it was asked"))
         assert result(gateway.post({"uuid": "x"}), 400)["verdict"] == "malformed"
 
     def test_create_is_nobodys(self, gateway: Gateway, job: StoredJob) -> None:
@@ -219,7 +219,7 @@ class TestVerdicts:
         def broken(*_: object) -> None:
             raise RuntimeError(f"canary {job.token}")
 
-        monkeypatch.setattr(gateway.service._manager, "handle", broken)
+        monkeypatch.setattr(gateway.service._manager, "judge", broken)
         answer = gateway.post(job.event("run"))
         assert result(answer, 503)["verdict"] == "unavailable"
         assert answer.headers["retry-after"] == "1"

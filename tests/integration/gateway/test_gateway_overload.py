@@ -29,13 +29,13 @@ def test_what_there_is_no_room_for_is_put_off(
     configured = settings(mongodb_uri, database.name, gateway__workers="2", gateway__waiting="3")
     with serving(configured) as gateway:
         goes_on = threading.Event()
-        handle = gateway.service._manager.handle
+        judge = gateway.service._manager.judge
 
         def slow(*arguments: Any) -> Any:
             goes_on.wait(20)
-            return handle(*arguments)
+            return judge(*arguments)
 
-        monkeypatch.setattr(gateway.service._manager, "handle", slow)
+        monkeypatch.setattr(gateway.service._manager, "judge", slow)
         statuses: list[int] = []
         threads = [
             threading.Thread(target=lambda: statuses.append(gateway.post(job.event("update")).status_code))
@@ -65,8 +65,8 @@ def test_one_that_takes_too_long_is_not_waited_for(
 ) -> None:
     goes_on = threading.Event()
     with serving(settings(mongodb_uri, database.name, limits__request="0.5")) as gateway:
-        handle = gateway.service._manager.handle
-        monkeypatch.setattr(gateway.service._manager, "handle", lambda *a: (goes_on.wait(20), handle(*a))[1])
+        judge = gateway.service._manager.judge
+        monkeypatch.setattr(gateway.service._manager, "judge", lambda *a: (goes_on.wait(20), judge(*a))[1])
         answer = gateway.post(job.event("run"))
         assert answer.status_code == 503
         assert "it cannot be known" in answer.json()["message"]

@@ -1,0 +1,172 @@
+"""Events wait here to be judged in groups: what waits is read together, decided, and written together.
+
+A group costs the database little more than one event alone, so the more wait, the less each of them costs. Of one job
+there is never more than one event in the groups that are under way: a second one would only lose the race.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from http import HTTPStatus
+from typing import Final
+
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.manager import Case, Handled, Manager
+from pipelinejobs.messages.event import Event
+
+_LARGEST: Final = 64
+"""Events in a group."""
+_GRACE_SECONDS: Final = 1.0
+"""How much later than its deadline an event may be judged before its sender is told that nobody knows."""
+
+
+class Groups:
+    """A number of threads that judge what waits. Used from one event loop."""
+
+    def __init__(self, manager: Manager, threads: int, waiting: int) -> None:
+        """
+        Args:
+            threads: how many groups are judged at the same time.
+            waiting: how many events may be here; more are put off.
+        """
+        self._manager = manager
+        self._most = waiting
+        self.inside = 0
+        """How many events are being judged or wait."""
+        self._changed = threading.Condition()
+        self._waiting: dict[str, deque[_Turn]] = {}
+        """By job, those of jobs that are in a group included."""
+        self._ready: deque[str] = deque()
+        """Jobs that have events waiting, and are in no group."""
+        self._idle = 0
+        self._closing = False
+        self._threads = [threading.Thread(target=self._run, name=f"groups-{n}", daemon=True) for n in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    async def judge(self, event: Event, execution: str, deadline: Deadline) -> Handled:
+        """What the manager says about an event.
+
+        Raises:
+            Problem: there is too much to do already, or it is not judged in time.
+            WrongSetting: the database refuses our user.
+        """
+        if self.inside >= self._most:
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once (messages); nothing was done, try again"
+            )
+        loop = asyncio.get_running_loop()
+        turn = _Turn(self._manager.case(event, execution, deadline.remaining()), loop)
+        self.inside += 1
+        late = loop.call_later(deadline.remaining() + _GRACE_SECONDS, turn.give_up)
+        self._add(turn)
+        try:
+            return await turn.future
+        finally:
+            late.cancel()
+
+    def close(self, seconds: float) -> None:
+        """Ends the threads once they have judged what was accepted, or after so many seconds."""
+        deadline = Deadline(seconds)
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(deadline.remaining())
+
+    def _add(self, turn: "_Turn") -> None:
+        with self._changed:
+            job = turn.case.event.job
+            line = self._waiting.get(job)
+            if line is not None:
+                line.append(turn)
+                return
+            self._waiting[job] = deque([turn])
+            self._make_ready(job)
+
+    def _run(self) -> None:
+        while group := self._next():
+            self._judge(group)
+            self._settle(group)
+
+    def _next(self) -> "list[_Turn]":
+        """The next group, waited for; an empty one at the end."""
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._ready or (self._closing and not self._waiting))
+            self._idle -= 1
+            group = [self._waiting[self._ready.popleft()][0] for _ in range(min(_LARGEST, len(self._ready)))]
+            if self._ready and self._idle:
+                self._changed.notify()
+            return group
+
+    def _judge(self, group: "list[_Turn]") -> None:
+        try:
+            self._manager.judge([turn.case for turn in group])
+        except Exception as error:
+            if len(group) == 1:
+                group[0].error = error
+                return
+            for turn in group:  # one of them may be to blame, and must not take the others with it
+                if turn.case.handled is None:
+                    self._judge([turn])
+
+    def _settle(self, group: "list[_Turn]") -> None:
+        """Gives the answers, and makes room for the next events of the same jobs."""
+        done = [turn for turn in group if turn.case.handled is not None or turn.error is not None]
+        again = [turn for turn in group if turn.case.handled is None and turn.error is None]
+        with self._changed:
+            for turn in done:
+                job = turn.case.event.job
+                line = self._waiting[job]
+                line.popleft()
+                if line:
+                    self._make_ready(job)
+                else:
+                    del self._waiting[job]
+            if self._closing:
+                self._changed.notify_all()
+        if done:
+            done[0].loop.call_soon_threadsafe(self._answer, done)
+        for turn in again:
+            turn.loop.call_soon_threadsafe(turn.loop.call_later, turn.case.pause(), self._again, turn.case.event.job)
+
+    def _again(self, job: str) -> None:
+        with self._changed:
+            self._make_ready(job)
+
+    def _make_ready(self, job: str) -> None:
+        self._ready.append(job)
+        if self._idle and len(self._ready) == 1:  # whoever is woken takes what has come by then
+            self._changed.notify()
+
+    def _answer(self, done: "list[_Turn]") -> None:
+        for turn in done:
+            self.inside -= 1
+            turn.answer()
+
+
+class _Turn:
+    """An event that waits for its turn, and whoever waits for its answer."""
+
+    def __init__(self, case: Case, loop: asyncio.AbstractEventLoop) -> None:
+        self.case = case
+        self.loop = loop
+        self.future: asyncio.Future[Handled] = loop.create_future()
+        self.error: Exception | None = None
+
+    def answer(self) -> None:
+        """Says what came of it, if anybody still waits."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        elif self.case.handled is not None:
+            self.future.set_result(self.case.handled)
+
+    def give_up(self) -> None:
+        """Says that nobody knows."""
+        if not self.future.done():
+            reason = "not done in time; it cannot be known whether it will be"
+            self.future.set_exception(Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason))
