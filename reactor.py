@@ -13,21 +13,20 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
-from uuid import uuid4
 
-from pipelinejobs import answer, log, redaction, runtime, settings
+from pipelinejobs import answer, log, redaction, runtime
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline, call_within
 from pipelinejobs.errors import OutcomeUnknown, Unavailable, Undelivered, WrongSetting
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.runtime import Context, Reactor
-from pipelinejobs.settings import Settings
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 
 if TYPE_CHECKING:
     from pipelinejobs.handback import Handback
     from pipelinejobs.manager import Handled, Manager
+    from pipelinejobs.settings import Settings
 
 _JUDGING_SHARE: Final = 0.6
 """How much of a run's time judging may take; the rest is for what comes after it, or for handing the message back."""
@@ -43,7 +42,7 @@ class Run:
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
         self._environment = runtime.take_environment(environ)
-        self._execution = self._environment.get("_abaco_execution_id") or uuid4().hex
+        self._execution = self._environment.get("_abaco_execution_id") or os.urandom(16).hex()
         self._telling = threading.Lock()
         self._told: Answer | None = None
         self._exit_code = 0
@@ -57,7 +56,11 @@ class Run:
         """
         rx = runtime.reactor(self._environment, log.configure("INFO", ()))
         try:
-            self._handle(rx, self._settings())
+            read = self._read(rx.context)
+            if isinstance(read, Answer):
+                self._tell(read)
+            else:
+                self._handle(rx, read)
         except WrongSetting as error:
             self._give_up(error.reason)
             self._tell(answer.unavailable(error, self._execution), EXIT_WRONG_SETTING)
@@ -71,25 +74,24 @@ class Run:
             self._tell(answer.unavailable(Unavailable("unexpected error in the manager"), self._execution))
         return self._end(rx)
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> "Settings":
+        from pipelinejobs import settings  # here, because a message that is refused does not need them
+
         configured = settings.load(self._environment)
         log.configure(configured.logs.level, settings.secrets(configured))
         return configured
 
-    def _handle(self, rx: Reactor, configured: Settings) -> None:
-        deadline = Deadline(configured.limits.one_shot)
-        self._watch(deadline)
-        event = self._read(rx.context)
-        if isinstance(event, Answer):
-            self._tell(event)
-            return
+    def _handle(self, rx: Reactor, event: Event) -> None:
         if event.token is not None:
             redaction.add_secret(event.token.reveal())
         self._event = event
+        configured = self._settings()
+        deadline = Deadline(configured.limits.one_shot)
+        self._watch(deadline)
 
-        from pipelinejobs import bootstrap  # here, because it loads the driver, which a refused message does not need
+        from pipelinejobs import bootstrap  # here, because it loads the driver
 
-        services = bootstrap.services(configured, rx.context)
+        services = bootstrap.services(configured, rx.context, brief=True)
         handled = self._judge(
             services.manager, event, min(configured.limits.database, configured.limits.one_shot * _JUDGING_SHARE)
         )

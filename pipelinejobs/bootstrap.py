@@ -5,20 +5,22 @@ Both entry points, the operators' commands and the tests put the parts together 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipelinejobs import actors
 from pipelinejobs.backoff import Backoff
 from pipelinejobs.errors import WrongSetting
-from pipelinejobs.handback import Handback, Queue
 from pipelinejobs.manager import Manager
-from pipelinejobs.mongod import Mongod, Running
 from pipelinejobs.outbox import Outbox, silent
 from pipelinejobs.runtime import Context
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store, history, refused
 from pipelinejobs.tokens import Policy
+
+if TYPE_CHECKING:  # a run that finds its database needs none of these
+    from pipelinejobs.handback import Handback, Queue
+    from pipelinejobs.mongod import Mongod, Running
 
 _WHERE_MONGODB_IS: Final = frozenset({"mongodb.authn", "mongodb.uri", "mongodb.username"})
 
@@ -37,23 +39,26 @@ class Services:
     outbox: Outbox
     manager: Manager
     embedded: bool
-    started: Mongod | None = None
+    started: "Mongod | None" = None
 
 
-def services(settings: Settings, context: Context, *, progress: Callable[[str], None] = silent) -> Services:
+def services(
+    settings: Settings, context: Context, *, progress: Callable[[str], None] = silent, brief: bool = False
+) -> Services:
     """Puts everything together. Nothing is asked of the database yet; the embedded server is started if need be.
 
     Args:
         settings: the settings.
         context: where the process runs.
         progress: told about each message that is sent to another actor.
+        brief: for a process that lives for seconds.
 
     Raises:
         WrongSetting: nothing says where MongoDB is, or what says so is not usable.
     """
     configured = settings.mongodb.connection()
-    own = mongod(settings)
-    running = _start(own, settings, context) if configured is None else None
+    own = mongod(settings) if configured is None else None
+    running = _start(own, settings, context) if own is not None else None
     uri = configured if running is None else Secret(running.uri)
     assert uri is not None
     store = Store.at(
@@ -65,6 +70,7 @@ def services(settings: Settings, context: Context, *, progress: Callable[[str], 
             per_job=settings.refused.per_job, size=settings.refused.bytes, days=settings.refused.days
         ),
         executions_days=settings.gateway.executions_days,
+        brief=brief,
     )
     outbox = Outbox(
         store,
@@ -82,8 +88,10 @@ def services(settings: Settings, context: Context, *, progress: Callable[[str], 
     return Services(settings, store, outbox, manager, embedded=running is not None, started=started)
 
 
-def handback(settings: Settings, context: Context) -> Handback:
+def handback(settings: Settings, context: Context) -> "Handback":
     """What hands a message back to the queue that it came from, where that is one of Abaco's."""
+    from pipelinejobs.handback import Handback
+
     limits = Backoff(attempts=settings.handback.attempts, longest=settings.handback.longest_delay)
     return Handback(_own_queue(settings, context), limits)
 
@@ -100,12 +108,14 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def mongod(settings: Settings) -> Mongod:
+def mongod(settings: Settings) -> "Mongod":
     """The laptop's own server, with its data in the directory `mongodb.embedded_directory`."""
+    from pipelinejobs.mongod import Mongod
+
     return Mongod(settings.mongodb.embedded_directory)
 
 
-def _start(own: Mongod, settings: Settings, context: Context) -> Running:
+def _start(own: "Mongod", settings: Settings, context: Context) -> "Running":
     if context.actor_id is not None and not context.local:
         raise WrongSetting(
             "mongodb.authn",
@@ -131,7 +141,7 @@ def _indexer(settings: Settings, context: Context) -> actors.Actor | None:
     )
 
 
-def _own_queue(settings: Settings, context: Context) -> Queue | None:
+def _own_queue(settings: Settings, context: Context) -> "Queue | None":
     """By the nonce that belongs to our alias, else by the token that Abaco gives us, under our own id."""
     api_server, actor_id, nonce = context.api_server, context.actor_id, settings.pipelines.job_manager_nonce
     if api_server is None or actor_id is None or context.local:

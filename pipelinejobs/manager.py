@@ -164,8 +164,8 @@ class Manager:
             if refusal is not None:
                 self.keep(refusal, deadline)
             if handled.answer.verdict in _KNOWN_SENDER:
-                answers = self._outbox.send_own(handled.event.job, deadline)
-                if answers:
+                answers = not handled.owes or self._outbox.send_own(handled.event.job, deadline)
+                if answers:  # what this job owed before is overdue, and among these
                     self._outbox.send_overdue(_OTHERS_ROWS, deadline)
         except (Unavailable, DocumentFull) as error:
             logger.warning("not everything could be done after the answer", extra={"fields": {"why": error.reason}})

@@ -169,12 +169,14 @@ class Outbox:
         if self._indexer is None or deadline.passed():
             return tally
         with within(_DATABASE_SECONDS):
+            waiting = list(islice(self._rows.rows(job=job), most))  # those that are due come first
+            if not waiting:
+                return tally
             now = self._rows.now()
-            clock = _DatabaseClock(now)
-            due = list(islice(self._rows.rows(job=job, due=now), most))
-        for owed in due:
-            if deadline.passed():
-                break
+        clock = _DatabaseClock(now)
+        for owed in waiting:
+            if owed.next > now or deadline.passed():
+                continue
             self._send(owed, clock, deadline, tally)
         return tally
 

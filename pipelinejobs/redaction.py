@@ -6,9 +6,9 @@ The second line of defence, for what others put into a text. Linear in the lengt
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from threading import Lock
 from typing import Final
-from urllib.parse import quote, quote_plus
 
 REMEMBERED: Final = 256
 """How many of the texts given to `add_secret` are remembered, the newest. A gateway sees tokens without end."""
@@ -25,32 +25,38 @@ SECRET_NAME: Final = re.compile(rf"(?i){_NAMES}$")
 """The end of the name of a field whose value is not shown."""
 
 _SHORTEST_SECRET: Final = 4
-# Every repetition is possessive or bounded, so that no text takes more than linear time.
-_LOOKS_SECRET: Final = (
-    # "token": "...", as JSON, and 'token': '...', as Python writes it; with or without an end
-    (re.compile(rf"(?is)(\"[^\"\\]{{0,32}}?{_NAMES}\"\s{{0,8}}:\s{{0,8}}\")(?:[^\"\\]|\\.)*+"), rf"\1{HIDDEN}"),
-    (re.compile(rf"(?is)('[^'\\]{{0,32}}?{_NAMES}'\s{{0,8}}:\s{{0,8}}['\"])(?:[^'\\]|\\.)*+"), rf"\1{HIDDEN}"),
-    # the first again, as a text inside JSON
-    (re.compile(rf"(?i)({_NAMES}\\{{1,8}}\"\s{{0,8}}:\s{{0,8}}\\{{1,8}}\")[^\"\\]*+"), rf"\1{HIDDEN}"),
-    # Authorization: Basic ..., and token=... in a query, also where the query is a value in another one
-    (re.compile(r"(?i)(authorization:\s{0,8}(?:\w{1,20}\s{1,8})?)[^\s\"',]++"), rf"\1{HIDDEN}"),
-    (re.compile(rf"(?i)({_NAMES}(?:=|%3D))[^&\s\"'<>]++"), rf"\1{HIDDEN}"),
-    (re.compile(r"(?i)\b(bearer\s{1,8})[^\s\"',]++"), rf"\1{HIDDEN}"),
-    # user:password@ in front of a host
-    (re.compile(r"//[^/\s\"'<>]+@"), f"//{HIDDEN}@"),
-    # an Abaco nonce, TENANT_hashid, or one of the gateway's, which is longer: small letters and capitals
-    (
-        re.compile(
-            r"(?<=[A-Za-z0-9])_(?=[a-z0-9]{0,23}[A-Z])(?=[A-Z0-9]{0,23}[a-z])[A-Za-z0-9]{10,24}(?![A-Za-z0-9_])"
-        ),
-        f"_{HIDDEN}",
-    ),
-    # a static token of the gateway
-    (re.compile(r"\bpj-[A-Za-z0-9]{16,64}+"), f"pj-{HIDDEN}"),
-)
-
 
 _TOKEN: Final = re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{16}(?![0-9a-z])")
+
+
+@cache
+def _looks_secret() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What looks like a secret, and what is put in its place. Made when first needed: it takes its time.
+
+    Every repetition is possessive or bounded, so that no text takes more than linear time.
+    """
+    return (
+        # "token": "...", as JSON, and 'token': '...', as Python writes it; with or without an end
+        (re.compile(rf"(?is)(\"[^\"\\]{{0,32}}?{_NAMES}\"\s{{0,8}}:\s{{0,8}}\")(?:[^\"\\]|\\.)*+"), rf"\1{HIDDEN}"),
+        (re.compile(rf"(?is)('[^'\\]{{0,32}}?{_NAMES}'\s{{0,8}}:\s{{0,8}}['\"])(?:[^'\\]|\\.)*+"), rf"\1{HIDDEN}"),
+        # the first again, as a text inside JSON
+        (re.compile(rf"(?i)({_NAMES}\\{{1,8}}\"\s{{0,8}}:\s{{0,8}}\\{{1,8}}\")[^\"\\]*+"), rf"\1{HIDDEN}"),
+        # Authorization: Basic ..., and token=... in a query, also where the query is a value in another one
+        (re.compile(r"(?i)(authorization:\s{0,8}(?:\w{1,20}\s{1,8})?)[^\s\"',]++"), rf"\1{HIDDEN}"),
+        (re.compile(rf"(?i)({_NAMES}(?:=|%3D))[^&\s\"'<>]++"), rf"\1{HIDDEN}"),
+        (re.compile(r"(?i)\b(bearer\s{1,8})[^\s\"',]++"), rf"\1{HIDDEN}"),
+        # user:password@ in front of a host
+        (re.compile(r"//[^/\s\"'<>]+@"), f"//{HIDDEN}@"),
+        # an Abaco nonce, TENANT_hashid, or one of the gateway's, which is longer: small letters and capitals
+        (
+            re.compile(
+                r"(?<=[A-Za-z0-9])_(?=[a-z0-9]{0,23}[A-Z])(?=[A-Z0-9]{0,23}[a-z])[A-Za-z0-9]{10,24}(?![A-Za-z0-9_])"
+            ),
+            f"_{HIDDEN}",
+        ),
+        # a static token of the gateway
+        (re.compile(r"\bpj-[A-Za-z0-9]{16,64}+"), f"pj-{HIDDEN}"),
+    )
 
 
 class _Known:
@@ -87,6 +93,8 @@ class _Known:
 
 def _spelt(text: str) -> frozenset[str]:
     """A text as it is, and as it looks in a URL, in JSON and in what Python writes."""
+    from urllib.parse import quote, quote_plus  # here, since most refusals hide nothing that is known
+
     in_url = (quote(text, safe="", errors="replace"), quote_plus(text, errors="replace"))
     return frozenset({text, *in_url, json.dumps(text)[1:-1], repr(text)[1:-1]})
 
@@ -109,7 +117,7 @@ def redacted(text: str) -> str:
     for secret in _known.spellings:
         text = text.replace(secret, HIDDEN)
     if _MAY_LOOK_SECRET.search(text):
-        for pattern, replacement in _LOOKS_SECRET:
+        for pattern, replacement in _looks_secret():
             text = pattern.sub(replacement, text)
     return text
 

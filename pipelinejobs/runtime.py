@@ -12,7 +12,6 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, Protocol
-from uuid import uuid4
 
 from pipelinejobs.deadline import call_within
 from pipelinejobs.errors import Undelivered
@@ -139,7 +138,9 @@ class OurReactor:
         self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str] | None = None
     ) -> None:
         """Sends a message through the actors API. See `Reactor.send_message`."""
-        from pipelinejobs import actors  # its libraries are not needed for a message that sends none
+        from uuid import uuid4
+
+        from pipelinejobs import actors  # these libraries are not needed for a message that sends none
 
         if self.context.api_server is None:
             raise Undelivered("there is no actors API to send through (_abaco_api_server is not set)")

@@ -37,6 +37,32 @@ DURABLE: Final = (
         ),
     ),
     Break(
+        promises=("P1", "F3", "F4"),
+        what="believes a primary that was deposed",
+        file="pipelinejobs/store/connection.py",
+        old="collection.with_options(read_concern=_LINEARIZABLE).find_one(query, fields)",
+        new="collection.find_one(query, fields)",
+        tests=("tests/integration/test_deposed_primary.py::test_it_is_not_believed",),
+    ),
+    Break(
+        promises=("P2", "P5"),
+        what="takes a group for written of which a part was",
+        file="pipelinejobs/store/jobs.py",
+        old="        if matched == len(writes):\n",
+        new="        if matched:\n",
+        tests=(
+            ("tests/integration/test_groups_of_writes.py::test_those_that_lost_their_race_are_told_from_the_others"),
+        ),
+    ),
+    Break(
+        promises=("P10",),
+        what="judges two events of one job at the same time",
+        file="pipelinejobs/gateway/groups.py",
+        old="            if line is not None:\n",
+        new="            if line is None:\n",
+        tests=("tests/unit/gateway/test_groups.py::test_of_one_job_one_at_a_time_and_in_order",),
+    ),
+    Break(
         promises=("P1",),
         what="takes a connection string that weakens the write concern",
         file="pipelinejobs/settings/mongodb_uri.py",
@@ -384,8 +410,8 @@ NO_DEFECT: Final = (
         promises=("P7", "S6"),
         what="takes a token that is no text",
         file="pipelinejobs/messages/json_event.py",
-        old="if not isinstance(token, str):",
-        new="if token is None:",
+        old='if "token" in body and not isinstance(body["token"], str):',
+        new='if "token" in body and body["token"] is None:',
         tests=("tests/acceptance/test_attacks.py::TestTokens::test_what_is_no_text_is_malformed",),
     ),
     Break(

@@ -17,6 +17,9 @@ class Form(StrEnum):
     TAPIS = "a Tapis notification"
 
 
+MOST_PROBLEMS: Final = 20
+"""How many problems of one body are worded."""
+
 NO_FORM: Final = (
     "says nothing of what happened; send a JSON event with `uuid` and `name`, or add the parameters `uuid` and `event`"
 )

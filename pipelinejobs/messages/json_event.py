@@ -1,5 +1,6 @@
 """JSON events: `{"uuid", "name", "token", "data"}`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -33,25 +34,30 @@ def read(body: dict[str, Any]) -> JsonEvent:
     Raises:
         Malformed: names the first key that is unknown, missing or of the wrong type.
     """
-    for key in body:
-        if key not in KEYS:
-            raise Malformed(place(key), unknown_key(key))
-    for key in REQUIRED:
-        if key not in body:
-            raise Malformed(key, "is missing")
-    job, name = job_uuid(body["uuid"], "uuid"), event_name(body["name"], "name")
-    token = body.get("token", "")
-    if not isinstance(token, str):
-        raise Malformed("token", wrong_type("text", token))
-    data = body.get("data", {})
-    if not isinstance(data, dict):
-        raise Malformed("data", wrong_type("an object", data))
+    for problem in problems(body):
+        raise problem
     return JsonEvent(
-        job=job,
-        name=name,
-        token=Secret(token) if "token" in body else None,
-        data=data if "data" in body else None,
+        job=body["uuid"],
+        name=body["name"],
+        token=Secret(body["token"]) if "token" in body else None,
+        data=body.get("data"),
     )
+
+
+def problems(body: dict[str, Any]) -> Iterator[Malformed]:
+    """Everything that keeps a body from being a JSON event: keys that are unknown, missing or of the wrong type."""
+    yield from (Malformed(place(key), unknown_key(key)) for key in body if key not in KEYS)
+    yield from (Malformed(key, "is missing") for key in REQUIRED if key not in body)
+    for key, check in (("uuid", job_uuid), ("name", event_name)):
+        try:
+            if key in body:
+                check(body[key], key)
+        except Malformed as problem:
+            yield problem
+    if "token" in body and not isinstance(body["token"], str):
+        yield Malformed("token", wrong_type("text", body["token"]))
+    if "data" in body and not isinstance(body["data"], dict):
+        yield Malformed("data", wrong_type("an object", body["data"]))
 
 
 def unknown_key(key: str) -> str:

@@ -45,12 +45,19 @@ def explain(delivery: Delivery, error: Malformed) -> str:
         body = object_in(delivery.body, literal=delivery.literal)
         if body is None:
             return error.reason
-        # Imported here: jsonschema takes longer to load than a good message takes in all.
-        from pipelinejobs.messages.schema import problems
-
-        return "; ".join(dict.fromkeys([error.reason, *problems(body)]))
+        return "; ".join(list(dict.fromkeys([error.reason, *_problems(body)]))[: attempt.MOST_PROBLEMS])
     except Exception:  # the first reason is better than none, whatever went wrong in wording the others
         return error.reason
+
+
+def _problems(body: dict[str, Any]) -> list[str]:
+    """What is wrong with the form of a body. Its values are good: a body that holds others is refused before."""
+    if attempt.form_of(body) is attempt.Form.EVENT:
+        return [problem.reason for problem in json_event.problems(body)]
+    # Imported here: jsonschema takes as long to load as all the rest of a refusal. The other forms have many more keys.
+    from pipelinejobs.messages import schema
+
+    return schema.problems(body)
 
 
 def _event(delivery: Delivery, given: Parameters, body: dict[str, Any] | None) -> Event:

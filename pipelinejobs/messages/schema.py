@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
-MOST_PROBLEMS: Final = 20
-"""How many problems of one body are worded."""
-
 _DEFINITIONS: Final = {Form.EVENT: "event", Form.AGAVE: "agave", Form.ALOE: "aloe", Form.TAPIS: "tapis"}
 _TYPES: Final = {"string": "text", "object": "an object"}
 
@@ -40,7 +37,7 @@ def problems(body: Any) -> list[str]:
     """Everything that is wrong with the form of a body, as sentences that begin with the place; none: nothing is.
 
     The form is the one that the body looks like an attempt at. A body out of its wrapping is expected; a wrapped
-    one is unwrapped. At most `MOST_PROBLEMS` are given.
+    one is unwrapped. At most `attempt.MOST_PROBLEMS` are given.
     """
     for _ in range(WRAPPINGS):
         if isinstance(body, dict) and is_wrapping(body):
@@ -50,9 +47,9 @@ def problems(body: Any) -> list[str]:
     form = attempt.form_of(body)
     if form is None:
         return [Malformed("body", attempt.NO_FORM).reason]
-    errors = itertools.islice(_validator(form).iter_errors(body), MOST_PROBLEMS)
+    errors = itertools.islice(_validator(form).iter_errors(body), attempt.MOST_PROBLEMS)
     sentences = (found.reason for error in errors for found in _worded(error, form))
-    return list(dict.fromkeys(sentences))[:MOST_PROBLEMS]
+    return list(dict.fromkeys(sentences))[: attempt.MOST_PROBLEMS]
 
 
 @functools.cache

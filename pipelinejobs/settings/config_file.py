@@ -1,6 +1,5 @@
 """config.yml as a flat table: dotted names and what YAML says for each. Types and limits are checked elsewhere."""
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +56,8 @@ def parse(text: str, filename: str) -> dict[object, object]:
 
 def unknown(name: str, known: Iterable[str], prefix: str = "") -> WrongSetting:
     """The error for a name that no setting has, with the known name most like it."""
+    import difflib  # here, since only a mistake needs it
+
     alike = difflib.get_close_matches(name, list(known), n=1)
     return WrongSetting(prefix + name, "is not a setting" + (f"; did you mean {alike[0]}?" if alike else ""))
 

@@ -11,7 +11,6 @@ import hmac
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -160,6 +159,8 @@ def _replace(config: Path, text: str) -> None:
     """Put `text` in place of the file's, so that a reader sees the old one or the new one, whole."""
     temporary = None
     try:
+        import tempfile  # here, since only the command `pin` writes
+
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", newline="", dir=config.parent, prefix=config.name, delete=False
         ) as file:

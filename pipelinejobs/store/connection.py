@@ -44,13 +44,15 @@ class DocumentFull(PipelineJobsError):
     """The job's document has reached MongoDB's limit of 16 MB."""
 
 
-def connect(uri: Secret, database: str, *, timeout: float) -> Database[Document]:
+def connect(uri: Secret, database: str, *, timeout: float, brief: bool = False) -> Database[Document]:
     """The database, connected lazily: nothing is sent before the first operation.
 
     Args:
         uri: a complete connection string.
         database: the database's name.
         timeout: seconds that any one operation may take, retries of the driver included.
+        brief: for a process that lives for seconds: the servers are watched over fewer connections, which saves their
+            making, and are looked at every ten seconds and at every error.
 
     Raises:
         WrongSetting: the driver does not take the connection string or the name.
@@ -64,6 +66,7 @@ def connect(uri: Secret, database: str, *, timeout: float) -> Database[Document]
             serverSelectionTimeoutMS=int(timeout * 1000),
             retryWrites=True,
             retryReads=True,
+            serverMonitoringMode="poll" if brief else "auto",
         )
         return client.get_database(
             database,

@@ -21,8 +21,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from bson.dbref import DBRef
-
 from fsm.lifecycle import STATES
 from pipelinejobs.decide import Change
 from pipelinejobs.job import Entry, Job
@@ -93,24 +91,13 @@ def to_job(document: Mapping[str, Any]) -> Job:
 
 
 def to_entry(value: Mapping[str, Any]) -> Entry:
-    """A history entry from what is stored, tolerant of what others stored."""
+    """A history entry from what is stored (see `verbatim.value`), tolerant of what others stored."""
     return Entry(
         uuid=_text(value.get("uuid")),
         name=_text(value.get("name")),
-        data=plain(value.get("data")),
+        data=value.get("data"),
         date=value.get("date"),  # type: ignore[arg-type]  # a foreign writer may have left it out
     )
-
-
-def plain(value: Any) -> Any:
-    """A value as it was stored: PyMongo reads an object with the keys `$ref` and `$id` as a reference to a document."""
-    if isinstance(value, DBRef):
-        return plain(dict(value.as_doc()))
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    return value
 
 
 def from_entry(entry: Entry) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pipelinejobs import uuids
 from pipelinejobs.decide import Change
 from pipelinejobs.errors import Unavailable
 from pipelinejobs.job import Entry, Job
-from pipelinejobs.store import documents
+from pipelinejobs.store import documents, verbatim
 from pipelinejobs.store.connection import TOO_LARGE, Document, DocumentFull, confirmed, translated
 
 INDEX_REQUEST: Final = "index"
@@ -35,6 +35,8 @@ class Jobs:
 
     def __init__(self, database: Database[Document]) -> None:
         self._jobs = database["jobs"]
+        self._options = database.codec_options
+        self._raw = self._jobs.with_options(codec_options=verbatim.as_bytes(self._options))
 
     def load(self, uuid: str) -> Job | None:
         """The job with this uuid, or None; see `load_all`."""
@@ -74,10 +76,12 @@ class Jobs:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            found = self._jobs.find_one(
+            found = self._raw.find_one(
                 {"_id": {"$eq": job.key}, "history.uuid": {"$eq": uuid}}, {"history.$": 1, "_id": 0}
             )
-        return documents.to_entry(found["history"][0]) if found and found.get("history") else None
+        if found is None or not found.get("history"):
+            return None
+        return documents.to_entry(verbatim.value(found["history"][0], self._options))
 
     def apply(self, writes: Sequence[tuple[Job, Change]]) -> list[Written]:
         """Writes a change to each of these jobs: state, history, revision and outbox of one together, or nothing of it.

@@ -1,21 +1,25 @@
 """The store: the only place that knows collections and field names."""
 
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from pymongo.database import Database
 
 from pipelinejobs.secret import Secret
-from pipelinejobs.store import history, indexes, refused
-from pipelinejobs.store.changes import Changes
+from pipelinejobs.store import history, refused
 from pipelinejobs.store.connection import Document, connect, translated
-from pipelinejobs.store.executions import Executions
 from pipelinejobs.store.history import History
 from pipelinejobs.store.jobs import Jobs
-from pipelinejobs.store.listing import Listing
-from pipelinejobs.store.nonces import Nonces
 from pipelinejobs.store.outbox import OutboxRows
-from pipelinejobs.store.pipelines import Pipelines
 from pipelinejobs.store.refused import Refused
+
+if TYPE_CHECKING:
+    from pipelinejobs.store import indexes
+    from pipelinejobs.store.changes import Changes
+    from pipelinejobs.store.executions import Executions
+    from pipelinejobs.store.listing import Listing
+    from pipelinejobs.store.nonces import Nonces
+    from pipelinejobs.store.pipelines import Pipelines
 
 OLDEST_SERVER: Final = (5, 0)
 
@@ -26,7 +30,7 @@ def is_too_old(version: str) -> bool:
 
 
 class Store:
-    """Everything stored, by subject.
+    """Everything stored, by subject. What a one-shot run does not need is loaded when somebody asks for it.
 
     Attributes:
         jobs: read one job, apply a change to it.
@@ -54,11 +58,36 @@ class Store:
         self.history = History(database, history_limits or history.Limits())
         self.outbox = OutboxRows(database)
         self.refused = Refused(database, refused_limits or refused.Limits())
-        self.pipelines = Pipelines(database)
-        self.listing = Listing(database)
-        self.nonces = Nonces(database)
-        self.executions = Executions(database)
-        self.changes = Changes(database)
+
+    @cached_property
+    def pipelines(self) -> "Pipelines":
+        from pipelinejobs.store.pipelines import Pipelines
+
+        return Pipelines(self.database)
+
+    @cached_property
+    def listing(self) -> "Listing":
+        from pipelinejobs.store.listing import Listing
+
+        return Listing(self.database)
+
+    @cached_property
+    def nonces(self) -> "Nonces":
+        from pipelinejobs.store.nonces import Nonces
+
+        return Nonces(self.database)
+
+    @cached_property
+    def executions(self) -> "Executions":
+        from pipelinejobs.store.executions import Executions
+
+        return Executions(self.database)
+
+    @cached_property
+    def changes(self) -> "Changes":
+        from pipelinejobs.store.changes import Changes
+
+        return Changes(self.database)
 
     @classmethod
     def at(
@@ -70,6 +99,7 @@ class Store:
         history_limits: history.Limits,
         refused_limits: refused.Limits,
         executions_days: int,
+        brief: bool = False,
     ) -> "Store":
         """The store in this database; nothing is sent before it is asked for something.
 
@@ -77,7 +107,7 @@ class Store:
             WrongSetting: the connection string or the name is not usable.
         """
         return cls(
-            connect(uri, database, timeout=timeout),
+            connect(uri, database, timeout=timeout, brief=brief),
             history_limits=history_limits,
             refused_limits=refused_limits,
             executions_days=executions_days,
@@ -97,13 +127,19 @@ class Store:
 
     def missing_indexes(self) -> list[str]:
         """The indexes that are not there; see `store.indexes`."""
+        from pipelinejobs.store import indexes
+
         return indexes.missing(self.database, self._days())
 
     def ensure_indexes(self) -> None:
         """Makes the indexes that are missing; see `store.indexes`."""
+        from pipelinejobs.store import indexes
+
         indexes.ensure(self.database, self._days())
 
-    def _days(self) -> indexes.Days:
+    def _days(self) -> "indexes.Days":
+        from pipelinejobs.store import indexes
+
         return indexes.Days(self.refused.limits.days, self._executions_days)
 
     def close(self) -> None:

@@ -174,6 +174,15 @@ def test_nobody_may_create(job: Jobs, send: Sender) -> None:
     assert names(job) == ["create"]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [{"$ref": "a", "$id": 1, "$db": None}, {"x": [{"z": 0, "$id": {"$ref": "b", "$id": []}, "$ref": "c"}]}],
+)
+def test_what_looks_like_a_reference_is_known_again(job: Jobs, send: Sender, data: dict[str, Any]) -> None:
+    event = a_command("run", id="sender:mine", data={"of": data})
+    assert [send(event).answer.verdict for _ in range(2)] == [Verdict.APPLIED, Verdict.DUPLICATE]
+
+
 def test_a_reset_sent_twice_is_applied_once(job: Jobs, send: Sender) -> None:
     event = a_command("reset", an_admin_token(), id="sender:reset-1")
     assert [send(event).answer.verdict for _ in range(2)] == [Verdict.APPLIED, Verdict.DUPLICATE]

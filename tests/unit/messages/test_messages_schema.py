@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 
 from message_samples import JOB, TOKEN, sample
-from pipelinejobs.messages.schema import MOST_PROBLEMS, accepts, problems
+from pipelinejobs.messages.attempt import MOST_PROBLEMS
+from pipelinejobs.messages.schema import accepts, problems
 from pipelinejobs.messages.schema_definition import definition
 
 EVENT = {"uuid": JOB, "name": "finish", "token": TOKEN, "data": {"any": "object"}}
