@@ -45,9 +45,12 @@ def application(service: Service) -> FastAPI:
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(WrongSetting, _unavailable)
     app.add_exception_handler(Exception, _unexpected)
-    app.add_middleware(Shortcut, service=service)
-    app.add_middleware(Safe)
     return app
+
+
+def served(service: Service) -> ASGIApp:
+    """The application as it is served: with a shorter way for messages, and headers for all answers."""
+    return Safe(Shortcut(application(service), service))
 
 
 class Shortcut:
@@ -56,21 +59,23 @@ class Shortcut:
     What it does not know goes the long way, with the same outcome.
     """
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: FastAPI, service: Service) -> None:
         self._app = app
-        self._known = {
-            f"{base}/{name}/messages": name
-            for base in _BASES.values()
-            for name in (service.names.id, *service.names.aliases)
-        }
+        names = (service.names.id, *service.names.aliases)
+        self._known = {f"{base}/{name}/messages": name for base in _BASES.values() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = self._known.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if name is None:
             await self._app(scope, receive, send)
-        else:
-            response = await messages.post(Request(scope, receive), name)
-            await response(scope, receive, send)
+            return
+        scope["app"] = self._app
+        request = Request(scope, receive)
+        try:
+            response = await messages.post(request, name)
+        except Exception as error:
+            response = await _unexpected(request, error)
+        await response(scope, receive, send)
 
 
 class Safe:

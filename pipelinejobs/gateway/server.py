@@ -12,7 +12,7 @@ import uvicorn
 
 from pipelinejobs import VERSION
 from pipelinejobs.errors import WrongSetting
-from pipelinejobs.gateway.app import application
+from pipelinejobs.gateway.app import served
 from pipelinejobs.gateway.protocol import Limits, limited
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.log import logger
@@ -84,7 +84,7 @@ def configured(service: Service) -> uvicorn.Config:
     """
     settings = service.settings
     config = uvicorn.Config(
-        application(service),
+        served(service),
         http=limited(Limits(version=VERSION, most_connections=settings.gateway.connections)),
         ws="none",
         loop="uvloop",

@@ -59,6 +59,21 @@ HEAD: Final[dict[str, Any]] = {
 data."""
 
 
+_TAIL_LENGTH: Final = 32
+TAIL: Final[dict[str, Any]] = {
+    "uuid": 1,
+    "newest": {"$slice": [{"$map": {"input": _ENTRIES, "in": "$$this.uuid"}}, -_TAIL_LENGTH]},
+    "entries": {"$size": _ENTRIES},
+}
+"""Projection of the newest entries' uuids; see `added`."""
+
+
+def added(document: Mapping[str, Any]) -> dict[Any, int]:
+    """Where in the embedded history its newest entries are, by uuid, from a document read with `TAIL`."""
+    first = document["entries"] - len(document["newest"])
+    return {uuid: first + place for place, uuid in enumerate(document["newest"]) if isinstance(uuid, str)}
+
+
 def to_job(document: Mapping[str, Any]) -> Job:
     """A job from a document read with `HEAD`. Never raises: what is wrong is said in `Job.damage`."""
     life = _text(document.get("first"))

@@ -127,22 +127,22 @@ class Jobs:
             return int(error.details["nMatched"])
 
     def _told_apart(self, writes: Sequence[tuple[Job, Change]], refused: set[int], matched: int) -> list[Written]:
-        """What came of each write, where not all were done: the entries that are there tell."""
-        there = set()
-        if matched:
-            entries = {job.uuid: change.entries[-1].uuid for job, change in writes}
-            query = {"uuid": {"$in": list(entries)}, "history.uuid": {"$in": list(entries.values())}}
-            try:
-                with translated():
-                    there = {document["uuid"] for document in self._jobs.find(query, {"uuid": 1})}
-            except Unavailable:
-                return [Written.UNKNOWN] * len(writes)
-        if len(there) != matched:
+        """What came of each write, where not all were done: those were whose entries stand behind what was read."""
+        if not matched:
+            return [Written.TOO_LARGE if place in refused else Written.NO for place in range(len(writes))]
+        try:
+            with translated():
+                query = {"uuid": {"$in": [job.uuid for job, _ in writes]}}
+                added = {one["uuid"]: documents.added(one) for one in self._jobs.find(query, documents.TAIL)}
+        except Unavailable:
+            return [Written.UNKNOWN] * len(writes)
+        there = [added.get(job.uuid, {}).get(change.entries[-1].uuid, -1) >= job.entries for job, change in writes]
+        if sum(there) != matched:
             # Somebody else wrote one of the very same events in this moment, or one was moved out of its job already.
             return [Written.UNKNOWN] * len(writes)
         return [
-            Written.TOO_LARGE if place in refused else Written.YES if job.uuid in there else Written.NO
-            for place, (job, _) in enumerate(writes)
+            Written.TOO_LARGE if place in refused else Written.YES if is_there else Written.NO
+            for place, is_there in enumerate(there)
         ]
 
     def _forget_former_life(self, job: Job) -> None:

@@ -77,6 +77,16 @@ def test_where_somebody_else_wrote_the_very_same_event_it_is_not_known_who_it_wa
     assert lengths(five) == [2] * 5
 
 
+@pytest.mark.promise("P2")
+def test_a_repetition_is_told_from_what_is_new(store: Store, five: Jobs) -> None:
+    first = writes(store)[2:4]
+    assert store.jobs.apply(first) == [Written.YES] * 2
+    again = writes(store)
+    assert [job.entries for job, _ in again] == [1, 1, 2, 2, 1]
+    assert store.jobs.apply(again) == [Written.YES, Written.YES, Written.NO, Written.NO, Written.YES]
+    assert lengths(five) == [2] * 5
+
+
 def test_alone_it_is_known(store: Store, five: Jobs) -> None:
     wanted = writes(store)[:1]
     assert store.jobs.apply(wanted) == [Written.YES]
