@@ -8,7 +8,7 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, TextIO
@@ -56,28 +56,30 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         try:
-            line = json.dumps(self._line(record))
+            line = json.dumps(self._line(record, str))
+            if len(line) > LONGEST or redaction.is_suspicious(line):  # then text by text, which takes longer
+                line = json.dumps(self._line(record, redacted))
         except Exception as error:
             line = json.dumps({"level": "ERROR", "message": f"a log line was lost ({type(error).__name__})"})
         return line.replace("\x7f", "\\u007f")  # the one control character that JSON leaves as it is
 
-    def _line(self, record: logging.LogRecord) -> dict[str, object]:
+    def _line(self, record: logging.LogRecord, hide: Callable[[str], str]) -> dict[str, object]:
         moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, object] = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
-            "message": _cut(_message(record)),
+            "message": _cut(hide(_message(record))),
         }
         fields = getattr(record, "fields", None)
         if isinstance(fields, Mapping):
             for name, value in islice(fields.items(), _MOST_FIELDS):
-                key = _cut(_text(name))
-                shown = redacted(_text(value)) if getattr(record, "whole", False) else _value(value)
+                key = _cut(hide(_text(name)))
+                shown = hide(_text(value)) if getattr(record, "whole", False) else _value(value, hide)
                 line[f"{key}_" if key in line else key] = HIDDEN if SECRET_NAME.search(key) else shown
         if record.exc_info and record.exc_info[0] is not None:
-            line["error"] = _cut(f"{record.exc_info[0].__name__}: {_text(record.exc_info[1])}")
+            line["error"] = _cut(hide(f"{record.exc_info[0].__name__}: {_text(record.exc_info[1])}"))
             if logger.isEnabledFor(logging.DEBUG):
-                line["traceback"] = redacted(self.formatException(record.exc_info))[-LONGEST:]
+                line["traceback"] = hide(self.formatException(record.exc_info))[-LONGEST:]
         return line
 
 
@@ -88,7 +90,7 @@ def _message(record: logging.LogRecord) -> str:
         return _text(record.msg)
 
 
-def _value(value: object) -> object:
+def _value(value: object, hide: Callable[[str], str]) -> object:
     """What JSON shows of a field: small numbers, truth values and null as they are, all else as text."""
     if value is None or isinstance(value, bool):
         return value
@@ -96,7 +98,7 @@ def _value(value: object) -> object:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
-    return _cut(_text(value))
+    return _cut(hide(_text(value)))
 
 
 def _text(value: object) -> str:
@@ -107,5 +109,4 @@ def _text(value: object) -> str:
 
 
 def _cut(text: str) -> str:
-    text = redacted(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
