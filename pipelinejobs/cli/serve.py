@@ -7,7 +7,11 @@ What it has accepted it finishes before it ends. With --sample it prints a job t
 
 import argparse
 import dataclasses
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from pipelinejobs import log, settings
@@ -23,13 +27,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--host", type=inputs.line, help="where to listen (default: gateway.host)")
     parser.add_argument("--port", help="the port; 0: any free one (default: gateway.port)")
+    parser.add_argument("--sibling", type=int, nargs=2, help=argparse.SUPPRESS)  # see gateway.siblings
     parser.add_argument("--sample", action="store_true", help="make a job and a nonce, and print commands to try")
 
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Serves."""
+    configured = session.settings
+    several = configured.gateway.processes > 1
+    with _counting_together() if several and options.sibling is None else nullcontext():
+        return _serve(options, session, configured.gateway.processes - 1)
+
+
+def _serve(options: argparse.Namespace, session: Session, others: int) -> Report:
     try:
-        from pipelinejobs.gateway import server, service
+        from pipelinejobs.gateway import metrics, server, service, siblings
     except ImportError as error:
         raise CommandFailed(f"the gateway's libraries are not installed ({error}): requirements-gateway.txt") from None
 
@@ -39,11 +51,15 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         host=_given("gateway.host", options.host, configured.gateway.host),
         port=_given("gateway.port", options.port, configured.gateway.port),
     )
-    listening = server.listen(gateway)
-    try:
+    first = options.sibling is None
+    listening = server.listen(gateway) if first else siblings.joined(*options.sibling)
+    with ExitStack() as ends:
+        ends.callback(listening.close)
         log.configure(configured.logs.level, settings.secrets(configured))
         address = server.address(gateway, listening)
         services = session.services
+        if services.started is not None:
+            ends.callback(services.started.stop)
         parts = service.Service(
             dataclasses.replace(services, settings=dataclasses.replace(configured, gateway=gateway))
         )
@@ -51,16 +67,24 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         said = sample.lines(session, address) if options.sample else []
 
         def ready() -> None:
-            _print(f"The gateway serves at {address}", *said)
+            if first:
+                _print(f"The gateway serves at {address}", *said)
 
-        try:
+        if first and others:
+            family = siblings.Siblings(others, listening, metrics.of_ended_process)
+            ends.callback(family.close, configured.limits.drain)
+            server.serve(parts, listening, ready, family.end)
+        else:
             server.serve(parts, listening, ready)
-        finally:
-            if services.started is not None:
-                services.started.stop()
-    finally:
-        listening.close()
-    return Report(data={"address": address}, lines=["stopped"])
+    return Report(data={"address": address}, lines=["stopped"] if first else [])
+
+
+@contextmanager
+def _counting_together() -> Iterator[None]:
+    """A place where the processes of this gateway count together; it has to be there before anything is counted."""
+    with tempfile.TemporaryDirectory(prefix="pipelinejobs-counters-") as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        yield
 
 
 def _given(name: str, text: str | None, configured: Any) -> Any:

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from http import HTTPStatus
+from time import monotonic
 from typing import Final
 
 from pipelinejobs.deadline import Deadline
@@ -17,6 +18,8 @@ from pipelinejobs.messages.event import Event
 
 _LARGEST: Final = 64
 """Events in a group."""
+_PATIENCE_SECONDS: Final = 0.05
+"""How long a group may take before another is begun beside it."""
 _GRACE_SECONDS: Final = 1.0
 """How much later than its deadline an event may be judged before its sender is told that nobody knows."""
 
@@ -27,7 +30,7 @@ class Groups:
     def __init__(self, manager: Manager, threads: int, waiting: int) -> None:
         """
         Args:
-            threads: how many groups are judged at the same time.
+            threads: how many groups are judged at the same time, where one takes its time.
             waiting: how many events may be here; more are put off.
         """
         self._manager = manager
@@ -39,7 +42,10 @@ class Groups:
         """By job, those of jobs that are in a group included."""
         self._ready: deque[str] = deque()
         """Jobs that have events waiting, and are in no group."""
-        self._idle = 0
+        self._under_way = 0
+        self._begun = 0.0
+        self._looking = 0
+        """How many threads look every now and then whether the group that is under way takes too long."""
         self._closing = False
         self._threads = [threading.Thread(target=self._run, name=f"groups-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
@@ -93,13 +99,28 @@ class Groups:
     def _next(self) -> "list[_Turn]":
         """The next group, waited for; an empty one at the end."""
         with self._changed:
-            self._idle += 1
-            self._changed.wait_for(lambda: self._ready or (self._closing and not self._waiting))
-            self._idle -= 1
-            group = [self._waiting[self._ready.popleft()][0] for _ in range(min(_LARGEST, len(self._ready)))]
-            if self._ready and self._idle:
-                self._changed.notify()
-            return group
+            while not self._may_begin():
+                if self._closing and not self._waiting:
+                    return []
+                self._wait()
+            self._under_way += 1
+            self._begun = monotonic()
+            if not self._looking:
+                self._changed.notify()  # somebody has to look whether this one takes too long
+            return [self._waiting[self._ready.popleft()][0] for _ in range(min(_LARGEST, len(self._ready)))]
+
+    def _may_begin(self) -> bool:
+        """Groups go one after another, since larger ones cost less; until one takes its time, or there is too much."""
+        late = monotonic() - self._begun > _PATIENCE_SECONDS
+        return bool(self._ready) and (not self._under_way or late or len(self._ready) >= _LARGEST)
+
+    def _wait(self) -> None:
+        if not self._under_way:
+            self._changed.wait()
+            return
+        self._looking += 1
+        self._changed.wait(_PATIENCE_SECONDS)
+        self._looking -= 1
 
     def _judge(self, group: "list[_Turn]") -> None:
         try:
@@ -117,6 +138,7 @@ class Groups:
         done = [turn for turn in group if turn.case.handled is not None or turn.error is not None]
         again = [turn for turn in group if turn.case.handled is None and turn.error is None]
         with self._changed:
+            self._under_way -= 1
             for turn in done:
                 job = turn.case.event.job
                 line = self._waiting[job]
@@ -138,7 +160,7 @@ class Groups:
 
     def _make_ready(self, job: str) -> None:
         self._ready.append(job)
-        if self._idle and len(self._ready) == 1:  # whoever is woken takes what has come by then
+        if not self._under_way and len(self._ready) == 1:  # whoever is woken takes what has come by then
             self._changed.notify()
 
     def _answer(self, done: "list[_Turn]") -> None:

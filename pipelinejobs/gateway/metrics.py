@@ -1,5 +1,6 @@
 """What the gateway counts, in the form that Prometheus reads. No label names a job, a user or a nonce."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -13,6 +14,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from pipelinejobs.outbox import Tally
@@ -20,6 +22,10 @@ from pipelinejobs.store.outbox import Depth
 from pipelinejobs.verdict import Verdict
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+TOGETHER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the directory in which the processes of one gateway count together. prometheus_client's own;
+it has to be there before that is imported."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside each counter, which nobody here looks at
 
@@ -31,6 +37,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._together = TOGETHER in os.environ
         self._deliveries = Counter(
             "pipelinejobs_deliveries",
             "Messages answered, by verdict and by kind: event, report, or unread.",
@@ -55,12 +62,16 @@ class Metrics:
             ("outcome",),
             registry=self._registry,
         )
+        self._watched: list[tuple[Gauge, Callable[[], float]]] = []
+        self._outbox: Collector | None = None
         for verdict in Verdict:
             for kind in ("event", "report"):
                 self._deliveries.labels(verdict.value, kind)
 
     def delivered(self, verdict: Verdict, kind: str, seconds: float) -> None:
         """A message was answered, so long after it came."""
+        if self._together:
+            self._look()  # the process that is asked for the figures may be another
         self._deliveries.labels(verdict.value, kind).inc()
         if verdict is Verdict.APPLIED:
             self._durable.observe(seconds)
@@ -76,15 +87,39 @@ class Metrics:
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """A gauge that is read when somebody asks."""
-        Gauge(name, help_text, registry=self._registry).set_function(value)
+        gauge = Gauge(name, help_text, registry=self._registry, multiprocess_mode="livesum")
+        self._watched.append((gauge, value))
 
     def watch_outbox(self, depths: Callable[[], list[Depth] | None]) -> None:
         """The outbox, which is looked at when somebody asks; None: it cannot be looked at."""
-        self._registry.register(_OutboxCollector(depths))
+        self._outbox = _OutboxCollector(depths)
 
     def text(self) -> bytes:
-        """Everything, as Prometheus reads it."""
-        return generate_latest(self._registry)
+        """Everything, as Prometheus reads it; where several processes serve, of all of them together."""
+        self._look()
+        shown = self._registry
+        if self._together:
+            shown = CollectorRegistry()
+            MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
+        text: bytes = generate_latest(shown)
+        if self._outbox is not None:
+            text += generate_latest(_only(self._outbox))
+        return text
+
+    def _look(self) -> None:
+        for gauge, value in self._watched:
+            gauge.set(value())
+
+
+def of_ended_process(number: int) -> None:
+    """Forgets what the process with this id had open; what it has counted stays."""
+    mark_process_dead(number)  # type: ignore[no-untyped-call]
+
+
+def _only(collector: Collector) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry
 
 
 class _OutboxCollector(Collector):

@@ -53,10 +53,17 @@ def address(gateway: Gateway, listening: socket.socket) -> str:
 class Server(uvicorn.Server):
     """uvicorn, which begins its end by telling the gateway's parts."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        service: Service,
+        ready: Callable[[], None],
+        ending: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
         self._service = service
         self._ready = ready
+        self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begins to serve."""
@@ -72,6 +79,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends; what listens for changes would never end by itself."""
         self._service.stopping = True
+        self._ending()
         await self._service.feed.close()
         await super().shutdown(sockets)
 
@@ -105,13 +113,16 @@ def configured(service: Service) -> uvicorn.Config:
     return config
 
 
-def serve(service: Service, listening: socket.socket, ready: Callable[[], None]) -> None:
+def serve(
+    service: Service, listening: socket.socket, ready: Callable[[], None], ending: Callable[[], None] = lambda: None
+) -> None:
     """Serves until a signal asks for the end, then finishes what was accepted. For the main thread alone.
 
     Args:
         service: the gateway's parts, started; they are closed in the end.
         listening: where to.
         ready: called once, when requests are served.
+        ending: called once, when no new ones are.
 
     Raises:
         WrongSetting: the certificate or its key cannot be used.
@@ -121,7 +132,7 @@ def serve(service: Service, listening: socket.socket, ready: Callable[[], None])
         config = configured(service)
         _log_through_ours()
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(Server(config, service, ready).serve(sockets=[listening]))
+            runner.run(Server(config, service, ready, ending).serve(sockets=[listening]))
     finally:
         service.close(service.settings.limits.drain)
         for number, handler in before.items():

@@ -99,6 +99,10 @@ class Gateway:
         default=None,
         metadata=row(Location("file"), "The tenant's public key, in PEM; by default tapis_server is asked for it."),
     )
+    processes: int = field(
+        default=1,
+        metadata=row(Whole(1, 64), "Processes that share the port; more than one for more than one core."),
+    )
     workers: int = field(default=2, metadata=row(Whole(1, 64), "Groups of events that are judged at the same time."))
     waiting: int = field(default=512, metadata=row(Whole(0, 65536), "Events that may wait for that; more are put off."))
     connections: int = field(default=2000, metadata=row(Whole(1, 65536), "Connections that may be open."))

@@ -2,6 +2,7 @@
 
 import json
 from http import HTTPStatus
+from time import sleep
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
@@ -15,6 +16,8 @@ from pipelinejobs.store.executions import Execution
 
 _LOGS: Final = "Logs retrieved successfully."
 _FLUSH_SECONDS: Final = 2.0
+_KEPT_SECONDS: Final = 0.15
+"""How long after its answer an execution is kept, at the latest, by the process that gave it."""
 
 ExecutionId = Annotated[str, Path(description="The execution's id.", min_length=1, max_length=128)]
 Limit = Annotated[int, Query(description="At most so many, the newest.", ge=1, le=1000)]
@@ -99,7 +102,11 @@ async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
 async def _find(call: Call, execution: str) -> Execution:
     def look() -> Execution | None:
         call.service.executions.flush(_FLUSH_SECONDS)  # one of a moment ago may not be kept yet
-        return call.service.store.executions.find(call.service.names.id, execution)
+        found = call.service.store.executions.find(call.service.names.id, execution)
+        if found is None:
+            sleep(_KEPT_SECONDS)  # it may be another process that is about to keep it
+            found = call.service.store.executions.find(call.service.names.id, execution)
+        return found
 
     found = await call.ask(look)
     if found is None:
