@@ -175,7 +175,9 @@ class History:
             Unavailable: the database cannot be asked or did not answer; what was done so far is no harm.
         """
         with translated():
-            document = self._raw_jobs.find_one({"_id": {"$eq": job.key}}, {"history": 1, "_moved": 1})
+            document = self._raw_jobs.find_one(
+                {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}}, {"history": 1, "_moved": 1}
+            )
         history = _as_list(document.get("history")) if document is not None else []
         if document is None or job.former_life or not history or _uuid(history[0]) != job.life:
             return False
@@ -203,6 +205,7 @@ class History:
             self._jobs.update_one(
                 {
                     "_id": {"$eq": job.key},
+                    "uuid": {"$eq": job.uuid},
                     "history.0.uuid": {"$eq": job.life},
                     "_moved": documents.moved(start),
                 },

@@ -77,7 +77,8 @@ class Jobs:
         """
         with translated():
             found = self._raw.find_one(
-                {"_id": {"$eq": job.key}, "history.uuid": {"$eq": uuid}}, {"history.$": 1, "_id": 0}
+                {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, "history.uuid": {"$eq": uuid}},
+                {"history.$": 1, "_id": 0},
             )
         if found is None or not found.get("history"):
             return None
@@ -148,7 +149,12 @@ class Jobs:
     def _forget_former_life(self, job: Job) -> None:
         with translated():  # whether it was done does not matter: the guard of what follows tells
             self._jobs.update_one(
-                {"_id": {"$eq": job.key}, "history.0.uuid": {"$eq": job.life}, "_life": {"$ne": job.life}},
+                {
+                    "_id": {"$eq": job.key},
+                    "uuid": {"$eq": job.uuid},
+                    "history.0.uuid": {"$eq": job.life},
+                    "_life": {"$ne": job.life},
+                },
                 documents.forget_former_life(),
             )
 
