@@ -10,7 +10,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak sabotage lint format clean
+.PHONY: help setup run demo test soak sabotage bench lint format clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -47,6 +47,9 @@ soak: setup  ## do to a whole deployment what machines and networks do, for ten 
 
 sabotage: setup  ## break every promise on purpose, each in a copy, and see that the tests notice; ARGS="--only P4"
 	@$(BIN)/python -m sabotage --baseline $(ARGS)
+
+bench: setup  ## measure against the raw driver and bare Python, and print ratios; ARGS="--quick --only history"
+	@$(BIN)/python -m bench $(ARGS)
 
 lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff check .

@@ -1,0 +1,94 @@
+"""What an event costs on jobs to which much has happened already."""
+
+import statistics
+from collections.abc import Iterator
+from typing import Final
+
+from pymongo.database import Database
+
+from bench import jobs
+from bench.deployment import Broken, Deployment
+from bench.figure import Figure, at_most
+from bench.handling import Handling, handling
+from bench.jobs import Document, Job
+from bench.size import Size
+from pipelinejobs import reading
+from pipelinejobs.checks import problems
+from pipelinejobs.store.history import Limits
+
+_EMBEDDED: Final = Limits().entries
+_KEPT: Final = _EMBEDDED * 4 // 5 - 1
+"""Events that a job keeps when it has moved the others out."""
+_BETWEEN: Final = _EMBEDDED - 1 - _KEPT - 1
+"""Events between two moves."""
+_SHORT: Final = 10
+"""Events in a row on a job with a short history, which must stay short."""
+_TOGETHER: Final = 5_000
+
+
+def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
+    """The longer ones against the shortest, event by event in turn."""
+    means: dict[int, list[float]] = {length: [] for length in size.lengths}
+    medians: dict[int, list[float]] = {length: [] for length in size.lengths}
+    with deployment.database("bench_history") as database, handling(deployment, database.name) as manager:
+        long = {length: _long(database, length) for length in size.lengths if length > _KEPT}
+        for job in jobs.make(database, 50):
+            manager.seconds(job)  # the first ones pay for connections
+        for _ in range(size.rounds):
+            seconds = _round(database, manager, size, long)
+            for length, of_length in seconds.items():
+                means[length].append(statistics.mean(of_length))
+                medians[length].append(statistics.median(of_length))
+            print("  " + ", ".join(f"{length}: {means[length][-1] * 1000:.2f} ms" for length in means), flush=True)
+        for job in long.values():
+            _check(manager, job)
+    first, *longer = size.lengths
+    for length in longer:
+        for name, kept, goal in (("mean", means, at_most(1.2)), ("median", medians, None)):
+            ratios = [one / short for one, short in zip(kept[length], kept[first], strict=True)]
+            yield Figure(f"an event after {length:,} others, {name}", f"after {first}", ratios, goal)
+
+
+def _round(database: Database[Document], manager: Handling, size: Size, long: dict[int, Job]) -> dict[int, list[float]]:
+    seconds: dict[int, list[float]] = {length: [] for length in size.lengths}
+    for number in range(size.moves * _BETWEEN):
+        if number % _SHORT == 0:
+            short = {
+                length: jobs.make(database, 1, entries=max(0, length - _SHORT // 2))[0]
+                for length in size.lengths
+                if length not in long
+            }
+        for length, of_length in seconds.items():
+            of_length.append(manager.seconds(long.get(length) or short[length]))
+    return seconds
+
+
+def _long(database: Database[Document], events: int) -> Job:
+    """A job with so many events, the older of them moved out as `store.history` does it."""
+    made = jobs.document(_KEPT)
+    moment, life = made["updated"], made["history"][0]["uuid"]
+    moved = events - _KEPT
+    made |= {"_moved": moved, "_life": life, "_attempt": life}
+    made["_properties"]["revision"] = events
+    for first in range(0, moved, _TOGETHER):
+        rows = []
+        for place in range(first, min(first + _TOGETHER, moved)):
+            entry = jobs.entry(moment)
+            key = {"_id": f"{life}:{entry['uuid']}", "job": made["uuid"], "life": life, "seq": place}
+            rows.append(key | {"uuid": entry["uuid"], "entry": entry})
+        database["jobs_history"].insert_many(rows)
+    database["jobs"].insert_one(made)
+    return jobs.known(made)
+
+
+def _check(manager: Handling, job: Job) -> None:
+    """Whether the product finds its history in order, the part that was made here included."""
+    read = reading.steady(manager.store, job.uuid)
+    if read is None:
+        raise Broken(f"job {job.uuid} is lost")
+    stored, entries = read
+    wrong = problems(stored, entries)
+    if wrong:
+        raise Broken(f"job {job.uuid}: {wrong[0]}")
+    if manager.store.history.moved_entry(stored, entries[1].uuid) is None:
+        raise Broken(f"job {job.uuid}: its oldest event is not where the product looks for it")
