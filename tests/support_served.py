@@ -15,7 +15,8 @@ from typing import Any, Final
 import httpx
 
 from support_canaries import CANARIES
-from support_gateway import ALIAS, TOKENS, eventually
+from support_gateway import ALIAS, TOKENS, eventually, grants
+from support_process import environment
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SECONDS: Final = 90
@@ -47,6 +48,11 @@ class Served:
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(SECONDS)
+
+
+def gateway_environment(uri: str, database: str, **more: str) -> dict[str, str]:
+    """The environment of a gateway as deployed, at a free port, with the static tokens of tests."""
+    return environment(uri, database, _REACTOR_GATEWAY_PORT="0", _REACTOR_GATEWAY_TOKENS=grants(), **more)
 
 
 @contextmanager

@@ -20,9 +20,9 @@ from pipelinejobs.reading import steady
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
 from support_clock import STROBE
-from support_gateway import ALIAS, TOKENS, eventually, grants
-from support_process import CheckedAbaco, Documents, NewJob, StoredJob, callback, environment, insert_job
-from support_served import Served, served
+from support_gateway import ALIAS, TOKENS, eventually
+from support_process import CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
+from support_served import Served, gateway_environment, served
 
 pytestmark = pytest.mark.promise("F12")
 
@@ -109,12 +109,10 @@ def gateways(
     request: pytest.FixtureRequest, mongodb_uri: str, database: Database[Any], indexer: Indexer, tmp_path: Path
 ) -> Iterator[list[Served]]:
     """Two gateways on one database, on hosts whose clocks differ."""
-    variables = environment(
+    variables = gateway_environment(
         mongodb_uri,
         database.name,
         _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url,
-        _REACTOR_GATEWAY_PORT="0",
-        _REACTOR_GATEWAY_TOKENS=grants(),
         _REACTOR_OUTBOX_FIRST_DELAY="0.2",
     )
     with ExitStack() as both:

@@ -18,9 +18,9 @@ from pipelinejobs import checks
 from pipelinejobs.reading import steady
 from pipelinejobs.store import Store
 from support_dump import dump
-from support_gateway import ALIAS, TOKENS, eventually, grants, serving, settings
-from support_process import Documents, StoredJob, callback, environment, insert_job
-from support_served import NotServing, served
+from support_gateway import ALIAS, TOKENS, eventually, serving, settings
+from support_process import Documents, StoredJob, callback, insert_job
+from support_served import NotServing, gateway_environment, served
 
 pytestmark = [
     pytest.mark.promise("P8"),
@@ -110,12 +110,10 @@ def sender(jobs: Documents) -> Sender:
 
 @pytest.fixture
 def variables(mongodb_uri: str, database: Database[Any], indexer: Indexer) -> dict[str, str]:
-    return environment(
+    return gateway_environment(
         mongodb_uri,
         database.name,
         _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url,
-        _REACTOR_GATEWAY_PORT="0",
-        _REACTOR_GATEWAY_TOKENS=grants(),
         **{f"_REACTOR_{name.upper().replace('__', '_')}": value for name, value in SHORT.items()},
     )
 

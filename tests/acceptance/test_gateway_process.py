@@ -17,19 +17,17 @@ import pytest
 from pymongo.database import Database
 
 from demo.indexer import Indexer
-from support_gateway import eventually, grants
-from support_process import Documents, StoredJob, environment, insert_job
-from support_served import ROOT, SECONDS, Served, served
+from support_gateway import eventually
+from support_process import Documents, StoredJob, insert_job
+from support_served import ROOT, SECONDS, Served, gateway_environment, served
 
 
 @pytest.fixture
 def variables(mongodb_uri: str, database: Database[Any], indexer: Indexer) -> dict[str, str]:
-    return environment(
+    return gateway_environment(
         mongodb_uri,
         database.name,
         _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url,
-        _REACTOR_GATEWAY_PORT="0",
-        _REACTOR_GATEWAY_TOKENS=grants(),
         _REACTOR_OUTBOX_FIRST_DELAY="0.2",
     )
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from support_gateway import TOKENS, eventually, grants
-from support_process import NewJob, StoredJob, environment
-from support_served import Served, served
+from support_gateway import TOKENS, eventually
+from support_process import NewJob, StoredJob
+from support_served import Served, gateway_environment, served
 
 PROCESSES: Final = 3
 SECONDS: Final = 60.0
@@ -23,12 +23,10 @@ SECONDS: Final = 60.0
 
 @pytest.fixture
 def variables(mongodb_uri: str, database: Database[Any]) -> dict[str, str]:
-    return environment(
+    return gateway_environment(
         mongodb_uri,
         database.name,
-        _REACTOR_GATEWAY_PORT="0",
         _REACTOR_GATEWAY_PROCESSES=str(PROCESSES),
-        _REACTOR_GATEWAY_TOKENS=grants(),
     )
 
 

@@ -7,9 +7,9 @@ import pytest
 from pymongo.database import Database
 
 from demo.indexer import Indexer
-from support_gateway import eventually, grants
-from support_process import CheckedAbaco, NewJob, callback, environment, insert_job
-from support_served import served
+from support_gateway import eventually
+from support_process import CheckedAbaco, NewJob, callback, insert_job
+from support_served import gateway_environment, served
 from support_server import RudeServer, then_hangs
 
 pytestmark = pytest.mark.promise("F19")
@@ -43,12 +43,10 @@ def test_one_shot(abaco: CheckedAbaco, new_job: NewJob, indexer: Indexer, system
 
 
 def test_gateway(mongodb_uri: str, database: Database[Any], indexer: Indexer, tmp_path: Any) -> None:
-    variables = environment(
+    variables = gateway_environment(
         mongodb_uri,
         database.name,
         _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url,
-        _REACTOR_GATEWAY_PORT="0",
-        _REACTOR_GATEWAY_TOKENS=grants(),
     )
     jobs = [insert_job(database["jobs"]) for _ in SYSTEMS]
     with RudeServer(then_hangs()) as api, served(variables, tmp_path) as gateway:

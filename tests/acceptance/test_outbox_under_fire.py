@@ -16,9 +16,9 @@ import pytest
 from pymongo.database import Database
 
 from support_dump import dump
-from support_gateway import Gateway, eventually, grants, serving, settings
+from support_gateway import Gateway, eventually, serving, settings
 from support_process import NewJob, StoredJob, environment
-from support_served import ROOT, served
+from support_served import ROOT, gateway_environment, served
 from support_server import RudeServer, Script, answers, says, then_drips, then_hangs
 
 pytestmark = pytest.mark.promise("F9")
@@ -158,13 +158,11 @@ def test_a_holder_that_was_frozen_past_its_lease_changes_nothing(
     job = new_job()
     with RudeServer(first_waits) as indexer:
         url = f"{indexer.url}/messages"
-        variables = environment(
+        variables = gateway_environment(
             mongodb_uri,
             database.name,
             _REACTOR_PIPELINES_JOB_INDEXER_URL=url,
             _REACTOR_LIMITS_INDEXER="3",
-            _REACTOR_GATEWAY_PORT="0",
-            _REACTOR_GATEWAY_TOKENS=grants(),
         )
         with served(variables, tmp_path) as frozen:
             for name in ("run", "finish"):
