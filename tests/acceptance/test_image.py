@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -107,8 +108,13 @@ def pin(root: Path, tmp_path: Path) -> dict[str, str]:
     return secrets
 
 
-def start(root: Path, tmp_path: Path, environment: dict[str, str]) -> tuple[int, dict[str, str]]:
-    """Runs the image's command with a message that cannot be read; gives exit code and verdict line."""
+EVENT: Final = {"uuid": "107b93f3-1eae-5e79-8a18-0a480f8aa3a5", "name": "run", "token": "0123456789abcdef"}
+
+
+def start(
+    root: Path, tmp_path: Path, environment: dict[str, str], message: object = EVENT
+) -> tuple[int, dict[str, str]]:
+    """Runs the image's command with a message; gives exit code and verdict line."""
     (command,) = arguments("CMD")
     program, *rest = json.loads(command)
     assert program == "python"
@@ -116,7 +122,7 @@ def start(root: Path, tmp_path: Path, environment: dict[str, str]) -> tuple[int,
     done = subprocess.run(
         [sys.executable, *rest],
         cwd=tmp_path,
-        env=Abaco(environment=environment).variables("nonsense", {"PYTHONPATH": "/nowhere", "PYTHONINSPECT": "1"}),
+        env=Abaco(environment=environment).variables(message, {"PYTHONPATH": "/nowhere", "PYTHONINSPECT": "1"}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -204,14 +210,14 @@ def test_what_is_copied_is_enough_once_pins_are_written(image: Path, tmp_path: P
     build(image, tmp_path)
     assert re.search(r"^require_pins: true$", (image / "config.yml").read_text(), re.MULTILINE)
     assert list((image / "pipelinejobs").rglob("*.pyc"))
-    exit_code, told = start(image, tmp_path, secrets)
+    exit_code, told = start(image, tmp_path, secrets, "nonsense")
     assert (exit_code, told["verdict"]) == (65, "malformed"), told
     exit_code, told = start(image, tmp_path, {**secrets, "_REACTOR_MONGODB_DATABASE": "another"})
     assert (exit_code, told["verdict"]) == (78, "unavailable")
     assert "mongodb.database" in told["reason"]
 
 
-def test_without_pins_it_does_not_start(image: Path, tmp_path: Path) -> None:
+def test_without_pins_it_takes_no_event(image: Path, tmp_path: Path) -> None:
     build(image, tmp_path)
     exit_code, told = start(image, tmp_path, json.loads((ROOT / "secrets.json.sample").read_text()))
     assert exit_code == 78
