@@ -90,5 +90,5 @@ def _check(manager: Handling, job: Job) -> None:
     wrong = problems(stored, entries)
     if wrong:
         raise Broken(f"job {job.uuid}: {wrong[0]}")
-    if manager.store.history.moved_entry(stored, entries[1].uuid) is None:
+    if not manager.store.history.moved_entries([(stored, entries[1].uuid)]):
         raise Broken(f"job {job.uuid}: its oldest event is not where the product looks for it")

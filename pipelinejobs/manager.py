@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,7 +12,7 @@ from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.decide import Change, Decision, decide, refused, without_data
 from pipelinejobs.errors import OutcomeUnknown, Unavailable
-from pipelinejobs.job import Job
+from pipelinejobs.job import Entry, Job
 from pipelinejobs.log import logger
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.outbox import Outbox
@@ -57,6 +57,7 @@ class Case:
         handled: what came of it; None until then.
         rounds: how many there were.
         outcome_unknown: whether one of its writes may have happened unseen.
+        is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
     """
 
     event: Event
@@ -65,6 +66,7 @@ class Case:
     handled: Handled | None = None
     rounds: int = 0
     outcome_unknown: bool = False
+    is_new: bool = False
 
     def pause(self) -> float:
         """Seconds until the next round; by chance, so that many writers of one job do not move in step."""
@@ -108,10 +110,10 @@ class Manager:
                 return case.handled
             time.sleep(case.pause())
 
-    def case(self, event: Event, execution: str, seconds: float | None = None) -> Case:
-        """An event to be judged; see `handle`."""
+    def case(self, event: Event, execution: str, seconds: float | None = None, *, is_new: bool = False) -> Case:
+        """An event to be judged; see `handle` and `Case`."""
         limit = self._database_seconds if seconds is None else min(self._database_seconds, seconds)
-        return Case(event, execution, Deadline(limit))
+        return Case(event, execution, Deadline(limit), is_new=is_new)
 
     def judge(self, cases: Sequence[Case]) -> None:
         """One round: reads the jobs together, decides about each, and writes together.
@@ -173,12 +175,14 @@ class Manager:
     def _round(self, cases: Sequence[Case]) -> None:
         now = self._clock()
         jobs = self._store.jobs.load_all([case.event.job for case in cases])
+        moved = self._moved(cases, jobs)
         writes = []
         for case in cases:
-            judged = self._judged(case, jobs.get(case.event.job), now)
+            judged = self._judged(case, jobs.get(case.event.job), moved, now)
             if judged is not None and judged.decision.verdict in _KEPT:
                 # A server that is the primary no longer cannot write, but until it knows it answers from the past.
-                judged = self._judged(case, self._store.jobs.load_confirmed(case.event.job), now)
+                job = self._store.jobs.load_confirmed(case.event.job)
+                judged = self._judged(case, job, self._moved([case], {case.event.job: job} if job else {}), now)
             if judged is None:
                 continue
             if judged.decision.change is None:
@@ -187,6 +191,15 @@ class Manager:
                 writes.append((case, judged))
         if writes:
             self._write(writes)
+
+    def _moved(self, cases: Sequence[Case], jobs: Mapping[str, Job]) -> Mapping[str, Entry]:
+        """Entries of these events, by uuid, that have moved out of their jobs."""
+        wanted = []
+        for case in cases:
+            job = jobs.get(case.event.job)
+            if job is not None and job.moved and not (case.is_new and case.rounds == 0):
+                wanted.append((job, identity.entry_uuid(job, case.event)))
+        return self._store.history.moved_entries(wanted) if wanted else {}
 
     def _write(self, writes: "Sequence[tuple[Case, _Judged]]") -> None:
         """Writes what was decided. Whoever lost the race for a job, or may have, is judged again."""
@@ -213,7 +226,7 @@ class Manager:
             decision = refused(case.event, judged.authority, DocumentFull().reason)
             case.handled = _handled(case, replace(judged, decision=decision))
 
-    def _judged(self, case: Case, job: Job | None, now: datetime) -> "_Judged | None":
+    def _judged(self, case: Case, job: Job | None, moved: Mapping[str, Entry], now: datetime) -> "_Judged | None":
         """Decides about the job as it was read. None where older history had to be moved first: then it was changed."""
         event = case.event
         authority = tokens.authority(job, event, self._policy, now.timestamp())
@@ -223,9 +236,11 @@ class Manager:
             return _Judged(job, authority, decision)
         if job.damage is None and self._store.history.limits.passed_by(job) and self._store.history.move(job):
             return None
-        return _Judged(job, authority, self._decide(case, job, authority, now))
+        return _Judged(job, authority, self._decide(case, job, authority, moved, now))
 
-    def _decide(self, case: Case, job: Job, authority: Authority, now: datetime) -> Decision:
+    def _decide(
+        self, case: Case, job: Job, authority: Authority, moved: Mapping[str, Entry], now: datetime
+    ) -> Decision:
         """Decides, asking for an earlier application of the event only where the guard of the write would not tell.
 
         The guard knows the embedded history. It does not know entries that were moved, it is not asked when nothing is
@@ -233,11 +248,11 @@ class Manager:
         """
         event = case.event
         uuid = identity.entry_uuid(job, event)
-        seen = self._store.history.moved_entry(job, uuid) if job.moved else None
+        seen = moved.get(uuid)
         decision = decide(job, event, authority, now, seen)
         if seen is None and (decision.change is None or case.rounds > 0):
             # In this order: an entry that is being moved is for a time in both places, and never in none.
-            seen = self._store.jobs.entry(job, uuid) or self._store.history.moved_entry(job, uuid)
+            seen = self._store.jobs.entry(job, uuid) or self._store.history.moved_entries([(job, uuid)]).get(uuid)
             if seen is not None:
                 decision = decide(job, event, authority, now, seen)
         if decision.verdict is Verdict.DUPLICATE and case.outcome_unknown:

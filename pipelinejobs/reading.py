@@ -48,7 +48,7 @@ def explained(store: Store, uuid: str) -> dict[str, Any] | None:
     job, entries = read
     for place in explain.shown(job, entries):
         entry = entries[place]
-        whole = store.jobs.entry(job, entry.uuid) or store.history.moved_entry(job, entry.uuid)
+        whole = store.jobs.entry(job, entry.uuid) or store.history.moved_entries([(job, entry.uuid)]).get(entry.uuid)
         if whole is not None:
             entries[place] = replace(entry, data=whole.data)
     rows = store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED))

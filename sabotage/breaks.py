@@ -117,7 +117,7 @@ ONCE: Final = (
         promises=("P2",),
         what="does not know an event again whose entry has moved to jobs_history",
         file="pipelinejobs/manager.py",
-        old="seen = self._store.history.moved_entry(job, uuid)",
+        old="seen = moved.get(uuid)",
         new="seen = None",
         tests=(
             "tests/integration/test_manager.py::TestLongHistory::test_nothing_is_lost_and_nothing_is_applied_twice",

@@ -21,6 +21,7 @@ from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.sender import Sender
 from pipelinejobs.log import logger
 from pipelinejobs.manager import Handled, Manager
+from pipelinejobs.messages import event_id
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.http_body import text_of
@@ -137,7 +138,8 @@ class Deliveries:
 
     async def _judged(self, event: Event, arrived: Arrived) -> Handled:
         try:
-            return await self._events.judge(event, arrived.execution, arrived.deadline)
+            is_new = event.id == event_id.of_delivery(None, arrived.execution)  # which was made a moment ago
+            return await self._events.judge(event, arrived.execution, arrived.deadline, is_new=is_new)
         except Problem:
             raise
         except WrongSetting as error:

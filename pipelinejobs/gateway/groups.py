@@ -51,8 +51,8 @@ class Groups:
         for thread in self._threads:
             thread.start()
 
-    async def judge(self, event: Event, execution: str, deadline: Deadline) -> Handled:
-        """What the manager says about an event.
+    async def judge(self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False) -> Handled:
+        """What the manager says about an event; `is_new` as in `manager.Case`.
 
         Raises:
             Problem: there is too much to do already, or it is not judged in time.
@@ -63,7 +63,7 @@ class Groups:
                 HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once (messages); nothing was done, try again"
             )
         loop = asyncio.get_running_loop()
-        turn = _Turn(self._manager.case(event, execution, deadline.remaining()), loop)
+        turn = _Turn(self._manager.case(event, execution, deadline.remaining(), is_new=is_new), loop)
         self.inside += 1
         late = loop.call_later(deadline.remaining() + _GRACE_SECONDS, turn.give_up)
         self._add(turn)

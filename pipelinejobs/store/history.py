@@ -7,7 +7,7 @@ where nobody has made indexes.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,15 +71,17 @@ class History:
         self._raw_moved = self._moved.with_options(codec_options=as_bytes)
         self.limits = limits
 
-    def moved_entry(self, job: Job, uuid: str) -> Entry | None:
-        """The entry with this uuid among those moved out of the job, also lately; None when there is none.
+    def moved_entries(self, wanted: Sequence[tuple[Job, str]]) -> dict[str, Entry]:
+        """Of these entries, each given by its job and its uuid, those that have moved out of their jobs, by uuid.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
+        keys = [_key(job.life, uuid) for job, uuid in wanted]
         with translated():
-            found = self._raw_moved.find_one({"_id": {"$eq": _key(job.life, uuid)}})
-        return self._entry(found["entry"]) if found is not None else None
+            found = list(self._raw_moved.find({"_id": {"$in": keys}}))
+        entries = [self._entry(row["entry"]) for row in found]
+        return {entry.uuid: entry for entry in entries}
 
     def entries(self, uuid: str, *, with_data: bool = True) -> Iterator[Entry]:
         """All entries of a job, oldest first, each once; none when there is no such job.

@@ -98,10 +98,10 @@ def test_a_moved_entry_is_found_by_its_uuid_as_it_was(store: Store, jobs: Jobs, 
     job = store.jobs.load(UUID)
     assert job is not None
     assert job.moved == 23
-    entry = history.moved_entry(job, "108-3")
+    entry = history.moved_entries([(job, "108-3")]).get("108-3")
     assert entry is not None
     assert entry.data == data
-    assert history.moved_entry(job, "108-25") is None
+    assert history.moved_entries([(job, "108-25")]).get("108-25") is None
 
 
 def test_the_attempt_is_known_after_its_reset_has_moved(store: Store, jobs: Jobs, history: History) -> None:
@@ -172,7 +172,7 @@ def test_what_looks_like_a_reference_comes_back_as_it_was(
     move(store, history)
     job = store.jobs.load(UUID)
     assert job is not None
-    moved = history.moved_entry(job, "108-3")
+    moved = history.moved_entries([(job, "108-3")]).get("108-3")
     read = {entry.uuid: entry for entry in history.entries(UUID)}
     assert moved is not None
     for entry in (moved, read["108-3"], read["108-29"]):

@@ -30,7 +30,7 @@ class Judge:
         self.under_way: set[str] = set()
         self.together: list[str] = []
 
-    def case(self, event: Event, execution: str, seconds: float | None = None) -> Case:
+    def case(self, event: Event, execution: str, seconds: float | None = None, *, is_new: bool = False) -> Case:
         return Case(event, execution, Deadline(seconds or 10))
 
     def judge(self, cases: Sequence[Case]) -> None:
