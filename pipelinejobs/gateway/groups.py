@@ -7,6 +7,7 @@ there is never more than one event in the groups that are under way: a second on
 import asyncio
 import threading
 from collections import deque
+from contextlib import suppress
 from http import HTTPStatus
 from time import monotonic
 from typing import Final
@@ -149,10 +150,12 @@ class Groups:
                     del self._waiting[job]
             if self._closing:
                 self._changed.notify_all()
-        if done:
-            done[0].loop.call_soon_threadsafe(self._answer, done)
-        for turn in again:
-            turn.loop.call_soon_threadsafe(turn.loop.call_later, turn.case.pause(), self._again, turn.case.event.job)
+        with suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
+            if done:
+                done[0].loop.call_soon_threadsafe(self._answer, done)
+            for turn in again:
+                pause, job = turn.case.pause(), turn.case.event.job
+                turn.loop.call_soon_threadsafe(turn.loop.call_later, pause, self._again, job)
 
     def _again(self, job: str) -> None:
         with self._changed:

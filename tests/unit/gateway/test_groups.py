@@ -197,3 +197,35 @@ def test_at_the_end_what_was_accepted_is_judged() -> None:
         assert not any(thread.is_alive() for thread in running._threads)
 
     run(main())
+
+
+def test_a_group_that_takes_its_time_does_not_hold_up_the_others() -> None:
+    async def main() -> None:
+        judge = Judge()
+        judge.goes_on.clear()
+        with groups(judge, 2) as running:
+            slow = asyncio.create_task(judged(running, event(0)))
+            await until(lambda: judge.groups)
+            quick = asyncio.create_task(judged(running, event(1)))
+            await until(lambda: len(judge.groups) == 2)
+            assert judge.groups == [["0.0"], ["1.0"]]
+            judge.goes_on.set()
+            assert [await slow, await quick] == ["0.0", "1.0"]
+
+    run(main())
+
+
+def test_where_nobody_waits_any_more_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    judge = Judge()
+    judge.goes_on.clear()
+    running = Groups(judge, 1, 10)  # type: ignore[arg-type]  # as above
+
+    async def main() -> None:
+        asyncio.create_task(judged(running, event(0)))  # noqa: RUF006 - it is left behind on purpose
+        await until(lambda: judge.groups)
+
+    asyncio.run(main())
+    judge.goes_on.set()
+    running.close(10)
+    assert not any(thread.is_alive() for thread in running._threads)
+    assert capsys.readouterr().err == ""
