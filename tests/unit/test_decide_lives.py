@@ -111,5 +111,5 @@ class InMemory(Lives):
 @pytest.mark.promise("P9")
 def test_lives() -> None:
     run_state_machine_as_test(
-        InMemory, settings=settings(max_examples=400, stateful_step_count=50, deadline=None, derandomize=True)
+        InMemory, settings=settings(max_examples=2000, stateful_step_count=50, deadline=None, derandomize=True)
     )
