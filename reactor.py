@@ -24,8 +24,9 @@ from pipelinejobs.runtime import Context, Reactor
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 
 if TYPE_CHECKING:
+    from pipelinejobs.case import Handled
     from pipelinejobs.handback import Handback
-    from pipelinejobs.manager import Handled, Manager
+    from pipelinejobs.manager import Manager
     from pipelinejobs.settings import Settings
 
 _JUDGING_SHARE: Final = 0.6

@@ -1,6 +1,5 @@
 """The use case: events in, answers out; load, authorise, decide, apply, and afterwards send what is owed."""
 
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from pipelinejobs import answer, identity, tokens
 from pipelinejobs.answer import Answer
+from pipelinejobs.case import Case, Handled
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.decide import Change, Decision, decide, refused, without_data
 from pipelinejobs.errors import OutcomeUnknown, Unavailable
@@ -21,57 +21,11 @@ from pipelinejobs.store import DocumentFull, Store, Written, within
 from pipelinejobs.tokens import Authority, Policy
 from pipelinejobs.verdict import Verdict
 
-_FIRST_PAUSE: Final = 0.005
-_LONGEST_PAUSE: Final = 0.25
 _OTHERS_ROWS: Final = 5
 
 _KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED})
 """What rests on a read alone: it is confirmed before it is said, and kept for whoever asks why."""
 _KNOWN_SENDER: Final = frozenset({Verdict.APPLIED, Verdict.DUPLICATE, Verdict.STALE, Verdict.ILLEGAL})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handled:
-    """What judging leaves to be done after the answer.
-
-    Attributes:
-        answer: what the sender is told.
-        event: the event.
-        kept_state: the job's state when the refusal is to be kept with it; None when there is nothing to keep.
-        owes: whether the event made the job owe a message to another actor.
-    """
-
-    answer: Answer
-    event: Event
-    kept_state: str | None = None
-    owes: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Case:
-    """An event that is being judged, round after round until it is handled.
-
-    Attributes:
-        execution: the id of the execution that it belongs to.
-        deadline: when its sender gives up.
-        handled: what came of it; None until then.
-        rounds: how many there were.
-        outcome_unknown: whether one of its writes may have happened unseen.
-        is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
-    """
-
-    event: Event
-    execution: str
-    deadline: Deadline
-    handled: Handled | None = None
-    rounds: int = 0
-    outcome_unknown: bool = False
-    is_new: bool = False
-
-    def pause(self) -> float:
-        """Seconds until the next round; by chance, so that many writers of one job do not move in step."""
-        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** max(0, self.rounds - 1), self.deadline.remaining())
-        return random.uniform(0, longest)  # noqa: S311 - fairness, not secrecy
 
 
 class Manager:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from pipelinejobs import answer, redaction
 from pipelinejobs.answer import Answer
+from pipelinejobs.case import Handled
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Malformed, WrongSetting
 from pipelinejobs.gateway.background import Background
@@ -20,7 +21,7 @@ from pipelinejobs.gateway.names import Names
 from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.sender import Sender
 from pipelinejobs.log import logger
-from pipelinejobs.manager import Handled, Manager
+from pipelinejobs.manager import Manager
 from pipelinejobs.messages import event_id
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event

@@ -12,9 +12,10 @@ from http import HTTPStatus
 from time import monotonic
 from typing import Final
 
+from pipelinejobs.case import Case, Handled
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.gateway.problem import Problem
-from pipelinejobs.manager import Case, Handled, Manager
+from pipelinejobs.manager import Manager
 from pipelinejobs.messages.event import Event
 
 _LARGEST: Final = 64
@@ -53,7 +54,7 @@ class Groups:
             thread.start()
 
     async def judge(self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False) -> Handled:
-        """What the manager says about an event; `is_new` as in `manager.Case`.
+        """What the manager says about an event; `is_new` as in `case.Case`.
 
         Raises:
             Problem: there is too much to do already, or it is not judged in time.

@@ -11,11 +11,12 @@ from pymongo.database import Database
 from factories import TOKEN, UUID, a_command, a_report, catalogued
 from fsm.replay import final_state
 from pipelinejobs.backoff import Backoff
+from pipelinejobs.case import Handled
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.decide import Change
 from pipelinejobs.errors import OutcomeUnknown, Undelivered
 from pipelinejobs.job import Job
-from pipelinejobs.manager import Handled, Manager
+from pipelinejobs.manager import Manager
 from pipelinejobs.messages.event import Event
 from pipelinejobs.outbox import Outbox
 from pipelinejobs.secret import Secret

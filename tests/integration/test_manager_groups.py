@@ -8,10 +8,11 @@ from pymongo.collection import Collection
 
 from factories import TOKEN, UUID, a_command, a_report, catalogued
 from pipelinejobs.backoff import Backoff
+from pipelinejobs.case import Case
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import OutcomeUnknown
 from pipelinejobs.job import Job
-from pipelinejobs.manager import Case, Manager
+from pipelinejobs.manager import Manager
 from pipelinejobs.outbox import Outbox
 from pipelinejobs.store import Store, Written, history
 from pipelinejobs.tokens import Policy, job_token

@@ -10,10 +10,10 @@ import pytest
 
 from factories import a_command
 from pipelinejobs import answer
+from pipelinejobs.case import Case, Handled
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.gateway.groups import Groups
 from pipelinejobs.gateway.problem import Problem
-from pipelinejobs.manager import Case, Handled
 from pipelinejobs.messages.event import Event
 from pipelinejobs.verdict import Verdict
 

@@ -1,0 +1,56 @@
+"""An event that is being judged, and what comes of it."""
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from pipelinejobs.answer import Answer
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.messages.event import Event
+
+_FIRST_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What judging leaves to be done after the answer.
+
+    Attributes:
+        answer: what the sender is told.
+        event: the event.
+        kept_state: the job's state when the refusal is to be kept with it; None when there is nothing to keep.
+        owes: whether the event made the job owe a message to another actor.
+    """
+
+    answer: Answer
+    event: Event
+    kept_state: str | None = None
+    owes: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """An event that is being judged, round after round until it is handled.
+
+    Attributes:
+        execution: the id of the execution that it belongs to.
+        deadline: when its sender gives up.
+        handled: what came of it; None until then.
+        rounds: how many there were.
+        outcome_unknown: whether one of its writes may have happened unseen.
+        is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
+    """
+
+    event: Event
+    execution: str
+    deadline: Deadline
+    handled: Handled | None = None
+    rounds: int = 0
+    outcome_unknown: bool = False
+    is_new: bool = False
+
+    def pause(self) -> float:
+        """Seconds until the next round; by chance, so that many writers of one job do not move in step."""
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** max(0, self.rounds - 1), self.deadline.remaining())
+        return random.uniform(0, longest)  # noqa: S311 - fairness, not secrecy
