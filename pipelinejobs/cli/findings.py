@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import Settings
+from pipelinejobs.settings.pins import GUARDED
 from pipelinejobs.settings.table import unknown_variables
 
 _SHORTEST: Final = 16
@@ -63,7 +64,9 @@ def of_settings(configured: Settings) -> Iterator[Finding]:
             yield from _of_secret(name, secret)
     if tokens.trust_on_first_use:
         yield note("tokens", "trust_on_first_use is true: the first token of a job nobody knew is believed")
-    if not configured.require_pins:
+    if all(name in configured.pinned for name in GUARDED):
+        yield ok("pins", "all that guards is pinned" + ("" if configured.require_pins else "; the image requires it"))
+    elif not configured.require_pins:
         yield note("pins", "require_pins is false: on Abaco a URL parameter could replace a guarding setting")
 
 

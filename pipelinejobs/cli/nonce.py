@@ -41,7 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for action in (add, listed, delete):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON instead of text")
         action.add_argument(
-            "--name", type=inputs.line, help="the alias or id in the URL (default: pipelines.job_manager_id)"
+            "--name",
+            type=inputs.line,
+            help="the alias or id in the URL (default: pipelines.job_manager_id; to list and delete: every name)",
         )
 
 
@@ -54,15 +56,15 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     place = known.place(name)
     if place is None:
         raise CommandFailed(f"the manager has no name {name}; it has {', '.join((known.id, *known.aliases))}")
+    places = [place] if options.name else known.places  # one that is looked for must not be missed
     if options.action == "list":
-        found = session.store.nonces.of(place)
-        lines = table(
-            ("handle", "level", "uses left", "used", "expires (UTC)", "owner", "description"), map(_row, found)
-        )
+        found = [nonce for one in places for nonce in session.store.nonces.of(one)]
+        heads = ("handle", "good with", "level", "uses left", "used", "expires (UTC)", "owner", "description")
+        lines = table(heads, map(_row, found))
         return Report(data=[_facts(nonce) for nonce in found], lines=lines if found else ["no nonces"])
     if options.action == "delete":
-        if not session.store.nonces.delete(place, options.nonce):
-            raise CommandFailed(f"there is no such nonce of {name}")
+        if not any(session.store.nonces.delete(one, options.nonce) for one in places):
+            raise CommandFailed(f"there is no such nonce of {options.name or 'the manager'}")
         return Report(data={"deleted": True}, lines=["deleted"])
     return _add(options, session, known, place)
 
@@ -108,4 +110,5 @@ def _facts(nonce: Nonce) -> dict[str, object]:
 def _row(nonce: Nonce) -> tuple[str, ...]:
     left = "any" if nonce.remaining == UNLIMITED else str(nonce.remaining)
     expires = when(nonce.expires) if nonce.expires else "never"
-    return nonce.handle, nonce.level.name, left, str(nonce.used), expires, nonce.owner, nonce.description
+    name = nonce.place.partition(":")[2]
+    return nonce.handle, name, nonce.level.name, left, str(nonce.used), expires, nonce.owner, nonce.description

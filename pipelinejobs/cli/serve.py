@@ -8,6 +8,7 @@ What it has accepted it finishes before it ends. With --sample it prints a job t
 import argparse
 import dataclasses
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -76,6 +77,8 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
             server.serve(parts, listening, ready, family.end)
         else:
             server.serve(parts, listening, ready)
+            if not first and siblings.is_orphan():
+                shutil.rmtree(os.environ[metrics.TOGETHER], ignore_errors=True)  # its owner was killed
     return Report(data={"address": address}, lines=["stopped"] if first else [])
 
 

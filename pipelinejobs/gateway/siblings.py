@@ -25,6 +25,9 @@ _PAUSE_SECONDS: Final = 1.0
 """How long the place of one that has died stays empty, so that a trouble that lasts does not become a storm."""
 
 
+_starter_is_gone: Final = threading.Event()
+
+
 class Siblings:
     """The further processes of a gateway."""
 
@@ -95,6 +98,12 @@ def joined(socket_descriptor: int, lifeline: int) -> socket.socket:
     return socket.socket(fileno=socket_descriptor)
 
 
+def is_orphan() -> bool:
+    """In a sibling: whether its starter is gone."""
+    return _starter_is_gone.is_set()
+
+
 def _end_with_starter(lifeline: int) -> None:
     os.read(lifeline, 1)
+    _starter_is_gone.set()
     os.kill(os.getpid(), signal.SIGTERM)

@@ -68,6 +68,15 @@ def workers(gateway: Served, database: Database[Any]) -> set[str]:
     return {row["gateway"] for row in database["gateway_executions"].find({}, {"gateway": 1})}
 
 
+def until_all_have_worked(gateway: Served, job: StoredJob, database: Database[Any]) -> int:
+    """Sends events until every process has had one. Returns how many."""
+    sent, until = 0, time.monotonic() + SECONDS
+    while len(workers(gateway, database)) < PROCESSES:
+        assert time.monotonic() < until
+        sent += posted(gateway, job, 20)
+    return sent
+
+
 def applied(gateway: Served) -> float:
     text = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
     found = re.findall(r'^pipelinejobs_deliveries_total\{kind="event",verdict="applied"\} (\S+)$', text, re.MULTILINE)
@@ -76,11 +85,8 @@ def applied(gateway: Served) -> float:
 
 @pytest.mark.promise("P2")
 def test_they_share_the_work_and_count_together(gateway: Served, new_job: NewJob, database: Database[Any]) -> None:
-    job, sent = new_job(), 0
-    until = time.monotonic() + SECONDS
-    while len(workers(gateway, database)) < PROCESSES and time.monotonic() < until:
-        sent += posted(gateway, job, 20)
-    assert len(workers(gateway, database)) == PROCESSES
+    job = new_job()
+    sent = until_all_have_worked(gateway, job, database)
     assert job.names.count("update") == sent
     assert [applied(gateway) for _ in range(6)] == [sent] * 6
     for _ in range(10):  # whoever has handled it, whoever is asked
@@ -116,11 +122,19 @@ def test_they_end_together(gateway: Served, number: int) -> None:
 
 
 @pytest.mark.promise("P8")
-def test_when_the_first_is_killed_the_others_end_by_themselves(gateway: Served) -> None:
+def test_when_the_first_is_killed_the_others_end_by_themselves(
+    gateway: Served, new_job: NewJob, database: Database[Any]
+) -> None:
+    until_all_have_worked(gateway, new_job(), database)
     all_of_them = siblings(gateway)
+    (counters,) = {
+        re.findall(rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)", (Path("/proc") / str(process) / "environ").read_bytes())[0]
+        for process in all_of_them
+    }
     gateway.process.kill()
     gateway.process.wait()
     eventually(lambda: not [process for process in all_of_them if is_alive(process)], SECONDS)
+    assert not Path(counters.decode()).exists()
 
 
 def test_with_a_mongod_of_their_own(variables: dict[str, str], tmp_path: Path, nothing_left: None) -> None:

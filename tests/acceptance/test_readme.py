@@ -284,7 +284,9 @@ def test_running_it_for_real() -> None:
     (install,) = blocks(section("Running it for real"), "sh")
     for name in re.findall(r"/opt/pipelinejobs/(\S+\.txt)", install):
         assert (ROOT / name).exists()
-    environment, _ = blocks(section("Running it for real"), "text")
+    environment, operator, _ = blocks(section("Running it for real"), "text")
+    assert "EnvironmentFile=/etc/pipelinejobs.env" in operator
+    assert operator.split()[-4:] == [".venv/bin/python", "-m", "pipelinejobs", "doctor"]
     given = dict(line.split("=", 1) for line in environment.splitlines())
     given["_REACTOR_GATEWAY_TOKENS"] = given["_REACTOR_GATEWAY_TOKENS"].replace("...", "0" * 64)
     loaded = load(given, CONFIG)

@@ -41,7 +41,7 @@ class TestNonce:
         text = cli("nonce", "list").out
         assert made["handle"] in text
         assert made["id"] not in text
-        assert text.splitlines()[1].split()[1:5] == ["EXECUTE", "any", "0", "never"]
+        assert text.splitlines()[1].split()[1:6] == ["jobs-manager.prod", "EXECUTE", "any", "0", "never"]
 
     @pytest.mark.parametrize("key", ["id", "handle"])
     def test_it_is_deleted_by_id_or_handle(self, cli: Any, store: Store, key: str) -> None:
@@ -50,14 +50,15 @@ class TestNonce:
         with pytest.raises(NonceRefused):
             store.nonces.redeem(Secret(made["id"]), [ALIAS], Right.READ)
         done = cli("nonce", "delete", made[key])
-        assert (done.exit_code, done.err) == (1, "nonce: there is no such nonce of jobs-manager.prod\n")
+        assert (done.exit_code, done.err) == (1, "nonce: there is no such nonce of the manager\n")
         assert cli("nonce", "list").out == "no nonces\n"
 
     def test_of_the_actor(self, cli: Any, store: Store) -> None:
         variables = {"_REACTOR_GATEWAY_ACTOR_ID": "G1p783PxpalBB"}
         made = cli.ok("nonce", "add", "--level", "UPDATE", "--name", "G1p783PxpalBB", **variables)
         assert store.nonces.redeem(Secret(made["id"]), ["actor:G1p783PxpalBB"], Right.UPDATE).level is Right.UPDATE
-        assert cli.ok("nonce", "list", **variables) == []
+        assert [nonce["name"] for nonce in cli.ok("nonce", "list", **variables)] == ["G1p783PxpalBB"]
+        assert cli.ok("nonce", "list", "--name", "jobs-manager.prod", **variables) == []
 
     def test_what_cannot_be(self, cli: Any, database: Database[Any]) -> None:
         assert "EXECUTE at the most" in cli("nonce", "add", "--level", "UPDATE").err
