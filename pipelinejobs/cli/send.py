@@ -1,9 +1,9 @@
 """Deliver one event to a job, and see the verdict.
 
 Either name the job and the event, or give a message of any form with --message (a file, or - for standard input), with
-the job for a callback, and its URL parameters with --parameter. A JSON event names its job itself. A message is held against
-message.jsonschema first, unless a parameter says what happened. Where no token is given the job's own is taken from the
-database, or with --admin an administrative one. The exit code is the verdict's.
+the job for a callback, and its URL parameters with --parameter. A JSON event names its job itself. A message is held
+against message.jsonschema first, unless a parameter says what happened. Where no token is given the job's own is taken
+from the database, or with --admin an administrative one. The exit code is the verdict's.
 
   python -m pipelinejobs send UUID run --data '{"note": "started by hand"}'
   python -m pipelinejobs send UUID --message callback.json --parameter status=FINISHED
