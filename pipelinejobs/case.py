@@ -6,6 +6,7 @@ from typing import Final
 
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
+from pipelinejobs.job import Job
 from pipelinejobs.messages.event import Event
 
 _FIRST_PAUSE: Final = 0.005
@@ -38,7 +39,8 @@ class Case:
         deadline: when its sender gives up.
         handled: what came of it; None until then.
         rounds: how many there were.
-        outcome_unknown: whether one of its writes may have happened unseen.
+        entries_before: how many entries the job's history had, all in all, before a write of this event whose outcome
+            nobody knows; None where there was no such write.
         is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
     """
 
@@ -47,8 +49,18 @@ class Case:
     deadline: Deadline
     handled: Handled | None = None
     rounds: int = 0
-    outcome_unknown: bool = False
+    entries_before: int | None = None
     is_new: bool = False
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether one of its writes may have happened unseen."""
+        return self.entries_before is not None
+
+    def not_known(self, job: Job) -> None:
+        """A write onto this job, as it was read, may have happened or not."""
+        if self.entries_before is None:
+            self.entries_before = job.entries + job.moved
 
     def pause(self) -> float:
         """Seconds until the next round; by chance, so that many writers of one job do not move in step."""

@@ -160,14 +160,14 @@ class Manager:
         try:
             outcomes = self._store.jobs.apply([judged.write() for _, judged in writes])
         except OutcomeUnknown:
-            for case, _ in writes:
-                case.outcome_unknown = True
+            for case, judged in writes:
+                case.not_known(judged.write()[0])
             raise
         for (case, judged), outcome in zip(writes, outcomes, strict=True):
             if outcome is Written.YES:
                 case.handled = _handled(case, judged)
             elif outcome is Written.UNKNOWN:
-                case.outcome_unknown = True
+                case.not_known(judged.write()[0])
             elif outcome is Written.TOO_LARGE:
                 self._too_large(case, judged)
 
@@ -209,10 +209,18 @@ class Manager:
             seen = self._store.jobs.entry(job, uuid) or self._store.history.moved_entries([(job, uuid)]).get(uuid)
             if seen is not None:
                 decision = decide(job, event, authority, now, seen)
-        if decision.verdict is Verdict.DUPLICATE and case.outcome_unknown:
-            # It was this delivery that wrote it: the write had succeeded and only its confirmation was lost.
+        if decision.verdict is Verdict.DUPLICATE and self._was_written(case, job, uuid):
             return Decision(verdict=Verdict.APPLIED, reason=f"{event.name} was applied; the job is {job.state}")
         return decision
+
+    def _was_written(self, case: Case, job: Job, uuid: str) -> bool:
+        """Whether it was this delivery that wrote the entry: only the confirmation of its write was lost."""
+        if case.entries_before is None:
+            return False
+        place = self._store.jobs.place(job, uuid)
+        if place is None:
+            place = self._store.history.place(job, uuid)
+        return place is not None and place >= case.entries_before
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,11 @@ def added(document: Mapping[str, Any]) -> dict[Any, int]:
     return {uuid: first + place for place, uuid in enumerate(document["newest"]) if isinstance(uuid, str)}
 
 
+def place_of(uuid: str) -> dict[str, Any]:
+    """Projection of where in the embedded history the entry with this uuid is, and of how many were moved before."""
+    return {"_moved": 1, "at": {"$indexOfArray": ["$history.uuid", {"$literal": uuid}]}}
+
+
 def to_job(document: Mapping[str, Any]) -> Job:
     """A job from a document read with `HEAD`. Never raises: what is wrong is said in `Job.damage`."""
     life = _text(document.get("first"))

@@ -84,6 +84,19 @@ class Jobs:
             return None
         return documents.to_entry(verbatim.value(found["history"][0], self._options))
 
+    def place(self, job: Job, uuid: str) -> int | None:
+        """How many entries of the whole history stand before this one; None where it is not embedded.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            found = self._jobs.find_one(
+                {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, "history.uuid": {"$eq": uuid}},
+                documents.place_of(uuid),
+            )
+        return int(found["at"]) + int(found.get("_moved") or 0) if found is not None and found["at"] >= 0 else None
+
     def apply(self, writes: Sequence[tuple[Job, Change]]) -> list[Written]:
         """Writes a change to each of these jobs: state, history, revision and outbox of one together, or nothing of it.
 

@@ -77,6 +77,36 @@ def test_a_write_that_nobody_confirmed_is_looked_for(
     assert all(len(job["history"]) == 2 for job in jobs.find({"uuid": {"$in": OTHERS}}))
 
 
+@pytest.mark.promise("F5")
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_repetition_in_such_a_group_is_no_application(
+    manager: Manager, store: Store, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    """Its entry was there before the write that nobody confirmed, wherever it is now."""
+    store.history.limits = history.Limits(entries=4)
+    first = event_of(OTHERS[0], "update", id="sender:first")
+    assert manager.handle(first, "e").answer.verdict is Verdict.APPLIED
+    apply = store.jobs.apply
+
+    def unconfirmed(writes: Any) -> list[Written]:
+        apply(writes)
+        monkeypatch.undo()
+        for number in range(4 * moved):
+            assert manager.handle(event_of(OTHERS[0], "update", id=f"sender:{number}"), "e").answer.verdict == "applied"
+        raise OutcomeUnknown
+
+    monkeypatch.setattr(store.jobs, "apply", unconfirmed)
+    cases = [case(manager, first), case(manager, event_of(OTHERS[1]))]
+    manager.judge(cases)
+    while None in verdicts(cases):
+        manager.judge([one for one in cases if one.handled is None])
+    assert verdicts(cases) == ["duplicate", "applied"]
+    job = store.jobs.load(OTHERS[0])
+    assert job is not None
+    assert bool(job.moved) is moved
+
+
 @pytest.mark.promise("P2")
 def test_a_repetition_is_known_while_its_entry_moves(
     manager: Manager, store: Store, monkeypatch: pytest.MonkeyPatch
