@@ -596,11 +596,27 @@ ITS_JOB_ALONE: Final = (
 TURNED_AWAY: Final = (
     Break(
         promises=("P10",),
-        what="lets requests wait without end to their number",
-        file="pipelinejobs/gateway/intake.py",
+        what="lets events wait without end to their number",
+        file="pipelinejobs/gateway/groups.py",
         old="if self.inside >= self._most:",
         new="if self.inside < 0:",
         tests=("tests/integration/gateway/test_gateway_overload.py::test_what_there_is_no_room_for_is_put_off",),
+    ),
+    Break(
+        promises=("P10",),
+        what="lets questions wait without end to their number",
+        file="pipelinejobs/gateway/intake.py",
+        old="if self.inside >= self._most:",
+        new="if self.inside < 0:",
+        tests=("tests/unit/gateway/test_intake.py::test_there_is_an_end_to_what_may_wait",),
+    ),
+    Break(
+        promises=("P10", "F3"),
+        what="waits for an answer that does not come",
+        file="pipelinejobs/gateway/intake.py",
+        old="asyncio.wait_for(asyncio.shield(future), seconds + _GRACE_SECONDS)",
+        new="asyncio.shield(future)",
+        tests=("tests/unit/gateway/test_intake.py::test_what_does_not_end_is_given_up_but_still_counted",),
     ),
     Break(
         promises=("P10",),
@@ -612,10 +628,10 @@ TURNED_AWAY: Final = (
     ),
     Break(
         promises=("P10", "F3"),
-        what="waits for what does not end",
-        file="pipelinejobs/gateway/intake.py",
-        old="asyncio.wait_for(asyncio.shield(future), seconds + _GRACE_SECONDS)",
-        new="asyncio.shield(future)",
+        what="waits for an event that is not judged in time",
+        file="pipelinejobs/gateway/groups.py",
+        old="loop.call_later(deadline.remaining() + _GRACE_SECONDS, turn.give_up)",
+        new="loop.call_later(3600, turn.give_up)",
         tests=("tests/integration/gateway/test_gateway_overload.py::test_one_that_takes_too_long_is_not_waited_for",),
     ),
     Break(

@@ -31,7 +31,7 @@ def test_there_is_an_end_to_what_may_wait() -> None:
         intake, goes_on = Intake("test", 1, 2), threading.Event()
         waiting = [asyncio.create_task(intake.run(lambda: goes_on.wait(20), 20)) for _ in range(3)]
         await asyncio.sleep(0.05)
-        with pytest.raises(Problem) as put_off:
+        with pytest.raises(Problem, match="too many") as put_off:
             await intake.run(lambda: None, 5)
         assert put_off.value.status is HTTPStatus.SERVICE_UNAVAILABLE
         assert put_off.value.headers["Retry-After"] == "1"
