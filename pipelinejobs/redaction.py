@@ -16,9 +16,10 @@ REMEMBERED: Final = 256
 HIDDEN: Final = "***"
 """What is shown in place of a secret."""
 
-_NAMES: Final = r"(?:token|nonce|password|passwd|secret|authorization)"
+_WORDS: Final = ("token", "nonce", "password", "passwd", "secret", "authorization")
+_NAMES: Final = f"(?:{'|'.join(_WORDS)})"
 
-_MARKS: Final = ("token", "nonce", "password", "passwd", "secret", "authorization", "bearer", "//", "_", "pj-", "\\u")
+_MARKS: Final = (*_WORDS, "bearer", "//", "_", "pj-", "\\u")
 """Of these each of the patterns below needs one, as JSON writes it. Most lines have none."""
 
 SECRET_NAME: Final = re.compile(rf"(?i){_NAMES}$")

@@ -20,6 +20,7 @@ from pipelinejobs.cli import inputs, sample
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, WrongSetting
+from pipelinejobs.gateway.siblings import TOGETHER
 from pipelinejobs.settings import TABLE
 from pipelinejobs.settings.kinds import Unfit
 
@@ -78,7 +79,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
         else:
             server.serve(parts, listening, ready)
             if not first and siblings.is_orphan():
-                shutil.rmtree(os.environ[metrics.TOGETHER], ignore_errors=True)  # its owner was killed
+                shutil.rmtree(os.environ[TOGETHER], ignore_errors=True)  # its owner was killed
     return Report(data={"address": address}, lines=["stopped"] if first else [])
 
 
@@ -86,7 +87,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
 def _counting_together() -> Iterator[None]:
     """A place where the processes of this gateway count together; it has to be there before anything is counted."""
     with tempfile.TemporaryDirectory(prefix="pipelinejobs-counters-") as directory:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        os.environ[TOGETHER] = directory
         yield
 
 

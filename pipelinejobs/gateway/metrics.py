@@ -17,15 +17,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from pipelinejobs.gateway.siblings import TOGETHER
 from pipelinejobs.outbox import Tally
 from pipelinejobs.store.outbox import Depth
 from pipelinejobs.verdict import Verdict
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
-
-TOGETHER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that names the directory in which the processes of one gateway count together. prometheus_client's own;
-it has to be there before that is imported."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside each counter, which nobody here looks at
 
@@ -63,7 +60,8 @@ class Metrics:
             registry=self._registry,
         )
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
-        self._outbox: Collector | None = None
+        self._asked = CollectorRegistry()
+        """What is the same for all processes, and looked at when somebody asks."""
         for verdict in Verdict:
             for kind in ("event", "report"):
                 self._deliveries.labels(verdict.value, kind)
@@ -92,7 +90,7 @@ class Metrics:
 
     def watch_outbox(self, depths: Callable[[], list[Depth] | None]) -> None:
         """The outbox, which is looked at when somebody asks; None: it cannot be looked at."""
-        self._outbox = _OutboxCollector(depths)
+        self._asked.register(_OutboxCollector(depths))
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it; where several processes serve, of all of them together."""
@@ -101,10 +99,7 @@ class Metrics:
         if self._together:
             shown = CollectorRegistry()
             MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
-        text: bytes = generate_latest(shown)
-        if self._outbox is not None:
-            text += generate_latest(_only(self._outbox))
-        return text
+        return generate_latest(shown) + generate_latest(self._asked)
 
     def _look(self) -> None:
         for gauge, value in self._watched:
@@ -114,12 +109,6 @@ class Metrics:
 def of_ended_process(number: int) -> None:
     """Forgets what the process with this id had open; what it has counted stays."""
     mark_process_dead(number)  # type: ignore[no-untyped-call]
-
-
-def _only(collector: Collector) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(collector)
-    return registry
 
 
 class _OutboxCollector(Collector):

@@ -17,6 +17,10 @@ from typing import Final
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.log import logger
 
+TOGETHER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the directory in which the processes of one gateway count together. prometheus_client's own;
+it has to be there before that is imported, so it stands here and not in `gateway.metrics`."""
+
 OPTION: Final = "--sibling"
 """The option of `serve` that makes a sibling; with it come the descriptors of the socket and of the lifeline."""
 
@@ -48,7 +52,7 @@ class Siblings:
         self._watcher.start()
 
     def end(self) -> None:
-        """Asks all to finish what they have accepted and to end; waits for nothing. For signal handlers too."""
+        """Asks all to finish what they have accepted and to end; waits for nothing."""
         self._over.set()
         for process in self._running:
             process.terminate()
