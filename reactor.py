@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import MutableMapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from pipelinejobs import answer, log, redaction, runtime
@@ -99,7 +98,7 @@ class Run:
         if handled is None or handled.answer.verdict is Verdict.UNAVAILABLE:
             given = handled.answer if handled else answer.about(event, self._execution, *_NO_ANSWER)
             reason = self._hand_back(bootstrap.handback(configured, rx.context), event, deadline)
-            self._tell(replace(given, reason=f"{given.reason}; {reason}"))
+            self._tell(given._replace(reason=f"{given.reason}; {reason}"))
             return
         self._tell(handled.answer)
         services.manager.settle(handled, deadline)

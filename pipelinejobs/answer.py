@@ -1,7 +1,6 @@
 """What is told to the sender of a delivery."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelinejobs.errors import Malformed, PipelineJobsError
 from pipelinejobs.messages import reader
@@ -12,8 +11,7 @@ from pipelinejobs.redaction import without_tokens
 from pipelinejobs.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """The verdict on one delivery.
 
     Attributes:

@@ -1,11 +1,10 @@
 """When to try again."""
 
 import random
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
+class Backoff(NamedTuple):
     """Waits that double, with jitter: the settings `outbox.*` and `handback.*`.
 
     Attributes:

@@ -4,8 +4,7 @@ Both entry points, the operators' commands and the tests put the parts together 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipelinejobs import actors
 from pipelinejobs.backoff import Backoff
@@ -25,8 +24,7 @@ if TYPE_CHECKING:  # a run that finds its database needs none of these
 _WHERE_MONGODB_IS: Final = frozenset({"mongodb.authn", "mongodb.uri", "mongodb.username"})
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(NamedTuple):
     """The parts, ready to be used.
 
     Attributes:

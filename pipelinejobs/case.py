@@ -1,8 +1,7 @@
 """An event that is being judged, and what comes of it."""
 
 import random
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
@@ -13,8 +12,7 @@ _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handled:
+class Handled(NamedTuple):
     """What judging leaves to be done after the answer.
 
     Attributes:
@@ -30,7 +28,6 @@ class Handled:
     owes: bool = False
 
 
-@dataclass(slots=True, eq=False)
 class Case:
     """An event that is being judged, round after round until it is handled.
 
@@ -44,13 +41,16 @@ class Case:
         is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
     """
 
-    event: Event
-    execution: str
-    deadline: Deadline
-    handled: Handled | None = None
-    rounds: int = 0
-    entries_before: int | None = None
-    is_new: bool = False
+    __slots__ = ("deadline", "entries_before", "event", "execution", "handled", "is_new", "rounds")
+
+    def __init__(self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False) -> None:
+        self.event = event
+        self.execution = execution
+        self.deadline = deadline
+        self.handled: Handled | None = None
+        self.rounds = 0
+        self.entries_before: int | None = None
+        self.is_new = is_new
 
     @property
     def outcome_unknown(self) -> bool:

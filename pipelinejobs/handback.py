@@ -12,8 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipelinejobs.actors import Actor
 from pipelinejobs.backoff import Backoff
@@ -22,6 +21,7 @@ from pipelinejobs.errors import Malformed, Undelivered
 from pipelinejobs.messages import event_id, reader
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.record import shown
 
 COUNT: Final = "x_handed_back"
 """The URL parameter that says how often a message was handed back. Not trusted: it can only make this end sooner."""
@@ -40,8 +40,7 @@ Queue = Callable[[Mapping[str, str]], Actor]
 """Makes the actor that we are ourselves, for messages with these URL parameters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message that means what the delivery meant which brought the event.
 
     Attributes:
@@ -49,8 +48,11 @@ class Message:
         parameters: the URL parameters that go with it; secret, for the token may be among them.
     """
 
-    body: dict[str, Any] = field(repr=False)
-    parameters: dict[str, str] = field(repr=False)
+    body: dict[str, Any]
+    parameters: dict[str, str]
+
+    def __repr__(self) -> str:
+        return shown(self, "body", "parameters")
 
     @property
     def key(self) -> str:
@@ -160,5 +162,5 @@ def by_hand(event: Event, parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def _bare(event: Event) -> Event:
-    """The event without what has no equality, and without who brought it."""
-    return replace(event, token=None, sender=None)
+    """The event without what has no equality, without who brought it and without how it was written down."""
+    return event._replace(token=None, sender=None, message=None)

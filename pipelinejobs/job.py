@@ -1,13 +1,14 @@
 """A job as the decision sees it: what is stored, without the history itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pipelinejobs.record import shown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a job's history, with the fields and types that python-datacatalog writes.
 
     Attributes:
@@ -23,8 +24,7 @@ class Entry:
     date: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(NamedTuple):
     """One job as it was read, and the base of every decision about it.
 
     Attributes:
@@ -44,21 +44,24 @@ class Job:
         damage: why nothing can be written to this document; None for a sound one.
     """
 
-    key: Any = field(repr=False)
+    key: Any
     uuid: str
     state: str
-    last_event: str | None = None
-    revision: int | float = 0
     life: str
     attempt: str
+    last_event: str | None = None
+    revision: int | float = 0
     admin: Any = None
     has_admin: bool = True
-    salt: str | None = field(default=None, repr=False)
-    salts: tuple[str, ...] | None = field(default=None, repr=False)
-    token_pin: str | None = field(default=None, repr=False)
-    externals: Mapping[str, str] = field(default_factory=dict)
+    salt: str | None = None
+    salts: tuple[str, ...] | None = None
+    token_pin: str | None = None
+    externals: Mapping[str, str] = MappingProxyType({})
     entries: int = 1
     moved: int = 0
     size: int = 0
     former_life: bool = False
     damage: str | None = None
+
+    def __repr__(self) -> str:
+        return shown(self, "key", "salt", "salts", "token_pin")

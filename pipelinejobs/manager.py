@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipelinejobs import answer, identity, tokens
 from pipelinejobs.answer import Answer
@@ -178,7 +177,7 @@ class Manager:
             case.event = smaller
         else:
             decision = refused(case.event, judged.authority, DocumentFull().reason)
-            case.handled = _handled(case, replace(judged, decision=decision))
+            case.handled = _handled(case, judged._replace(decision=decision))
 
     def _judged(self, case: Case, job: Job | None, moved: Mapping[str, Entry], now: datetime) -> "_Judged | None":
         """Decides about the job as it was read. None where older history had to be moved first: then it was changed."""
@@ -223,8 +222,7 @@ class Manager:
         return place is not None and place >= case.entries_before
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
+class _Judged(NamedTuple):
     """A decision, and what it was made on."""
 
     job: Job | None

@@ -7,7 +7,6 @@ later one, or `drain`.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -30,7 +29,6 @@ def silent(line: str) -> None:
     """The progress nobody looks at."""
 
 
-@dataclass(slots=True)
 class Tally:
     """What a round of sending came to.
 
@@ -41,10 +39,13 @@ class Tally:
         wait: seconds until the soonest of the failed ones is due again; None when there is none.
     """
 
-    sent: int = 0
-    failed: int = 0
-    waiting: int = 0
-    wait: float | None = None
+    __slots__ = ("failed", "sent", "wait", "waiting")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.failed = 0
+        self.waiting = 0
+        self.wait: float | None = None
 
 
 class _DatabaseClock:

@@ -1,6 +1,5 @@
 """A job and its history as they were at one moment, read in bounded memory."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from pipelinejobs import checks, explain
@@ -50,7 +49,7 @@ def explained(store: Store, uuid: str) -> dict[str, Any] | None:
         entry = entries[place]
         whole = store.jobs.entry(job, entry.uuid) or store.history.moved_entries([(job, entry.uuid)]).get(entry.uuid)
         if whole is not None:
-            entries[place] = replace(entry, data=whole.data)
+            entries[place] = entry._replace(data=whole.data)
     rows = store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED))
     return explain.facts_of(job, entries, list(store.refused.of(uuid)), list(rows))
 

@@ -10,12 +10,13 @@ import importlib.util
 import logging
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 from pipelinejobs.deadline import call_within
 from pipelinejobs.errors import Undelivered
 from pipelinejobs.messages import parameters
+from pipelinejobs.record import shown
 from pipelinejobs.secret import Secret
 
 _SEND_SECONDS: Final = 10.0
@@ -27,8 +28,7 @@ _KEPT: Final = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "MSG", "
 _KEPT_PREFIXES: Final = ("LC_", "_abaco_", "_actor_", "_REACTOR_", "x_src_")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """What Abaco says about one message. An empty text counts as absent.
 
     Attributes:
@@ -40,15 +40,18 @@ class Context:
         local: whether this is no container at all (`LOCALONLY=1`).
     """
 
-    message: str | None = field(default=None, repr=False)
+    message: str | None = None
     username: str | None = None
     execution_id: str | None = None
     actor_id: str | None = None
     api_server: str | None = None
     access_token: Secret | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parameters: Mapping[str, str] = MappingProxyType({})
     binary: bool = False
     local: bool = False
+
+    def __repr__(self) -> str:
+        return shown(self, "message", "parameters")
 
     @property
     def provenance(self) -> dict[str, str]:

@@ -6,10 +6,9 @@ have 64 bits because their issuers chose so; guessing is slowed by the credentia
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fsm.lifecycle import ADMINISTRATIVE, RESERVED
 from pipelinejobs.job import Job
@@ -36,15 +35,14 @@ class Authority(StrEnum):
     FIRST_USE = "token of first use"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(NamedTuple):
     """The settings `tokens.*`. Without key and secret no administrative token exists."""
 
     admin_key: Secret | None = None
     admin_secret: Secret | None = None
     admin_lifetime: int = 3600
     trust_on_first_use: bool = False
-    trusted_indexers: frozenset[str] = field(default_factory=frozenset)
+    trusted_indexers: frozenset[str] = frozenset()
 
 
 def job_token(uuid: str, salt: str, admin: Any = None, *, has_admin: bool = True) -> str:

@@ -9,13 +9,13 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from pipelinejobs.actors import addresses, answer
 from pipelinejobs.actors.line import Line
 from pipelinejobs.errors import Undelivered
+from pipelinejobs.record import shown
 
 ANSWER_BYTES: Final = 64 * 1024
 """How much of an answer is read. Nothing in it matters to us, but an answer that breaks off is none."""
@@ -24,8 +24,7 @@ ANSWER_BYTES: Final = 64 * 1024
 _LONGEST_HOST: Final = 253  # RFC 1035
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A URL, taken apart.
 
     Attributes:
@@ -40,8 +39,11 @@ class Target:
     secure: bool
     host: str
     port: int
-    path: str = field(repr=False)
-    user: str | None = field(repr=False)
+    path: str
+    user: str | None
+
+    def __repr__(self) -> str:
+        return shown(self, "path", "user")
 
 
 def target(url: str) -> Target:

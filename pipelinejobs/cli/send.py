@@ -10,7 +10,6 @@ from the database, or with --admin an administrative one. The exit code is the v
 """
 
 import argparse
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -74,7 +73,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         return _report(event)
     try:
         if event.token is None:
-            event = dataclasses.replace(event, token=_token(event, options, session))
+            event = event._replace(token=_token(event, options, session))
         handled = session.services.manager.handle(event, delivery.id)
     except _NoJob as error:
         return _report(answer.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))

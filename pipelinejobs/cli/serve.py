@@ -6,7 +6,6 @@ What it has accepted it finishes before it ends. With --sample it prints a job t
 """
 
 import argparse
-import dataclasses
 import os
 import shutil
 import sys
@@ -48,8 +47,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
         raise CommandFailed(f"the gateway's libraries are not installed ({error}): requirements-gateway.txt") from None
 
     configured = session.settings
-    gateway = dataclasses.replace(
-        configured.gateway,
+    gateway = configured.gateway._replace(
         host=_given("gateway.host", options.host, configured.gateway.host),
         port=_given("gateway.port", options.port, configured.gateway.port),
     )
@@ -62,9 +60,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
         services = session.services
         if services.started is not None:
             ends.callback(services.started.stop)
-        parts = service.Service(
-            dataclasses.replace(services, settings=dataclasses.replace(configured, gateway=gateway))
-        )
+        parts = service.Service(services._replace(settings=configured._replace(gateway=gateway)))
         parts.start()
         said = sample.lines(session, address) if options.sample else []
 

@@ -1,11 +1,13 @@
 """What arrived, before anybody has read it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pipelinejobs.record import shown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message as it arrived, by whichever way.
 
     Attributes:
@@ -18,7 +20,10 @@ class Delivery:
     """
 
     id: str
-    body: str | None = field(default=None, repr=False)
-    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: str | None = None
+    parameters: Mapping[str, str] = MappingProxyType({})
     sender: str | None = None
     literal: bool = True
+
+    def __repr__(self) -> str:
+        return shown(self, "body", "parameters")

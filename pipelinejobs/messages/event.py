@@ -1,9 +1,9 @@
 """What a delivery means."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from pipelinejobs.record import shown
 from pipelinejobs.secret import Secret
 
 
@@ -16,8 +16,7 @@ class Kind(StrEnum):
     """A job system stated a fact: it may come late, twice or out of order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened to one job.
 
     Attributes:
@@ -40,8 +39,11 @@ class Event:
     kind: Kind
     id: str
     external: str | None = None
-    data: dict[str, Any] | None = field(default=None, repr=False)
+    data: dict[str, Any] | None = None
     status: str | None = None
     token: Secret | None = None
     sender: str | None = None
-    message: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+    message: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return shown(self, "data", "message")

@@ -1,26 +1,28 @@
 """JSON events: `{"uuid", "name", "token", "data"}`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.fields import event_name, job_uuid
 from pipelinejobs.messages.values import place, wrong_type
+from pipelinejobs.record import shown
 from pipelinejobs.secret import Secret
 
 REQUIRED: Final = ("uuid", "name")
 KEYS: Final = (*REQUIRED, "token", "data")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JsonEvent:
+class JsonEvent(NamedTuple):
     """One JSON event, read. `token` and `data` are None where the event has none."""
 
     job: str
     name: str
     token: Secret | None
-    data: dict[str, Any] | None = field(repr=False)
+    data: dict[str, Any] | None
+
+    def __repr__(self) -> str:
+        return shown(self, "data")
 
 
 def is_one(body: dict[str, Any]) -> bool:

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.body import MAX_BYTES, too_large
@@ -33,8 +32,7 @@ EVENT_ID_LENGTH: Final = 128
 _MACRO = re.compile(r"\$\{[^{}]*\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameters:
+class Parameters(NamedTuple):
     """What the URL parameters say. None: the parameter is absent, empty or an unresolved macro.
 
     Attributes:

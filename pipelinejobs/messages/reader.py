@@ -1,7 +1,6 @@
 """A delivery goes in, the event that it means comes out."""
 
 import hmac
-from dataclasses import replace
 from typing import Any
 
 from pipelinejobs.errors import Malformed
@@ -27,7 +26,7 @@ def read(delivery: Delivery) -> Event:
     """
     given = parameters.read(delivery.parameters)
     body = object_in(delivery.body, literal=delivery.literal)
-    return replace(_with_remarks(_event(delivery, given, body), given), message=body)
+    return _with_remarks(_event(delivery, given, body), given)._replace(message=body)
 
 
 def explain(delivery: Delivery, error: Malformed) -> str:
@@ -159,4 +158,4 @@ def _with_remarks(event: Event, given: Parameters) -> Event:
     remarks = {"note": given.note, "session": given.session}
     own = event.data or {}
     added = {key: text for key, text in remarks.items() if text is not None and key not in own}
-    return replace(event, data={**own, **added}) if added else event
+    return event._replace(data={**own, **added}) if added else event

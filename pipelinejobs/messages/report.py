@@ -1,11 +1,11 @@
 """What a job system's callback says."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from pipelinejobs.record import shown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(NamedTuple):
     """One callback of a job system, read.
 
     Attributes:
@@ -20,6 +20,9 @@ class Report:
     system: str
     job: str | None
     status: str | None
-    data: dict[str, Any] = field(repr=False)
-    said: dict[str, Any] = field(repr=False)
+    data: dict[str, Any]
+    said: dict[str, Any]
     notification: str | None = None
+
+    def __repr__(self) -> str:
+        return shown(self, "data", "said")

@@ -4,8 +4,7 @@ import json
 import math
 import re
 from collections import deque
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipelinejobs.errors import Malformed
 
@@ -24,8 +23,7 @@ _SHOWN = 60
 _PLACE_LENGTH = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(NamedTuple):
     """Stands in a parsed value where the parser met something that no message may hold.
 
     A parser does not know where in the message it is. It leaves a flaw behind, and `check` names the place.

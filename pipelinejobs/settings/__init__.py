@@ -6,7 +6,6 @@ Reactors SDK. The environment is not trusted blindly: `pipelinejobs.settings.pin
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -92,8 +91,7 @@ def secrets(settings: Settings) -> frozenset[str]:
     used, the password in it, and the nonce or password in the Indexer's URL.
     """
     sections = [getattr(settings, name) for name in SECTIONS]
-    held = [getattr(section, part.name) for section in sections for part in fields(section)]
-    texts = {value.reveal() for value in held if isinstance(value, Secret)}
+    texts = {value.reveal() for section in sections for value in section if isinstance(value, Secret)}
     connection = settings.mongodb.connection()
     if connection is not None:
         texts |= {connection.reveal(), *mongodb_uri.password(connection.reveal())}

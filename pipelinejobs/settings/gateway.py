@@ -1,13 +1,13 @@
 """The section `gateway` of the settings: the resident HTTP service."""
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Annotated, Final, NamedTuple
 
 from pipelinejobs.errors import WrongSetting
+from pipelinejobs.record import shown
 from pipelinejobs.rights import Right
-from pipelinejobs.settings.kinds import Location, Names, Text, Unfit, Url, Whole, row
+from pipelinejobs.settings.kinds import Location, Names, Row, Text, Unfit, Url, Whole
 
 ACTOR_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}"
 ACTOR_WORDS: Final = "an actor's id or alias: letters, digits, and . _ ~ - after the first"
@@ -18,8 +18,7 @@ _TENANT: Final = Text(r"[A-Za-z0-9][A-Za-z0-9.]{0,31}", "at most 32 letters, dig
 _GRANTED: Final = tuple(right.name for right in Right if right is not Right.NONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """What one user may do.
 
     Attributes:
@@ -29,15 +28,16 @@ class Grant:
 
     user: str
     right: Right
-    digest: str | None = field(default=None, repr=False)
+    digest: str | None = None
+
+    def __repr__(self) -> str:
+        return shown(self, "digest")
 
 
-@dataclass(frozen=True, slots=True)
-class Grants:
+class Grants(NamedTuple):
     """A list of `USER:RIGHT`, or with `tokens` of `USER:RIGHT:sha256:DIGEST`."""
 
     tokens: bool
-    secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:
@@ -62,51 +62,42 @@ class Grants:
         return Grant(found[1], Right[found[2]], found[3].lower() or None)
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(NamedTuple):
     """The resident HTTP service. The actor does not read this section."""
 
-    host: str = field(default="127.0.0.1", metadata=row(_HOST, "Where it listens."))
-    port: int = field(default=8080, metadata=row(Whole(0, 65535), "The port that goes with host; 0: any free one."))
-    api_server: str | None = field(
-        default=None, metadata=row(Url(), "Its address for others, in links; by default, what the caller asked for.")
+    host: Annotated[str, Row(_HOST, "Where it listens.")] = "127.0.0.1"
+    port: Annotated[int, Row(Whole(0, 65535), "The port that goes with host; 0: any free one.")] = 8080
+    api_server: Annotated[
+        str | None, Row(Url(), "Its address for others, in links; by default, what the caller asked for.")
+    ] = None
+    actor_id: Annotated[str | None, Row(_HASHID, "The actor's id; by default made of pipelines.job_manager_id.")] = None
+    aliases: Annotated[
+        tuple[str, ...], Row(Names(), "Aliases that it answers to besides pipelines.job_manager_id.")
+    ] = ()
+    tenant: Annotated[str, Row(_TENANT, "The tenant; the ids of nonces begin with it.")] = "SD2E"
+    tls_certificate: Annotated[
+        Path | None, Row(Location("file"), "Certificate chain, in PEM; with tls_key: it speaks https.")
+    ] = None
+    tls_key: Annotated[Path | None, Row(Location("file"), "The key for tls_certificate.")] = None
+    tokens: Annotated[tuple[Grant, ...], Row(Grants(tokens=True), "Static Bearer tokens; `bearer` makes one.")] = ()
+    rights: Annotated[
+        tuple[Grant, ...], Row(Grants(tokens=False), "What users known to TACC or Tapis may do; *: all of them.")
+    ] = ()
+    oauth2_server: Annotated[str | None, Row(Url(), "The TACC API that knows whose a Bearer token is.")] = None
+    tapis_server: Annotated[str | None, Row(Url(), "The Tapis v3 site whose tokens are taken, for tapis_tenants.")] = (
+        None
     )
-    actor_id: str | None = field(
-        default=None, metadata=row(_HASHID, "The actor's id; by default made of pipelines.job_manager_id.")
-    )
-    aliases: tuple[str, ...] = field(
-        default=(), metadata=row(Names(), "Aliases that it answers to besides pipelines.job_manager_id.")
-    )
-    tenant: str = field(default="SD2E", metadata=row(_TENANT, "The tenant; the ids of nonces begin with it."))
-    tls_certificate: Path | None = field(
-        default=None, metadata=row(Location("file"), "Certificate chain, in PEM; with tls_key: it speaks https.")
-    )
-    tls_key: Path | None = field(default=None, metadata=row(Location("file"), "The key for tls_certificate."))
-    tokens: tuple[Grant, ...] = field(
-        default=(), metadata=row(Grants(tokens=True), "Static Bearer tokens; `bearer` makes one.")
-    )
-    rights: tuple[Grant, ...] = field(
-        default=(), metadata=row(Grants(tokens=False), "What users known to TACC or Tapis may do; *: all of them.")
-    )
-    oauth2_server: str | None = field(
-        default=None, metadata=row(Url(), "The TACC API that knows whose a Bearer token is.")
-    )
-    tapis_server: str | None = field(
-        default=None, metadata=row(Url(), "The Tapis v3 site whose tokens are taken, for tapis_tenants.")
-    )
-    tapis_tenants: tuple[str, ...] = field(default=(), metadata=row(Names(), "The tenants whose tokens are taken."))
-    tapis_key: Path | None = field(
-        default=None,
-        metadata=row(Location("file"), "The tenant's public key, in PEM; by default tapis_server is asked for it."),
-    )
-    processes: int = field(
-        default=1,
-        metadata=row(Whole(1, 64), "Processes that share the port; more than one for more than one core."),
-    )
-    workers: int = field(default=2, metadata=row(Whole(1, 64), "Groups of events that are judged at the same time."))
-    waiting: int = field(default=512, metadata=row(Whole(0, 65536), "Events that may wait for that; more are put off."))
-    connections: int = field(default=2000, metadata=row(Whole(1, 65536), "Connections that may be open."))
-    executions_days: int = field(default=2, metadata=row(Whole(1, 365), "Days that executions are kept."))
+    tapis_tenants: Annotated[tuple[str, ...], Row(Names(), "The tenants whose tokens are taken.")] = ()
+    tapis_key: Annotated[
+        Path | None, Row(Location("file"), "The tenant's public key, in PEM; by default tapis_server is asked for it.")
+    ] = None
+    processes: Annotated[
+        int, Row(Whole(1, 64), "Processes that share the port; more than one for more than one core.")
+    ] = 1
+    workers: Annotated[int, Row(Whole(1, 64), "Groups of events that are judged at the same time.")] = 2
+    waiting: Annotated[int, Row(Whole(0, 65536), "Events that may wait for that; more are put off.")] = 512
+    connections: Annotated[int, Row(Whole(1, 65536), "Connections that may be open.")] = 2000
+    executions_days: Annotated[int, Row(Whole(1, 365), "Days that executions are kept.")] = 2
 
     def check(self) -> None:
         """Raise WrongSetting where settings that are right one by one do not go together."""

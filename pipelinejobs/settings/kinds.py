@@ -6,9 +6,8 @@ YAML gives it. Both return the value to hold or raise `Unfit`.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from pipelinejobs.secret import Secret
@@ -27,9 +26,6 @@ class Unfit(Exception):  # it never leaves this corner: `settings` turns it into
 
 class Kind(Protocol):
     """What a setting may hold."""
-
-    secret: ClassVar[bool]
-    """Whether values are held as `Secret` and never shown."""
 
     @property
     def wanted(self) -> str:
@@ -57,18 +53,19 @@ def http_url(url: str) -> str:
     return url
 
 
-def row(kind: Kind, meaning: str) -> dict[str, object]:
-    """The metadata of a field that is a setting: its kind, and its meaning in one line."""
-    return {"kind": kind, "meaning": meaning}
+class Row(NamedTuple):
+    """What is said of a setting where its field is defined, beside its type and default."""
+
+    kind: Kind
+    meaning: str
+    """One sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """A whole number from `least` to `most`, both included."""
 
     least: int
     most: int
-    secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:
@@ -85,13 +82,11 @@ class Whole:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Seconds:
+class Seconds(NamedTuple):
     """A time in seconds, longer than `above` and at most `most`; fractions are allowed."""
 
     above: float
     most: float
-    secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:
@@ -110,11 +105,8 @@ class Seconds:
         return float(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Switch:
     """True or false."""
-
-    secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:
@@ -132,13 +124,11 @@ class Switch:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """One line of text that matches `pattern` as a whole; `wanted` says the pattern in words."""
 
     pattern: str = r".+"
     wanted: str = "one line of text"
-    secret: ClassVar[bool] = False
 
     def parse(self, text: str) -> str:
         if not text.isprintable() or not re.fullmatch(self.pattern, text):
@@ -149,13 +139,11 @@ class Text:
         return self.parse(_text(value))
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(NamedTuple):
     """A secret text. `check`, where given, replaces the check for one printable line, and raises Unfit."""
 
     check: Callable[[str], object] | None = None
     wanted: str = "one line of text"
-    secret: ClassVar[bool] = True
 
     def parse(self, text: str) -> Secret:
         if self.check is not None:
@@ -168,12 +156,10 @@ class Hidden:
         return self.parse(_text(value))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One of `words`, in any case; held as it is spelled here."""
 
     words: tuple[str, ...]
-    secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:
@@ -189,11 +175,8 @@ class Choice:
         return self.parse(_text(value))
 
 
-@dataclass(frozen=True, slots=True)
 class Names:
     """A list of names: in the environment separated by commas. A name has no white space and no comma in it."""
-
-    secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:
@@ -211,11 +194,8 @@ class Names:
         return tuple(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Url:
     """The address of a server, held without a slash at its end."""
-
-    secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:
@@ -228,12 +208,10 @@ class Url:
         return self.parse(_text(value))
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """A place in the file system, held as an absolute path; a relative one starts at the root of the repository."""
 
     what: str = "directory"
-    secret: ClassVar[bool] = False
 
     @property
     def wanted(self) -> str:

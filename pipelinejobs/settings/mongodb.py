@@ -1,45 +1,40 @@
 """The section `mongodb` of the settings, and the connection string that it makes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, NamedTuple
 
 from pipelinejobs.errors import WrongSetting
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import mongodb_uri
-from pipelinejobs.settings.kinds import ROOT, Hidden, Location, Text, Unfit, Whole, row
+from pipelinejobs.settings.kinds import ROOT, Hidden, Location, Row, Text, Unfit, Whole
 
 _HOST: Final = Text(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?", "a host name or address")
 _DATABASE: Final = Text(r"[^/\\. \"$*<>:|?]{1,63}", 'a database name: at most 63 characters, none of /\\. "$*<>:|?')
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # secrets are not compared outside pipelinejobs.tokens
-class Mongodb:
+class Mongodb(NamedTuple):
     """Where the jobs are. Names as in python-datacatalog."""
 
-    authn: Secret | None = field(
-        default=None,
-        metadata=row(Hidden(mongodb_uri.decode, "urlsafe base64"), "Urlsafe base64 of a complete connection string."),
-    )
-    uri: Secret | None = field(
-        default=None,
-        metadata=row(
-            Hidden(mongodb_uri.check, "a connection string"), "A connection string; set it or authn, not both."
-        ),
-    )
-    username: str | None = field(
-        default=None, metadata=row(Text(), "With it the parts below make the connection string, before authn and uri.")
-    )
-    password: Secret | None = field(default=None, metadata=row(Hidden(), "The password that goes with username."))
-    host: str = field(default="catalog.sd2e.org", metadata=row(_HOST, "The server that goes with username."))
-    port: int = field(default=27020, metadata=row(Whole(1, 65535), "The port that goes with username."))
-    auth_source: str = field(default="admin", metadata=row(Text(), "The database that knows username."))
-    database: str = field(default="catalog_staging", metadata=row(_DATABASE, "The database that holds the jobs."))
-    embedded_directory: Path = field(
-        default=ROOT / ".mongodb",
-        metadata=row(Location(), "Data of the laptop's own server, for when nothing else is configured."),
-    )
+    authn: Annotated[
+        Secret | None,
+        Row(Hidden(mongodb_uri.decode, "urlsafe base64"), "Urlsafe base64 of a complete connection string."),
+    ] = None
+    uri: Annotated[
+        Secret | None,
+        Row(Hidden(mongodb_uri.check, "a connection string"), "A connection string; set it or authn, not both."),
+    ] = None
+    username: Annotated[
+        str | None, Row(Text(), "With it the parts below make the connection string, before authn and uri.")
+    ] = None
+    password: Annotated[Secret | None, Row(Hidden(), "The password that goes with username.")] = None
+    host: Annotated[str, Row(_HOST, "The server that goes with username.")] = "catalog.sd2e.org"
+    port: Annotated[int, Row(Whole(1, 65535), "The port that goes with username.")] = 27020
+    auth_source: Annotated[str, Row(Text(), "The database that knows username.")] = "admin"
+    database: Annotated[str, Row(_DATABASE, "The database that holds the jobs.")] = "catalog_staging"
+    embedded_directory: Annotated[
+        Path, Row(Location(), "Data of the laptop's own server, for when nothing else is configured.")
+    ] = ROOT / ".mongodb"
 
     def connection(self) -> Secret | None:
         """The connection string: from username and its parts, else uri, else authn; None when none is set.

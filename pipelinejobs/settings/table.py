@@ -1,24 +1,23 @@
 """Every setting of the project, defined once: its name, kind, default, limits and meaning.
 
-A class is a section of config.yml and holds its values; a field is a setting. `TABLE` lists them all by dotted
-name. config.yml repeats names, defaults and meanings, and a test proves that it says the same.
+A class is a section of config.yml and holds its values; a field is a setting, with a `Row` about it. `TABLE` lists
+them all by dotted name. config.yml repeats names, defaults and meanings, and a test proves that it says the same.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
+from pipelinejobs.record import shown
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings.gateway import ACTOR_PATTERN, ACTOR_WORDS, Gateway
-from pipelinejobs.settings.kinds import Choice, Hidden, Kind, Names, Seconds, Switch, Text, Whole, http_url, row
+from pipelinejobs.settings.kinds import Choice, Hidden, Kind, Names, Row, Seconds, Switch, Text, Whole, http_url
 from pipelinejobs.settings.mongodb import Mongodb
 
 _HOUR = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One row of the table: everything about a setting but its value."""
 
     name: str
@@ -29,9 +28,14 @@ class Setting:
     """One sentence."""
 
     @property
+    def secret(self) -> bool:
+        """Whether its values are held as `Secret` and never shown."""
+        return isinstance(self.kind, Hidden)
+
+    @property
     def comment(self) -> str:
         """What config.yml says above it."""
-        return f"{self.meaning} ({'secret: ' if self.kind.secret else ''}{self.kind.wanted})"
+        return f"{self.meaning} ({'secret: ' if self.secret else ''}{self.kind.wanted})"
 
     @property
     def variable(self) -> str:
@@ -47,153 +51,133 @@ def variable(name: str) -> str:
 _ACTOR: Final = Text(ACTOR_PATTERN, ACTOR_WORDS)
 
 
-# Sections that hold secrets have no equality: secrets are not compared outside pipelinejobs.tokens.
-@dataclass(frozen=True, slots=True, eq=False)
-class Pipelines:
+class Pipelines(NamedTuple):
     """The actors around us."""
 
-    job_indexer_id: str = field(default="jobs-indexer.prod", metadata=row(_ACTOR, "The Indexer's actor id or alias."))
-    job_indexer_nonce: Secret | None = field(
-        default=None, metadata=row(Hidden(), "The nonce that goes with job_indexer_id.")
-    )
-    job_indexer_url: Secret | None = field(
-        default=None,
-        metadata=row(
-            Hidden(http_url, "an http:// or https:// URL"), "The Indexer's messages URL in full; used as it is."
-        ),
-    )
-    job_manager_id: str = field(default="jobs-manager.prod", metadata=row(_ACTOR, "Our own actor id or alias."))
-    job_manager_nonce: Secret | None = field(
-        default=None,
-        metadata=row(Hidden(), "The nonce that goes with job_manager_id, for messages that are handed back."),
-    )
+    job_indexer_id: Annotated[str, Row(_ACTOR, "The Indexer's actor id or alias.")] = "jobs-indexer.prod"
+    job_indexer_nonce: Annotated[Secret | None, Row(Hidden(), "The nonce that goes with job_indexer_id.")] = None
+    job_indexer_url: Annotated[
+        Secret | None,
+        Row(Hidden(http_url, "an http:// or https:// URL"), "The Indexer's messages URL in full; used as it is."),
+    ] = None
+    job_manager_id: Annotated[str, Row(_ACTOR, "Our own actor id or alias.")] = "jobs-manager.prod"
+    job_manager_nonce: Annotated[
+        Secret | None, Row(Hidden(), "The nonce that goes with job_manager_id, for messages that are handed back.")
+    ] = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tokens:
+class Tokens(NamedTuple):
     """Who may do what."""
 
-    admin_key: Secret | None = field(
-        default=None, metadata=row(Hidden(), "Key of the administrative tokens; without it there are none.")
-    )
-    admin_secret: Secret | None = field(
-        default=None, metadata=row(Hidden(), "Secret of the administrative tokens; goes with admin_key.")
-    )
-    admin_lifetime: int = field(
-        default=_HOUR,
-        metadata=row(Whole(1, 24 * _HOUR), "Seconds in a window; a token is good in its own and in the next."),
-    )
-    trust_on_first_use: bool = field(
-        default=False,
-        metadata=row(Switch(), "Whether the first token of a job whose salt was rotated before we saw it is believed."),
-    )
-    trusted_indexers: tuple[str, ...] = field(
-        default=(),
-        metadata=row(Names(), "Users whose index and indexed events need no token; SD2E's Indexer sends none."),
-    )
+    admin_key: Annotated[
+        Secret | None, Row(Hidden(), "Key of the administrative tokens; without it there are none.")
+    ] = None
+    admin_secret: Annotated[
+        Secret | None, Row(Hidden(), "Secret of the administrative tokens; goes with admin_key.")
+    ] = None
+    admin_lifetime: Annotated[
+        int, Row(Whole(1, 24 * _HOUR), "Seconds in a window; a token is good in its own and in the next.")
+    ] = _HOUR
+    trust_on_first_use: Annotated[
+        bool, Row(Switch(), "Whether the first token of a job whose salt was rotated before we saw it is believed.")
+    ] = False
+    trusted_indexers: Annotated[
+        tuple[str, ...], Row(Names(), "Users whose index and indexed events need no token; SD2E's Indexer sends none.")
+    ] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """How much history a job document keeps; older entries move to the collection jobs_history."""
 
-    embedded: int = field(default=500, metadata=row(Whole(2, 5000), "Entries that the job document keeps, the newest."))
-    embedded_bytes: int = field(
-        default=4194304, metadata=row(Whole(65536, 8388608), "Bytes that these entries may fill.")
-    )
+    embedded: Annotated[int, Row(Whole(2, 5000), "Entries that the job document keeps, the newest.")] = 500
+    embedded_bytes: Annotated[int, Row(Whole(65536, 8388608), "Bytes that these entries may fill.")] = 4194304
 
 
-@dataclass(frozen=True, slots=True)
-class Outbox:
+class Outbox(NamedTuple):
     """Messages owed to other actors."""
 
-    attempts: int = field(
-        default=20, metadata=row(Whole(1, 1000), "How often a message is tried before it stays as undelivered.")
-    )
-    first_delay: float = field(
-        default=1.0, metadata=row(Seconds(0, 24 * _HOUR), "Wait before the second attempt; it doubles from there.")
-    )
-    longest_delay: float = field(
-        default=3600.0, metadata=row(Seconds(0, 168 * _HOUR), "Where the wait stops doubling.")
-    )
+    attempts: Annotated[int, Row(Whole(1, 1000), "How often a message is tried before it stays as undelivered.")] = 20
+    first_delay: Annotated[
+        float, Row(Seconds(0, 24 * _HOUR), "Wait before the second attempt; it doubles from there.")
+    ] = 1.0
+    longest_delay: Annotated[float, Row(Seconds(0, 168 * _HOUR), "Where the wait stops doubling.")] = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Handback:
+class Handback(NamedTuple):
     """Messages that a one-shot run hands back to the actor's own queue while MongoDB is away."""
 
-    attempts: int = field(
-        default=100,
-        metadata=row(Whole(0, 10000), "How often one message is handed back before it is given up, loudly."),
-    )
-    longest_delay: float = field(
-        default=8.0, metadata=row(Seconds(0, _HOUR), "Wait before it is handed back, at the most; it doubles from 1 s.")
-    )
+    attempts: Annotated[
+        int, Row(Whole(0, 10000), "How often one message is handed back before it is given up, loudly.")
+    ] = 100
+    longest_delay: Annotated[
+        float, Row(Seconds(0, _HOUR), "Wait before it is handed back, at the most; it doubles from 1 s.")
+    ] = 8.0
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Refused deliveries, kept in the collection jobs_refused for whoever asks why."""
 
-    per_job: int = field(default=100, metadata=row(Whole(1, 10000), "Deliveries kept for one job, the newest."))
-    bytes: int = field(default=4096, metadata=row(Whole(256, 1048576), "Bytes kept of one delivery."))
-    days: int = field(default=30, metadata=row(Whole(1, 3650), "Days that they are kept."))
+    per_job: Annotated[int, Row(Whole(1, 10000), "Deliveries kept for one job, the newest.")] = 100
+    bytes: Annotated[int, Row(Whole(256, 1048576), "Bytes kept of one delivery.")] = 4096
+    days: Annotated[int, Row(Whole(1, 3650), "Days that they are kept.")] = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How long things may take."""
 
-    one_shot: float = field(default=30.0, metadata=row(Seconds(1, _HOUR), "A one-shot run in all."))
-    database: float = field(default=10.0, metadata=row(Seconds(0, _HOUR), "One call of the database."))
-    indexer: float = field(default=10.0, metadata=row(Seconds(0, _HOUR), "One message to another actor."))
-    request: float = field(
-        default=8.0, metadata=row(Seconds(0, _HOUR), "One request to the gateway in all; Agave gives up after 10.")
+    one_shot: Annotated[float, Row(Seconds(1, _HOUR), "A one-shot run in all.")] = 30.0
+    database: Annotated[float, Row(Seconds(0, _HOUR), "One call of the database.")] = 10.0
+    indexer: Annotated[float, Row(Seconds(0, _HOUR), "One message to another actor.")] = 10.0
+    request: Annotated[float, Row(Seconds(0, _HOUR), "One request to the gateway in all; Agave gives up after 10.")] = (
+        8.0
     )
-    drain: float = field(
-        default=20.0, metadata=row(Seconds(0, _HOUR), "The gateway's end: finishing what it has accepted.")
-    )
+    drain: Annotated[float, Row(Seconds(0, _HOUR), "The gateway's end: finishing what it has accepted.")] = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Logs:
+class Logs(NamedTuple):
     """What is logged."""
 
-    level: str = field(
-        default="INFO",
-        metadata=row(Choice(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")), "The least that is logged."),
-    )
+    level: Annotated[
+        str, Row(Choice(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")), "The least that is logged.")
+    ] = "INFO"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Settings:
+class Settings(NamedTuple):
     """All settings. `Settings()` holds the defaults; `pipelinejobs.settings.load` reads what is configured."""
 
-    mongodb: Mongodb = field(default_factory=Mongodb)
-    pipelines: Pipelines = field(default_factory=Pipelines)
-    tokens: Tokens = field(default_factory=Tokens)
-    history: History = field(default_factory=History)
-    outbox: Outbox = field(default_factory=Outbox)
-    handback: Handback = field(default_factory=Handback)
-    refused: Refused = field(default_factory=Refused)
-    limits: Limits = field(default_factory=Limits)
-    logs: Logs = field(default_factory=Logs)
-    gateway: Gateway = field(default_factory=Gateway)
-    pinned: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    mongodb: Mongodb = Mongodb()
+    pipelines: Pipelines = Pipelines()
+    tokens: Tokens = Tokens()
+    history: History = History()
+    outbox: Outbox = Outbox()
+    handback: Handback = Handback()
+    refused: Refused = Refused()
+    limits: Limits = Limits()
+    logs: Logs = Logs()
+    gateway: Gateway = Gateway()
+    pinned: Mapping[str, str | None] = MappingProxyType({})
     """By name of the setting the hex SHA-256 of its text, or None: the environment may not supply it."""
     require_pins: bool = False
 
+    def __repr__(self) -> str:
+        return shown(self, "pinned")
+
 
 SECTIONS: Final[Mapping[str, type[Any]]] = MappingProxyType(
-    {part.name: part.type for part in fields(Settings) if isinstance(part.type, type) and is_dataclass(part.type)}
+    {
+        name: type(section)
+        for name, section in zip(Settings._fields, Settings(), strict=True)
+        if isinstance(section, tuple)
+    }
 )
 """The class of each section, in the order of config.yml."""
 
 
 def _rows() -> Iterator[Setting]:
     for section, cls in SECTIONS.items():
-        for part in fields(cls):
-            yield Setting(f"{section}.{part.name}", default=part.default, **part.metadata)
+        for key, default in cls()._asdict().items():
+            (row,) = cls.__annotations__[key].__metadata__
+            yield Setting(f"{section}.{key}", row.kind, default, row.meaning)
 
 
 TABLE: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting for setting in _rows()})

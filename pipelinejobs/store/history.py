@@ -8,8 +8,7 @@ where nobody has made indexes.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import bson
 from bson.raw_bson import RawBSONDocument
@@ -34,8 +33,7 @@ _KEPT_SHARE: Final = 0.8
 """How full the embedded history is after a move, so that moves are rare."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much history a job document holds: `history.embedded` entries, `history.embedded_bytes` bytes."""
 
     entries: int = 500
@@ -46,8 +44,7 @@ class Limits:
         return job.entries + 2 > self.entries or (job.size > self.size and job.entries > 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A part of a history.
 
     Attributes:

@@ -6,15 +6,15 @@ else sends it meanwhile and a holder that wakes up late cannot touch it. All tim
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import pymongo
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
+from pipelinejobs.record import shown
 from pipelinejobs.secret import Secret
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.tokens import job_token
@@ -35,8 +35,7 @@ _FIELDS: Final[dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owed:
+class Owed(NamedTuple):
     """One row, without a lease.
 
     Attributes:
@@ -62,8 +61,7 @@ class Owed:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leased:
+class Leased(NamedTuple):
     """One row that this process may send now.
 
     Attributes:
@@ -76,11 +74,13 @@ class Leased:
     name: str
     attempts: int
     holder: str
-    token: Secret | None = field(repr=False)
+    token: Secret | None
+
+    def __repr__(self) -> str:
+        return shown(self, "token")
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
+class Depth(NamedTuple):
     """How much is owed.
 
     Attributes:

@@ -7,8 +7,7 @@ its refusals kept as long as others.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bson import ObjectId
 from pymongo.database import Database
@@ -20,8 +19,7 @@ from pipelinejobs.verdict import Verdict
 _ENCODER: Final = json.JSONEncoder()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """The settings `refused.*`."""
 
     per_job: int = 100

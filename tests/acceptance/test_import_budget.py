@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import is_dataclass
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -33,6 +35,14 @@ def test_an_applied_update_loads_no_http_client_and_no_schema(abaco: CheckedAbac
     assert exit_code == 0
     assert "pymongo" in modules
     assert modules & HEAVY == set()
+
+
+def test_a_run_makes_no_dataclasses_of_ours(abaco: CheckedAbaco, job: StoredJob) -> None:
+    modules, _ = imported(abaco, job.event("update"))
+    ours = {name for name in modules if name.startswith(("pipelinejobs.", "fsm."))}
+    assert len(ours) > 30
+    classes = {cls for name in ours for cls in vars(import_module(name)).values() if isinstance(cls, type)}
+    assert [cls for cls in classes if cls.__module__ in ours and is_dataclass(cls)] == []  # see pipelinejobs.record
 
 
 @pytest.mark.parametrize("body", ["hello", "", "{", "[1]", "{'uuid': "])

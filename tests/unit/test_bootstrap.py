@@ -1,6 +1,5 @@
 """Where the parts are put together: which database is taken, and when none is."""
 
-from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -18,6 +17,6 @@ def test_an_actor_without_a_database_does_not_start_one() -> None:
 
 @pytest.mark.parametrize("name", ["mongodb.authn", "mongodb.uri", "mongodb.username"])
 def test_a_pinned_database_that_nobody_gives_is_not_replaced_by_another(name: str) -> None:
-    pinned = replace(Settings(), pinned=MappingProxyType({name: "0" * 64}))
+    pinned = Settings()._replace(pinned=MappingProxyType({name: "0" * 64}))
     with pytest.raises(WrongSetting, match=r"is pinned in config\.yml, but the environment does not give it"):
         bootstrap.services(pinned, Context(local=True))

@@ -1,6 +1,5 @@
 """The pure decision, driven through thousands of steps of jobs' lives; the store is a dictionary."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -55,8 +54,7 @@ class Memory:
         self._entries[number] += change.entries
         if change.owes_index:
             self._intents[number].append(change.entries[-1].uuid)
-        self._jobs[number] = replace(
-            job,
+        self._jobs[number] = job._replace(
             state=change.state,
             last_event=change.entries[-1].name,
             revision=job.revision + len(change.entries),
@@ -73,7 +71,7 @@ class Memory:
 
     def rotate(self, job: int) -> None:
         self._salts[job].append(f"salt-{job}-{len(self._salts[job])}")
-        self._jobs[job] = replace(self._jobs[job], salt=self._salts[job][-1])
+        self._jobs[job] = self._jobs[job]._replace(salt=self._salts[job][-1])
 
     def restart(self) -> None:
         """Nothing is kept but what is stored."""
@@ -95,8 +93,8 @@ def _without_time(decision: Any, like: Any) -> Any:
     if decision.change is None:
         return decision
     pairs = zip(decision.change.entries, like.change.entries, strict=True)
-    dated = tuple(replace(entry, date=other.date) for entry, other in pairs)
-    return replace(decision, change=replace(decision.change, entries=dated))
+    dated = tuple(entry._replace(date=other.date) for entry, other in pairs)
+    return decision._replace(change=decision.change._replace(entries=dated))
 
 
 class InMemory(Lives):

@@ -1,6 +1,5 @@
 """Every order in which reports may come, and every short sequence of commands."""
 
-from dataclasses import replace
 from itertools import permutations, product
 
 import pytest
@@ -42,7 +41,7 @@ def run(order: tuple[Event, ...]) -> tuple[str, list[str], int]:
 
 def after(job: Job, event: Event, state: str) -> Job:
     bound = {identity.external_digest(event.external): job.attempt} if event.external else {}
-    return replace(job, state=state, revision=job.revision + 1, externals={**job.externals, **bound})
+    return job._replace(state=state, revision=job.revision + 1, externals={**job.externals, **bound})
 
 
 @pytest.mark.promise("P3")
@@ -83,5 +82,5 @@ def test_commands_are_judged_as_the_machine_of_transitions_judges_them(first: st
             if may:
                 oracle.trigger(name)  # type: ignore[attr-defined]
                 assert decision.change is not None
-                job = replace(job, state=decision.change.state)
+                job = job._replace(state=decision.change.state)
             assert job.state == oracle.state

@@ -1,6 +1,5 @@
 """Why a job is in its state, from what was read of it."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +43,7 @@ def test_nothing_since_then() -> None:
 )
 def test_an_event_that_was_implied(data: Any, implied: bool) -> None:
     created, run = entries("create", "run")
-    found = explain.facts_of(a_job("RUNNING"), [created, replace(run, data=data)], [], [])
+    found = explain.facts_of(a_job("RUNNING"), [created, run._replace(data=data)], [], [])
     assert found["because"]["implied"] is implied
 
 
@@ -112,6 +111,6 @@ def test_the_entries_whose_data_is_shown(state: str, names: list[str], places: s
 
 def test_entries_that_are_equal_are_told_apart_by_their_place() -> None:
     created, run, update = entries("create", "run", "update")
-    damaged = [created, run, replace(run), update, replace(update)]
+    damaged = [created, run, run._replace(), update, update._replace()]
     assert explain.shown(a_job("RUNNING"), damaged) == {1, 4}
     assert explain.facts_of(a_job("RUNNING"), damaged, [], [])["since_then"]["events"] == 3

@@ -34,6 +34,7 @@ def test_a_good_message_loads_little() -> None:
             "pipelinejobs",
             "pipelinejobs.errors",
             "pipelinejobs.messages",
+            "pipelinejobs.record",
             "pipelinejobs.secret",
         }
     )

@@ -106,7 +106,7 @@ def test_no_line_of_the_repository_s_file_holds_a_secret() -> None:
     document = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     for name, setting in TABLE.items():
         section, key = name.split(".")
-        if setting.kind.secret:
+        if setting.secret:
             assert document[section][key] is None
 
 

@@ -1,7 +1,6 @@
 """Settings: what wins over what, what is refused and in which words, and that no secret is shown."""
 
 import base64
-import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -115,9 +114,9 @@ def test_only_the_mapping_given_is_read(load: Load, monkeypatch: pytest.MonkeyPa
 
 def test_the_tree_is_frozen(load: Load) -> None:
     read: Any = load("")
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         read.require_pins = True
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         read.history.embedded = 3
     with pytest.raises(TypeError):
         read.pinned["tokens.admin_key"] = None
@@ -365,7 +364,7 @@ def test_nothing_weakens_the_write_concern(refusal: Callable[..., str], start: s
     reason = refusal("", mongodb_uri=start + options)
     assert "must not weaken the write concern" in reason
     assert "must not weaken the write concern" in refusal("", mongodb_authn=packed(start + options))
-    made_by_hand = dataclasses.replace(Settings().mongodb, uri=Secret(start + options))
+    made_by_hand = Settings().mongodb._replace(uri=Secret(start + options))
     with pytest.raises(WrongSetting, match=r"^mongodb\.uri: must not weaken"):
         made_by_hand.connection()
 
@@ -421,7 +420,7 @@ def test_secrets_are_held_as_such_and_listed_for_redaction(load: Load) -> None:
 
 
 def test_every_secret_setting_is_listed(load: Load) -> None:
-    assert {name for name, setting in TABLE.items() if setting.kind.secret} == {
+    assert {name for name, setting in TABLE.items() if setting.secret} == {
         "mongodb.authn",
         "mongodb.uri",
         "mongodb.password",
