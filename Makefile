@@ -10,7 +10,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak sabotage bench lint format clean
+.PHONY: help setup run demo test soak sabotage bench docs lint format clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -50,6 +50,10 @@ sabotage: setup  ## break every promise on purpose, each in a copy, and see that
 
 bench: setup  ## measure against the raw driver and bare Python, and print ratios; ARGS="--quick --only history"
 	@$(BIN)/python -m bench $(ARGS)
+
+docs: setup  ## build the documentation into docs/_build/html; a warning is an error, and no network is needed
+	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q -d docs/_build/doctrees $(ARGS) docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff check .

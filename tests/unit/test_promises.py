@@ -1,4 +1,4 @@
-"""docs/promises.rst is true: each id of the fault list is there once, and the modules that it names hold it."""
+"""docs/explanation/promises.rst is true: each id of the fault list is there once, and its modules hold it."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = (ROOT / "docs" / "promises.rst").read_text("utf-8")
+PAGE: Final = (ROOT / "docs" / "explanation" / "promises.rst").read_text("utf-8")
 PARAGRAPHS: Final = dict(re.findall(r"^(P\d+) .*\n((?:   .*\n)+)", PAGE, re.MULTILINE))
 ROWS: Final = re.findall(r"^([FS]\d+)  .*(``tests/.*)\n", PAGE, re.MULTILINE)
 PROMISES: Final = [f"P{number}" for number in range(1, 11)]

@@ -1,0 +1,82 @@
+"""What a message may hold: parameters, status words and message.jsonschema."""
+
+import inspect
+import json
+import re
+from typing import Any, Final
+
+from from_code.rst import literal, plain, section, table
+from pipelinejobs.messages import parameters as read_by
+from pipelinejobs.messages.statuses import EVENT_OF, OTHERWISE
+from pipelinejobs.settings import ROOT
+
+_SCHEMA: Final = ROOT / "message.jsonschema"
+_LEVEL: Final = re.compile(r"level-[0-9]+$")
+"""How deep a value is: the same again for each level."""
+_FIELDS: Final = {
+    "uuid": "job",
+    "event": "name",
+    "name": "name",
+    "token": "token",
+    "note": "note",
+    "status": "status",
+    "state": "status",
+    "session": "session",
+    "x_event_id": "event_id",
+}
+"""The attribute of `Parameters` that each parameter is read into."""
+_HERE: Final = "any of these"
+_NOT_READ: Final = {
+    "x-nonce": "the credential of the delivery; never stored",
+    "x_src_actor_id": "what another reactor says of itself; never trusted",
+    "x_src_execution_id": "what another reactor says of itself; never trusted",
+    "x_session": "what another reactor says of itself; never trusted",
+}
+
+
+def parameters() -> str:
+    """Every URL parameter that means something."""
+    doc = inspect.getdoc(read_by.Parameters) or ""
+    said = dict(re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", doc, re.MULTILINE))
+    meanings = {name: said[field] for name, field in _FIELDS.items()} | _NOT_READ
+    return table(
+        ("parameter", "meaning"),
+        [(literal(name), plain(" ".join(meanings[name].split()))) for name in read_by.NAMES],
+        "25 75",
+    )
+
+
+def statuses() -> str:
+    """Which event each status word of a job system stands for."""
+    words: dict[str, list[str]] = {}
+    for status, event in EVENT_OF.items():
+        words.setdefault(event, []).append(literal(status))
+    words.setdefault(OTHERWISE, []).append("any other, and none")
+    return table(("event", "status"), [(literal(event), ", ".join(given)) for event, given in words.items()], "20 80")
+
+
+def schema() -> str:
+    """The forms that message.jsonschema knows, and the keys of each."""
+    whole = json.loads(_SCHEMA.read_text("utf-8"))
+    return "".join(_form(name, form) for name, form in whole["$defs"].items() if not _LEVEL.match(name))
+
+
+def _form(name: str, form: dict[str, Any]) -> str:
+    said = plain(form.get("description", form.get("title", "")))
+    keys = form.get("properties", {})
+    required = form.get("required", [])
+    rows = [
+        (literal(key), "yes" if key in required else "", _kind(about), plain(about.get("description", "")))
+        for key, about in keys.items()
+        if isinstance(about, dict)
+    ]
+    shown = table(("key", "required", "kind", "meaning"), rows, "20 12 18 50") if rows else ""
+    return section(name, f"{said}\n\n{shown}")
+
+
+def _kind(about: dict[str, Any]) -> str:
+    if "$ref" in about:
+        name = about["$ref"].rpartition("/")[2]
+        return "storable" if _LEVEL.match(name) else _HERE if name == "#" else literal(name)
+    kind = about.get("type", "")
+    return ", ".join(kind) if isinstance(kind, list) else str(kind)

@@ -1,0 +1,17 @@
+"""What `/metrics` tells."""
+
+from prometheus_client import Metric
+
+from from_code.gateway import metrics
+from from_code.rst import literal, plain, table
+
+
+def listed() -> str:
+    """Every metric, its kind and its labels."""
+    rows = [(literal(name(one)), one.type, plain(one.documentation)) for one in metrics()]
+    return table(("metric", "kind", "meaning"), rows, "45 15 40")
+
+
+def name(metric: Metric) -> str:
+    """The name that a query uses: counters end in `_total`."""
+    return f"{metric.name}_total" if metric.type == "counter" else str(metric.name)
