@@ -1,6 +1,5 @@
 """Runs the examples of a page as a reader would: one shell and one Python that go on from block to block."""
 
-import os
 import re
 import shlex
 import shutil

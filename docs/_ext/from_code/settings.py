@@ -18,7 +18,7 @@ def _section(name: str) -> str:
 
 
 def _row(setting: Setting) -> tuple[str, str, str]:
-    wanted = f"{'Secret: ' if setting.kind.secret else 'A value is '}{setting.kind.wanted}."
+    wanted = f"{'Secret: ' if setting.secret else 'A value is '}{setting.kind.wanted}."
     return literal(setting.name), default(setting.default), f"{plain(setting.meaning)} {plain(wanted)}"
 
 
