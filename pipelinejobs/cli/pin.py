@@ -8,15 +8,13 @@ only value that the environment may give it; for those that secrets.json does no
 """
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
 from pipelinejobs import settings
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, WrongSetting
-from pipelinejobs.settings import CONFIG, pins
+from pipelinejobs.settings import CONFIG, pins, secrets_file
 from pipelinejobs.settings.table import unknown_variables
 from pipelinejobs.verdict import EXIT_WRONG_SETTING
 
@@ -50,18 +48,6 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        secrets = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
-    except OSError as error:
-        raise CommandFailed(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise CommandFailed(f"{path} is not JSON, or names a variable twice") from None
-    if not isinstance(secrets, dict) or not all(isinstance(value, str) for value in secrets.values()):
-        raise CommandFailed(f"{path} is not a JSON object of texts")
-    return secrets
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of two values for one name nobody could say which Abaco takes."""
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a name is there twice")
-    return dict(pairs)
+        return secrets_file.read(path)
+    except secrets_file.Unreadable as unreadable:
+        raise CommandFailed(str(unreadable)) from None

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 
 def _serve(options: argparse.Namespace, session: Session, others: int) -> Report:
     try:
-        from pipelinejobs.gateway import metrics, server, service, siblings
+        from pipelinejobs.gateway import metrics, server, service, siblings, supervisor
     except ImportError as error:
         raise CommandFailed(f"the gateway's libraries are not installed ({error}): requirements-gateway.txt") from None
 
@@ -66,6 +66,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
 
         def ready() -> None:
             if first:
+                supervisor.tell_ready()
                 _print(f"The gateway serves at {address}", *said)
 
         if first and others:

@@ -10,7 +10,7 @@ from pipelinejobs.bootstrap import Services, services
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.outbox import silent
-from pipelinejobs.settings import Settings
+from pipelinejobs.settings import Settings, secrets_file
 from pipelinejobs.store import Store
 
 
@@ -18,8 +18,16 @@ class Session:
     """One run of a command."""
 
     def __init__(self, progress: Callable[[str], None] = silent) -> None:
-        self.environment = dict(os.environ)
         self._progress = progress
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The environment, with the secrets that its `PIPELINEJOBS_SECRETS` names.
+
+        Raises:
+            WrongSetting: that file cannot be used.
+        """
+        return secrets_file.joined(os.environ)
 
     @cached_property
     def settings(self) -> Settings:

@@ -12,6 +12,7 @@ import uvicorn
 
 from pipelinejobs import VERSION
 from pipelinejobs.errors import WrongSetting
+from pipelinejobs.gateway import supervisor
 from pipelinejobs.gateway.app import served
 from pipelinejobs.gateway.protocol import Limits, limited
 from pipelinejobs.gateway.service import Service
@@ -23,11 +24,14 @@ _KEEP_ALIVE_SECONDS: Final = 30
 
 
 def listen(gateway: Gateway) -> socket.socket:
-    """A socket that listens where the settings say.
+    """A socket that listens: the one that a supervisor handed over, else one where the settings say.
 
     Raises:
-        WrongSetting: nobody can listen there.
+        WrongSetting: nobody can listen there, or what was handed over is no such socket.
     """
+    given = supervisor.handed()
+    if given is not None:
+        return given
     try:
         found = socket.getaddrinfo(gateway.host, gateway.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:

@@ -1,0 +1,61 @@
+"""The file that PIPELINEJOBS_SECRETS names."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelinejobs.errors import WrongSetting
+from pipelinejobs.settings.secrets_file import VARIABLE, Unreadable, joined, read
+
+KEY = "_REACTOR_TOKENS_ADMIN_KEY"
+
+
+def written(directory: Path, content: object) -> dict[str, str]:
+    """The environment that names a file with this content."""
+    file = directory / "secrets.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return {VARIABLE: str(file)}
+
+
+def test_without_a_file_the_environment_is_as_it_is() -> None:
+    assert joined({"A": "b", VARIABLE: ""}) == {"A": "b", VARIABLE: ""}
+
+
+def test_the_file_adds_what_it_sets(tmp_path: Path) -> None:
+    environ = written(tmp_path, {KEY: "k", "_REACTOR_MONGODB_URI": ""})
+    assert joined({**environ, "A": "b"}) == {**environ, "A": "b", KEY: "k"}
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    assert joined({**written(tmp_path, {KEY: "k"}), KEY: ""})[KEY] == "k"
+
+
+def test_the_same_value_twice_is_no_contradiction(tmp_path: Path) -> None:
+    assert joined({**written(tmp_path, {KEY: "k"}), KEY: "k"})[KEY] == "k"
+
+
+def test_two_values_for_one_name_are_refused_and_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(WrongSetting, match=f"{KEY} is in the file and, with another value") as refused:
+        joined({**written(tmp_path, {KEY: "hidden-one"}), KEY: "hidden-other"})
+    assert "hidden" not in str(refused.value)
+
+
+def test_a_misspelt_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongSetting, match=r"_REACTOR_TOKENS_ADMINKEY: is not a setting; did you mean " + KEY):
+        joined(written(tmp_path, {"_REACTOR_TOKENS_ADMINKEY": "k"}))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"A": 1}', '{"A": "b", "A": "c"}', "\udcff"])
+def test_what_is_no_such_file_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "secrets.json"
+    file.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(Unreadable, match=r"secrets\.json is not"):
+        read(file)
+    with pytest.raises(WrongSetting, match=VARIABLE):
+        joined({VARIABLE: str(file)})
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WrongSetting, match="nowhere cannot be read: No such file"):
+        joined({VARIABLE: str(tmp_path / "nowhere")})
