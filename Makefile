@@ -10,7 +10,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak sabotage bench docs lint format clean
+.PHONY: help setup run demo test soak sabotage bench docs lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -64,7 +64,16 @@ format: setup  ## put the code into the one format
 	@$(BIN)/python -m ruff check --quiet --fix --select I .
 	@$(BIN)/python -m ruff format .
 
+# Of PyPI alone, whatever other indexes this machine knows; for every platform, since hashes of all files are taken.
+LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_CONSTRAINT $(BIN)/python -m uv pip compile --quiet \
+  --no-config --default-index https://pypi.org/simple --universal --python-version 3.11 --generate-hashes --upgrade \
+  --no-annotate --no-header
+
+lock: setup  ## renew the lock files of the images, in deploy/, from the ranges
+	@$(LOCK) requirements.txt --output-file deploy/requirements.lock
+	@$(LOCK) requirements-gateway.txt --constraint deploy/requirements.lock --output-file deploy/requirements-gateway.lock
+
 clean:  ## stop the embedded MongoDB and remove caches; data and .venv are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .clean-root
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
