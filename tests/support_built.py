@@ -51,11 +51,18 @@ def literals(place: nodes.Element) -> set[str]:
     return {each.astext() for each in place.findall(nodes.literal)}
 
 
-def first_column(place: nodes.Element) -> list[str]:
-    """The first cell of each row of the tables there, without their heads."""
-    found = []
-    for body in place.findall(nodes.tbody):
-        for row in body.findall(nodes.row):
-            cell = next(iter(row.findall(nodes.entry)))
-            found.append(cell.astext())
+def cells(place: nodes.Element) -> list[list[str]]:
+    """The rows of the tables there, without their heads."""
+    rows = [row for body in place.findall(nodes.tbody) for row in body.findall(nodes.row)]
+    return [[entry.astext() for entry in row.findall(nodes.entry)] for row in rows]
+
+
+def sections(place: nodes.Element) -> list[nodes.section]:
+    """All sections there, the page's own first."""
+    return list(place.findall(nodes.section))
+
+
+def section(place: nodes.Element, title: str) -> nodes.section:
+    """The section with this title, which must be there once."""
+    (found,) = [one for one in sections(place) if one[0].astext() == title]
     return found

@@ -42,7 +42,7 @@ for line in sys.stdin:
         given = dict(one.split(b"=", 1) for one in file.read().split(b"\\0") if b"=" in one)
     os.environ.clear()
     os.environb.update(given)
-    for name in ("API", "NONCE", "UUID", "TOKEN", "BEARER"):
+    for name in ("API", "NONCE", "UUID", "TOKEN", "BEARER", "INDEXER"):
         names.setdefault(name.lower(), os.environ.get(name))
     with open(place) as file:
         code = compile(file.read(), place, "exec")

@@ -1,8 +1,9 @@
 """Every example of README.rst and docs/ runs, and prints what the page shows.
 
 A page's blocks run one after the other in one shell and one Python, in a copy of the project, against a real MongoDB
-and a gateway that serves. The reader is given `API`, `NONCE`, `BEARER` (a static token with the right UPDATE), and
-`UUID` and `TOKEN` of a new job, in the shell and, in small letters, in Python, where `rx` is a reactor.
+and a gateway that serves. The reader is given `API`, `NONCE`, `BEARER` (a static token with the right UPDATE),
+`INDEXER` (where messages to the Indexer go), and `UUID` and `TOKEN` of a new job: in the shell and, in small letters,
+in Python, where `rx` is a reactor.
 """
 
 import base64
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from demo.indexer import Indexer
 from pipelinejobs.rights import Right
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
@@ -30,7 +32,9 @@ WITH_EXAMPLES = [page for page in pages() if any(block.language in RUN for block
 
 
 @pytest.fixture
-def environment(mongodb_uri: str, database: Database[dict[str, Any]], jobs: Documents, store: Store) -> dict[str, str]:
+def environment(
+    mongodb_uri: str, database: Database[dict[str, Any]], jobs: Documents, store: Store, indexer: Indexer
+) -> dict[str, str]:
     """The reader's variables but API, and the settings of the test's own database."""
     job = insert_job(jobs, "job-created.json")
     store.ensure_indexes()
@@ -41,6 +45,7 @@ def environment(mongodb_uri: str, database: Database[dict[str, Any]], jobs: Docu
         "UUID": job.uuid,
         "TOKEN": job.token,
         "NONCE": nonce.reveal(),
+        "INDEXER": indexer.url,
         "BEARER": TOKENS[Right.UPDATE.name],
     }
 

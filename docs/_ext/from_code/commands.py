@@ -22,9 +22,11 @@ def subparsers(one: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParse
 
 
 def options(one: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """The arguments of a command but --help, and but its actions."""
+    """The arguments of a command for people: not --help, not its actions, and none that only processes use."""
     for action in one._actions:
-        if not isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
+        if action.help != argparse.SUPPRESS and not isinstance(
+            action, argparse._HelpAction | argparse._SubParsersAction
+        ):
             yield action
 
 

@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from from_code.rst import literal, plain, section, table
+from pipelinejobs.handback import COUNT
 from pipelinejobs.messages import parameters as read_by
 from pipelinejobs.messages.statuses import EVENT_OF, OTHERWISE
 from pipelinejobs.settings import ROOT
@@ -26,11 +27,14 @@ _FIELDS: Final = {
 }
 """The attribute of `Parameters` that each parameter is read into."""
 _HERE: Final = "any of these"
+MESSAGE: Final = "message"
 _NOT_READ: Final = {
     "x-nonce": "the credential of the delivery; never stored",
     "x_src_actor_id": "what another reactor says of itself; never trusted",
     "x_src_execution_id": "what another reactor says of itself; never trusted",
     "x_session": "what another reactor says of itself; never trusted",
+    COUNT: "how often the actor has handed the message back to its own queue; it can only make that end sooner",
+    MESSAGE: "to the gateway, the message itself, where there is no body",
 }
 
 
@@ -41,7 +45,7 @@ def parameters() -> str:
     meanings = {name: said[field] for name, field in _FIELDS.items()} | _NOT_READ
     return table(
         ("parameter", "meaning"),
-        [(literal(name), plain(" ".join(meanings[name].split()))) for name in read_by.NAMES],
+        [(literal(name), plain(" ".join(meanings[name].split()))) for name in (*read_by.NAMES, COUNT, MESSAGE)],
         "25 75",
     )
 

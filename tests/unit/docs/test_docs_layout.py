@@ -1,0 +1,38 @@
+"""Newcomers are told of each package, and of none that is not there."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from docutils import nodes
+
+from support_built import Built, section
+from support_docs import ROOT, blocks
+
+TOPS: Final = ("fsm", "pipelinejobs", "demo", "nemesis", "sabotage", "bench", "docs/_ext")
+
+
+def packages() -> set[str]:
+    """Every package of the tree, as `a/b/`."""
+    found = {init.parent.relative_to(ROOT) for top in TOPS for init in (ROOT / top).rglob("__init__.py")}
+    return {f"{package.as_posix()}/" for package in found} | {"tests/"}
+
+
+def test_each_package_has_its_lines(built: Built) -> None:
+    items = section(built.page("explanation/code"), "Packages").findall(nodes.definition_list_item)
+    assert sorted(item[0].astext() for item in items) == sorted(packages())
+
+
+def test_the_layout_in_readme() -> None:
+    (block,) = [one for one in blocks(ROOT / "README.rst") if one.text.startswith("reactor.py")]
+    lines = block.text.splitlines()
+    for line in lines:
+        assert (ROOT / line.split()[0]).exists(), line
+    named = {line.split()[0].rstrip("/") for line in lines}
+    assert {top for top in (*TOPS[:-1], "docs", "tests") if top != "pipelinejobs"} <= named
+
+
+def test_where_to_begin_is_there() -> None:
+    page = (Path(ROOT) / "docs" / "explanation" / "code.rst").read_text("utf-8")
+    for name in re.findall(r"^\d\. ``([^`]+)``", page, re.MULTILINE):
+        assert (ROOT / name).is_file()

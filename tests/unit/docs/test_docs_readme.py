@@ -1,0 +1,39 @@
+"""README.rst is short, reads as reStructuredText anywhere, and its table of verdicts is the code's."""
+
+import io
+from typing import Final
+
+from docutils import nodes
+from docutils.core import publish_doctree
+
+from pipelinejobs.gateway.problem import STATUSES
+from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING
+from support_built import cells, section
+from support_docs import ROOT
+
+TEXT: Final = (ROOT / "README.rst").read_text("utf-8")
+LONGEST: Final = 200
+
+
+def parsed() -> tuple[nodes.document, str]:
+    """README.rst as docutils alone reads it, and what it warns of."""
+    warnings = io.StringIO()
+    settings = {"warning_stream": warnings, "report_level": 1, "halt_level": 5, "syntax_highlight": "none"}
+    return publish_doctree(TEXT, settings_overrides=settings), warnings.getvalue()
+
+
+def test_it_needs_no_sphinx() -> None:
+    document, warnings = parsed()
+    assert warnings == ""
+    assert not list(document.findall(nodes.system_message))
+
+
+def test_it_is_short() -> None:
+    assert len(TEXT.splitlines()) <= LONGEST
+
+
+def test_verdicts() -> None:
+    rows = cells(section(parsed()[0], "Verdicts"))
+    table = {row[0]: (int(row[1]), int(row[2])) for row in rows}
+    assert table == {verdict.value: (code, STATUSES[verdict]) for verdict, code in EXIT_CODES.items()}
+    assert f"Exit code {EXIT_WRONG_SETTING} says" in TEXT

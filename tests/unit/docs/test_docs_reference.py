@@ -1,0 +1,213 @@
+"""The reference says all that the code knows and nothing else: each thing is looked for where the code says it."""
+
+import argparse
+import ast
+import inspect
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+from docutils import nodes
+from pydantic import TypeAdapter, ValidationError
+
+from fsm.lifecycle import EVENTS, MOVES, STATES
+from pipelinejobs import errors, handback, runtime
+from pipelinejobs.answer import Answer
+from pipelinejobs.cli.main import COMMANDS, parser
+from pipelinejobs.gateway.problem import STATUSES
+from pipelinejobs.messages.parameters import NAMES
+from pipelinejobs.messages.statuses import EVENT_OF
+from pipelinejobs.settings import TABLE
+from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+from support_built import Built, cells, literals, section, sections
+from support_docs import ROOT
+
+GATEWAY: Final = ROOT / "pipelinejobs" / "gateway"
+
+
+def sources(directory: Path) -> str:
+    """All code in a directory."""
+    return "\n".join(file.read_text("utf-8") for file in sorted(directory.rglob("*.py")))
+
+
+def test_settings(built: Built) -> None:
+    page = built.page("reference/settings")
+    assert sorted(row[0] for row in cells(page)) == sorted([*TABLE, "pinned", "require_pins"])
+    rows = {row[0]: row for row in cells(page)}
+    for setting in TABLE.values():
+        assert setting.kind.wanted.replace("`", "") in rows[setting.name][2].replace("`", ""), setting.name
+        assert setting.meaning.replace("`", "") in rows[setting.name][2]
+
+
+def test_every_section_of_config_yml(built: Built) -> None:
+    written = re.findall(r"^([a-z_]+):", (ROOT / "config.yml").read_text("utf-8"), re.MULTILINE)
+    titles = {one[0].astext() for one in sections(built.page("reference/settings"))}
+    assert {name for name in written if name not in ("pinned", "require_pins")} <= titles
+
+
+def test_variables(built: Built) -> None:
+    page = built.page("reference/environment")
+    assert {row[0]: row[1] for row in cells(page)} == {one.variable: one.name for one in TABLE.values()}
+
+
+def test_what_a_run_is_told(built: Built) -> None:
+    terms = literals(section(built.page("reference/environment"), "Of one message"))
+    read = set(re.findall(r'"(_abaco_\w+[a-z]|LOCALONLY|MSG)"', inspect.getsource(runtime)))
+    assert len(read) >= 7
+    assert read <= terms
+
+
+def test_what_make_run_is_told(built: Built) -> None:
+    recipe = re.search(r"^run: .*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert recipe is not None
+    honoured = set(re.findall(r"\$\$\{([A-Z_]+):\+", recipe[1]))
+    assert literals(section(built.page("reference/environment"), "Of make run")) - {"make run"} == honoured
+
+
+def test_verdicts(built: Built) -> None:
+    page = section(built.page("reference/verdicts"), "Verdicts")
+    told = {row[0]: (int(row[1]), int(row[2])) for row in cells(page) if len(row) == 4}
+    assert told == {one.value: (EXIT_CODES[one], STATUSES[one]) for one in Verdict}
+    assert f"Exit code {EXIT_WRONG_SETTING} says" in page.astext()
+
+
+def test_the_verdict_line(built: Built) -> None:
+    keys = Answer(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
+    assert literals(section(built.page("reference/verdicts"), "The verdict line")) == set(keys)
+
+
+def test_exit_codes_of_commands(built: Built) -> None:
+    told = {int(row[0]) for row in cells(section(built.page("reference/verdicts"), "Exit codes of commands"))}
+    named = set(map(int, re.findall(r"^EXIT_\w+: Final = (\d+)", sources(ROOT / "pipelinejobs" / "cli"), re.MULTILINE)))
+    assert named <= told
+    assert told - named == {0, EXIT_WRONG_SETTING, EXIT_CODES[Verdict.MALFORMED], EXIT_CODES[Verdict.UNAVAILABLE]}
+
+
+def test_states_and_events(built: Built) -> None:
+    page = built.page("reference/lifecycle")
+    assert {row[0]: row[1] for row in cells(section(page, "States"))} == STATES
+    assert {row[0]: row[1] for row in cells(section(page, "Events"))} == EVENTS
+
+
+def test_transitions(built: Built) -> None:
+    told = [row[:3] for row in cells(section(built.page("reference/lifecycle"), "Transitions"))]
+    assert told == [
+        [
+            move.event,
+            "any state" if set(move.sources) == set(STATES) else ", ".join(move.sources),
+            "stays" if move.destination == "=" else move.destination,
+        ]
+        for move in MOVES
+    ]
+
+
+def test_parameters(built: Built) -> None:
+    told = [row[0] for row in cells(section(built.page("reference/messages"), "Parameters"))]
+    assert told == [*NAMES, handback.COUNT, "message"]
+
+
+def test_status_words(built: Built) -> None:
+    told = {row[0]: row[1].split(", ") for row in cells(section(built.page("reference/messages"), "Status words"))}
+    assert {word: event for event, words in told.items() for word in words if word.isupper()} == EVENT_OF
+
+
+def test_bodies(built: Built) -> None:
+    forms = json.loads((ROOT / "message.jsonschema").read_text("utf-8"))["$defs"]
+    bodies = section(built.page("reference/messages"), "Bodies")
+    for name, form in forms.items():
+        if re.fullmatch(r"level-\d+", name):
+            continue
+        keys = [row[0] for row in cells(section(bodies, name))]
+        assert keys == [key for key, about in form.get("properties", {}).items() if isinstance(about, dict)]
+
+
+def test_metrics(built: Built) -> None:
+    told = {row[0].removesuffix("_total") for row in cells(built.page("reference/metrics"))}
+    assert told == set(re.findall(r'"(pipelinejobs_[a-z_]+)"', sources(GATEWAY)))
+
+
+def test_commands(built: Built) -> None:
+    page = built.page("reference/commands")
+    tops = [one for one in sections(page) if one.parent is sections(page)[0]]
+    assert [one[0].astext() for one in tops] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options(built: Built, command: str) -> None:
+    (whole,) = [action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    wanted = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", _helps(whole.choices[command]))) - {"--help"}
+    told = set(re.findall(r"--[a-z-]+", " ".join(row[0] for row in _rows_of(built, command))))
+    assert told == wanted
+
+
+def _helps(one: argparse.ArgumentParser) -> str:
+    inner = [action for action in one._actions if isinstance(action, argparse._SubParsersAction)]
+    return one.format_usage() + "".join(_helps(each) for action in inner for each in action.choices.values())
+
+
+def _rows_of(built: Built, command: str) -> list[list[str]]:
+    return cells(section(built.page("reference/commands"), command))
+
+
+def test_endpoints(built: Built) -> None:
+    titles = {one[0].astext() for one in sections(built.page("reference/endpoints"))}
+    told = {title for title in titles if re.match(r"(GET|POST|PUT|DELETE) /", title)}
+    from from_code.gateway import openapi  # what is served; a test of the gateway holds that to what it answers
+
+    served = {f"{method.upper()} {path}" for path, methods in openapi()["paths"].items() for method in methods}
+    assert {name for name in served if " /v3/" not in name} <= told
+    for name in told - served - {"GET /openapi.json"}:
+        assert name.split()[1] in sources(GATEWAY), f"{name} is documented, and no route has it"
+
+
+def test_every_parameter_of_an_endpoint(built: Built) -> None:
+    from from_code.gateway import openapi
+
+    for path, methods in openapi()["paths"].items():
+        for method, about in methods.items():
+            if path.startswith("/v3/"):
+                continue
+            part = section(built.page("reference/endpoints"), f"{method.upper()} {path}")
+            assert [row[0] for row in cells(part)] == [one["name"] for one in about.get("parameters", [])]
+
+
+def test_the_times_that_are_taken(built: Built) -> None:
+    (paragraph,) = [
+        one
+        for one in built.page("reference/endpoints").findall(nodes.paragraph)
+        if one.astext().startswith("A time in since")
+    ]
+    moments = re.findall(r"20\d\d-[0-9T:Z+-]+|\b1\d{9}\b", paragraph.astext())
+    assert len(moments) == 5
+    taken = TypeAdapter(datetime)
+    for moment in moments:
+        taken.validate_python(moment)
+    with pytest.raises(ValidationError):
+        taken.validate_python("2026-11-23T18:00:00 02:00")  # what becomes of a bare +
+
+
+def test_errors(built: Built) -> None:
+    tree = ast.parse(Path(errors.__file__).read_text("utf-8"))
+    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    page = built.page("reference/errors")
+    assert {name for name in literals(page) if name[:1].isupper()} == classes
+    drawn = set(re.findall(r"\b[A-Z]\w+\b", next(page.findall(nodes.literal_block)).astext()))
+    assert drawn == classes
+
+
+def test_collections(built: Built) -> None:
+    page = section(built.page("reference/stored-data"), "Collections")
+    used = set(re.findall(r'database\["(\w+)"\]', sources(ROOT / "pipelinejobs" / "store")))
+    assert len(used) >= 6
+    assert used <= literals(page)
+
+
+def test_fields_of_ours(built: Built) -> None:
+    from pipelinejobs.store import documents
+
+    (unset,) = documents.forget_former_life().values()
+    told = {row[0] for row in cells(section(built.page("reference/stored-data"), "Fields of a job"))}
+    assert told == set(unset)
