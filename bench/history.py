@@ -1,23 +1,28 @@
-"""What an event costs on jobs to which much has happened already."""
+"""What an event costs on jobs to which much has happened already.
+
+It is measured as its sender meets it, through a gateway; and in the manager alone, with an id of the sender's own, for
+which older history has to be asked whether it has it already.
+"""
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from pymongo.database import Database
 
 from bench import jobs
 from bench.deployment import Broken, Deployment
-from bench.figure import Figure, at_most
+from bench.figure import Figure, Goal, at_most
 from bench.handling import Handling, handling
 from bench.jobs import Document, Job
+from bench.sending import sending
 from bench.size import Size
 from pipelinejobs import reading
 from pipelinejobs.checks import problems
-from pipelinejobs.store.history import Limits
+from pipelinejobs.store.history import KEPT_SHARE, Limits
 
 _EMBEDDED: Final = Limits().entries
-_KEPT: Final = _EMBEDDED * 4 // 5 - 1
+_KEPT: Final = int(_EMBEDDED * KEPT_SHARE) - 1
 """Events that a job keeps when it has moved the others out."""
 _BETWEEN: Final = _EMBEDDED - 1 - _KEPT - 1
 """Events between two moves."""
@@ -26,30 +31,43 @@ _SHORT: Final = 10
 _TOGETHER: Final = 5_000
 
 
+_Timed = Callable[[Job], float]
+"""Has an event happen to a job, and says how many seconds it took."""
+
+
 def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
     """The longer ones against the shortest, event by event in turn."""
-    means: dict[int, list[float]] = {length: [] for length in size.lengths}
-    medians: dict[int, list[float]] = {length: [] for length in size.lengths}
-    with deployment.database("bench_history") as database, handling(deployment, database.name) as manager:
+    with (
+        deployment.database("bench_history") as database,
+        deployment.gateway(database.name) as gateway,
+        handling(deployment, database.name) as manager,
+        sending(gateway) as sender,
+    ):
         long = {length: _long(database, length) for length in size.lengths if length > _KEPT}
-        for job in jobs.make(database, 50):
-            manager.seconds(job)  # the first ones pay for connections
-        for _ in range(size.rounds):
-            seconds = _round(database, manager, size, long)
-            for length, of_length in seconds.items():
-                means[length].append(statistics.mean(of_length))
-                medians[length].append(statistics.median(of_length))
-            print("  " + ", ".join(f"{length}: {means[length][-1] * 1000:.2f} ms" for length in means), flush=True)
+        yield from _compared(database, "", sender.seconds, size, long, at_most(1.2))
+        yield from _compared(database, ", in the manager alone, with an id of its own", manager.seconds, size, long)
         for job in long.values():
             _check(manager, job)
+
+
+def _compared(
+    database: Database[Document], how: str, timed: _Timed, size: Size, long: dict[int, Job], goal: Goal | None = None
+) -> Iterator[Figure]:
+    means: dict[int, list[float]] = {length: [] for length in size.lengths}
+    for job in jobs.make(database, 50):
+        timed(job)  # the first ones pay for connections
+    for _ in range(size.rounds):
+        seconds = _round(database, timed, size, long)
+        for length, of_length in seconds.items():
+            means[length].append(statistics.mean(of_length))
+        print("  " + ", ".join(f"{length}: {of[-1] * 1000:.2f} ms" for length, of in means.items()) + how, flush=True)
     first, *longer = size.lengths
     for length in longer:
-        for name, kept, goal in (("mean", means, at_most(1.2)), ("median", medians, None)):
-            ratios = [one / short for one, short in zip(kept[length], kept[first], strict=True)]
-            yield Figure(f"an event after {length:,} others, {name}", f"after {first}", ratios, goal)
+        ratios = [one / short for one, short in zip(means[length], means[first], strict=True)]
+        yield Figure(f"an event after {length:,} others{how}", f"after {first}", ratios, goal)
 
 
-def _round(database: Database[Document], manager: Handling, size: Size, long: dict[int, Job]) -> dict[int, list[float]]:
+def _round(database: Database[Document], timed: _Timed, size: Size, long: dict[int, Job]) -> dict[int, list[float]]:
     seconds: dict[int, list[float]] = {length: [] for length in size.lengths}
     for number in range(size.moves * _BETWEEN):
         if number % _SHORT == 0:
@@ -59,7 +77,7 @@ def _round(database: Database[Document], manager: Handling, size: Size, long: di
                 if length not in long
             }
         for length, of_length in seconds.items():
-            of_length.append(manager.seconds(long.get(length) or short[length]))
+            of_length.append(timed(long.get(length) or short[length]))
     return seconds
 
 

@@ -29,8 +29,9 @@ _BATCH: Final = 500
 """Moved entries that are in memory at a time; by itself the driver takes 16 MB of small ones, which become more."""
 _PAGE_BATCH: Final = 4
 """The same for a page, of which much may be left out in the end. Whatever they are, a batch is 16 MB at the most."""
-_KEPT_SHARE: Final = 0.8
-"""How full the embedded history is after a move, so that moves are rare."""
+KEPT_SHARE: Final = 0.2
+"""How full the embedded history is after a move. So moves are rare, and documents small most of the time, which MongoDB
+copies and journals whole at each event."""
 
 
 class Limits(NamedTuple):
@@ -227,8 +228,8 @@ class History:
 
     def _leaving(self, history: list[Any]) -> list[RawBSONDocument]:
         """The oldest entries behind `create` that have to go so that the newest fit."""
-        room = int(self.limits.entries * _KEPT_SHARE) - 1
-        space = int(self.limits.size * _KEPT_SHARE) - _size(history[0])
+        room = int(self.limits.entries * KEPT_SHARE) - 1
+        space = int(self.limits.size * KEPT_SHARE) - _size(history[0])
         kept = 0
         for entry in reversed(history[1:]):
             space -= _size(entry)

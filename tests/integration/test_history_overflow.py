@@ -71,8 +71,8 @@ def test_nothing_is_lost(mongodb_uri: str, database: Database[Any], jobs: Any, s
     rounds = 0
     sizes = []
     while not feeding.acknowledged or feeding.acknowledged[-1] < EVENTS - 1:
-        # Every move happens once in a hundred events; each feeder dies in its fifth one or so.
-        feeding.run(f"before insert jobs_history {4 + rounds % 3} +{LATER[rounds % 4]}", EVENTS)
+        # A move happens once in four hundred events; each feeder dies in its second one or so.
+        feeding.run(f"before insert jobs_history {1 + rounds % 3} +{LATER[rounds % 4]}", EVENTS)
         rounds += 1
         (size,) = jobs.aggregate([{"$match": {"uuid": job.uuid}}, {"$project": {"size": {"$bsonSize": "$$ROOT"}}}])
         sizes.append(size["size"])

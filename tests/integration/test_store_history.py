@@ -22,7 +22,7 @@ Jobs = Collection[dict[str, Any]]
 
 @pytest.fixture
 def history(database: Database[dict[str, Any]]) -> History:
-    return History(database, Limits(entries=10, size=1024 * 1024))
+    return History(database, Limits(entries=40, size=4 * 1024 * 1024))  # a fifth of both stays
 
 
 def fill(jobs: Jobs, count: int, size: int = 10) -> list[str]:
