@@ -44,7 +44,7 @@ def line() -> str:
     """The keys of the verdict line."""
     said = dict(re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", inspect.getdoc(Answer) or "", re.MULTILINE))
     keys = Answer(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
-    return definitions((literal(key), plain(" ".join(said[key].split()))) for key in keys)
+    return definitions((literal(key), plain(" ".join(said[key].split()).replace("None", "null"))) for key in keys)
 
 
 def _said_below(cls: type) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from from_code.gateway import routes
 from pipelinejobs.cli.main import COMMANDS
 from pipelinejobs.settings import TABLE
 from pipelinejobs.settings.table import SECTIONS
@@ -58,8 +59,6 @@ def test_metrics(page: Path) -> None:
 
 @by_page
 def test_paths_of_the_gateway(page: Path) -> None:
-    from from_code.gateway import routes
-
     known = [re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(one.path)) for one in routes()] + ["/openapi\\.json"]
     for name in LITERALS[page]:
         found = re.fullmatch(r"(?:GET|POST|PUT|DELETE) (/[^ ?]*)(\?.*)?", name)

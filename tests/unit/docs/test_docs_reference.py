@@ -13,6 +13,7 @@ import pytest
 from docutils import nodes
 from pydantic import TypeAdapter, ValidationError
 
+from from_code.gateway import openapi
 from fsm.lifecycle import EVENTS, MOVES, STATES
 from pipelinejobs import errors, handback, runtime
 from pipelinejobs.answer import Answer
@@ -21,6 +22,7 @@ from pipelinejobs.gateway.problem import STATUSES
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.messages.statuses import EVENT_OF
 from pipelinejobs.settings import TABLE
+from pipelinejobs.store import documents
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 from support_built import Built, cells, literals, section, sections
 from support_docs import ROOT
@@ -58,6 +60,14 @@ def test_what_a_run_is_told(built: Built) -> None:
     read = set(re.findall(r'"(_abaco_\w+[a-z]|LOCALONLY|MSG)"', inspect.getsource(runtime)))
     assert len(read) >= 7
     assert read <= terms
+
+
+def test_what_a_gateway_or_a_command_is_told(built: Built) -> None:
+    code = sources(ROOT / "pipelinejobs")
+    read = set(re.findall(r'environ(?:\.get|\.pop)?[\[(]"(\w+)"', code))
+    read |= set(re.findall(r'^(?:VARIABLE|TOGETHER): Final = "(\w+)"', code, re.MULTILINE))
+    assert {"PIPELINEJOBS_SECRETS", "LISTEN_FDS", "NOTIFY_SOCKET", "PROMETHEUS_MULTIPROC_DIR"} <= read
+    assert read <= literals(built.page("reference/environment"))
 
 
 def test_what_make_run_is_told(built: Built) -> None:
@@ -155,8 +165,6 @@ def _rows_of(built: Built, command: str) -> list[list[str]]:
 def test_endpoints(built: Built) -> None:
     titles = {one[0].astext() for one in sections(built.page("reference/endpoints"))}
     told = {title for title in titles if re.match(r"(GET|POST|PUT|DELETE) /", title)}
-    from from_code.gateway import openapi  # what is served; a test of the gateway holds that to what it answers
-
     served = {f"{method.upper()} {path}" for path, methods in openapi()["paths"].items() for method in methods}
     assert {name for name in served if " /v3/" not in name} <= told
     for name in told - served - {"GET /openapi.json"}:
@@ -164,8 +172,6 @@ def test_endpoints(built: Built) -> None:
 
 
 def test_every_parameter_of_an_endpoint(built: Built) -> None:
-    from from_code.gateway import openapi
-
     for path, methods in openapi()["paths"].items():
         for method, about in methods.items():
             if path.startswith("/v3/"):
@@ -206,8 +212,6 @@ def test_collections(built: Built) -> None:
 
 
 def test_fields_of_ours(built: Built) -> None:
-    from pipelinejobs.store import documents
-
     (unset,) = documents.forget_former_life().values()
     told = {row[0] for row in cells(section(built.page("reference/stored-data"), "Fields of a job"))}
     assert told == set(unset)
