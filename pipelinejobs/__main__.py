@@ -1,8 +1,29 @@
-"""`python -m pipelinejobs`."""
+"""`python -m pipelinejobs`. Events for a callback URL are sent by the client alone, which needs no library."""
 
+import os
 import sys
 
-from pipelinejobs.cli.main import main
+
+def _is_for_the_client(arguments: list[str]) -> bool:
+    if arguments[:1] != ["send"]:
+        return False
+    from pipelinejobs import client
+
+    named = {argument.partition("=")[0] for argument in arguments}
+    alone = arguments[1:2] and arguments[1] in client.EVENTS and client.CALLBACK_VARIABLE in os.environ
+    return bool({"--callback", "--flush"} & named or alone)
+
+
+def main() -> int:
+    """Runs one command."""
+    if _is_for_the_client(sys.argv[1:]):
+        from pipelinejobs import client
+
+        return client.main(sys.argv[2:], prog="python -m pipelinejobs send")
+    from pipelinejobs.cli.main import main as run
+
+    return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,12 +1,18 @@
 """Deliver one event to a job, and see the verdict.
 
-Either name the job and the event, or give a message of any form with --message (a file, or - for standard input), with
-the job for a callback, and its URL parameters with --parameter. A JSON event names its job itself. A message is held
-against message.jsonschema first, unless a parameter says what happened. Where no token is given the job's own is taken
-from the database, or with --admin an administrative one. The exit code is the verdict's.
+Either name the job and the event, or give a message of any form with --message (a file, or - for standard input), and
+its URL parameters with --parameter. A uuid beside --message is the parameter uuid, which tells a callback's job; a JSON
+event must name its job itself. A message is held against message.jsonschema first, unless a parameter says what
+happened. Where no token is given the job's own is taken from the database, or with --admin an administrative one. The
+exit code is the verdict's.
+
+With --callback the event goes over the network to whatever manager the URL names, and no database and no library is
+needed: it is pipelinejobs/client.py, which can be copied to where a job runs. What cannot be delivered waits in the
+directory --spool until --flush.
 
   python -m pipelinejobs send UUID run --data '{"note": "started by hand"}'
   python -m pipelinejobs send UUID --message callback.json --parameter status=FINISHED
+  python -m pipelinejobs send --callback URL finish
 """
 
 import argparse
@@ -16,7 +22,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from pipelinejobs import answer
+from pipelinejobs import answer, client
 from pipelinejobs.answer import Answer
 from pipelinejobs.bootstrap import policy
 from pipelinejobs.cli import inputs
@@ -37,6 +43,9 @@ from pipelinejobs.verdict import EXIT_CODES, Verdict
 _SAYS_WHAT_HAPPENED: Final = ("event", "name", "status", "state")
 """Parameters with which any object is a message's body."""
 
+_CLIENTS_OWN: Final = ("spool", "later", "flush", "timeout", "allow_http")
+"""Arguments that mean nothing without a callback URL."""
+
 
 class _NoJob(CommandFailed):
     """There is no such job, which an operator may be told."""
@@ -44,8 +53,8 @@ class _NoJob(CommandFailed):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("uuid", nargs="?", help="the job's uuid")
-    parser.add_argument("event", nargs="?", help="the event's name")
+    parser.add_argument("uuid", nargs="?", help="the job's uuid; with --message, that of a callback")
+    parser.add_argument("event", nargs="?", help="the event's name; alone where a callback URL names the job")
     parser.add_argument("--data", type=inputs.json_object, metavar="JSON", help="the event's data, a JSON object")
     parser.add_argument("--message", metavar="FILE", help="a message of any form instead of an event; - reads stdin")
     parser.add_argument(
@@ -60,10 +69,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     token.add_argument("--token", help="the token (default: the job's own, from the database)")
     token.add_argument("--admin", action="store_true", help="use an administrative token, for reset and ready")
     parser.add_argument("--id", metavar="TEXT", help="the event's id, as x_event_id: sent twice it is applied once")
+    client.arguments(parser.add_argument_group("over the network"))
 
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Delivers the event and gives the answer."""
+    if _goes_by_callback(options):
+        return _by_callback(options)
     delivery = _delivery(options)
     problems = _schema_problems(delivery) if options.message is not None else []
     if problems:
@@ -81,6 +93,28 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         return _report(answer.about(event, delivery.id, Verdict.UNAVAILABLE, error.reason))
     session.services.manager.settle(handled, Deadline(session.settings.limits.one_shot))
     return _report(handled.answer)
+
+
+def _goes_by_callback(options: argparse.Namespace) -> bool:
+    """Whether the client is meant: its arguments are given, or only an event and the job is in the environment."""
+    if options.callback is not None or any(getattr(options, name) for name in _CLIENTS_OWN):
+        return True
+    return options.uuid in client.EVENTS and options.event is None and options.message is None
+
+
+def _by_callback(options: argparse.Namespace) -> Report:
+    """Has the client send the event to the job of a callback URL, or what waits in a spool."""
+    if options.event is not None:
+        raise Misused("a callback URL names the job: give the event alone")
+    if options.message is not None or options.parameter or options.token is not None or options.admin:
+        raise Misused("with a callback URL there is no --message, --parameter, --token or --admin")
+    try:
+        outcome = client.perform(options, options.uuid)
+    except client.Misused as error:
+        raise Misused(error.reason) from None
+    except client.ClientError as error:
+        raise CommandFailed(error.reason) from None
+    return Report(data=outcome.facts, lines=outcome.lines, exit_code=outcome.exit_code)
 
 
 def _delivery(options: argparse.Namespace) -> Delivery:

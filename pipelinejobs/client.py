@@ -1,0 +1,1107 @@
+"""Tells a PipelineJobs Manager what happens to a job.
+
+    job = Job.from_callback("https://api.example.org/actors/v2/jobs-manager.prod/messages?x-nonce=...&uuid=...&token=...")
+    job.run()
+    job.update({"progress": 0.5})
+    job.finish()
+
+This file needs the standard library of Python 3.6 or newer and nothing else: copy it to wherever a job runs. It is a
+command too: `python client.py --callback URL finish`; `python client.py --help` says more.
+
+Every event has an id, which stays the same however often it is sent: the manager applies it once. What fails for want
+of a network or a server is tried again until `timeout` is over. With a spool directory an event is on disk before it is
+sent, so that it outlives the network, the manager and this process; `flush` sends what waits, in order.
+
+Errors:
+
+    ClientError
+    +-- Misused              this can never be sent as it is; nothing was sent
+    +-- Refused              the manager, or what stands before it, refused the event
+    |   +-- Malformed        ... because it cannot be read
+    |   +-- Unauthorised     ... because a token or nonce is not good for it
+    |   +-- Illegal          ... because the job's state does not allow it
+    +-- Undelivered          nobody answered in time; the event may have arrived, and may be sent again under its id
+    +-- SpoolFailed          the spool cannot be used
+"""
+
+import argparse
+import contextlib
+import email.utils
+import http.client
+import ipaddress
+import json
+import logging
+import math
+import os
+import queue
+import random
+import re
+import ssl
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid as uuids
+from pathlib import Path
+from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, TextIO, Tuple, Type, Union
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; there several processes may send the same event, which is applied once
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = [
+    "EVENTS",
+    "ClientError",
+    "Flushed",
+    "Illegal",
+    "Job",
+    "Malformed",
+    "Misused",
+    "Refused",
+    "Result",
+    "SpoolFailed",
+    "Unauthorised",
+    "Undelivered",
+    "flush",
+]
+
+# fmt: off
+EVENTS = ("run", "update", "resource", "fail", "finish", "index", "indexed",
+          "validate", "validated", "reject", "finalize", "retire", "reset", "ready")
+# fmt: on
+"""What may be sent. `create` is reserved for the agents that create jobs."""
+
+AGAVE_EVENTS = ("RUNNING", "FINISHED", "FAILED", "STOPPED", "KILLED", "ARCHIVING_FAILED")
+"""What Agave is asked to report: that the job runs, and every way in which it ends."""
+
+CALLBACK_VARIABLE = "PIPELINEJOBS_CALLBACK"
+SPOOL_VARIABLE = "PIPELINEJOBS_SPOOL"
+
+TIMEOUT = 30.0
+"""Seconds that a send may take, all its attempts included."""
+ATTEMPT_SECONDS = 12.0  # a gateway answers within 8, if only that it cannot
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+MOST_BYTES = 1024 * 1024
+"""The longest message that the manager reads. Abaco itself hands over 131 067 bytes at the most."""
+ANSWER_BYTES = 4 * 1024 * 1024
+
+SPOOL_EVENTS = 10000
+SPOOL_BYTES = 64 * 1024 * 1024
+"""What a spool may hold, with what was refused or damaged."""
+LOCK_SECONDS = 30.0
+
+_LOG = logging.getLogger("pipelinejobs.client")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MACRO = re.compile(r"\$\{[^{}]*\}")
+_PLAIN = re.compile(r"[!-~]+")  # printable ASCII without the blank
+_EVENT_ID = re.compile(r"[ -~]{1,128}")
+_SAID_OTHERWISE = frozenset(("uuid", "token", "event", "name", "status", "state", "x_event_id"))
+_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))  # Abaco answers 500 to whatever it stumbles over
+_REFUSALS = {401: "unauthorised", 403: "unauthorised", 409: "illegal"}
+
+Data = Optional[Mapping[str, Any]]
+
+
+class ClientError(Exception):
+    """The event was not taken."""
+
+    verdict: Optional[str] = None
+    exit_code = 65
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason or (self.__doc__ or "").strip()
+        super().__init__(self.reason)
+
+
+class Misused(ClientError):
+    """This can never be sent as it is; nothing was sent."""
+
+    exit_code = 2
+
+
+class Refused(ClientError):
+    """The manager, or what stands before it, refused the event. To send it again changes nothing.
+
+    Attributes:
+        verdict: the manager's verdict; None where the answer is not from a manager, such as Abaco's.
+        reason: why, in its words.
+        status: the HTTP status.
+        event, event_id: which event it was.
+    """
+
+    def __init__(self, reason: str = "", status: int = 0, event: str = "", event_id: str = "") -> None:
+        super().__init__(reason)
+        self.status, self.event, self.event_id = status, event, event_id
+
+
+class Malformed(Refused):
+    """The manager cannot read the event."""
+
+    verdict = "malformed"
+
+
+class Unauthorised(Refused):
+    """A token or a nonce is missing, wrong or too weak for the event, or there is no such job."""
+
+    verdict, exit_code = "unauthorised", 77
+
+
+class Illegal(Refused):
+    """The state of the job does not allow the event."""
+
+    verdict, exit_code = "illegal", 70
+
+
+class Undelivered(ClientError):
+    """Nobody answered in time. The event may have arrived; sent again under its id, it is applied once.
+
+    Attributes:
+        event_id: that id.
+    """
+
+    verdict, exit_code = "unavailable", 75
+
+    def __init__(self, reason: str = "", event_id: str = "") -> None:
+        super().__init__(reason)
+        self.event_id = event_id
+
+
+class SpoolFailed(ClientError):
+    """The spool cannot be used."""
+
+    exit_code = 75
+
+
+_REFUSED_AS: Dict[Any, Type[Refused]] = {kind.verdict: kind for kind in (Malformed, Unauthorised, Illegal)}
+
+
+class Result(NamedTuple):
+    """What became of an event that was not refused.
+
+    Attributes:
+        event: its name.
+        event_id: its id.
+        verdict: `applied`, `duplicate` (it was applied before) or `stale`. None where nobody has judged yet: the event
+            is in the spool, or with Abaco, which only acknowledges a message.
+        reason: why, in words.
+        state: the job's state afterwards, where the answer tells it.
+        execution: the id of the execution that handles it, where there is one.
+        spooled: whether it waits in the spool.
+    """
+
+    event: str
+    event_id: str
+    verdict: Optional[str]
+    reason: str
+    state: Optional[str] = None
+    execution: Optional[str] = None
+    spooled: bool = False
+
+
+class Flushed(NamedTuple):
+    """What became of the events in a spool.
+
+    Attributes:
+        taken: those that were sent and not refused, in order.
+        refused: those that were refused; they are in `refused/`, and sent again if moved back.
+        damaged: the names of files that cannot be read; they are in `damaged/`.
+        left: how many wait still.
+        reason: why they do, for one of them.
+    """
+
+    taken: List[Result]
+    refused: List[Refused]
+    damaged: List[str]
+    left: int
+    reason: str
+
+
+class Job:
+    """A job, as those see it who report on it. It can be used from several threads."""
+
+    def __init__(
+        self,
+        url: str,
+        uuid: str,
+        token: str,
+        *,
+        nonce: Optional[str] = None,
+        bearer: Optional[str] = None,
+        tapis_token: Optional[str] = None,
+        spool: Union[str, "os.PathLike[str]", None] = None,
+        later: bool = False,
+        timeout: float = TIMEOUT,
+        allow_http: bool = False,
+    ) -> None:
+        """
+        Args:
+            url: the manager's messages, `https://HOST/actors/v2/ALIAS/messages`. A nonce may stand in its query.
+            uuid, token: the job and its token; `reset` and `ready` take an administrative token.
+            nonce: the nonce to send with; or
+            bearer: an access token; or
+            tapis_token: a token for the header X-Tapis-Token.
+            spool: a directory for events that cannot be delivered. It holds tokens: it is made with mode 0700, and
+                refused where others may look into it.
+            later: only write events to the spool, for a machine without a network; `flush` sends them.
+            timeout: seconds that a send may take in all.
+            allow_http: whether the token may go unencrypted to another machine.
+
+        Raises:
+            Misused: one of them cannot be used.
+        """
+        parts = _split(url, allow_http=allow_http)
+        if not isinstance(uuid, str) or not _UUID.fullmatch(uuid):
+            raise Misused("uuid: is not a UUID in canonical text, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
+        for name, secret in (("token", token), ("nonce", nonce), ("bearer", bearer), ("tapis_token", tapis_token)):
+            if secret is not None and not (isinstance(secret, str) and _PLAIN.fullmatch(secret)):
+                raise Misused(name + ": must be text of printable ASCII characters without blanks")
+        if not token:
+            raise Misused("token: is missing")
+        if not 0 < timeout < math.inf:
+            raise Misused("timeout: must be a number of seconds above 0")
+        if later and spool is None:
+            raise Misused("later: there is no spool to keep events in")
+        self.uuid = uuid
+        self.timeout = timeout
+        self._where = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+        self._token = token
+        self._parameters = {
+            name: value
+            for name, value in reversed(urllib.parse.parse_qsl(parts.query))  # of several the first counts
+            if name not in _SAID_OTHERWISE and not _MACRO.fullmatch(value)
+        }
+        if nonce is not None:
+            self._parameters["x-nonce"] = nonce
+        self._headers = {} if bearer is None else {"Authorization": "Bearer " + bearer}
+        if tapis_token is not None:
+            self._headers["X-Tapis-Token"] = tapis_token
+        self._spool = None if spool is None else _Spool(Path(spool))
+        self._later = later
+
+    @classmethod
+    def from_callback(cls, url: str, **options: Any) -> "Job":
+        """The job of a callback URL, which names uuid, token and nonce. An event or a status in it is left out.
+
+        Args:
+            options: as for `Job`.
+
+        Raises:
+            Misused: the URL lacks one of them, or an option cannot be used.
+        """
+        parts = _split(url, allow_http=True)
+        given = dict(reversed(urllib.parse.parse_qsl(parts.query)))
+        for name in ("uuid", "token"):
+            if not given.get(name) or _MACRO.fullmatch(given[name]):
+                raise Misused("callback: its parameter %s is missing" % name)
+        return cls(url, given["uuid"], given["token"], **options)
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> "Job":
+        """The job of the callback URL in PIPELINEJOBS_CALLBACK; its spool is PIPELINEJOBS_SPOOL, where that is set."""
+        callback = os.environ.get(CALLBACK_VARIABLE)
+        if not callback:
+            raise Misused(CALLBACK_VARIABLE + ": is not set")
+        options.setdefault("spool", os.environ.get(SPOOL_VARIABLE) or None)
+        return cls.from_callback(callback, **options)
+
+    def __repr__(self) -> str:
+        return "<Job %s at %s>" % (self.uuid, self._where)
+
+    def run(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The job is processing data. Parameters, result and errors of each of these are those of `send`."""
+        return self.send("run", data, event_id=event_id)
+
+    def update(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """Something is to be noted in the history."""
+        return self.send("update", data, event_id=event_id)
+
+    def resource(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """Resources are being got ready."""
+        return self.send("resource", data, event_id=event_id)
+
+    def fail(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The job has failed, for good."""
+        return self.send("fail", data, event_id=event_id)
+
+    def finish(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The job is complete, and its outputs are where they belong."""
+        return self.send("finish", data, event_id=event_id)
+
+    def index(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The outputs are to be indexed."""
+        return self.send("index", data, event_id=event_id)
+
+    def indexed(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The outputs are indexed."""
+        return self.send("indexed", data, event_id=event_id)
+
+    def validate(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The outputs are being validated."""
+        return self.send("validate", data, event_id=event_id)
+
+    def validated(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The outputs are validated."""
+        return self.send("validated", data, event_id=event_id)
+
+    def reject(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The outputs are not fit for use."""
+        return self.send("reject", data, event_id=event_id)
+
+    def finalize(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The outputs are fit for use."""
+        return self.send("finalize", data, event_id=event_id)
+
+    def retire(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The outputs are out of use."""
+        return self.send("retire", data, event_id=event_id)
+
+    def reset(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The job begins to be reset for another run. Needs an administrative token."""
+        return self.send("reset", data, event_id=event_id)
+
+    def ready(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """The job is reset, and may run again. Needs an administrative token."""
+        return self.send("ready", data, event_id=event_id)
+
+    def send(self, name: str, data: Data = None, *, event_id: Optional[str] = None) -> Result:
+        """Sends an event, behind those of this job that wait in the spool.
+
+        Args:
+            name: the event's name.
+            data: what the history is to tell of it, a JSON object.
+            event_id: the event's id, at most 128 printable ASCII characters. By default a new one; give one of your own
+                where the same event may be sent by another run of your program.
+
+        Returns:
+            What became of it. With a spool it may say that the event waits there.
+
+        Raises:
+            Misused: name, data or id cannot be sent.
+            Refused: it was refused, or one of its kinds.
+            Undelivered: nobody answered in time, and there is no spool.
+            SpoolFailed: the spool cannot be used, and the event was not delivered without it either.
+        """
+        event = self._event(name, data, event_id or uuids.uuid4().hex)
+        deadline = time.monotonic() + self.timeout
+        return _deliver(event, deadline) if self._spool is None else self._by_spool(self._spool, event, deadline)
+
+    def flush(self, timeout: float = 60.0) -> Flushed:
+        """Sends the events of this job that wait in its spool; see the function `flush`."""
+        if self._spool is None:
+            raise Misused("spool: there is none")
+        return _flush(self._spool, time.monotonic() + timeout, self.uuid)
+
+    def callback_url(self, **parameters: str) -> str:
+        """The URL by which a job system reports on the job. It holds token and nonce.
+
+        Args:
+            parameters: more for its query, such as `session`; macros such as `${JOB_STATUS}` stay as they are.
+
+        Raises:
+            Misused: there is no nonce, without which a job system is not let in.
+        """
+        if "x-nonce" not in self._parameters:
+            raise Misused("nonce: a callback needs one, since a job system sends no token of its own")
+        query = dict(self._parameters, token=self._token, uuid=self.uuid, **parameters)
+        return "%s?%s" % (self._where, urllib.parse.urlencode(query, safe="${}"))
+
+    def agave_notifications(self, events: Sequence[str] = AGAVE_EVENTS) -> List[Dict[str, Any]]:
+        """The `notifications` of an Agave or Aloe job submission.
+
+        One for each event: Agave gives up a notification for good whose deliveries fail, and the others must outlive
+        it. RUNNING is persistent, since a job may be queued again. The policy tries for about a day.
+        """
+        url = self.callback_url(status="${JOB_STATUS}")
+        if len(url) > 1024:
+            raise Misused("url: the callback has more than the 1024 characters that Agave takes")
+        policy = {"retryStrategy": "EXPONENTIAL", "retryLimit": 40, "saveOnFailure": True}
+        return [
+            {"event": event, "url": url, "persistent": event in ("RUNNING", "*"), "policy": dict(policy)}
+            for event in events
+        ]
+
+    def tapis_subscriptions(self, ttl_minutes: int = 40320) -> List[Dict[str, Any]]:
+        """The `subscriptions` of a Tapis job submission. Tapis puts nothing into a URL: the status is in the body.
+
+        Args:
+            ttl_minutes: how long Tapis keeps the subscription; by default the four weeks that it allows.
+        """
+        url = self.callback_url()
+        if len(url) > 2048:
+            raise Misused("url: the callback has more than the 2048 characters that Tapis takes")
+        return [
+            {
+                "description": "PipelineJob " + self.uuid,
+                "enabled": True,
+                "eventCategoryFilter": "JOB_NEW_STATUS",
+                "ttlMinutes": ttl_minutes,
+                "deliveryTargets": [{"deliveryMethod": "WEBHOOK", "deliveryAddress": url}],
+            }
+        ]
+
+    def _event(self, name: str, data: Data, event_id: str) -> "_Event":
+        if not isinstance(name, str) or not name:
+            raise Misused("event: must be a name, such as run")
+        if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
+            raise Misused("event_id: must be 1 to 128 printable ASCII characters")
+        if data is not None and not isinstance(data, Mapping):
+            raise Misused("data: must be an object, not " + type(data).__name__)
+        body: Dict[str, Any] = {"uuid": self.uuid, "name": name, "token": self._token}
+        if data is not None:
+            body["data"] = dict(data)
+        try:
+            text = json.dumps(body, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Misused("data: is not JSON: %s" % str(error)[:200]) from None
+        if len(text) > MOST_BYTES:
+            raise Misused("data: is larger than a message of %d bytes can hold" % MOST_BYTES)
+        # The id travels as a parameter too: Abaco hands parameters to the manager, and no headers.
+        query = urllib.parse.urlencode(dict(self._parameters, x_event_id=event_id))
+        return _Event("%s?%s" % (self._where, query), dict(self._headers), self.uuid, name, event_id, text)
+
+    def _by_spool(self, spool: "_Spool", event: "_Event", deadline: float) -> Result:
+        try:
+            name = spool.add(event)
+        except SpoolFailed as error:
+            if self._later or spool.names(self.uuid):
+                raise  # to send it at once would be to overtake those that wait
+            _LOG.warning("%s; it is sent without", error.reason)
+            try:
+                return _deliver(event, deadline)
+            except Undelivered as undelivered:
+                raise SpoolFailed("%s; and without it: %s" % (error.reason, undelivered.reason)) from None
+        waiting = "it waits in the spool"
+        if not self._later:
+            flushed = _flush(spool, deadline, self.uuid, until=name)
+            for result in flushed.taken:
+                if result.event_id == event.id:
+                    return result
+            for refused in flushed.refused:
+                if refused.event_id == event.id:
+                    raise refused
+            if name not in spool.names(self.uuid):
+                spool.raise_if_refused(name)
+                return Result(event.name, event.id, None, "another process has delivered it")
+            waiting = "%s: %s" % (waiting, flushed.reason)
+        return Result(event.name, event.id, None, waiting, spooled=True)
+
+
+def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flushed:
+    """Sends what waits in a spool, for each job in order. The first event of a job that cannot be delivered stops those
+    behind it. What is refused goes to `refused/` with its reason, and what cannot be read to `damaged/`.
+
+    Args:
+        spool: the directory; where there is none, nothing waits.
+        timeout: seconds that this may take.
+
+    Raises:
+        SpoolFailed: the spool cannot be used.
+    """
+    return _flush(_Spool(Path(spool)), time.monotonic() + timeout)
+
+
+# Sending
+
+
+class _Event(NamedTuple):
+    """One event, with all that is needed to send it, here or by a later process."""
+
+    url: str
+    headers: Dict[str, str]
+    uuid: str
+    name: str
+    id: str
+    text: str
+
+    def __repr__(self) -> str:
+        return "<%s %s>" % (self.name, self.id)  # the rest holds secrets
+
+    @property
+    def host(self) -> str:
+        """Where it goes."""
+        return urllib.parse.urlsplit(self.url).netloc
+
+    def shown(self, text: object) -> str:
+        """Words of the other side, made fit to be shown: short, one line, without the secrets that it was sent."""
+        shown = "".join(char if char.isprintable() else " " for char in str(text))
+        secrets = [json.loads(self.text)["token"], *self.headers.values()]
+        secrets += [value[len("Bearer ") :] for value in self.headers.values() if value.startswith("Bearer ")]
+        secrets += [
+            value for name, value in urllib.parse.parse_qsl(urllib.parse.urlsplit(self.url).query) if name == "x-nonce"
+        ]
+        for secret in sorted(secrets, key=len, reverse=True):
+            shown = shown.replace(secret, "***")
+        return shown[:1000]
+
+
+class _Damaged(Exception):
+    """A file of the spool cannot be read as an event."""
+
+
+class _Away(Exception):
+    """There is no answer that counts, this time."""
+
+    def __init__(self, reason: str, *, asked: float = 0.0, hopeless: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.asked, self.hopeless = reason, asked, hopeless
+
+    def pause(self, attempts: int, deadline: float) -> Optional[float]:
+        """Seconds until it is worth another attempt (exponential, full jitter); None where there will be none."""
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
+        pause = max(random.uniform(0, longest), self.asked)  # noqa: S311 - spreads load, hides nothing
+        return None if self.hopeless or time.monotonic() + pause >= deadline else pause
+
+
+def _deliver(event: _Event, deadline: float) -> Result:
+    """Sends an event until somebody answers or the time is over."""
+    attempts = 0
+    while True:
+        try:
+            return _attempt(event, deadline)
+        except _Away as away:
+            pause = away.pause(attempts, deadline)
+            if pause is None:
+                raise Undelivered(away.reason, event.id) from None
+        attempts += 1
+        time.sleep(pause)
+
+
+def _attempt(event: _Event, deadline: float) -> Result:
+    """Sends an event once, in a thread, since no socket option bounds a name's look-up or an answer that drips."""
+    seconds = min(ATTEMPT_SECONDS, deadline - time.monotonic())
+    if seconds <= 0:
+        raise _Away("there was no time left to send it")
+    done: queue.Queue[Tuple[Optional[Result], Optional[BaseException]]] = queue.Queue(1)
+
+    def post() -> None:
+        try:
+            done.put((_post(event, seconds), None))
+        except BaseException as error:
+            done.put((None, error))
+
+    threading.Thread(target=post, name="pipelinejobs-client", daemon=True).start()
+    try:
+        result, error = done.get(timeout=seconds)
+    except queue.Empty:
+        raise _Away("%s gave no whole answer within %.3g s" % (event.host, seconds)) from None
+    if result is None:
+        assert error is not None
+        raise error
+    return result
+
+
+def _post(event: _Event, seconds: float) -> Result:
+    headers = dict(event.headers)
+    headers.update(
+        {"Content-Type": "application/json", "Idempotency-Key": event.id, "User-Agent": "pipelinejobs-client"}
+    )
+    request = urllib.request.Request(  # noqa: S310 - nothing but http and https comes here
+        event.url, event.text.encode("ascii"), headers, method="POST"
+    )
+    try:
+        with _opener(event.url).open(request, timeout=seconds) as response:
+            return _result(event, response.read(ANSWER_BYTES))
+    except urllib.error.HTTPError as error:
+        raise _failure(event, error) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        cause = getattr(error, "reason", error)
+        why = str(cause) if isinstance(cause, OSError) else type(cause).__name__
+        bad_certificate = isinstance(cause, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(cause)
+        raise _Away("%s cannot be reached: %s" % (event.host, event.shown(why)), hopeless=bad_certificate) from None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """None, so that credentials go nowhere but where they were meant to."""
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """A client that checks certificates and takes the proxies of the environment, but for this machine itself."""
+    handlers: List[Any] = [_NoRedirect(), urllib.request.HTTPSHandler(context=ssl.create_default_context())]
+    if _is_loopback(urllib.parse.urlsplit(url).hostname or ""):
+        handlers.append(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(*handlers)
+
+
+def _result(event: _Event, raw: bytes) -> Result:
+    """What an answer of status 2xx says; the envelope is Abaco's, the verdict in it the manager's own."""
+    whole = _object(raw)
+    result = _object(whole.get("result"))
+    execution = result.get("executionId") or result.get("execution_id")
+    if whole.get("status") != "success" or not isinstance(execution, str):
+        raise _Away("%s gave an answer that is not a manager's or Abaco's" % event.host)
+    verdict, state = result.get("verdict"), _object(result.get("job")).get("state")
+    if not isinstance(verdict, str):
+        return Result(event.name, event.id, None, "acknowledged, not judged yet", execution=execution)
+    state = state if isinstance(state, str) else None
+    return Result(event.name, event.id, verdict, event.shown(result.get("reason", "")), state, execution)
+
+
+def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
+    """What an answer of another status means."""
+    status = error.code
+    named = "%s answered %d %s" % (event.host, status, http.client.responses.get(status, ""))
+    whole: Dict[str, Any] = {}
+    with contextlib.suppress(OSError, http.client.HTTPException, ValueError), error:
+        whole = _object(error.read(ANSWER_BYTES))
+    message = whole.get("message")
+    reason = event.shown(message) if isinstance(message, str) and message else named.strip()
+    if status in _AGAIN:
+        return _Away(reason, asked=_seconds_asked(error.headers.get("Retry-After")))
+    if 300 <= status <= 399:
+        return _Away(named + "; redirects are not followed, since they could lead the token astray", hopeless=True)
+    if status == 407 or status >= 500:
+        return _Away(reason, hopeless=True)
+    verdict = _object(whole.get("result")).get("verdict") or _REFUSALS.get(status)
+    kind = _REFUSED_AS.get(verdict if isinstance(verdict, str) else None, Refused)
+    return kind(reason, status, event.name, event.id)
+
+
+def _object(value: Any) -> Dict[str, Any]:
+    """An object, also out of JSON; an empty one instead of anything else."""
+    if isinstance(value, bytes):
+        try:
+            value = json.loads(value.decode("utf-8"))
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _seconds_asked(retry_after: Optional[str]) -> float:
+    """The header Retry-After, a number of seconds or a date; 0 where it says nothing usable."""
+    text = (retry_after or "").strip()
+    if re.fullmatch("[0-9]{1,9}", text):
+        return float(text)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return 0.0
+
+
+def _split(url: str, *, allow_http: bool) -> urllib.parse.SplitResult:
+    """A messages URL, taken apart. What is wrong with it is said without it: it holds secrets."""
+    try:
+        if not isinstance(url, str) or not _PLAIN.fullmatch(url):
+            raise Misused("url: must be text of printable ASCII characters without blanks")
+        parts = urllib.parse.urlsplit(url)
+        host = parts.hostname
+        parts.port  # noqa: B018 - raises ValueError where it is no number
+    except ValueError:
+        raise Misused("url: cannot be read") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise Misused("url: must begin with https:// and a host")
+    if "@" in parts.netloc:
+        raise Misused("url: must not hold a user and a password")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+        raise Misused(
+            "url: over http:// anybody on the way could read the token; use https://, or allow it (allow_http)"
+        )
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# The spool
+
+
+class _Spool:
+    """A directory with a file for each event, `UUID.NUMBER.RANDOM.json`. Every job has its line, in order of numbers.
+
+    A file is complete when it has this name, and goes when its event was taken; a process that dies in between has the
+    event sent again under the same id. Who sends an event holds a lock on its file, and who adds one the lock of the
+    directory. Where files cannot be locked, an event may be sent by several processes, and is applied once.
+    """
+
+    _name = re.compile(r"(?P<uuid>%s)\.(?P<number>[0-9]{10})\.[0-9a-f]{8}\.json" % _UUID.pattern)
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def add(self, event: _Event) -> str:
+        """Writes an event, durably, at the end of its job's line; gives its name.
+
+        Raises:
+            SpoolFailed: it cannot be written; nothing of it is left.
+        """
+        raw = json.dumps(event._asdict()).encode("ascii")
+        with self._working("written to"):
+            self._make(self.directory)
+            with self._locked():
+                self._check_room(len(raw))
+                last = max((int(self._of(name, "number")) for name in self.names(event.uuid)), default=0)
+                name = "%s.%010d.%s.json" % (event.uuid, last + 1, os.urandom(4).hex())
+                self._write(self.directory / name, raw)
+        return name
+
+    def names(self, uuid: Optional[str] = None) -> List[str]:
+        """What waits, of one job or of all: line by line, each in order."""
+        with self._working("read"):
+            try:
+                found = os.listdir(str(self.directory))
+            except FileNotFoundError:
+                return []
+        return sorted(name for name in found if self._name.fullmatch(name) and uuid in (None, self._of(name, "uuid")))
+
+    @contextlib.contextmanager
+    def claimed(self, name: str, deadline: float) -> Iterator[Optional[_Event]]:
+        """The event of a file, which nobody else sends meanwhile; None where somebody else has sent it.
+
+        Raises:
+            _Away: somebody else has been sending it until the deadline.
+            _Damaged: it cannot be read as one.
+        """
+        path = self.directory / name
+        with contextlib.ExitStack() as stack:
+            with self._working("read"):
+                try:
+                    file = stack.enter_context(path.open("r+b"))  # for writing, since else NFS gives no lock
+                except FileNotFoundError:
+                    raw = None
+                else:
+                    if not _lock(file, deadline):
+                        raise _Away("another process is sending an event of the same job")
+                    raw = file.read(4 * MOST_BYTES) if path.exists() else None
+            yield None if raw is None else self._event_of(raw)
+
+    def remove(self, name: str) -> None:
+        """Ends the wait of an event that was taken. Its name may come back after a crash; then it is sent again."""
+        with self._working("written to"):
+            self._unlink(self.directory / name)
+
+    def refuse(self, name: str, event: _Event, why: Refused) -> None:
+        """Moves a refused event out of the way, with the reason."""
+        record = dict(event._asdict(), refused={"verdict": why.verdict, "reason": why.reason, "status": why.status})
+        with self._working("written to"):
+            self._make(self.directory / "refused")
+            self._write(self.directory / "refused" / name, json.dumps(record).encode("ascii"))
+            self._unlink(self.directory / name)
+
+    def raise_if_refused(self, name: str) -> None:
+        """Raises the error for which an event is in `refused/`, if it is there."""
+        with self._working("read"):
+            try:
+                record = json.loads((self.directory / "refused" / name).read_text("ascii"))
+            except FileNotFoundError:
+                return
+        why = record["refused"]
+        raise _REFUSED_AS.get(why["verdict"], Refused)(why["reason"], why["status"], record["name"], record["id"])
+
+    def set_aside(self, name: str) -> None:
+        """Moves a damaged file out of the way."""
+        with self._working("written to"):
+            self._make(self.directory / "damaged")
+            with contextlib.suppress(FileNotFoundError):
+                (self.directory / name).replace(self.directory / "damaged" / name)
+                _sync(self.directory / "damaged")
+                _sync(self.directory)
+
+    def _of(self, name: str, part: str) -> str:
+        match = self._name.fullmatch(name)
+        assert match is not None
+        return match.group(part)
+
+    @staticmethod
+    def _event_of(raw: bytes) -> _Event:
+        said = _object(raw)
+        headers, texts = said.get("headers"), [said.get(field) for field in _Event._fields if field != "headers"]
+        if not isinstance(headers, dict) or not all(isinstance(text, str) for text in [*texts, *headers.values()]):
+            raise _Damaged
+        event = _Event(**{field: said[field] for field in _Event._fields})
+        if not event.url.startswith(("http://", "https://")) or not isinstance(
+            _object(event.text.encode()).get("token"), str
+        ):
+            raise _Damaged
+        return event
+
+    @contextlib.contextmanager
+    def _working(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SpoolFailed(
+                "the spool %s cannot be %s: %s" % (self.directory, what, error.strerror or error)
+            ) from None
+
+    def _make(self, directory: Path) -> None:
+        """Makes a directory that nobody else may look into, or checks that it is one."""
+        if not directory.is_dir():
+            directory.mkdir(0o700, parents=True, exist_ok=True)
+            _sync(directory.parent)
+        if os.name == "posix" and directory.stat().st_mode & 0o077:
+            raise SpoolFailed("the spool holds tokens, and others may look into it: chmod 700 %s" % directory)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        descriptor = os.open(str(self.directory / "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "r+b") as file:
+            if not _lock(file, time.monotonic() + LOCK_SECONDS):
+                raise SpoolFailed(
+                    "the spool %s was locked by another process for %d s" % (self.directory, LOCK_SECONDS)
+                )
+            yield
+
+    def _check_room(self, size: int) -> None:
+        events = 1
+        for directory in (self.directory, self.directory / "refused", self.directory / "damaged"):
+            with contextlib.suppress(FileNotFoundError):
+                for path in directory.glob("*.json"):
+                    with contextlib.suppress(FileNotFoundError):
+                        size += path.stat().st_size
+                        events += 1
+        if events > SPOOL_EVENTS or size > SPOOL_BYTES:
+            limits = "%d events or %d bytes, refused and damaged ones included" % (SPOOL_EVENTS, SPOOL_BYTES)
+            raise SpoolFailed("the spool %s is full: it holds at most %s" % (self.directory, limits))
+
+    def _write(self, path: Path, raw: bytes) -> None:
+        """Writes a file that is there in whole or not at all, also after a power failure."""
+        temporary = path.with_name(".%s.tmp" % path.name)
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        descriptor = os.open(str(temporary), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync(path.parent)
+
+    def _unlink(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        _sync(path.parent)
+
+
+def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Optional[str] = None) -> Flushed:
+    """Sends what waits, of one job or of all, in rounds: each tries every line until its first event that is not taken.
+
+    Args:
+        until: the name after which nothing more is wanted.
+    """
+    flushed = Flushed([], [], [], 0, "")
+    attempts = 0
+    while True:
+        away: Dict[str, _Away] = {}  # by job and by host: where one cannot be reached, its other jobs need not wait
+        for name in spool.names(uuid):
+            job = spool._of(name, "uuid")
+            if job in away:
+                continue
+            try:
+                # With many lines there is other work than to wait for somebody's lock.
+                with spool.claimed(name, 0.0 if uuid is None else deadline) as event:
+                    if event is not None:
+                        _send_spooled(spool, name, event, deadline, away, flushed)
+            except _Damaged:
+                _LOG.warning("%s in the spool %s is damaged; see damaged/", name, spool.directory)
+                spool.set_aside(name)
+                flushed.damaged.append(name)
+            except _Away as error:
+                away[job] = error
+            if name == until and job not in away:
+                return flushed
+        left = len(spool.names(uuid))
+        pauses = [pause for pause in (error.pause(attempts, deadline) for error in away.values()) if pause is not None]
+        if not left or (away and not pauses):
+            reason = next(iter(away.values())).reason if left else ""
+            return flushed._replace(left=left, reason=reason)
+        attempts += 1
+        time.sleep(min(pauses, default=0))
+
+
+def _send_spooled(
+    spool: _Spool, name: str, event: _Event, deadline: float, away: Dict[str, _Away], flushed: Flushed
+) -> None:
+    if event.host in away:
+        raise away[event.host]
+    try:
+        flushed.taken.append(_attempt(event, deadline))
+    except Refused as refused:
+        _LOG.warning("the event %s of job %s was refused: %s", event.name, event.uuid, refused.reason)
+        spool.refuse(name, event, refused)
+        flushed.refused.append(refused)
+    except _Away as error:
+        away[event.host] = error
+        raise
+    else:
+        spool.remove(name)
+
+
+def _lock(file: IO[bytes], deadline: float) -> bool:
+    """Locks a file until it is closed; False where somebody else holds it until the deadline."""
+    while fcntl is not None:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+        except OSError:  # a file system without locks
+            return True
+        else:
+            return True
+    return True
+
+
+def _sync(directory: Path) -> None:
+    """Makes the names in a directory durable, where the system has that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(str(directory), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# The command
+
+
+class Outcome(NamedTuple):
+    """What a command has to say: facts for `--json`, the same for people, and the exit code."""
+
+    facts: Dict[str, Any]
+    lines: List[str]
+    exit_code: int
+
+
+def arguments(parser: Union[argparse.ArgumentParser, "argparse._ArgumentGroup"]) -> None:
+    """Adds the arguments that say where an event goes and how."""
+    add = parser.add_argument
+    add(
+        "--callback",
+        metavar="URL",
+        help="the job's callback URL (default: %s, which other users cannot see)" % CALLBACK_VARIABLE,
+    )
+    add("--spool", metavar="DIR", help="keep what cannot be delivered in this directory (default: %s)" % SPOOL_VARIABLE)
+    add("--later", action="store_true", help="only write the event to the spool")
+    add("--flush", action="store_true", help="send what waits in the spool, instead of an event")
+    add(
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="how long it may take in all (default: %g; --flush: 60)" % TIMEOUT,
+    )
+    add("--allow-http", action="store_true", help="send the token unencrypted to another machine")
+
+
+def perform(options: argparse.Namespace, event: Optional[str]) -> Outcome:
+    """Does what the arguments say: sends one event, or what waits in the spool.
+
+    Raises:
+        Misused: they cannot be followed.
+    """
+    spool = options.spool or os.environ.get(SPOOL_VARIABLE) or None
+    if options.flush:
+        if event is not None or options.data is not None or options.id is not None or options.callback is not None:
+            raise Misused("--flush sends what waits in the spool, and takes no event")
+        if spool is None:
+            raise Misused("--flush: name the spool with --spool or %s" % SPOOL_VARIABLE)
+        return _told_of(flush(spool, options.timeout or 60.0))
+    if event is None:
+        raise Misused("say which event")
+    callback = options.callback or os.environ.get(CALLBACK_VARIABLE)
+    if not callback:
+        raise Misused("say which job, with --callback or %s" % CALLBACK_VARIABLE)
+    timeout = options.timeout or TIMEOUT
+    job = Job.from_callback(callback, spool=spool, later=options.later, timeout=timeout, allow_http=options.allow_http)
+    event_id = options.id or uuids.uuid4().hex
+    facts: Dict[str, Any] = {"verdict": None, "uuid": job.uuid, "event": event, "id": event_id, "spooled": False}
+    facts.update(state=None, reason="", execution=None)
+    try:
+        result = job.send(event, options.data, event_id=event_id)
+    except (Refused, Undelivered, SpoolFailed) as error:
+        facts.update(verdict=error.verdict, reason=error.reason)
+        return Outcome(facts, ["%s: %s" % (error.verdict or "not taken", error.reason)], error.exit_code)
+    facts.update(verdict=result.verdict, reason=result.reason, state=result.state, execution=result.execution)
+    facts["spooled"] = result.spooled
+    word = "spooled" if result.spooled else result.verdict or "sent"
+    return Outcome(facts, ["%s%s: %s" % (word, " (now %s)" % result.state if result.state else "", result.reason)], 0)
+
+
+def _told_of(flushed: Flushed) -> Outcome:
+    refused = [
+        {"event": each.event, "id": each.event_id, "verdict": each.verdict, "reason": each.reason}
+        for each in flushed.refused
+    ]
+    facts = {
+        "taken": [dict(each._asdict()) for each in flushed.taken],
+        "refused": refused,
+        "damaged": flushed.damaged,
+        "left": flushed.left,
+        "reason": flushed.reason,
+    }
+    lines = ["%s: %s" % (each.verdict or "sent", each.event) for each in flushed.taken]
+    lines += ["%s: %s: %s" % (each.verdict or "refused", each.event, each.reason) for each in flushed.refused]
+    lines += ["damaged: %s" % name for name in flushed.damaged]
+    lines.append("%d left%s" % (flushed.left, ": " + flushed.reason if flushed.reason else ""))
+    code = flushed.refused[0].exit_code if flushed.refused else 65 if flushed.damaged else 0
+    return Outcome(facts, lines, Undelivered.exit_code if flushed.left else code)
+
+
+def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> int:
+    """The command: sends one event of a job, or what waits in a spool. Its exit code is the verdict's."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Tells a PipelineJobs Manager what happens to a job.",
+        epilog="exit codes: 0 taken, or in the spool; 65 cannot be read, or refused without a verdict; 70 the state of "
+        "the job does not allow it; 75 not delivered; 77 not authorised; 2 wrong arguments.",
+    )
+    parser.add_argument("event", nargs="?", metavar="EVENT", help=", ".join(EVENTS))
+    parser.add_argument("--data", type=json_object, metavar="JSON", help="what the history is to tell, a JSON object")
+    parser.add_argument("--id", metavar="TEXT", help="the event's id: sent twice it is applied once")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    arguments(parser)
+    options = parser.parse_args(given)
+    try:
+        outcome = perform(options, options.event)
+    except ClientError as error:
+        _print("send: " + error.reason, sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    _print(json.dumps(outcome.facts, indent=2) if options.json else "\n".join(outcome.lines), sys.stdout)
+    return outcome.exit_code
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Prints what the stream can take: what was sent stays sent, so that the exit code must not tell of a full disk."""
+    encoding = stream.encoding or "ascii"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError("is not a number of seconds above 0")
+    return value
+
+
+def json_object(text: str) -> Dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("is not a JSON object")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
