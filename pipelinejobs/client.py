@@ -83,6 +83,7 @@ SPOOL_VARIABLE = "PIPELINEJOBS_SPOOL"
 TIMEOUT = 30.0
 """Seconds that a send may take, all its attempts included."""
 ATTEMPT_SECONDS = 12.0  # a gateway answers within 8, if only that it cannot
+LEAST_SECONDS = 1.0  # with less time left there is no further attempt
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 MOST_BYTES = 1024 * 1024
 """The longest message that the manager reads. Abaco itself hands over 131 067 bytes at the most."""
@@ -92,6 +93,7 @@ SPOOL_EVENTS = 10000
 SPOOL_BYTES = 64 * 1024 * 1024
 """What a spool may hold, with what was refused or damaged."""
 LOCK_SECONDS = 30.0
+STALE_SECONDS = 3600.0
 
 _LOG = logging.getLogger("pipelinejobs.client")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -552,7 +554,7 @@ class _Away(Exception):
         """Seconds until it is worth another attempt (exponential, full jitter); None where there will be none."""
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
         pause = max(random.uniform(0, longest), self.asked)  # noqa: S311 - spreads load, hides nothing
-        return None if self.hopeless or time.monotonic() + pause >= deadline else pause
+        return None if self.hopeless or time.monotonic() + pause + LEAST_SECONDS > deadline else pause
 
 
 def _deliver(event: _Event, deadline: float) -> Result:
@@ -735,6 +737,7 @@ class _Spool:
         with self._working("written to"):
             self._make(self.directory)
             with self._locked():
+                self._sweep()
                 self._check_room(len(raw))
                 last = max((int(self._of(name, "number")) for name in self.names(event.uuid)), default=0)
                 name = "%s.%010d.%s.json" % (event.uuid, last + 1, os.urandom(4).hex())
@@ -847,6 +850,13 @@ class _Spool:
                     "the spool %s was locked by another process for %d s" % (self.directory, LOCK_SECONDS)
                 )
             yield
+
+    def _sweep(self) -> None:
+        """Removes what a process left that died while it wrote; one that writes still is not that old."""
+        for path in self.directory.glob(".*.json.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - STALE_SECONDS:
+                    path.unlink()
 
     def _check_room(self, size: int) -> None:
         events = 1
