@@ -478,6 +478,13 @@ class Job:
         waiting = "it waits in the spool"
         if not self._later:
             flushed = _flush(spool, deadline, self.uuid, until=name)
+            for other in flushed.refused:  # here nobody asked for these, and nobody else tells of them
+                if other.event_id != event.id:
+                    _LOG.warning(
+                        "the spooled event %s of job %s was refused: %s", other.event, event.uuid, other.reason
+                    )
+            for damaged in flushed.damaged:
+                _LOG.warning("the spooled event %s cannot be read; it is in damaged/", damaged)
             for result in flushed.taken:
                 if result.event_id == event.id:
                     return result
@@ -914,7 +921,6 @@ def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Op
                     if event is not None:
                         _send_spooled(spool, name, event, deadline, away, flushed)
             except _Damaged:
-                _LOG.warning("%s in the spool %s is damaged; see damaged/", name, spool.directory)
                 spool.set_aside(name)
                 flushed.damaged.append(name)
             except _Away as error:
@@ -938,7 +944,6 @@ def _send_spooled(
     try:
         flushed.taken.append(_attempt(event, deadline))
     except Refused as refused:
-        _LOG.warning("the event %s of job %s was refused: %s", event.name, event.uuid, refused.reason)
         spool.refuse(name, event, refused)
         flushed.refused.append(refused)
     except _Away as error:

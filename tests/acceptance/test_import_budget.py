@@ -13,7 +13,7 @@ from demo.abaco import ROOT
 from support_process import CheckedAbaco, StoredJob
 
 GATEWAY = {"uvicorn", "starlette", "fastapi", "pydantic", "prometheus_client", "jwt", "cryptography", "hashids"}
-HEAVY = {"jsonschema", "requests", "urllib3", "agavepy", "http.client"} | GATEWAY
+HEAVY = {"jsonschema", "requests", "urllib3", "agavepy", "http.client", "pipelinejobs.client"} | GATEWAY
 
 
 def imported(abaco: CheckedAbaco, body: Any, parameters: Mapping[str, str] | None = None) -> tuple[set[str], int]:

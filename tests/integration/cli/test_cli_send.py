@@ -1,6 +1,7 @@
 """`send`: events by hand, with the manager's own verdicts."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from pymongo.collection import Collection
 from integration.cli.conftest import Cli
 from message_samples import sample
 from pipelinejobs.verdict import EXIT_CODES, Verdict
+from support_misbehaving import TAKEN, Manager, manager, refusal
 
 Jobs = Collection[dict[str, Any]]
 UNKNOWN = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"
+CALLBACK = f"https://manager.invalid/messages?uuid={UNKNOWN}&token=0dc73dc3ff39b49a"
 ADMINISTRATION: dict[str, Any] = {"_REACTOR_TOKENS_ADMIN_KEY": "k" * 20, "_REACTOR_TOKENS_ADMIN_SECRET": "s" * 20}
 
 
@@ -108,6 +111,18 @@ def test_says_when_there_are_no_administrative_tokens(cli: Cli) -> None:
         [UNKNOWN, "run", "--id", "a", "--parameter", "x_event_id=b"],
         [UNKNOWN, "--message", "-", "--parameter", "uuid=other"],
         [UNKNOWN, "run", "fast"],
+        ["run"],
+        ["--flush"],
+        ["--flush", "--spool", "spool", "run"],
+        ["--callback", CALLBACK],
+        ["--callback", CALLBACK, UNKNOWN, "run"],
+        ["--callback", CALLBACK, "run", "--admin"],
+        ["--callback", CALLBACK, "run", "--token", "x"],
+        ["--callback", CALLBACK, "run", "--parameter", "note=x"],
+        ["--callback", CALLBACK, "run", "--message", "-"],
+        ["--callback", CALLBACK, "run", "--later"],
+        ["--callback", "http://manager.example.org/messages?uuid=x&token=y", "run"],
+        [UNKNOWN, "run", "--spool", "spool"],
     ],
 )
 def test_refuses_wrong_arguments_in_one_line(cli: Cli, arguments: list[str]) -> None:
@@ -115,6 +130,33 @@ def test_refuses_wrong_arguments_in_one_line(cli: Cli, arguments: list[str]) -> 
     assert done.exit_code == 2
     assert done.err.startswith("send: ")
     assert len(done.err.splitlines()) == 1
+
+
+class TestByCallback:
+    """What the client does with an event is told in tests/unit/client; here, that it is the same one."""
+
+    @pytest.fixture
+    def served(self) -> Iterator[Manager]:
+        with manager(refusal(409, "illegal", "not now"), TAKEN) as listening:
+            yield listening
+
+    def test_sends_over_the_network_and_asks_no_database(self, cli: Cli, served: Manager) -> None:
+        callback = f"{served.url}?uuid={UNKNOWN}&token=0dc73dc3ff39b49a"
+        nowhere: dict[str, Any] = {"_REACTOR_MONGODB_URI": "mongodb://127.0.0.1:1/"}
+        done = cli("send", "--callback", callback, "finish", "--data", '{"a": 1}', "--id", "7", "--json", **nowhere)
+        assert (done.exit_code, done.json["verdict"], done.json["reason"]) == (70, "illegal", "not now")
+        assert (served.asked[0].body["data"], served.asked[0].key) == ({"a": 1}, "7")
+        done = cli("send", "run", PIPELINEJOBS_CALLBACK=callback, **nowhere)
+        assert (done.exit_code, done.out) == (0, "applied (now RUNNING): done\n")
+
+    def test_spools_and_flushes(self, cli: Cli, served: Manager, tmp_path: Path) -> None:
+        callback, spool = f"{served.url}?uuid={UNKNOWN}&token=0dc73dc3ff39b49a", str(tmp_path / "spool")
+        assert cli("send", "--callback", callback, "--spool", spool, "--later", "finish").exit_code == 0
+        assert cli("send", "--callback", callback, "--spool", spool, "--later", "run").exit_code == 0
+        assert served.asked == []
+        done = cli("send", "--flush", "--spool", spool, "--json")
+        assert (done.exit_code, done.json["left"]) == (70, 0)
+        assert [each["event"] for each in done.json["taken"]] == ["run"]
 
 
 class TestMessages:
@@ -130,6 +172,12 @@ class TestMessages:
         event = {"uuid": job["uuid"], "name": "run", "token": job["token"]}
         assert self.send(cli, event)["verdict"] == "applied"
         assert self.send(cli, {**event, "token": "0123456789abcdef"})["verdict"] == "unauthorised"
+
+    def test_an_event_must_name_its_job_itself(self, cli: Cli) -> None:
+        uuid = cli.make()["uuid"]
+        done = cli("send", uuid, "--message", "-", "--json", stdin=b'{"name": "run"}')
+        assert (done.exit_code, done.json["verdict"]) == (65, "malformed")
+        assert "uuid: is missing" in done.json["reason"]
 
     def test_an_event_without_token_in_a_wrapping(self, cli: Cli) -> None:
         assert self.send(cli, {"message": {"uuid": cli.make()["uuid"], "name": "run"}})["verdict"] == "applied"

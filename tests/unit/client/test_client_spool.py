@@ -97,7 +97,7 @@ class TestAnEvent:
 
 
 class TestWhatIsRefused:
-    def test_is_kept_with_the_reason(self, spool: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_is_kept_with_the_reason(self, spool: Path) -> None:
         with manager(refusal(409, "illegal", "not now"), TAKEN) as served:
             named = job(served.url, spool, later=True)
             named.finish(event_id="7")
@@ -107,8 +107,15 @@ class TestWhatIsRefused:
         assert [each.event for each in flushed.taken] == ["run"]
         (kept,) = (spool / "refused").iterdir()
         assert json.loads(kept.read_text())["refused"] == {"verdict": "illegal", "reason": "not now", "status": 409}
-        assert "not now" in caplog.text
         assert waiting(spool) == []
+
+    def test_in_front_of_another_event_is_logged(self, spool: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with manager(refusal(409, "illegal", "not now"), TAKEN) as served:
+            job(served.url, spool, later=True).finish()
+            assert job(served.url, spool).run().verdict == "applied"
+        assert [record.getMessage() for record in caplog.records] == [
+            f"the spooled event finish of job {JOB} was refused: not now"
+        ]
 
     def test_is_sent_again_when_it_is_moved_back(self, spool: Path) -> None:
         with manager(refusal(401, "unauthorised"), TAKEN) as served:
@@ -197,7 +204,7 @@ class TestDamage:
             b'{"url": "https://x/", "headers": {}, "uuid": "x", "name": "run", "id": "7", "text": "{}"}',
         ],
     )  # fmt: skip
-    def test_is_moved_aside_and_said(self, spool: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    def test_is_moved_aside_and_said(self, spool: Path, content: bytes) -> None:
         with manager(TAKEN) as served:
             for event in ("run", "update", "finish"):
                 job(served.url, spool, later=True).send(event)
@@ -207,8 +214,15 @@ class TestDamage:
             assert served.events == ["run", "finish"]
         assert flushed.damaged == [broken.name]
         assert (spool / "damaged" / broken.name).read_bytes() == content
-        assert broken.name in caplog.text
         assert flushed.left == 0
+
+    def test_in_front_of_another_event_is_logged(self, spool: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with manager(TAKEN) as served:
+            job(served.url, spool, later=True).run()
+            (broken,) = spool.glob("*.json")
+            broken.write_text("{")
+            assert job(served.url, spool).finish().verdict == "applied"
+        assert f"{broken.name} cannot be read" in caplog.text
 
     def test_files_of_others_are_left_alone(self, spool: Path) -> None:
         with manager(TAKEN) as served:
