@@ -119,7 +119,7 @@ class Image:
         lines.append("mount -t proc proc $root/proc")
         for mount in mounts:
             lines += _mounting(mount)
-        drop = "" if writable else "--no-new-privs --bounding-set=-all --inh-caps=-all"
+        drop = "" if writable else "--no-new-privs --bounding-set=-all --inh-caps=-all --pdeathsig KILL"
         inside = shlex.quote(f'cd {shlex.quote(self.workdir)} && exec "$@"')
         become = f"setpriv {drop} --reuid {uid} --regid {gid} --clear-groups /bin/sh -c {inside} sh"
         lines.append(f'exec {shutil.which("chroot")} $root {become} "$@"')
