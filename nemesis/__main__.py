@@ -4,12 +4,17 @@ import argparse
 import random
 import sys
 import tempfile
-import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from nemesis.account import Account
-from nemesis.deployment import Deployment, Size, deployed
+from nemesis.deployment import Size, deployed
 from nemesis.schedule import FULL, SHORT, Schedule, lose_the_newest
+from nemesis.watch import watched
+from pipelinejobs.cli.progress import Progress, progress
+
+EXIT_INTERRUPTED: Final = 130
 
 
 def main() -> int:
@@ -27,37 +32,47 @@ def main() -> int:
     parser.add_argument("--no-control", action="store_true", help="without the run that has to find a loss")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
+    try:
+        return _run(options, seed)
+    except KeyboardInterrupt:
+        print(f"ended before the account could be taken; the seed was {seed}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _run(options: argparse.Namespace, seed: int) -> int:
     size = Size(options.senders, options.gateways, 2.0 if options.short else 10.0)
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
-
-    say(f"seed {seed}, {size.senders} senders, {size.gateways} gateways, a replica set of three")
+    told = progress()
+    print(f"seed {seed}, {size.senders} senders, {size.gateways} gateways, a replica set of three", flush=True)
     with tempfile.TemporaryDirectory(prefix="nemesis-") as name:
-        account = _faults(Path(name), seed, size, options, say)
+        account = _faults(Path(name), seed, size, options, told)
         good = account.good
         if not options.no_control:
-            sound = _control(Path(name) / "sound", seed, size, weak=False)
+            with told.step("Taking the newest away"):
+                sound = _control(Path(name) / "sound", seed, size, weak=False)
             _show("the newest is taken away", sound)
-            weak = _control(Path(name) / "weak", seed, size, weak=True)
+            with told.step("The same without waiting for a majority"):
+                weak = _control(Path(name) / "weak", seed, size, weak=True)
             _show("the same without waiting for a majority", weak)
             good = good and sound.good and weak.lost > 0
-    say("good" if good else "NOT GOOD")
+    print("good" if good else "NOT GOOD", flush=True)
     return 0 if good else 1
 
 
-def _faults(directory: Path, seed: int, size: Size, options: argparse.Namespace, say: object) -> Account:
-    assert callable(say)
-    with deployed(directory / "faults", seed, size) as running:
+def _faults(directory: Path, seed: int, size: Size, options: argparse.Namespace, told: Progress) -> Account:
+    with ExitStack() as ends:
+        with told.step("Starting a replica set, gateways and senders"):
+            running = ends.enter_context(deployed(directory / "faults", seed, size))
+            running.wait_for_events(100)
         times = SHORT if options.short else FULL
-        schedule = Schedule(seed, times, running.replica_set, running.gateways, running.indexer, say)
-        running.wait_for_events(100)
-        schedule.run(options.seconds, lambda: say(_sample(running)))
-        account = running.finish()
-        say("; ".join(f"{kind} x {count}" for kind, count in sorted(schedule.done.items())))
-        say("answers: " + ", ".join(f"{what} {count}" for what, count in sorted(running.ledger.answers.items())))
-        say(_sample(running))
+        schedule = Schedule(seed, times, running.replica_set, running.gateways, running.indexer, told.say)
+        with watched(running, schedule, told, options.seconds):
+            schedule.run(options.seconds)
+        with told.step("Taking the account"):
+            account = running.finish()
+        print("; ".join(f"{kind} x {count}" for kind, count in sorted(schedule.done.items())))
+        print("answers: " + ", ".join(f"{what} {count}" for what, count in sorted(running.ledger.answers.items())))
+        held = "; ".join(", ".join(f"{what} {count}" for what, count in one.items()) for one in running.resources())
+        print(f"gateways: {held}", flush=True)
     _show("faults", account)
     return account
 
@@ -68,12 +83,6 @@ def _control(directory: Path, seed: int, size: Size, *, weak: bool) -> Account:
         lose_the_newest(running.replica_set)
         running.wait_for_events(50)
         return running.finish()
-
-
-def _sample(running: Deployment) -> str:
-    held = "; ".join(", ".join(f"{what} {count}" for what, count in one.items()) for one in running.resources())
-    oldest = max(depth.oldest for depth in running.store.outbox.depths())
-    return f"{running.ledger.events} events; gateways: {held}; oldest message owed {oldest:.1f} s"
 
 
 def _show(what: str, account: Account) -> None:

@@ -15,9 +15,10 @@ from nemesis.replica_set import ReplicaSet
 from nemesis.senders import Sender, new_job
 from pipelinejobs.secret import Secret
 from pipelinejobs.store import Store
-from pipelinejobs.store.connection import connect
+from pipelinejobs.store.connection import connect, translated
 
 _HEAL_SECONDS = 120.0
+_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ class Deployment:
     def resources(self) -> list[dict[str, int]]:
         """What each gateway holds of the machine."""
         return [process.resources(gateway.process) for gateway in self.gateways]
+
+    def events_stored(self) -> int:
+        """How many events the database has, those included of which nobody was told.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        counted = {"$group": {"_id": None, "events": {"$sum": "$_properties.revision"}}}
+        with translated():
+            return sum(row["events"] for row in self.store.database["jobs"].aggregate([counted]))
 
     def wait_for_events(self, number: int, seconds: float = 60.0) -> None:
         """Returns when so many more events were acknowledged."""
@@ -95,7 +106,10 @@ def deployed(directory: Path, seed: int, size: Size, *, weak: bool = False) -> I
             yield Deployment(replica_set, started, indexer, ledger, store, senders)
         finally:
             for sender in senders:
-                sender.stop()
+                sender.give_up()
             for gateway in started:
                 process.kill(gateway.process)
+            for sender in senders:
+                if sender.is_alive():
+                    sender.join(_END_SECONDS)
             store.close()

@@ -37,12 +37,14 @@ class Schedule:
 
     Attributes:
         done: how often each was.
+        now: the fault that goes on, until all are well again; None in between.
     """
 
     def __init__(
         self, seed: int, times: Times, replica_set: ReplicaSet, gateways: Sequence[Gateway], indexer: Indexer, say: Say
     ) -> None:
         self.done: Counter[str] = Counter()
+        self.now: str | None = None
         self._random = random.Random(seed)  # noqa: S311 - to be repeated
         self._times = times
         self._set = replica_set
@@ -66,7 +68,7 @@ class Schedule:
         """The faults that there are."""
         return list(self._faults)
 
-    def run(self, seconds: float, each_round: Callable[[], None]) -> None:
+    def run(self, seconds: float) -> None:
         """Goes on for so long, and at least until each fault was done once."""
         until = time.monotonic() + seconds
         while time.monotonic() < until or len(self.done) < len(self._faults):
@@ -77,10 +79,11 @@ class Schedule:
                     return
                 time.sleep(self._times.pause)
                 self._say(kind)
+                self.now = kind
                 self._faults[kind]()
                 self.done[kind] += 1
                 self._set.wait_until_whole()
-            each_round()
+                self.now = None
 
     def _kill_primary(self) -> None:
         primary = self._set.primary()

@@ -60,7 +60,7 @@ class Sender(threading.Thread):
     def __init__(
         self, number: int, seed: int, gateways: Sequence[Gateway], store: Store, shared: Job, ledger: Ledger
     ) -> None:
-        super().__init__(name=f"sender-{number}")
+        super().__init__(name=f"sender-{number}", daemon=True)
         self._random = random.Random(f"{seed}-{number}")  # noqa: S311 - a schedule that can be repeated
         self._gateways = gateways
         self._at = number
@@ -68,11 +68,17 @@ class Sender(threading.Thread):
         self._shared = shared
         self._ledger = ledger
         self._over = threading.Event()
+        self._given_up = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
 
     def stop(self) -> None:
         """Lets it come to an end."""
         self._over.set()
+
+    def give_up(self) -> None:
+        """Lets it leave everything as it is: nobody will take an account."""
+        self._over.set()
+        self._given_up.set()
 
     def run(self) -> None:
         """Takes job after job through its life."""
@@ -122,7 +128,7 @@ class Sender(threading.Thread):
 
     def _until_answered(self, body: Any, parameters: dict[str, str], headers: dict[str, str]) -> str:
         """The verdict; until there is one the same is sent again, to whichever gateway there is."""
-        while True:
+        while not self._given_up.is_set():
             try:
                 status, verdict = self._post(body, parameters, headers)
             except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
@@ -135,6 +141,7 @@ class Sender(threading.Thread):
                 self._at += 1
                 self._drop()
             time.sleep(self._random.uniform(0.05, 0.3))
+        raise SystemExit  # of this thread alone
 
     def _post(self, body: Any, parameters: dict[str, str], headers: dict[str, str]) -> tuple[int, str]:
         if self._connection is None:

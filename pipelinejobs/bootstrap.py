@@ -10,7 +10,7 @@ from pipelinejobs import actors
 from pipelinejobs.backoff import Backoff
 from pipelinejobs.errors import WrongSetting
 from pipelinejobs.manager import Manager
-from pipelinejobs.outbox import Outbox, silent
+from pipelinejobs.outbox import Attempt, Outbox, silent
 from pipelinejobs.runtime import Context
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import Settings
@@ -28,35 +28,49 @@ class Services(NamedTuple):
     """The parts, ready to be used.
 
     Attributes:
-        embedded: whether the database is the laptop's own server.
-        started: that server, where it did not run before.
+        embedded: the laptop's own server, where that is the database.
     """
 
     settings: Settings
     store: Store
     outbox: Outbox
     manager: Manager
-    embedded: bool
-    started: "Mongod | None" = None
+    embedded: "Mongod | None"
+
+    def leave(self) -> None:
+        """A resident process does not need the embedded server any more: the last of its users stops it.
+
+        Raises:
+            WrongSetting, Unavailable: it cannot be stopped.
+        """
+        if self.embedded is not None:
+            self.embedded.leave()
 
 
 def services(
-    settings: Settings, context: Context, *, progress: Callable[[str], None] = silent, brief: bool = False
+    settings: Settings,
+    context: Context,
+    *,
+    progress: Callable[[Attempt], None] = silent,
+    brief: bool = False,
+    resident: bool = False,
 ) -> Services:
     """Puts everything together. Nothing is asked of the database yet; the embedded server is started if need be.
 
     Args:
         settings: the settings.
         context: where the process runs.
-        progress: told about each message that is sent to another actor.
+        progress: told about each attempt to send a message to another actor.
         brief: for a process that lives for seconds.
+        resident: for a process that serves until it is told to end. It is one of the users of the embedded server,
+            which ends with the last of them; `Services.leave` says that this one does not need it any more.
 
     Raises:
         WrongSetting: nothing says where MongoDB is, or what says so is not usable.
     """
     configured = settings.mongodb.connection()
     own = mongod(settings) if configured is None else None
-    running = _start(own, settings, context) if own is not None else None
+    running = _start(own, settings, context, resident=resident) if own is not None else None
     uri = configured if running is None else Secret(running.uri)
     assert uri is not None
     store = Store.at(
@@ -82,8 +96,7 @@ def services(
         progress=progress,
     )
     manager = Manager(store, policy(settings), outbox, database_seconds=settings.limits.database)
-    started = own if running is not None and running.fresh else None
-    return Services(settings, store, outbox, manager, embedded=running is not None, started=started)
+    return Services(settings, store, outbox, manager, embedded=own)
 
 
 def handback(settings: Settings, context: Context) -> "Handback":
@@ -113,7 +126,7 @@ def mongod(settings: Settings) -> "Mongod":
     return Mongod(settings.mongodb.embedded_directory)
 
 
-def _start(own: "Mongod", settings: Settings, context: Context) -> "Running":
+def _start(own: "Mongod", settings: Settings, context: Context, *, resident: bool) -> "Running":
     if context.actor_id is not None and not context.local:
         raise WrongSetting(
             "mongodb.authn",
@@ -122,7 +135,7 @@ def _start(own: "Mongod", settings: Settings, context: Context) -> "Running":
     pinned = [name for name, pin in settings.pinned.items() if pin is not None and name in _WHERE_MONGODB_IS]
     if pinned:
         raise WrongSetting(pinned[0], "is pinned in config.yml, but the environment does not give it")
-    return own.start()
+    return own.use() if resident else own.start()
 
 
 def _indexer(settings: Settings, context: Context) -> actors.Actor | None:

@@ -8,7 +8,8 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, TextIO
@@ -44,6 +45,18 @@ def configure(level: str, secrets: Iterable[str], stream: TextIO | None = None) 
     logger.propagate = False
     logger.setLevel(level)
     return logger
+
+
+@contextmanager
+def through(stream: TextIO) -> Iterator[None]:
+    """While it lasts, lines go to another stream: one that knows what else is drawn on the terminal."""
+    before = [(handler, handler.setStream(stream)) for handler in logger.handlers if isinstance(handler, _Handler)]
+    try:
+        yield
+    finally:
+        for handler, own in before:
+            if own is not None:
+                handler.setStream(own)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

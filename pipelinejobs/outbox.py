@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipelinejobs.actors import Actor
 from pipelinejobs.backoff import Backoff
@@ -25,7 +25,19 @@ _MARGIN: Final = 2.0
 _QUICK_TRIES: Final = 3
 
 
-def silent(line: str) -> None:
+class Attempt(NamedTuple):
+    """One attempt to send one message, for people who wait.
+
+    Attributes:
+        delivered: whether it reached the Indexer.
+        line: what became of it, as one line that names the job.
+    """
+
+    delivered: bool
+    line: str
+
+
+def silent(attempt: Attempt) -> None:
     """The progress nobody looks at."""
 
 
@@ -70,13 +82,13 @@ class Outbox:
         backoff: Backoff,
         *,
         seconds: float = 10.0,
-        progress: Callable[[str], None] = silent,
+        progress: Callable[[Attempt], None] = silent,
     ) -> None:
         """
         Args:
             indexer: how to reach the Indexer; None where nothing says so, then rows simply stay owed.
             seconds: how long one attempt may take, and all quick attempts of one run together.
-            progress: told about each message, for people who wait.
+            progress: told about each attempt, for people who wait.
         """
         self._rows = store.outbox
         self._indexer = indexer
@@ -189,6 +201,7 @@ class Outbox:
                 leased = self._rows.lease(owed, clock.now(), seconds + _MARGIN)
         except (Unavailable, DocumentFull) as trouble:  # of this row; it must not keep the others back
             logger.warning(trouble.reason, extra={"fields": {"job": owed.job, "message": owed.name}})
+            self._progress(Attempt(False, f"{owed.name} of {owed.job}: not tried ({trouble.reason})"))
             tally.failed += 1
             return
         if leased is None:
@@ -201,7 +214,7 @@ class Outbox:
         with within(_DATABASE_SECONDS):
             self._rows.delivered(leased)
         tally.sent += 1
-        self._report(leased, "delivered to the Indexer")
+        self._report(leased, True, "delivered to the Indexer")
 
     def _tell_indexer(self, leased: Leased, seconds: float) -> None:
         if self._indexer is None or leased.token is None:
@@ -217,8 +230,8 @@ class Outbox:
         if wait is not None:
             tally.wait = wait if tally.wait is None else min(tally.wait, wait)
         outcome = "will be tried again" if wait is not None else "given up; drain can send it"
-        self._report(leased, f"not delivered ({failure.reason}); {outcome}")
+        self._report(leased, False, f"not delivered ({failure.reason}); {outcome}")
 
-    def _report(self, leased: Leased, what: str) -> None:
-        self._progress(f"{leased.name} of {leased.job}: {what}")
+    def _report(self, leased: Leased, delivered: bool, what: str) -> None:
+        self._progress(Attempt(delivered, f"{leased.name} of {leased.job}: {what}"))
         logger.info(what, extra={"fields": {"job": leased.job, "message": leased.name, "attempt": leased.attempts}})

@@ -52,7 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Makes the job and tells its uuid and token."""
     store, now = session.store, session.now
-    if session.services.embedded:
+    if session.services.embedded is not None:
         store.ensure_indexes()
     owner = Owner(owner=options.owner or inputs.user(), project=options.project, tenant=options.tenant)
     if options.pipeline_name is not None:

@@ -13,6 +13,7 @@ from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import CommandFailed
+from pipelinejobs.outbox import Attempt, Tally
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 
 
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
             "nothing says how to reach the Indexer: set pipelines.job_indexer_url, "
             "or run where Abaco gives _abaco_api_server"
         )
-    tally = session.services.outbox.drain(Deadline(options.seconds))
+    tally = _drained(session, options.seconds)
     owed = sum(1 for _ in session.store.outbox.rows(statuses=(PENDING, UNDELIVERED)))
     facts = {"sent": tally.sent, "failed": tally.failed, "waiting": tally.waiting, "owed": owed}
     return Report(
@@ -38,3 +39,22 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         lines=[f"sent {tally.sent}, failed {tally.failed}, held by others {tally.waiting}, still owed {owed}"],
         exit_code=1 if owed else 0,
     )
+
+
+def _drained(session: Session, seconds: float) -> Tally:
+    """What came of it. Whoever waits sees how far it is, and each message that did not get through."""
+    owed = sum(depth.messages for depth in session.store.outbox.depths())
+    with session.progress.follow(
+        "Sending what is owed to the Indexer", owed, "message" if owed == 1 else "messages"
+    ) as tell:
+        sent = failed = 0
+
+        def attempted(attempt: Attempt) -> None:
+            nonlocal sent, failed
+            sent, failed = sent + attempt.delivered, failed + (not attempt.delivered)
+            if not attempt.delivered:
+                session.progress.say(attempt.line)
+            tell(sent + failed, {"sent": str(sent), "failed": str(failed)})
+
+        session.attempted = attempted
+        return session.services.outbox.drain(Deadline(seconds))

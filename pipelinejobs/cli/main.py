@@ -117,7 +117,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
     options = parser().parse_args(arguments)
-    session = Session(progress=_say)
+    session = Session()
     try:
         report: Report = COMMANDS[options.command].run(options, session)
         return _printed(report, as_json=options.json)

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from pipelinejobs import log, settings
-from pipelinejobs.cli import inputs, sample
+from pipelinejobs.cli import inputs, progress, sample
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, WrongSetting
@@ -34,6 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Serves."""
+    session.resident = True
+    if options.sibling is not None or not (options.sample or sys.stderr.isatty()):
+        session.progress = progress.silent()
     configured = session.settings
     several = configured.gateway.processes > 1
     with _counting_together() if several and options.sibling is None else nullcontext():
@@ -42,7 +45,8 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 
 def _serve(options: argparse.Namespace, session: Session, others: int) -> Report:
     try:
-        from pipelinejobs.gateway import metrics, server, service, siblings, supervisor
+        with session.progress.step("Loading the gateway"):
+            from pipelinejobs.gateway import metrics, server, service, siblings, supervisor
     except ImportError as error:
         raise CommandFailed(f"the gateway's libraries are not installed ({error}): requirements-gateway.txt") from None
 
@@ -58,11 +62,14 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
         log.configure(configured.logs.level, settings.secrets(configured))
         address = server.address(gateway, listening)
         services = session.services
-        if services.started is not None:
-            ends.callback(services.started.stop)
+        ends.callback(services.leave)
         parts = service.Service(services._replace(settings=configured._replace(gateway=gateway)))
-        parts.start()
-        said = sample.lines(session, address) if options.sample else []
+        with session.progress.step("Making the indexes"):
+            parts.start()
+        said = []
+        if options.sample:
+            with session.progress.step("Making a sample job"):
+                said = sample.lines(session, address)
 
         def ready() -> None:
             if first:

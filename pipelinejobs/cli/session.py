@@ -2,23 +2,32 @@
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 
 from pipelinejobs import log, reading, runtime, settings
-from pipelinejobs.bootstrap import Services, services
+from pipelinejobs.bootstrap import Services, mongod, services
+from pipelinejobs.cli import progress
+from pipelinejobs.cli.progress import Progress
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.job import Entry, Job
-from pipelinejobs.outbox import silent
+from pipelinejobs.outbox import Attempt
 from pipelinejobs.settings import Settings, secrets_file
 from pipelinejobs.store import Store
 
 
 class Session:
-    """One run of a command."""
+    """One run of a command.
 
-    def __init__(self, progress: Callable[[str], None] = silent) -> None:
-        self._progress = progress
+    Attributes:
+        resident: whether it serves until it is told to end (see `bootstrap.services`); to be said before `services`.
+        attempted: what is told about each attempt to send a message to another actor.
+    """
+
+    def __init__(self) -> None:
+        self.resident = False
+        self.attempted: Callable[[Attempt], None] = lambda attempt: self.progress.say(attempt.line)
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -41,6 +50,11 @@ class Session:
         return configured
 
     @cached_property
+    def progress(self) -> Progress:
+        """What people see while they wait."""
+        return progress.progress()
+
+    @cached_property
     def services(self) -> Services:
         """The parts, over the configured database.
 
@@ -48,7 +62,17 @@ class Session:
             WrongSetting: nothing says where MongoDB is, or what says so is not usable.
             Unavailable: the embedded server does not start.
         """
-        return services(self.settings, runtime.context(self.environment), progress=self._progress)
+        context = runtime.context(self.environment)
+        with self._starting():
+            return services(
+                self.settings, context, progress=lambda attempt: self.attempted(attempt), resident=self.resident
+            )
+
+    def _starting(self) -> AbstractContextManager[None]:
+        """The embedded server may have to be started, which takes some seconds the first time."""
+        if self.settings.mongodb.connection() is not None or mongod(self.settings).status() is not None:
+            return nullcontext()
+        return self.progress.step("Starting the MongoDB of this directory")
 
     @property
     def store(self) -> Store:

@@ -1,6 +1,7 @@
 """The embedded MongoDB of a laptop, for when no other server is configured."""
 
 from pipelinejobs.mongod.binary import find
-from pipelinejobs.mongod.server import Mongod, Running
+from pipelinejobs.mongod.running import Running
+from pipelinejobs.mongod.server import Mongod
 
 __all__ = ["Mongod", "Running", "find"]

@@ -1,13 +1,13 @@
 """The embedded MongoDB of a laptop: a standalone mongod that is kept, with its data, in one directory.
 
-    data/         the database files                    port   the port that goes with these data
-    mongod.log    what mongod says                      lock   held while somebody starts or stops it
-    mongod.json   the server that runs: its pid, its port, and when its process began
+    data/         the database files                    port    the port that goes with these data
+    mongod.log    what mongod says                      lock    held while somebody starts or stops it
+    mongod.json   the server that runs                  users   held, shared, by each process that serves with it
 
-It listens on 127.0.0.1 alone, asks for no password, and goes on when the process that started it ends.
+It listens on 127.0.0.1 alone, asks for no password, and goes on when the process that started it ends; one that was
+started to be used ends with the last of its users.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -16,13 +16,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pipelinejobs.errors import Unavailable, WrongSetting
-from pipelinejobs.mongod import host, words
+from pipelinejobs.mongod import host, locks, words
 from pipelinejobs.mongod.binary import find
+from pipelinejobs.mongod.running import Running, Server
 
 DIRECTORY_SETTING: Final = "mongodb.embedded_directory"
 START_SECONDS: Final = 20.0
@@ -33,28 +33,6 @@ _PORT_TRIES: Final = 5
 
 # The middle process ends at once, so mongod is nobody's child: it is never a zombie of ours and outlives us.
 _DETACH: Final = 'log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1 & echo $!'
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A server that runs. `fresh` is true when this very call started it, false when it ran already."""
-
-    uri: str
-    port: int
-    pid: int
-    fresh: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    """A living mongod on our data."""
-
-    pid: int
-    port: int
-    began: str
-
-    def running(self, fresh: bool) -> Running:
-        return Running(f"mongodb://{host.LOOPBACK}:{self.port}/", self.port, self.pid, fresh)
 
 
 class Mongod:
@@ -70,6 +48,8 @@ class Mongod:
         self.log: Final = self.directory / "mongod.log"
         self._port: Final = self.directory / "port"
         self._state: Final = self.directory / "mongod.json"
+        self._lock: Final = self.directory / "lock"
+        self._users: Final = locks.Users(self.directory / "users")
 
     def start(self, deadline: float = START_SECONDS) -> Running:
         """Start the server, or join the one that runs; returns when it answers. `deadline` is in seconds.
@@ -79,15 +59,35 @@ class Mongod:
         data: call again, or `stop()`.
         """
         until = time.monotonic() + deadline
+        with self._made(until):
+            return self._started(until)[0]
+
+    def use(self, deadline: float = START_SECONDS) -> Running:
+        """As `start`, for a process that lives for long: where this starts the server, it ends with its last user.
+
+        This process is a user until it calls `leave` or ends, however that comes. Where the last one was killed, the
+        server goes on, until the next that uses it leaves.
+        """
+        until = time.monotonic() + deadline
+        with self._made(until):
+            running, server = self._started(until)
+            self._users.join(server.name if running.fresh else None)
+            return running
+
+    def leave(self, deadline: float = STOP_SECONDS) -> bool:
+        """This process does not use the server any more; returns whether it was the last, and so stopped it.
+
+        Never stops one that was started by `start`. Raises what `stop` raises.
+        """
         with _named_trouble(self.directory):
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.data.mkdir(mode=0o700, exist_ok=True)
-            with self._lock(until):
-                server = self._server()
-                if server is not None and self._answers(server, until):
-                    self._remember(server)
-                    return server.running(fresh=False)
-                return self._launch(until).running(fresh=True)
+            if not self.directory.is_dir():
+                return False
+            with locks.held(self._lock, time.monotonic() + START_SECONDS + deadline):
+                server, ours = self._server(), self._users.leave()
+                if server is None or server.name != ours:
+                    return False
+                self._stopped(server, deadline)
+                return True
 
     def stop(self, deadline: float = STOP_SECONDS) -> bool:
         """Stop the server: ask, wait `deadline` seconds, then force. Returns whether one ran.
@@ -98,11 +98,9 @@ class Mongod:
         with _named_trouble(self.directory):
             if not self.directory.is_dir():
                 return False
-            with self._lock(time.monotonic() + START_SECONDS + deadline):
+            with locks.held(self._lock, time.monotonic() + START_SECONDS + deadline):
                 server = self._server()
-                if server is not None:
-                    self._end(server, deadline)
-                self._state.unlink(missing_ok=True)
+                self._stopped(server, deadline)
                 return server is not None
 
     def status(self) -> Running | None:
@@ -111,7 +109,29 @@ class Mongod:
             server = self._server()
             return server.running(fresh=False) if server else None
 
-    def _launch(self, until: float) -> _Server:
+    @contextmanager
+    def _made(self, until: float) -> Iterator[None]:
+        """The directory, there and locked."""
+        with _named_trouble(self.directory):
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.data.mkdir(mode=0o700, exist_ok=True)
+            with locks.held(self._lock, until):
+                yield
+
+    def _started(self, until: float) -> tuple[Running, Server]:
+        server = self._server()
+        if server is not None and self._answers(server, until):
+            self._remember(server)
+            return server.running(fresh=False), server
+        server = self._launch(until)
+        return server.running(fresh=True), server
+
+    def _stopped(self, server: Server | None, deadline: float) -> None:
+        if server is not None:
+            self._end(server, deadline)
+        self._state.unlink(missing_ok=True)
+
+    def _launch(self, until: float) -> Server:
         """Start a server and wait until it answers; the port of the data first, then others."""
         binary = find()
         port = self._kept_port()
@@ -123,15 +143,19 @@ class Mongod:
             server = self._spawn(binary, port)
             if server is not None:
                 self._remember(server)
-                if self._answers(server, until):
-                    return server
+                try:
+                    if self._answers(server, until):
+                        return server
+                except KeyboardInterrupt:
+                    self._end(server, STOP_SECONDS)
+                    raise
             error = self._ended_early(binary, said_before)
             if "Address already in use" not in error.reason:
                 raise error
             port = None  # somebody took it between our look and mongod's
         raise WrongSetting("mongodb", f"no port could be had in {_PORT_TRIES} tries; see {self.log}")
 
-    def _spawn(self, binary: Path, port: int) -> _Server | None:
+    def _spawn(self, binary: Path, port: int) -> Server | None:
         """Start mongod in a session of its own, with no descriptor of ours. None: it has ended already."""
         options = ["--dbpath", str(self.data), "--port", str(port), "--bind_ip", host.LOOPBACK]
         options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
@@ -149,14 +173,14 @@ class Mongod:
         pid = detached.stdout.strip()
         return self._identify(int(pid)) if pid else None
 
-    def _server(self) -> _Server | None:
+    def _server(self) -> Server | None:
         """The living server of our data: the remembered one, else the one that mongod's own lock file names.
 
         The second is there when a starter was killed before it could write down what it had started.
         """
         try:
             state = json.loads(self._state.read_text())
-            remembered = _Server(int(state["pid"]), int(state["port"]), str(state["began"]))
+            remembered = Server(int(state["pid"]), int(state["port"]), str(state["began"]))
             process = host.process(remembered.pid)
             # One that is about to be gone has no command line any more, but still holds the port and the data.
             ending = process == host.Process(remembered.began, "")
@@ -169,17 +193,17 @@ class Mongod:
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
 
-    def _identify(self, pid: int) -> _Server | None:
+    def _identify(self, pid: int) -> Server | None:
         """The server that has this pid, if its command line says that it runs on our data."""
         process = host.process(pid)
         if process is None:
             return None
         ours = re.search(rf" --dbpath {re.escape(str(self.data))} --port (\d+) ", process.command)
-        return _Server(pid, int(ours[1]), process.began) if ours else None
+        return Server(pid, int(ours[1]), process.began) if ours else None
 
-    def _answers(self, server: _Server, until: float) -> bool:
+    def _answers(self, server: Server, until: float) -> bool:
         """Wait until the server answers; False when it ended instead. Raises Unavailable at the deadline."""
-        while _lives(server):
+        while server.lives:
             left = until - time.monotonic()
             if left <= 0:
                 raise Unavailable(
@@ -210,12 +234,12 @@ class Mongod:
             client.close()
         return bool(options["parsed"].get("storage", {}).get("dbPath") == str(self.data))
 
-    def _end(self, server: _Server, deadline: float) -> None:
+    def _end(self, server: Server, deadline: float) -> None:
         """End this server; returns when it is gone."""
         for number, seconds in ((signal.SIGTERM, deadline), (signal.SIGKILL, 5.0)):
             until = time.monotonic() + seconds
             try:
-                if _lives(server):
+                if server.lives:
                     os.kill(server.pid, number)
             except ProcessLookupError:
                 return
@@ -223,13 +247,13 @@ class Mongod:
                 raise WrongSetting(
                     DIRECTORY_SETTING, f"its mongod (pid {server.pid}) belongs to another user"
                 ) from None
-            while _lives(server) and time.monotonic() < until:
+            while server.lives and time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)
-            if not _lives(server):
+            if not server.lives:
                 return
         raise Unavailable(f"The embedded mongod (pid {server.pid}) does not end. Its log is {self.log}")
 
-    def _remember(self, server: _Server) -> None:
+    def _remember(self, server: Server) -> None:
         host.write_whole(self._state, json.dumps({"pid": server.pid, "port": server.port, "began": server.began}))
 
     def _kept_port(self) -> int | None:
@@ -245,27 +269,6 @@ class Mongod:
             return WrongSetting("mongodb", f"{binary} cannot run here: {last.text}. Its log is {self.log}")
         problem = f"the embedded mongod ended while starting: {last.text}. Its log is {self.log}"
         return WrongSetting(DIRECTORY_SETTING, problem)
-
-    @contextmanager
-    def _lock(self, until: float) -> Iterator[None]:
-        """Hold the directory's lock. It is the kernel's: a holder that is killed gives it back."""
-        with (self.directory / "lock").open("a") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > until:
-                        raise Unavailable(
-                            f"Another process is starting or stopping the embedded mongod in {self.directory}"
-                        ) from None
-                time.sleep(_POLL_SECONDS)
-            yield
-
-
-def _lives(server: _Server) -> bool:
-    process = host.process(server.pid)
-    return process is not None and process.began == server.began
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import pytest
 from pymongo.database import Database
 
 from demo.indexer import Indexer
+from pipelinejobs.mongod import Mongod
 from support_gateway import eventually
 from support_process import Documents, StoredJob, insert_job
 from support_served import ROOT, SECONDS, Served, gateway_environment, served
@@ -285,3 +286,16 @@ def test_make_run_on_a_given_database(
         assert database["jobs"].count_documents({}) == 1
         gateway.end()
     assert not (tmp_path / "mongodb").exists()
+
+
+def test_the_directorys_own_database_ends_with_its_last_gateway(tmp_path: Path, nothing_left: None) -> None:
+    """Whichever ends first, and however: the one that has started it too."""
+    variables = {"_REACTOR_MONGODB_EMBEDDED_DIRECTORY": str(tmp_path / "mongodb"), "_REACTOR_GATEWAY_PORT": "0"}
+    own = Mongod(tmp_path / "mongodb")
+    with served(variables, tmp_path) as one, served(variables, tmp_path) as two, served(variables, tmp_path) as three:
+        assert one.end() == 0
+        two.end(signal.SIGKILL)
+        assert httpx.get(f"{three.url}/readyz").status_code == 200
+        assert own.status() is not None
+        assert three.end() == 0
+        assert own.status() is None

@@ -29,7 +29,7 @@ def test_faults_of_every_kind_lose_nothing_and_repeat_nothing(nothing_left: None
 
         running.wait_for_events(100)
         schedule = Schedule(seed, SHORT, running.replica_set, running.gateways, running.indexer, fault_begins)
-        schedule.run(0.0, lambda: None)
+        schedule.run(0.0)
         running.wait_for_events(BETWEEN)
         account = running.finish()
         assert set(schedule.done) == set(schedule.kinds)

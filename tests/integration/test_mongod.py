@@ -244,3 +244,84 @@ def test_another_mongod_on_the_port_is_not_taken_for_ours(
         assert other.status() is not None
     finally:
         other.stop()
+
+
+class TestUsers:
+    """Those who serve with it: where it was started for them, it ends with the last."""
+
+    @pytest.fixture
+    def another(self, embedded: Mongod) -> Mongod:
+        """As another process sees it: with a lock of its own."""
+        return Mongod(embedded.directory)
+
+    def test_it_ends_with_the_last(self, embedded: Mongod, another: Mongod) -> None:
+        first, second = embedded.use(), another.use()
+        assert (first.fresh, second.fresh) == (True, False)
+        assert not embedded.leave()
+        assert embedded.status() is not None
+        assert another.leave()
+        assert embedded.status() is None
+        assert not another.leave()
+
+    def test_whoever_has_left_may_come_again(self, embedded: Mongod, another: Mongod) -> None:
+        embedded.use()
+        another.use()
+        assert not embedded.leave()
+        assert not embedded.use().fresh
+        assert not another.leave()
+        assert embedded.leave()
+
+    def test_one_that_was_started_otherwise_goes_on(self, embedded: Mongod, another: Mongod) -> None:
+        embedded.start()
+        assert not another.use().fresh
+        assert not another.leave()
+        assert embedded.status() is not None
+
+    def test_one_that_was_started_anew_is_not_theirs(self, embedded: Mongod, another: Mongod) -> None:
+        another.use()
+        assert embedded.stop()
+        embedded.start()
+        assert not another.leave()
+        assert embedded.status() is not None
+
+    def test_a_command_meanwhile_does_not_make_it_stay(self, embedded: Mongod, another: Mongod) -> None:
+        another.use()
+        assert not embedded.start().fresh
+        assert another.leave()
+
+    def test_those_that_are_killed_are_users_no_more(self, embedded: Mongod) -> None:
+        program = STARTER.replace(".start(", ".use(") + "sys.stdin.readline()\n"
+        users = [
+            subprocess.Popen(
+                [sys.executable, "-c", program, str(embedded.directory)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        for user in users:
+            assert user.stdin is not None
+            assert user.stdout is not None
+            user.stdin.write("\n")
+            user.stdin.flush()
+            assert user.stdout.readline() == "ready\n"
+            assert json.loads(user.stdout.readline())["pid"]
+        embedded.use()
+        for user in users:
+            user.kill()
+            user.communicate()
+        assert embedded.status() is not None
+        assert embedded.leave()
+
+    def test_where_all_were_killed_the_next_ends_it(self, embedded: Mongod) -> None:
+        program = "import os, sys; from pathlib import Path; from pipelinejobs.mongod import Mongod\n"
+        program += "Mongod(Path(sys.argv[1])).use(60); os.kill(os.getpid(), 9)"
+        subprocess.run([sys.executable, "-c", program, str(embedded.directory)], cwd=ROOT, check=False)
+        assert embedded.status() is not None
+        assert not embedded.use().fresh
+        assert embedded.leave()
+
+    def test_a_directory_that_is_gone(self, embedded: Mongod) -> None:
+        assert not embedded.leave()

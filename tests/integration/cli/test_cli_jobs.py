@@ -231,7 +231,7 @@ class TestDrain:
             assert (done.exit_code, done.json) == (0, {"sent": 1, "failed": 0, "waiting": 0, "owed": 0})
             (received,) = indexer.received
             assert received.body == {"message": {"uuid": job["uuid"], "name": "index", "token": job["token"]}}
-            assert job["uuid"] in done.err
+            assert "1 message ..." in done.err
             assert job["token"] not in done.out + done.err
             assert cli("drain", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url).out.startswith("sent 0")
 
@@ -242,6 +242,7 @@ class TestDrain:
         with Indexer(status=500) as indexer:
             done = cli("drain", "--json", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url)
         assert (done.exit_code, done.json) == (1, {"sent": 0, "failed": 1, "waiting": 0, "owed": 1})
+        assert f"index of {uuid}: not delivered" in done.err
         (owed,) = cli.ok("explain", uuid)["owed"]
         assert owed["attempts"] == 1
         assert "the last attempt failed" in cli("explain", uuid).out
