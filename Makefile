@@ -29,8 +29,23 @@ $(STAMP): requirements.txt requirements-gateway.txt requirements-dev.txt
 	  $(PYTHON) -m venv --clear $(VENV); \
 	fi
 	@echo "Installing requirements-dev.txt into $(VENV); the first time takes a minute or two ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(INSTALL)
 	@touch $@
+
+# pip says nothing, or hundreds of lines. On a terminal its newest line is shown, in the place of the one before.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements-dev.txt
+define INSTALL
+if [ -t 2 ] && [ "$${TERM:-dumb}" != dumb ] && [ -z "$$CI" ]; then \
+  : >$(VENV)/pip.log; width=$$(stty size <&2 | cut -d' ' -f2); [ "$$width" -gt 1 ] || width=80; \
+  $(PIP) >$(VENV)/pip.log & pip=$$!; trap "kill $$pip; printf '\n' >&2" INT TERM; \
+  while kill -0 $$pip 2>/dev/null; do \
+    printf '\r\033[K%s' "$$(tail -n 1 $(VENV)/pip.log | cut -c 1-$$((width - 1)))" >&2; sleep 0.5; \
+  done; \
+  printf '\r\033[K' >&2; wait $$pip; \
+else \
+  $(PIP) --quiet; \
+fi
+endef
 
 run: setup  ## serve the gateway, with a MongoDB of this directory's own; HOST, PORT and MONGODB_URI are honoured
 	@exec env $${MONGODB_URI:+"_REACTOR_MONGODB_URI=$$MONGODB_URI"} \
