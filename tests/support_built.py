@@ -51,6 +51,11 @@ def literals(place: nodes.Element) -> set[str]:
     return {each.astext() for each in place.findall(nodes.literal)}
 
 
+def terms(place: nodes.Element) -> set[str]:
+    """What is in double backquotes in the terms of the definition lists there: what the page defines."""
+    return {name for term in place.findall(nodes.term) for name in literals(term)}
+
+
 def cells(place: nodes.Element) -> list[list[str]]:
     """The rows of the tables there, without their heads."""
     rows = [row for body in place.findall(nodes.tbody) for row in body.findall(nodes.row)]

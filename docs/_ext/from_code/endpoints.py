@@ -2,16 +2,19 @@
 
 import inspect
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from from_code.gateway import Path, openapi, routes
 from from_code.rst import definitions, literal, plain, section, table
 from pipelinejobs.gateway.problem import STATUSES, Problem
 
+_OF_ITSELF: Final = "/openapi.json"
+"""The description of all others; the page says it beforehand."""
+
 
 def page() -> str:
     """A section for each group of routes, a part for each route."""
-    shown = [one for one in routes() if not one.path.startswith("/v3/actors")]
+    shown = [one for one in routes() if not one.path.startswith("/v3/actors") and one.path != _OF_ITSELF]
     groups: dict[str, list[Path]] = {}
     for one in shown:
         groups.setdefault(_group(one), []).append(one)

@@ -1,6 +1,9 @@
 """Every setting, from the table that config.yml is held to."""
 
+from pathlib import Path
+
 from from_code.rst import literal, plain, section, table
+from pipelinejobs.settings import ROOT
 from pipelinejobs.settings.config_file import PINNED, REQUIRE_PINS
 from pipelinejobs.settings.pins import GUARDED, PINNABLE
 from pipelinejobs.settings.table import SECTIONS, TABLE, Setting
@@ -26,6 +29,8 @@ def default(value: object) -> str:
     """A default as config.yml writes it."""
     if value is None or value == ():
         return "none"
+    if isinstance(value, Path):
+        return literal(value.relative_to(ROOT) if value.is_relative_to(ROOT) else value)
     if isinstance(value, bool):
         return literal(str(value).lower())
     return literal(f"{value:g}" if isinstance(value, float) else value)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from support_built import Built
-from support_docs import DOCS, name_of, pages
+from support_docs import DOCS, ROOT, name_of, pages
 
 
 def test_nothing_is_warned_of(built: Built) -> None:
@@ -15,6 +15,11 @@ def test_every_page_is_built(built: Built) -> None:
     sources = [page for page in pages() if page.is_relative_to(DOCS)]
     assert len(sources) > 30
     assert not [page for page in sources if not _html(built, page).exists()]
+
+
+def test_nothing_of_this_machine_is_in_it(built: Built) -> None:
+    for page in pages()[1:]:
+        assert str(ROOT) not in _html(built, page).read_text("utf-8"), name_of(page)
 
 
 def test_nothing_is_asked_of_the_network(built: Built) -> None:
