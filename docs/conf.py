@@ -10,7 +10,7 @@ from pipelinejobs import VERSION  # noqa: E402 - the line above says where it is
 
 project = "PipelineJobs Manager"
 version = release = VERSION
-extensions = ["sphinx.ext.autodoc", "from_code"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "from_code"]
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = f"{project} {VERSION}"
@@ -23,3 +23,5 @@ nitpicky = True
 # What the client's signatures name of the standard library; its own documentation is elsewhere, and so not asked.
 nitpick_ignore_regex = [("py:.*", r"(?!pipelinejobs\b).*")]
 autodoc_member_order = "bysource"
+autoclass_content = "both"
+napoleon_use_ivar = True

@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from from_code import commands, endpoints, errors, lifecycle, messages, metrics, settings, stored, verdicts
+from from_code import client, commands, endpoints, errors, lifecycle, messages, metrics, settings, stored, verdicts
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "settings": settings.page,
@@ -34,6 +34,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "collections": stored.collections,
     "job-fields": stored.job_fields,
     "errors": errors.tree,
+    "client": client.public,
+    "client-errors": client.errors,
 }
 
 
@@ -63,5 +65,6 @@ class Lifecycle(SphinxDirective):
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Called by Sphinx."""
     app.add_directive("from-code", FromCode)
+    app.connect("autodoc-process-docstring", client.as_typed)
     app.add_directive("lifecycle-picture", Lifecycle)
     return {"parallel_read_safe": True, "env_version": 1}

@@ -12,10 +12,11 @@ from typing import Final
 import pytest
 from docutils import nodes
 from pydantic import TypeAdapter, ValidationError
+from sphinx import addnodes
 
 from from_code.gateway import openapi
 from fsm.lifecycle import EVENTS, MOVES, STATES
-from pipelinejobs import errors, handback, runtime
+from pipelinejobs import client, errors, handback, runtime
 from pipelinejobs.answer import Answer
 from pipelinejobs.cli.main import COMMANDS, parser
 from pipelinejobs.gateway.problem import STATUSES
@@ -65,7 +66,7 @@ def test_what_a_run_is_told(built: Built) -> None:
 def test_what_a_gateway_or_a_command_is_told(built: Built) -> None:
     code = sources(ROOT / "pipelinejobs")
     read = set(re.findall(r'environ(?:\.get|\.pop)?[\[(]"(\w+)"', code))
-    read |= set(re.findall(r'^(?:VARIABLE|TOGETHER): Final = "(\w+)"', code, re.MULTILINE))
+    read |= set(re.findall(r'^(?:\w*VARIABLE|TOGETHER)(?:: Final)? = "(\w+)"', code, re.MULTILINE))
     assert {"PIPELINEJOBS_SECRETS", "LISTEN_FDS", "NOTIFY_SOCKET", "PROMETHEUS_MULTIPROC_DIR"} <= read
     assert read <= terms(built.page("reference/environment"))
 
@@ -193,6 +194,15 @@ def test_the_times_that_are_taken(built: Built) -> None:
         taken.validate_python(moment)
     with pytest.raises(ValidationError):
         taken.validate_python("2026-11-23T18:00:00 02:00")  # what becomes of a bare +
+
+
+def test_the_client(built: Built) -> None:
+    page = built.page("reference/client")
+    told = [name for one in page.findall(addnodes.desc_signature) for name in one["ids"]]
+    methods = {f"Job.{name}" for name, _ in inspect.getmembers(client.Job, inspect.isroutine) if name[0] != "_"}
+    assert methods > {f"Job.{event}" for event in client.EVENTS}
+    wanted = {f"pipelinejobs.client.{name}" for name in {*client.__all__, *methods}}
+    assert {name for name in told if name.count(".") < 3 or ".Job." in name} == wanted
 
 
 def test_errors(built: Built) -> None:
