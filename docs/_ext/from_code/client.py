@@ -16,7 +16,9 @@ def errors() -> str:
     """The tree of errors as the module draws it, and each of them."""
     drawn = re.search(r"^Errors:\n\n((?:    .*\n)+)", inspect.getdoc(client) or "", re.MULTILINE)
     assert drawn is not None
-    return code(inspect.cleandoc("\n" + drawn[1])) + "".join(_described(name) for name in client.__all__ if _is_error(name))
+    return code(inspect.cleandoc("\n" + drawn[1])) + "".join(
+        _described(name) for name in client.__all__ if _is_error(name)
+    )
 
 
 def as_typed(_app: object, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
