@@ -18,15 +18,15 @@ class Certificate(NamedTuple):
     key: Path
 
 
-def make(directory: Path, address: str) -> Certificate:
-    """A certificate for a server at this address."""
+def make(directory: Path, address: str, name: str = "test") -> Certificate:
+    """A certificate for a server at this address; authorities that are trusted side by side need names of their own."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
