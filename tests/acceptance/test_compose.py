@@ -6,25 +6,21 @@ How that is done, and what stands for what, is said in `support_compose`.
 import json
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from pipelinejobs.settings import Limits
-from support_compose import Compose, composed, read
-from support_gateway import ALIAS, eventually
+from support_compose import read
+from support_operator import operating
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "deploy" / "compose.yaml"
 Client = MongoClient[dict[str, Any]]
 REFUSED = r"not authorized|requires authentication"
-COMMAND = ("python", "-Es", "-m", "pipelinejobs")
 
 
 class TestFile:
@@ -58,77 +54,47 @@ class TestFile:
         assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def secrets(tmp_path: Path) -> Path:
-    """The secrets as an operator makes them."""
-    command = [sys.executable, str(ROOT / "deploy" / "make_secrets.py"), str(tmp_path / "secrets")]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.count("is made") == 3
-    assert "is made" not in subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return tmp_path / "secrets"
+def test_it_serves_is_locked_and_can_be_started_again(tmp_path: Path) -> None:
+    with operating(tmp_path) as operator:
+        compose = operator.compose
+        compose.up()
+        job = operator.told("create", "--pipeline-name", "demo", "--data", '{"sample": 1}')
+        assert operator.sent(job, "run", "first") == "applied"
+        assert operator.told("show", job["uuid"])["state"] == "RUNNING"
 
+        # The first step, done again, changes nothing.
+        assert compose.run("initiate", "python", "-Es", "/run/initiate.py") == "all is as it should be\n"
 
-@pytest.fixture
-def compose(tmp_path: Path, secrets: Path) -> Iterator[Compose]:
-    with composed(FILE, tmp_path, secrets) as made:
-        yield made
+        # Who has no password gets nothing from MongoDB; the gateway's user gets its own database alone.
+        uri = json.loads((operator.secrets / "secrets.json").read_text())["_REACTOR_MONGODB_URI"]
+        login = uri.partition("://")[2].partition("@")[0]
+        assert login.partition(":")[2] not in str(compose.environment("gateway"))
+        with compose.networks.inside("inside"):
+            host = compose.networks.address("mongodb1", "inside")
+            for who, database in (("", "catalog_staging"), (f"{login}@", "other")):
+                address = f"mongodb://{who}{host}/?directConnection=true&authSource=admin"
+                with Client(address, timeoutMS=10_000) as client, pytest.raises(OperationFailure, match=REFUSED):
+                    list(client[database]["jobs"].find())
+        with compose.networks.inside("outside"), Client(host, timeoutMS=1000) as client, pytest.raises(PyMongoError):
+            client.admin.command("ping")
 
+        # The password of MongoDB is changed by another user; the old one is gone in the end.
+        secrets = operator.secrets / "secrets.json"
+        secrets.write_text(secrets.read_text().replace("pipelinejobs-1:", "pipelinejobs-2:another-"))
+        command = ("python", "-Es", "/run/initiate.py")
+        said = compose.run("initiate", *command)
+        assert "the user pipelinejobs-2 is made\n" in said
+        assert "the user pipelinejobs-1 is not that of the connection string any more" in said
+        assert compose.stop("gateway") == [0]
+        compose.up("gateway")
+        assert "the user pipelinejobs-1 is dropped\n" in compose.run("initiate", *command, "--drop-others")
+        assert operator.sent(job, "update", "second") == "applied"
 
-def change(secrets: Path, **settings: str) -> None:
-    """Writes settings into secrets.json."""
-    file = secrets / "secrets.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | settings))
-
-
-def told(compose: Compose, *command: str) -> Any:
-    """What an operator's command in the gateway's container says."""
-    return json.loads(compose.run("gateway", *COMMAND, *command, "--json"))
-
-
-def post(compose: Compose, body: Any, bearer: str) -> httpx.Response:
-    """Sends a message from outside, until it is answered otherwise than with 503."""
-    url = f"http://{compose.networks.address('gateway', 'outside')}:8080/actors/v2/{ALIAS}/messages"
-    headers = {"Authorization": f"Bearer {bearer}"}
-
-    def answered() -> httpx.Response | None:
-        answer = httpx.post(url, json=body, headers=headers, timeout=30, trust_env=False)
-        return None if answer.status_code == 503 else answer
-
-    with compose.networks.inside("outside"):
-        answer: httpx.Response = eventually(answered, 60)
-    return answer
-
-
-def test_it_serves_is_locked_and_can_be_started_again(compose: Compose, secrets: Path) -> None:
-    bearer = told(compose, "bearer", "jdoe", "--right", "UPDATE")
-    change(secrets, _REACTOR_GATEWAY_TOKENS=bearer["setting"])
-    compose.up()
-
-    job = told(compose, "create", "--pipeline-name", "demo", "--data", '{"sample": 1}')
-    event = {"uuid": job["uuid"], "name": "run", "token": job["token"]}
-    assert post(compose, event, bearer["token"]).json()["result"]["verdict"] == "applied"
-    assert told(compose, "show", job["uuid"])["state"] == "RUNNING"
-
-    # The first step, done again, changes nothing.
-    assert compose.run("initiate", "python", "-Es", "/run/initiate.py") == "all is as it should be\n"
-
-    # Who has no password gets nothing from MongoDB; the gateway's user gets its own database alone.
-    uri = json.loads((secrets / "secrets.json").read_text())["_REACTOR_MONGODB_URI"]
-    hidden = uri.partition("://")[2].partition("@")[0]
-    assert hidden.partition(":")[2] not in str(compose.environment("gateway"))
-    with compose.networks.inside("inside"):
-        host = compose.networks.address("mongodb1", "inside")
-        for login, database in (("", "catalog_staging"), (f"{hidden}@", "other")):
-            address = f"mongodb://{login}{host}/?directConnection=true&authSource=admin"
-            with Client(address, timeoutMS=10_000) as client, pytest.raises(OperationFailure, match=REFUSED):
-                list(client[database]["jobs"].find())
-    with compose.networks.inside("outside"), Client(host, timeoutMS=1000) as client, pytest.raises(PyMongoError):
-        client.admin.command("ping")
-
-    # A server is lost, the gateway is ended, and everything is started again: nothing of it is lost.
-    compose.kill("mongodb1")
-    event = {"uuid": job["uuid"], "name": "update", "token": job["token"], "data": {"without": "mongodb1"}}
-    assert post(compose, event, bearer["token"]).json()["result"]["verdict"] == "applied"
-    assert compose.stop("gateway") == [0]
-    assert compose.stop("mongodb2", "mongodb3") == [0, 0]
-    compose.up()
-    assert [entry["name"] for entry in told(compose, "history", job["uuid"])] == ["create", "run", "update"]
+        # A server is lost, the gateway is ended, and everything is started again: nothing of it is lost.
+        compose.kill("mongodb1")
+        assert operator.sent(job, "update", "third") == "applied"
+        assert compose.stop("gateway") == [0]
+        assert compose.stop("mongodb2", "mongodb3") == [0, 0]
+        compose.up()
+        names = [entry["name"] for entry in operator.told("history", job["uuid"])]
+        assert names == ["create", "run", "update", "update"]
