@@ -13,6 +13,8 @@ version = release = VERSION
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "from_code"]
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["lifecycle.css"]
 html_title = f"{project} {VERSION}"
 html_copy_source = False
 html_show_copyright = False
