@@ -90,5 +90,5 @@ lock: setup  ## renew the lock files of the images, in deploy/, from the ranges
 
 clean:  ## stop the embedded MongoDB and remove caches; data and .venv are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .clean-root
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build .clean-root
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
