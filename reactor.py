@@ -47,6 +47,7 @@ class Run:
         self._told: Answer | None = None
         self._exit_code = 0
         self._event: Event | None = None
+        self._local = False
 
     def main(self) -> int:
         """Handles the message.
@@ -55,6 +56,7 @@ class Run:
             The exit code.
         """
         rx = runtime.reactor(self._environment, log.configure("INFO", ()))
+        self._local = rx.context.local and rx.context.actor_id is None
         try:
             read = self._read(rx.context)
             if isinstance(read, Answer):
@@ -115,12 +117,17 @@ class Run:
         try:
             return handback.send(event, self._environment, deadline.at_most(deadline.remaining() - _PATIENCE))
         except Undelivered as failure:
+            if self._local:
+                return "outside Abaco nobody sends it again: see that MongoDB runs, then run the same command once more"
             self._give_up(f"MongoDB is away, and {failure.reason}")
             return f"not handed back: {failure.reason}; send the message again"
 
     def _give_up(self, why: str) -> None:
-        """Says loudly that a message is lost, with what is needed to send it by hand; nothing where none is."""
-        if self._event is None or self._told is not None:
+        """Says loudly that a message is lost, with what is needed to send it by hand; nothing where none is.
+
+        Outside Abaco none is: it is on the command line of whoever reads the verdict.
+        """
+        if self._event is None or self._told is not None or self._local:
             return
         from pipelinejobs.handback import by_hand
 

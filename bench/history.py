@@ -18,7 +18,6 @@ from bench.jobs import Document, Job
 from bench.sending import sending
 from bench.size import Size
 from pipelinejobs import reading
-from pipelinejobs.checks import problems
 from pipelinejobs.store.history import KEPT_SHARE, Limits
 
 _EMBEDDED: Final = Limits().entries
@@ -104,9 +103,7 @@ def _check(manager: Handling, job: Job) -> None:
     read = reading.steady(manager.store, job.uuid)
     if read is None:
         raise Broken(f"job {job.uuid} is lost")
-    stored, entries = read
-    wrong = problems(stored, entries)
-    if wrong:
-        raise Broken(f"job {job.uuid}: {wrong[0]}")
-    if not manager.store.history.moved_entries([(stored, entries[1].uuid)]):
+    if read.problems:
+        raise Broken(f"job {job.uuid}: {read.problems[0]}")
+    if not manager.store.history.moved_entries([(read.job, read.history[1].uuid)]):
         raise Broken(f"job {job.uuid}: its oldest event is not where the product looks for it")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from demo.indexer import Received
 from fsm.replay import final_state
 from nemesis.ledger import Ledger
-from pipelinejobs import checks
 from pipelinejobs.reading import steady
 from pipelinejobs.store import Store
 
@@ -78,7 +77,7 @@ def _look_at(store: Store, uuid: str, ledger: Ledger, keys: set[str], account: A
         account.wrong.append(f"{uuid} is not there")
         account.lost += len(ledger.acknowledged.get(uuid, ()))
         return
-    job, history = read
+    job, history, problems = read
     names = [entry.name for entry in history]
     ids = Counter(
         entry.data["id"] for entry in history[1:] if entry.data and "appId" not in entry.data and "id" in entry.data
@@ -86,7 +85,7 @@ def _look_at(store: Store, uuid: str, ledger: Ledger, keys: set[str], account: A
     account.stored += sum(ids.values())
     account.lost += len(ledger.acknowledged.get(uuid, set()) - set(ids))
     account.repeated += sum(count - 1 for count in ids.values())
-    account.wrong += [f"{uuid}: {problem}" for problem in checks.problems(job, history)]
+    account.wrong += [f"{uuid}: {problem}" for problem in problems]
     if final_state(names) != job.state:
         account.wrong.append(f"{uuid}: {job.state} is not where its history leads")
     reports = sum(bool(entry.data and "appId" in entry.data) for entry in history[1:])

@@ -5,6 +5,7 @@ from typing import Final
 
 from fsm.replay import final_state, walk
 from pipelinejobs.job import Entry, Job
+from pipelinejobs.plural import counted
 
 _ROTATED: Final = (
     "its salt was changed by others before the manager first wrote to it, so the token in its callbacks cannot be "
@@ -52,7 +53,7 @@ def _of_fields(job: Job, history: Sequence[Entry]) -> Iterator[str]:
         yield "it has no _salt, so that it has no token and nothing can be sent to the Indexer for it"
     events = max(len(history) - 1, 0)
     if job.revision != events:
-        yield f"its revision is {job.revision}, but its history has {events} events after create"
+        yield f"its revision is {job.revision}, but its history has {counted(events, 'event')} after create"
     last = history[-1].name if history else None
     if last is not None and (job.last_event or "").lower() != last.lower():
         yield f"its last_event is {job.last_event}, but its history ends with {last}"

@@ -9,12 +9,15 @@ from pipelinejobs.job import Entry, Job
 from pipelinejobs.store.outbox import Owed
 
 
-def facts_of(job: Job, entries: list[Entry], refused: list[dict[str, Any]], owed: list[Owed]) -> dict[str, Any]:
+def facts_of(
+    job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], owed: list[Owed]
+) -> dict[str, Any]:
     """Everything that explains the job.
 
     Args:
         job: the job.
         entries: its history, oldest first; of most of them the data is not needed (see `shown`).
+        problems: what is wrong with it (`checks.problems`).
         refused: what was refused for it, oldest first.
         owed: what it owes to the Indexer.
     """
@@ -29,7 +32,7 @@ def facts_of(job: Job, entries: list[Entry], refused: list[dict[str, Any]], owed
         "next": [_next(job.state, event) for event in allowed(job.state) if event not in RESERVED],
         "refused": refused,
         "owed": [_owed(row) for row in owed],
-        "problems": checks.problems(job, entries),
+        "problems": problems,
         "notes": checks.notes(job),
     }
 
@@ -67,7 +70,7 @@ def _owed(row: Owed) -> dict[str, Any]:
         "name": row.name,
         "status": row.status,
         "attempts": row.attempts,
-        "next": row.next,
+        "next": row.next if row.attempts else None,  # before the first attempt it is due at once
         "created": row.created,
         "error": row.error,
     }

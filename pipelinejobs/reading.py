@@ -1,6 +1,6 @@
 """A job and its history as they were at one moment, read in bounded memory."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipelinejobs import checks, explain
 from pipelinejobs.job import Entry, Job
@@ -10,7 +10,20 @@ from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 _TRIES: Final = 5
 
 
-def steady(store: Store, uuid: str, *, with_data: bool = False) -> tuple[Job, list[Entry]] | None:
+class Steady(NamedTuple):
+    """A job as it was at one moment.
+
+    Attributes:
+        history: its entries, oldest first.
+        problems: what is wrong with it (`checks.problems`).
+    """
+
+    job: Job
+    history: list[Entry]
+    problems: list[str]
+
+
+def steady(store: Store, uuid: str, *, with_data: bool = False) -> Steady | None:
     """A job and its history as they were at one moment; None when there is no such job.
 
     They are two reads. Where they disagree and the job changed in between, that is no damage: both are read again.
@@ -22,17 +35,17 @@ def steady(store: Store, uuid: str, *, with_data: bool = False) -> tuple[Job, li
         Unavailable: the database cannot be asked.
     """
     job = store.jobs.load(uuid)
+    read: Steady | None = None
     for _ in range(_TRIES):
         if job is None:
             return None
         entries = list(store.history.entries(uuid, with_data=with_data))
-        if not checks.problems(job, entries):
-            return job, entries
-        later = store.jobs.load(uuid)
+        read = Steady(job, entries, checks.problems(job, entries))
+        later = store.jobs.load(uuid) if read.problems else job
         if _is_same(job, later):
             break
         job = later
-    return (job, entries) if job is not None else None
+    return read
 
 
 def explained(store: Store, uuid: str) -> dict[str, Any] | None:
@@ -44,14 +57,14 @@ def explained(store: Store, uuid: str) -> dict[str, Any] | None:
     read = steady(store, uuid)
     if read is None:
         return None
-    job, entries = read
+    job, entries, problems = read
     for place in explain.shown(job, entries):
         entry = entries[place]
         whole = store.jobs.entry(job, entry.uuid) or store.history.moved_entries([(job, entry.uuid)]).get(entry.uuid)
         if whole is not None:
             entries[place] = entry._replace(data=whole.data)
     rows = store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED))
-    return explain.facts_of(job, entries, list(store.refused.of(uuid)), list(rows))
+    return explain.facts_of(job, entries, problems, list(store.refused.of(uuid)), list(rows))
 
 
 def _is_same(job: Job, later: Job | None) -> bool:

@@ -17,6 +17,7 @@ from pipelinejobs.cli.machine import of_port
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.plural import counted
 from pipelinejobs.reading import steady
 from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.settings.table import variable
@@ -139,13 +140,18 @@ def _jobs(store: Store, configured: Settings, most: int | None) -> Iterator[Find
     for uuid in repeated:
         yield wrong("jobs", f"{uuid} is the uuid of more than one document")
     looked_at: set[str] = set()
+    unknown: list[str] = []
     damaged = 0
     for uuid in store.listing.uuids():
         if most is not None and len(looked_at) >= most:
             break
-        found = _problems(store, uuid) if uuid not in looked_at else []
+        if uuid in looked_at:
+            continue
         looked_at.add(uuid)
-        for problem in found:
+        problems, is_unknown = _look_at(store, uuid)
+        if is_unknown:
+            unknown.append(uuid)
+        for problem in problems:
             damaged += 1
             if damaged <= _SHOWN:
                 yield wrong("jobs", f"{uuid}: {problem}")
@@ -153,25 +159,27 @@ def _jobs(store: Store, configured: Settings, most: int | None) -> Iterator[Find
         yield wrong("jobs", f"... and {damaged - _SHOWN} more")
     if not damaged and not repeated:
         yield ok("jobs", f"{len(looked_at)} looked at, history and state agree")
-    unknown = [str(uuid) for uuid in store.listing.rotated_before_first_seen(_SHOWN)]
     if unknown:
         cure = "trusted on first use" if configured.tokens.trust_on_first_use else "see tokens.trust_on_first_use"
         yield note(
             "tokens",
             f"the salt was changed by others before we first wrote, so the token in their callbacks is not known "
-            f"({cure}): {', '.join(unknown)}{' ...' if len(unknown) == _SHOWN else ''}",
+            f"({cure}): {', '.join(unknown[:_SHOWN])}{' ...' if len(unknown) > _SHOWN else ''}",
         )
 
 
-def _problems(store: Store, uuid: str) -> list[str]:
-    """What is wrong with one job; one that cannot even be read must not hide the others."""
+def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
+    """What is wrong with one job, and whether its token is not known.
+
+    One that cannot even be read must not hide the others.
+    """
     try:
         read = steady(store, uuid)
-        return checks.problems(*read) if read is not None else []
     except PipelineJobsError:
         raise
     except Exception as error:
-        return [f"it cannot be read ({type(error).__name__})"]
+        return [f"it cannot be read ({type(error).__name__})"], False
+    return (read.problems, checks.has_unknown_token(read.job)) if read is not None else ([], False)
 
 
 def _outbox(store: Store) -> Iterator[Finding]:
@@ -180,8 +188,8 @@ def _outbox(store: Store) -> Iterator[Finding]:
     if given_up:
         jobs = ", ".join(given_up[:_SHOWN])
         more = " ..." if len(given_up) > _SHOWN else ""
-        yield wrong("outbox", f"{len(given_up)} messages were given up ({jobs}{more}); drain sends them")
+        yield wrong("outbox", f"given up: {counted(len(given_up), 'message')} ({jobs}{more}); drain tries again")
     if pending:
-        yield note("outbox", f"{pending} messages are owed to the Indexer; drain sends them now")
+        yield note("outbox", f"owed to the Indexer: {counted(pending, 'message')}; drain tries now")
     if not pending and not given_up:
         yield ok("outbox", "nothing is owed")

@@ -12,6 +12,7 @@ from pipelinejobs import reading
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.report import Report, section, short, when
 from pipelinejobs.cli.session import Session
+from pipelinejobs.plural import counted
 from pipelinejobs.store.outbox import PENDING
 
 
@@ -34,7 +35,8 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     lines = [f"{facts['uuid']} is {facts['state']}: {facts['meaning']}"]
     lines.append(f"because of {_event(because)}" if because else "its history does not say how it got there")
     if last is not None:
-        lines.append(f"{facts['since_then']['events']} events since then changed no state; the last: {_event(last)}")
+        events = counted(facts["since_then"]["events"], "event")
+        lines.append(f"{events} since then changed no state; the last: {_event(last)}")
     steps = (f"{step['event']} -> {step['state']}: {step['does']} (takes {step['takes']})" for step in facts["next"])
     return [
         *lines,
@@ -53,10 +55,13 @@ def _event(entry: dict[str, Any]) -> str:
 def _refusal(row: dict[str, Any]) -> str:
     what = f"{row['event']} ({row['status']})" if row.get("status") else row["event"]
     sender = f" from {row['sender']}" if row.get("sender") else ""
-    return f"{when(row['date'])} {what}{sender}, {row['verdict']} while {row.get('state')}: {row['reason']}"
+    return f"{when(row['date'])} UTC {what}{sender}, {row['verdict']} while {row.get('state')}: {row['reason']}"
 
 
 def _owed(row: dict[str, Any]) -> str:
     error = f"; the last attempt failed: {row['error']}" if row["error"] else ""
-    again = f", next attempt {when(row['next'])}" if row["status"] == PENDING and row["attempts"] else ""
-    return f"{row['name']}, {row['status']} since {when(row['created'])} UTC, {row['attempts']} attempts{again}{error}"
+    again = ""
+    if row["status"] == PENDING:
+        again = ", next attempt at once" if row["next"] is None else f", next attempt {when(row['next'])} UTC"
+    attempts = counted(row["attempts"], "attempt")
+    return f"{row['name']}, {row['status']} since {when(row['created'])} UTC, {attempts}{again}{error}"

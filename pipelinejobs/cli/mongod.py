@@ -8,9 +8,11 @@ status is 1 when it does not run.
 
 import argparse
 
-from pipelinejobs.bootstrap import mongod
+from pipelinejobs import settings
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
+from pipelinejobs.mongod import Mongod
+from pipelinejobs.mongod.server import DIRECTORY_SETTING
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Does it."""
-    server = mongod(session.settings)
+    # Of the settings only the place is needed: the server can be stopped whatever else is wrong.
+    server = Mongod(settings.one(DIRECTORY_SETTING, session.environment))
     if options.action == "stop":
         stopped = server.stop()
         return Report(data={"stopped": stopped}, lines=["stopped" if stopped else "it was not running"])

@@ -2,7 +2,8 @@
 
 Abaco hands every URL parameter of a message to the process as an environment variable, over the actor's own. This
 command reads the deployment's secrets.json and writes into config.yml, for each guarding setting, the digest of the
-only value that the environment may give it; for those that secrets.json does not set, that it may give none.
+only value that the environment may give it; for those that secrets.json does not set, that it may give none. A name in
+secrets.json that looks like a setting's and is none is an error: nothing is written then.
 
   python -m pipelinejobs pin --secrets secrets.json
 """
@@ -14,7 +15,7 @@ from pipelinejobs import settings
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, WrongSetting
-from pipelinejobs.settings import CONFIG, pins, secrets_file
+from pipelinejobs.settings import CONFIG, TABLE, config_file, pins, secrets_file
 from pipelinejobs.settings.table import unknown_variables
 from pipelinejobs.verdict import EXIT_WRONG_SETTING
 
@@ -30,8 +31,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Writes the pins, then reads the settings as the deployed process will."""
     secrets = _read(options.secrets)
+    if misspelt := unknown_variables(secrets):  # what was meant to guard would not be pinned
+        raise config_file.unknown(misspelt[0], (setting.variable for setting in TABLE.values()))
     pinned = pins.write(options.config, secrets)
-    warnings = [f"{name} in {options.secrets} is not the variable of a setting" for name in unknown_variables(secrets)]
+    warnings: list[str] = []
     exit_code = 0
     try:
         settings.load(secrets, options.config)

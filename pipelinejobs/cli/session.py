@@ -93,7 +93,7 @@ class Session:
         read = reading.steady(self.store, uuid, with_data=True)
         if read is None:
             raise self.no_job(uuid)
-        return read
+        return read.job, read.history
 
     def no_job(self, uuid: str) -> CommandFailed:
         """The error for a job that is not there."""

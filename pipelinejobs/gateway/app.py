@@ -16,6 +16,7 @@ from pipelinejobs.gateway.envelope import Dialect, dialect, failure
 from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.routes import changes, executions, health, jobs, messages, nonces
 from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.wording import problem_of
 from pipelinejobs.log import logger
 
 _BASES: Final = {Dialect.V2: "/actors/v2", Dialect.V3: "/v3/actors"}
@@ -107,8 +108,8 @@ async def _malformed(request: Request, error: Any) -> JSONResponse:
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:
     """What FastAPI finds wrong with parameters, in one sentence; its own text would repeat the values."""
-    reasons = [f"{_place(one['loc'])}: {one['msg']}" for one in error.errors()[:5]]
-    return failure(HTTPStatus.BAD_REQUEST, "; ".join(reasons), None, dialect(request))
+    reasons = "; ".join(map(problem_of, error.errors()[:5]))
+    return failure(HTTPStatus.BAD_REQUEST, reasons, None, dialect(request))
 
 
 async def _http(request: Request, error: Any) -> JSONResponse:
@@ -137,8 +138,3 @@ def _allowed(request: Request) -> list[str]:
         for method in ("DELETE", "GET", "POST")
         if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
     ]
-
-
-def _place(location: tuple[Any, ...]) -> str:
-    kind, *rest = map(str, location)
-    return f"parameter {'.'.join(rest)}" if kind in ("query", "path", "header") else ".".join([kind, *rest])

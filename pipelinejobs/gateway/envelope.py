@@ -14,6 +14,14 @@ from pipelinejobs.gateway import shapes
 DONE: Final = "The request was successful"
 
 
+class Answer(JSONResponse):
+    """JSON that ends its line, so that a shell's prompt does not stand behind it."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return super().render(content) + b"\n"
+
+
 class Dialect(StrEnum):
     """How Abaco speaks: version 2 in camel case, Actors v3 in snake case and with a fifth key."""
 
@@ -33,7 +41,7 @@ def success(result: Any, shape: Any, spoken: Dialect = Dialect.V2, message: str 
         result: the result, of this shape.
         shape: one of `gateway.shapes`.
     """
-    return JSONResponse(_wrapped(message, "success", result, shape, spoken))
+    return Answer(_wrapped(message, "success", result, shape, spoken))
 
 
 def failure(
@@ -44,7 +52,7 @@ def failure(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """An answer that says what went wrong."""
-    return JSONResponse(_wrapped(reason, "error", result, shapes.Refusal, spoken), status, headers)
+    return Answer(_wrapped(reason, "error", result, shapes.Refusal, spoken), status, headers)
 
 
 def time(moment: datetime | None) -> str:

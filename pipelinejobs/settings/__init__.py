@@ -84,6 +84,14 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
     return settings
 
 
+def one(name: str, environ: Mapping[str, str], path: Path | None = None) -> Any:
+    """The value of one setting, as `load` would give it; of the others nothing is asked but to be settings.
+
+    Raises WrongSetting where this one is wrong, or config.yml cannot be read.
+    """
+    return _value(TABLE[name], config_file.read(path or CONFIG).get(name), environ.get(variable(name)))
+
+
 def secrets(settings: Settings) -> frozenset[str]:
     """Every text that must not be shown, for the log's redaction.
 

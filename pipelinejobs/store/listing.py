@@ -149,17 +149,6 @@ class Listing:
         order = [(name, DESCENDING) for name in (first, "_id") if name is not None]
         return list(self._jobs.find({"$and": conditions}, _SHOWN).sort(order).limit(limit))
 
-    def rotated_before_first_seen(self, limit: int) -> list[str]:
-        """Jobs whose salt was changed by a foreign writer before we first wrote to them: the token in their callbacks
-        cannot be known (see `tokens.trust_on_first_use`).
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-        query = {"_salts": {"$exists": False}, "_properties.revision": {"$gt": 0}}
-        with translated():
-            return [job["uuid"] for job in self._jobs.find(query, {"uuid": 1}).limit(limit) if "uuid" in job]
-
     def repeated_uuids(self, limit: int) -> list[str]:
         """Uuids that more than one document has.
 

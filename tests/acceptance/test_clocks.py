@@ -15,7 +15,6 @@ from pymongo.database import Database
 
 from demo.abaco import finished
 from demo.indexer import Indexer
-from pipelinejobs import checks
 from pipelinejobs.reading import steady
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
@@ -97,7 +96,7 @@ class TestOneShot:
         assert job.names == ["create", "resource", "run", "update", "finish"]
         read = steady(store, job.uuid)
         assert read is not None
-        assert checks.problems(*read) == []
+        assert read.problems == []
         assert [received.body["message"]["uuid"] for received in indexer.received] == [job.uuid]
         dates = [row["date"] for row in database["jobs_refused"].find({"job": job.uuid})]
         assert len(dates) == 3

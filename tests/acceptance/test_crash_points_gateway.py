@@ -14,7 +14,6 @@ import pytest
 from pymongo.database import Database
 
 from demo.indexer import Indexer
-from pipelinejobs import checks
 from pipelinejobs.reading import steady
 from pipelinejobs.store import Store
 from support_dump import dump
@@ -187,4 +186,4 @@ def test_killed(
 def sound(store: Store, job: StoredJob) -> None:
     read = steady(store, job.uuid)
     assert read is not None
-    assert not checks.problems(*read)
+    assert not read.problems

@@ -13,7 +13,6 @@ from pymongo import MongoClient
 
 from demo.indexer import Indexer
 from nemesis import process
-from pipelinejobs import checks
 from pipelinejobs.mongod import find, host
 from pipelinejobs.reading import steady
 from pipelinejobs.secret import Secret
@@ -172,7 +171,7 @@ def history(mongod: Server, job: StoredJob) -> list[dict[str, Any]]:
     with closing(Store(connect(Secret(mongod.uri), NAME, timeout=10))) as store:
         read = steady(store, job.uuid, with_data=True)
         assert read is not None
-        assert checks.problems(*read) == []
+        assert read.problems == []
         return [{"name": entry.name, "data": entry.data} for entry in read[1]]
 
 

@@ -18,7 +18,7 @@ from demo.abaco import ROOT, Abaco, Execution, finished
 from demo.indexer import Indexer
 from pipelinejobs.mongod import Mongod
 from support_canaries import PASSWORD
-from support_process import WRONG_SETTING, CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
+from support_process import EXIT_CODES, WRONG_SETTING, CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
 from support_server import RudeServer, then_hangs
 
 EVENT = {"uuid": "107b93f3-1eae-5e79-8a18-0a480f8aa3a5", "name": "run", "token": "0123456789abcdef"}
@@ -234,6 +234,22 @@ class TestOnALaptop:
         run = nobody.send(job.event("run"))
         assert (run.exit_code, run.verdict["verdict"], run.verdict["state"]) == (77, "unauthorised", None)
         assert job.names == ["create"]
+
+    @pytest.mark.parametrize("uri", ["mongodb://127.0.0.1:{port}/", "nonsense"])
+    def test_without_a_database_nothing_is_called_lost(self, free_port: int, uri: str) -> None:
+        """The message is on the command line of whoever reads what became of it."""
+        nothing = dict.fromkeys(Abaco(environment={}).variables(None, {}))
+        settings = {"_REACTOR_MONGODB_URI": uri.format(port=free_port), "_REACTOR_LIMITS_DATABASE": "1"}
+        local = CheckedAbaco(
+            environment={"LOCALONLY": "1", **settings},
+            names={name: None for name in nothing if name.startswith(("_abaco", "_actor"))},
+        )
+        run = local.send(EVENT)
+        assert run.verdict["verdict"] == "unavailable"
+        assert "a message is lost" not in run.stderr
+        assert "handed back" not in run.stdout + run.stderr
+        if run.exit_code == EXIT_CODES["unavailable"]:
+            assert run.verdict["reason"].endswith("see that MongoDB runs, then run the same command once more")
 
     def test_localonly_takes_the_embedded_server(self, nothing_left: None, embedded: Mongod) -> None:
         nothing = dict.fromkeys(Abaco(environment={}).variables(None, {}))

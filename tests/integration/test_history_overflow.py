@@ -10,7 +10,6 @@ from typing import Any, Final
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs import checks
 from pipelinejobs.reading import steady
 from pipelinejobs.store import Store
 from support_process import StoredJob, insert_job
@@ -86,7 +85,7 @@ def test_nothing_is_lost(mongodb_uri: str, database: Database[Any], jobs: Any, s
     assert len(job.stored()["history"]) <= 500
     read = steady(store, job.uuid)
     assert read is not None
-    assert not checks.problems(*read)
+    assert not read.problems
     assert read[0].revision == EVENTS
     pages_are_the_same(store.history.page, job.uuid)
     old_events_are_known(feeding, job, store)

@@ -16,7 +16,7 @@ from bson import json_util
 from pymongo.database import Database
 
 from demo.indexer import Indexer
-from pipelinejobs import actors, checks
+from pipelinejobs import actors
 from pipelinejobs.backoff import Backoff
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.manager import Manager
@@ -92,7 +92,7 @@ def test_every_job_is_read_and_sound(dump: Document, today: Today) -> None:
     for uuid in jobs_in(dump):
         read = steady(today.store, uuid)
         assert read is not None
-        assert [one for one in checks.problems(*read) if not (uuid == job_e(dump) and "revision" in one)] == []
+        assert [one for one in read.problems if not (uuid == job_e(dump) and "revision" in one)] == []
         applied = [one for one in dump["messages"] if one["verdict"] == "applied" and uuid in repr(one)]
         implied = sum(bool(entry.data and entry.data.get("implied")) for entry in today.store.history.entries(uuid))
         assert len(read[1]) == 1 + len(applied) + implied
@@ -137,7 +137,7 @@ def test_every_job_goes_on(dump: Document, today: Today) -> None:
             assert today.send(body, {"x_event_id": f"on-{number}"}, "on") == "applied"
         read = steady(today.store, uuid)
         assert read is not None
-        assert [problem for problem in checks.problems(*read) if "revision" not in problem or uuid != job_e(dump)] == []
+        assert [problem for problem in read.problems if "revision" not in problem or uuid != job_e(dump)] == []
         assert read[0].moved
 
 

@@ -40,7 +40,7 @@ def test_a_sound_job_has_no_problem(job: Job, history: list[Entry]) -> None:
 @pytest.mark.parametrize(
     ("state", "last", "events", "names", "problem"),
     [
-        ("RUNNING", "run", 0, ["create", "run"], "its revision is 0, but its history has 1 events after create"),
+        ("RUNNING", "run", 0, ["create", "run"], "its revision is 0, but its history has 1 event after create"),
         ("CREATED", "run", 1, ["create", "run"], "its state is CREATED, but its history leads to RUNNING"),
         ("RUNNING", "create", 1, ["create", "run"], "its last_event is create, but its history ends with run"),
         ("RUNNING", "finish", 1, ["create", "finish"], "does not follow the lifecycle: finish while CREATED"),

@@ -6,8 +6,9 @@ import pytest
 
 from factories import LIFE, NOW, SALT, UUID, a_job
 from fsm.lifecycle import STATES
-from pipelinejobs import explain
+from pipelinejobs import checks, explain
 from pipelinejobs.job import Entry
+from pipelinejobs.store import documents
 from pipelinejobs.store.outbox import Owed
 
 
@@ -22,7 +23,8 @@ def entries(*names: str) -> list[Entry]:
 def facts(state: str, *names: str, refused: Any = (), owed: Any = (), **changes: Any) -> dict[str, Any]:
     """What is found for a job in this state, with these events."""
     job = a_job(state, **{"last_event": names[-1] if names else None, "revision": len(names) - 1} | changes)
-    return explain.facts_of(job, entries(*names), list(refused), list(owed))
+    history = entries(*names)
+    return explain.facts_of(job, history, checks.problems(job, history), list(refused), list(owed))
 
 
 def test_why_it_is_in_its_state() -> None:
@@ -43,7 +45,7 @@ def test_nothing_since_then() -> None:
 )
 def test_an_event_that_was_implied(data: Any, implied: bool) -> None:
     created, run = entries("create", "run")
-    found = explain.facts_of(a_job("RUNNING"), [created, run._replace(data=data)], [], [])
+    found = explain.facts_of(a_job("RUNNING"), [created, run._replace(data=data)], [], [], [])
     assert found["because"]["implied"] is implied
 
 
@@ -95,6 +97,24 @@ def test_of_what_is_owed_nothing_is_told_of_leases_and_keys() -> None:
         assert secret not in str(found)
 
 
+def test_before_the_first_attempt_it_is_due_at_once() -> None:
+    entry = entries("create")[0]
+    stored = documents.owed_row("key", entry, LIFE, "index")
+    assert stored["next"].year == 1970  # which is nothing to show
+    row = Owed(
+        job=UUID,
+        key="key",
+        name="index",
+        status="pending",
+        attempts=0,
+        next=stored["next"],
+        leased=False,
+        created=NOW,
+        error=None,
+    )
+    assert facts("FINISHED", "create", "run", "finish", owed=[row])["owed"][0]["next"] is None
+
+
 @pytest.mark.parametrize(
     ("state", "names", "places"),
     [
@@ -113,4 +133,4 @@ def test_entries_that_are_equal_are_told_apart_by_their_place() -> None:
     created, run, update = entries("create", "run", "update")
     damaged = [created, run, run._replace(), update, update._replace()]
     assert explain.shown(a_job("RUNNING"), damaged) == {1, 4}
-    assert explain.facts_of(a_job("RUNNING"), damaged, [], [])["since_then"]["events"] == 3
+    assert explain.facts_of(a_job("RUNNING"), damaged, [], [], [])["since_then"]["events"] == 3

@@ -1,6 +1,7 @@
 """Commands that look: `show`, `history`, `explain`, `jobs`, `diagram`; and `drain`."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,7 +88,21 @@ class TestExplain:
         assert facts["since_then"]["last"]["event"] == "update"
         text = cli("explain", uuid).out
         assert "because of run at" in text
-        assert "1 events since then changed no state" in text
+        assert "1 event since then changed no state" in text
+
+    def test_what_is_owed_and_refused(self, cli: Cli) -> None:
+        uuid = cli.make()["uuid"]
+        cli("send", uuid, "retire")
+        cli.ok("send", uuid, "run")
+        cli.ok("send", uuid, "finish")
+        text = cli("explain", uuid).out
+        when = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+        assert re.search(rf"\n  {when} retire.*, illegal while CREATED: ", text)
+        assert re.search(rf"\n  index, pending since {when}, 0 attempts, next attempt at once\n", text)
+        with Indexer(status=500) as indexer:
+            cli("drain", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url)
+        text = cli("explain", uuid).out
+        assert re.search(rf"\n  index, pending since {when}, 1 attempt, next attempt {when}; the last attempt", text)
 
     def test_what_may_come_next(self, cli: Cli) -> None:
         facts = cli.ok("explain", cli.make()["uuid"])

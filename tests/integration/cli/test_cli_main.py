@@ -9,6 +9,7 @@ import pytest
 
 from integration.cli.conftest import Cli
 from pipelinejobs.cli.main import COMMANDS
+from pipelinejobs.mongod import Mongod
 
 ROOT = Path(__file__).resolve().parents[3]
 UNKNOWN = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"
@@ -111,3 +112,13 @@ class TestProcesses:
         done = process("show", os.fsdecode(b"\xff\xfe"))
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
+
+
+class TestMongod:
+    def test_it_is_stopped_whatever_else_is_wrong(self, cli: Cli, embedded: Mongod) -> None:
+        wrong = {"_REACTOR_LIMITS_DATABASE": "soon", "_REACTOR_MONGODB_URI": "nonsense"}
+        wrong["_REACTOR_MONGODB_EMBEDDED_DIRECTORY"] = str(embedded.directory)
+        embedded.start()
+        assert cli.ok("mongod", "status", **wrong)["running"]
+        assert cli.ok("mongod", "stop", **wrong) == {"stopped": True}
+        assert embedded.status() is None

@@ -51,10 +51,18 @@ class TestPin:
         for value in SECRETS.values():
             assert not value or value not in done.out + done.err + config.read_text()
 
-    def test_warns_of_names_that_are_no_settings(self, cli: Cli, config: Path, secrets: Path) -> None:
+    def test_refuses_names_that_are_no_settings(self, cli: Cli, config: Path, secrets: Path) -> None:
         secrets.write_text(json.dumps({**SECRETS, "_REACTOR_TOKENS_ADMINKEY": "x", "OTHER": "x"}))
-        (warning,) = cli.ok("pin", "--secrets", str(secrets), "--config", str(config))["warnings"]
-        assert "_REACTOR_TOKENS_ADMINKEY" in warning
+        before = config.read_text()
+        done = cli("pin", "--secrets", str(secrets), "--config", str(config))
+        assert (done.exit_code, done.out) == (78, "")
+        said = "_REACTOR_TOKENS_ADMINKEY: is not a setting; did you mean _REACTOR_TOKENS_ADMIN_KEY?"
+        assert done.err == f"pin: {said}\n"
+        assert config.read_text() == before
+
+    def test_other_names_are_nobodys_business(self, cli: Cli, config: Path, secrets: Path) -> None:
+        secrets.write_text(json.dumps({**SECRETS, "OTHER": "x"}))
+        assert cli.ok("pin", "--secrets", str(secrets), "--config", str(config))["warnings"] == []
 
     def test_says_when_the_actor_would_not_start(self, cli: Cli, config: Path, secrets: Path) -> None:
         secrets.write_text(json.dumps({"_REACTOR_MONGODB_AUTHN": "not base64 of a connection string"}))

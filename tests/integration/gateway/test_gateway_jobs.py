@@ -27,6 +27,15 @@ def get(gateway: Gateway, path: str, status: int = 200, /, **parameters: Any) ->
     return answer.json()["result"] if status == 200 else answer.json()["message"]
 
 
+def test_an_answer_ends_its_line(gateway: Gateway, job: StoredJob) -> None:
+    """So that a shell's prompt does not stand behind it."""
+    for path in ("/jobs", f"/jobs/{job.uuid}", f"/jobs/{UNKNOWN}", "/nowhere", "/jobs?since=yesterday"):
+        answer = gateway.ask("GET", path, "READ")
+        assert answer.content.endswith(b"}\n")
+        assert int(answer.headers["Content-Length"]) == len(answer.content)
+    assert gateway.post(job.event("run")).content.endswith(b"}\n")
+
+
 class TestList:
     def test_in_pages(self, gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
         jobs = [new_job() for _ in range(5)]
