@@ -1,5 +1,6 @@
 """Abaco's envelope around every JSON answer, in its two dialects."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,6 +13,8 @@ from pipelinejobs import VERSION
 from pipelinejobs.gateway import shapes
 
 DONE: Final = "The request was successful"
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+"""As the framework's, but made once."""
 
 
 class Answer(JSONResponse):
@@ -19,7 +22,7 @@ class Answer(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """The body."""
-        return super().render(content) + b"\n"
+        return f"{_ENCODER.encode(content)}\n".encode()
 
 
 class Dialect(StrEnum):
