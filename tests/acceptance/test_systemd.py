@@ -4,6 +4,7 @@ import configparser
 import json
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pipelinejobs.verdict import EXIT_WRONG_SETTING
 from support_gateway import ALIAS, TOKENS, grants
 from support_process import StoredJob, insert_job
 from support_supervised import Supervised, supervised
+from support_tls import make
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -128,19 +130,32 @@ os.execv(sys.argv[1], sys.argv[1:])
 """Starts a program with what NoNewPrivileges and MemoryDenyWriteExecute leave to it."""
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_what_the_unit_says_serves_and_ends_in_order(
-    tmp_path: Path, gateway: Supervised, mongodb_uri: str, database: Database[dict[str, Any]]
+    tmp_path: Path,
+    gateway: Supervised,
+    mongodb_uri: str,
+    database: Database[dict[str, Any]],
+    processes: str,
+    *,
+    tls: bool,
 ) -> None:
     job: StoredJob = insert_job(database["jobs"])
     secrets = {
         "_REACTOR_MONGODB_URI": mongodb_uri,
         "_REACTOR_MONGODB_DATABASE": database.name,
         "_REACTOR_GATEWAY_TOKENS": grants(),
+        "_REACTOR_GATEWAY_PROCESSES": processes,
     }
-    started(gateway, tmp_path, secrets)
-    url = f"http://127.0.0.1:{gateway.port}/actors/v2/{ALIAS}/messages"
+    made = make(tmp_path, "127.0.0.1")
+    files = {"certificate.pem": made.certificate.read_bytes(), "key.pem": made.key.read_bytes()}
+    started(gateway, tmp_path, secrets, *([DEPLOY / "pipelinejobs-gateway-tls.conf"] if tls else []), credentials=files)
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{gateway.port}/actors/v2/{ALIAS}/messages"
     headers = {"Authorization": f"Bearer {TOKENS['EXECUTE']}"}
-    answer = httpx.post(url, json=job.event("run"), headers=headers, timeout=30, trust_env=False)
-    assert answer.json()["result"]["verdict"] == "applied"
+    trusted = ssl.create_default_context(cafile=made.certificate)
+    for _ in range(6):  # over connections of their own, so that each process has its share
+        answer = httpx.post(url, json=job.event("run"), headers=headers, verify=trusted, timeout=30, trust_env=False)
+        assert answer.json()["result"]["verdict"] == "applied"
     assert gateway.stop() == 0
     assert job.state == "RUNNING"
