@@ -10,6 +10,7 @@ from fastapi import Request
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Unavailable
 from pipelinejobs.gateway.credentials import Authenticator, BadCredential, Caller, Shown
+from pipelinejobs.gateway.credentials.grants import Rights
 from pipelinejobs.gateway.credentials.nonce import NonceDesk
 from pipelinejobs.gateway.credentials.static import StaticTokens
 from pipelinejobs.gateway.envelope import Dialect
@@ -38,11 +39,13 @@ class Desk:
         intake: Intake,
         redeeming: Intake,
         metrics: Metrics,
+        rights: Rights,
     ) -> None:
         """
         Args:
             static: asked first, since that costs nothing.
             others: asked in this order, in threads of `intake`.
+            rights: what users may do whom the others identify.
             redeeming: threads for nonces, which do not wait for other servers.
         """
         self._static = static
@@ -51,6 +54,7 @@ class Desk:
         self._intake = intake
         self._redeeming = redeeming
         self._metrics = metrics
+        self._rights = rights
 
     async def admit(
         self, shown: Shown, places: Collection[str], least: Right, spoken: Dialect, deadline: Deadline
@@ -83,6 +87,27 @@ class Desk:
             self._metrics.refused("right")
             raise Problem(HTTPStatus.FORBIDDEN, f"{caller.user[:64]} has not the right {least.name}, which this needs")
         return caller
+
+    def standing(self, user: str, by: str, handle: str, places: Collection[str]) -> Caller | None:
+        """Whom a credential stands for now that was admitted before; nothing is shown, and no use is spent.
+
+        Where others know whose a token is, they are not asked again: what is looked at is the user's right.
+
+        Args:
+            user, by, handle: of the `Caller` that it was.
+            places: what a nonce must have been made for, one of these.
+
+        Returns:
+            None when the credential is no longer good.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        if by == "token":
+            return self._static.standing(handle)
+        if by in ("nonce", "operator"):
+            return self._nonces.standing(handle, places)
+        return Caller(user, self._rights.of(user), by) if self._others else None
 
     async def _by_token(self, shown: Shown, deadline: Deadline) -> Caller:
         caller = self._static.identify(shown)

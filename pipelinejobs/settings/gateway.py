@@ -98,6 +98,7 @@ class Gateway(NamedTuple):
     waiting: Annotated[int, Row(Whole(0, 65536), "Events that may wait for that; more are put off.")] = 512
     connections: Annotated[int, Row(Whole(1, 65536), "Connections that may be open.")] = 2000
     executions_days: Annotated[int, Row(Whole(1, 365), "Days that executions are kept.")] = 2
+    session_minutes: Annotated[int, Row(Whole(1, 1440), "Minutes that a sign-in to the pages lasts.")] = 60
 
     def check(self) -> None:
         """Raise WrongSetting where settings that are right one by one do not go together."""

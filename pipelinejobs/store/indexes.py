@@ -54,6 +54,7 @@ def wanted(days: Days) -> dict[str, list[IndexModel]]:
             IndexModel([("actor", ASCENDING), ("received", DESCENDING)], name="actor_newest"),
             IndexModel([("received", ASCENDING)], name="expiry", expireAfterSeconds=days.executions * _DAY),
         ],
+        "gateway_sessions": [IndexModel([("expires", ASCENDING)], name="expiry", expireAfterSeconds=0)],
     }
 
 

@@ -171,6 +171,19 @@ class Nonces:
             raise self._gone(key)
         return nonce
 
+    def standing(self, handle: str, places: Collection[str]) -> Nonce | None:
+        """The nonce with this handle, where it was made for one of these places and is still good but for its uses.
+
+        Spends no use. None when it was deleted or has expired.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        query, fields = {"_id": {"$eq": handle}, "place": {"$in": list(places)}}, {**_FIELDS, "expired": _HAS_EXPIRED}
+        with translated():
+            found = self._nonces.find_one(query, fields)
+        return _nonce(found) if found is not None and not found["expired"] else None
+
     def of(self, place: str, most: int = 1000) -> list[Nonce]:
         """The nonces of one actor or alias, the newest first; spent and expired ones too.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipelinejobs.store.listing import Listing
     from pipelinejobs.store.nonces import Nonces
     from pipelinejobs.store.pipelines import Pipelines
+    from pipelinejobs.store.sessions import Sessions
 
 OLDEST_SERVER: Final = (5, 0)
 
@@ -42,6 +43,7 @@ class Store:
         nonces: credentials that are good for some uses.
         executions: what became of the deliveries to the gateway.
         changes: which jobs have changed lately.
+        sessions: who is signed in to the pages.
     """
 
     def __init__(
@@ -88,6 +90,12 @@ class Store:
         from pipelinejobs.store.changes import Changes
 
         return Changes(self.database)
+
+    @cached_property
+    def sessions(self) -> "Sessions":
+        from pipelinejobs.store.sessions import Sessions
+
+        return Sessions(self.database)
 
     @classmethod
     def at(

@@ -21,6 +21,7 @@ def test_missing_ones_are_named_and_made(store: Store) -> None:
         "gateway_nonces.expiry",
         "gateway_executions.actor_newest",
         "gateway_executions.expiry",
+        "gateway_sessions.expiry",
     ]
     store.ensure_indexes()
     store.ensure_indexes()

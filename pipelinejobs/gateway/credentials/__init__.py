@@ -17,11 +17,13 @@ class Caller:
         right: what they may do.
         by: the kind of credential that showed it: `token`, `oauth2`, `tapis`, `nonce`, or
             `operator` for a nonce that an operator's command has made.
+        handle: names the credential among those of its kind, and is none itself; empty where others know it.
     """
 
     user: str
     right: Right
     by: str
+    handle: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

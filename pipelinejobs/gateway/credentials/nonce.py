@@ -6,7 +6,7 @@ from pipelinejobs.gateway.credentials import BadCredential, Caller
 from pipelinejobs.rights import Right
 from pipelinejobs.secret import Secret
 from pipelinejobs.store.connection import within
-from pipelinejobs.store.nonces import NonceRefused, Nonces
+from pipelinejobs.store.nonces import Nonce, NonceRefused, Nonces
 
 
 class NonceDesk:
@@ -32,5 +32,17 @@ class NonceDesk:
                 nonce = self._nonces.redeem(shown, places, least)
         except NonceRefused as refused:
             raise BadCredential(f"nonce {refused.kind}", refused.reason) from None
+        return self._caller(nonce)
+
+    def standing(self, handle: str, places: Collection[str]) -> Caller | None:
+        """Whom a nonce that was redeemed before stands for now; None when it was deleted or has expired.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        nonce = self._nonces.standing(handle, places)
+        return self._caller(nonce) if nonce is not None else None
+
+    def _caller(self, nonce: Nonce) -> Caller:
         own = nonce.level if nonce.by_operator else min(nonce.level, self._right_of(nonce.owner))
-        return Caller(nonce.owner, own, "operator" if nonce.by_operator else "nonce")
+        return Caller(nonce.owner, own, "operator" if nonce.by_operator else "nonce", nonce.handle)

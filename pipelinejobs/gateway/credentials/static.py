@@ -25,8 +25,12 @@ class StaticTokens:
         """See `Authenticator.identify`. Asks nobody."""
         if shown.bearer is None or len(shown.bearer.reveal()) > _LONGEST:
             return None
-        grant = self._grants.get(digest(shown.bearer))
-        return Caller(grant.user, grant.right, "token") if grant is not None else None
+        return self.standing(digest(shown.bearer))
+
+    def standing(self, handle: str) -> Caller | None:
+        """Whose the token with this hash is; None where there is no such token (any more)."""
+        grant = self._grants.get(handle)
+        return Caller(grant.user, grant.right, "token", handle) if grant is not None else None
 
 
 def new_token() -> Secret:

@@ -1,0 +1,93 @@
+"""Who is signed in to the pages: one row for each sign-in, in `gateway_sessions`.
+
+A session is known by a random id, which a browser keeps in a cookie; what is stored is a hash of it. MongoDB removes
+rows that are over. All times are the database's.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from pymongo.database import Database
+
+from pipelinejobs.secret import Secret
+from pipelinejobs.store.connection import Document, translated
+
+_BYTES: Final = 32
+"""Random bytes of an id: too many for anybody to try."""
+_LONGEST_ID: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Somebody who is signed in.
+
+    Attributes:
+        user: the user's name.
+        by: the kind of credential that was shown; see `gateway.credentials.Caller`.
+        handle: which one of its kind that was, and no credential itself.
+        expires: when it ends.
+    """
+
+    user: str
+    by: str
+    handle: str = field(repr=False)
+    expires: datetime
+
+
+class Sessions:
+    """The collection `gateway_sessions`."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._database = database
+        self._sessions = database["gateway_sessions"]
+
+    def make(self, user: str, by: str, handle: str, seconds: float) -> Secret:
+        """Begins a session, and tells its id this once.
+
+        Args:
+            seconds: how long it lasts.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        text = secrets.token_urlsafe(_BYTES)
+        with translated(writing=True):
+            hello = self._database.client.admin.command("hello", codec_options=self._database.codec_options)
+            now: datetime = hello["localTime"]
+            row = {"_id": _digest(text), "user": user, "by": by, "handle": handle, "created": now}
+            self._sessions.insert_one(row | {"expires": now + timedelta(seconds=seconds)})
+        return Secret(text)
+
+    def find(self, shown: Secret) -> Session | None:
+        """The session with this id; None when there is none, or it is over.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        if len(shown.reveal()) > _LONGEST_ID:
+            return None
+        with translated():
+            # MongoDB removes a row up to a minute after its end, so that the end has to be looked at.
+            row = self._sessions.find_one(
+                {"_id": {"$eq": _digest(shown.reveal())}, "$expr": {"$gt": ["$expires", "$$NOW"]}}
+            )
+        if row is None:
+            return None
+        return Session(user=row["user"], by=row["by"], handle=row["handle"], expires=row["expires"])
+
+    def end(self, shown: Secret) -> None:
+        """Ends a session, for every gateway at once.
+
+        Raises:
+            Unavailable: the database cannot be asked, or did not say whether it was done.
+        """
+        with translated(writing=True):
+            self._sessions.delete_one({"_id": {"$eq": _digest(shown.reveal()[:_LONGEST_ID])}})
+
+
+def _digest(text: str) -> str:
+    """A hash of an id. An id has more bits than could be tried, so that the hash alone leads back to nothing."""
+    return sha256(f"session-1|{text}".encode("utf-8", "surrogatepass")).hexdigest()
