@@ -161,8 +161,11 @@ class Outbox:
         with within(_DATABASE_SECONDS):
             return list(islice(self._rows.rows(due=self._rows.now()), most))
 
-    def attempt(self, owed: Owed) -> Tally:
+    def attempt(self, owed: Owed, seconds: float | None = None) -> Tally:
         """One attempt to send one message, unless somebody else is at it.
+
+        Args:
+            seconds: how long it may take, where that is less than usual.
 
         Raises:
             Unavailable: the database cannot be asked, or told what came of it.
@@ -170,7 +173,7 @@ class Outbox:
         tally = Tally()
         with within(_DATABASE_SECONDS):
             clock = _DatabaseClock(self._rows.now())
-        self._send(owed, clock, Deadline(self._seconds), tally)
+        self._send(owed, clock, Deadline(self._seconds if seconds is None else seconds), tally)
         return tally
 
     def _limit(self, deadline: Deadline) -> Deadline:

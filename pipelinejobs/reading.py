@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 from pipelinejobs import checks, explain
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.store import Store
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Owed
 
 _TRIES: Final = 5
 
@@ -48,8 +48,33 @@ def steady(store: Store, uuid: str, *, with_data: bool = False) -> Steady | None
     return read
 
 
+class Told(NamedTuple):
+    """A job and everything that explains it.
+
+    Attributes:
+        facts: see `explain.facts_of`.
+        entries: its history, oldest first; of most entries without the data.
+        owed: what it owes.
+    """
+
+    job: Job
+    facts: dict[str, Any]
+    entries: list[Entry]
+    owed: list[Owed]
+
+
 def explained(store: Store, uuid: str) -> dict[str, Any] | None:
     """Everything that explains a job (`explain.facts_of`); None when there is no such job.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    told_of = told(store, uuid)
+    return told_of.facts if told_of is not None else None
+
+
+def told(store: Store, uuid: str) -> Told | None:
+    """A job and everything that explains it; None when there is no such job.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -63,8 +88,8 @@ def explained(store: Store, uuid: str) -> dict[str, Any] | None:
         whole = store.jobs.entry(job, entry.uuid) or store.history.moved_entries([(job, entry.uuid)]).get(entry.uuid)
         if whole is not None:
             entries[place] = entry._replace(data=whole.data)
-    rows = store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED))
-    return explain.facts_of(job, entries, problems, list(store.refused.of(uuid)), list(rows))
+    rows = list(store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED)))
+    return Told(job, explain.facts_of(job, entries, problems, list(store.refused.of(uuid)), rows), entries, rows)
 
 
 def _is_same(job: Job, later: Job | None) -> bool:

@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Lists the jobs."""
     wanted = Filter(
-        state=options.state,
+        states=(options.state,) if options.state else (),
         pipeline=options.pipeline,
         text=options.text,
         updated_since=options.since,

@@ -54,13 +54,14 @@ class Filter:
     """Which jobs to list. What is None does not matter.
 
     Attributes:
+        states: in one of these; none: in any.
         text: to be found in the job's names and paths, in whatever case; a whole uuid is compared as such.
         updated_since: changed at this time or later.
         updated_before: changed before this time.
         hidden: also those that were deleted softly.
     """
 
-    state: str | None = None
+    states: tuple[str, ...] = ()
     pipeline: str | None = None
     text: str | None = None
     updated_since: datetime | None = None
@@ -80,8 +81,8 @@ class Filter:
             Malformed: the text is too long, or none.
         """
         conditions: list[Document] = []
-        if self.state is not None:
-            conditions.append({"state": {"$eq": self.state}})
+        if self.states:
+            conditions.append({"state": {"$in": list(self.states)}})
         if self.pipeline is not None:
             conditions.append({"pipeline_uuid": {"$eq": self.pipeline}})
         if self.text is not None:

@@ -122,7 +122,8 @@ class TestFilters:
         def found(**wanted: Any) -> list[str]:
             return [uuid for page in pages(store, 2, Filter(**wanted)) for uuid in page]
 
-        assert found(state="RUNNING") == [uuids[1]]
+        assert found(states=("RUNNING",)) == [uuids[1]]
+        assert found(states=("RUNNING", "CREATED")) == [uuids[n] for n in (5, 4, 2, 1, 0)]
         assert found(pipeline="106") == [uuids[2]]
         assert found() == [uuids[n] for n in (5, 4, 2, 1, 0)]
         assert found(hidden=True) == uuids[::-1]

@@ -1,8 +1,9 @@
 """`/changes`: jobs as they change, as server-sent events. Best effort: who needs all of them reads the jobs."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from time import monotonic
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -21,6 +22,8 @@ _LONGEST_SECONDS: Final = 3600.0
 """After that a listener has to come again, and to show a credential that is still good."""
 _QUIET_SECONDS: Final = 15.0
 """How often something is said when nothing changes, so that nobody on the way thinks the line dead."""
+_CHECK_SECONDS: Final = 10.0
+"""How long a listener is believed whose right to listen may end meanwhile."""
 
 
 def router() -> APIRouter:
@@ -42,21 +45,39 @@ def router() -> APIRouter:
 
 async def get(call: JobsReader) -> StreamingResponse:
     """Jobs as they change, from now on, for an hour at most. Each event has the job in brief as its data."""
-    feed = call.service.feed
+    return await stream(call.service.feed)
+
+
+async def stream(feed: Feed, may_go_on: Callable[[], Awaitable[bool]] | None = None) -> StreamingResponse:
+    """An answer that tells the changes from now on.
+
+    Args:
+        may_go_on: asked now and then whether the listener may still listen.
+
+    Raises:
+        Problem: as many listen as may.
+    """
     try:
         listener = await feed.listen()
     except TooManyListeners as error:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
-    return StreamingResponse(_events(feed, listener), media_type=_MEDIA_TYPE)
+    return StreamingResponse(_events(feed, listener, may_go_on), media_type=_MEDIA_TYPE)
 
 
-async def _events(feed: Feed, listener: Listener) -> AsyncIterator[bytes]:
+async def _events(
+    feed: Feed, listener: Listener, may_go_on: Callable[[], Awaitable[bool]] | None
+) -> AsyncIterator[bytes]:
     """The stream, with a word now and then where nothing changes."""
     deadline = Deadline(_LONGEST_SECONDS)
+    checked = monotonic()
     try:
         yield b": changes of jobs, best effort\n\n"
         while not deadline.passed():
             change = await listener.next(_QUIET_SECONDS)
+            if may_go_on is not None and monotonic() - checked >= _CHECK_SECONDS:
+                if not await may_go_on():
+                    break
+                checked = monotonic()
             if change is not None:
                 yield _event("job", plain(change))
             elif listener.ended:

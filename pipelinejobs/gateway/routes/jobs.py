@@ -66,7 +66,13 @@ async def get_all(
     cursor: Cursor = None,
 ) -> JSONResponse:
     """A page of jobs. Those that were deleted softly are not among them."""
-    wanted = Filter(state=state, pipeline=pipeline, text=text, updated_since=_utc(since), updated_before=_utc(before))
+    wanted = Filter(
+        states=(state,) if state is not None else (),
+        pipeline=pipeline,
+        text=text,
+        updated_since=_utc(since),
+        updated_before=_utc(before),
+    )
     find = partial(call.service.store.listing.page, wanted, limit, cursor)
     try:
         return await _answered(call, find, _listed, shapes.Jobs)
