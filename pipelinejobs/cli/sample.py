@@ -60,6 +60,8 @@ def lines(session: Session, address: str) -> list[str]:
         f"{post} {shlex.quote(callback)} {shlex.quote(of_job + '&status=FINISHED')}",
         "# from another reactor, where this is its actors API",
         f'rx.send_message("{alias}", {event})',
+        "# the same in a browser; sign in with the nonce",
+        f"{address}/pages/jobs/{uuid}",
         "# what became of the job",
         f"curl {insecure}{shlex.quote(explained)}",
         "",

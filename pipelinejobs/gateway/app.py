@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipelinejobs import VERSION
 from pipelinejobs.errors import Malformed, Unavailable, WrongSetting
 from pipelinejobs.gateway.envelope import Dialect, dialect, failure
+from pipelinejobs.gateway.pages import site
 from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.routes import changes, executions, health, jobs, messages, nonces
 from pipelinejobs.gateway.service import Service
@@ -39,6 +40,7 @@ def application(service: Service) -> FastAPI:
     for spoken, base in _BASES.items():
         for part in (nonces, messages, executions):
             app.include_router(part.router(spoken), prefix=base)
+    site.add_to(app, service)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Malformed, _malformed)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -80,7 +82,10 @@ class Shortcut:
 
 
 class Safe:
-    """Headers that keep answers out of caches and out of other pages. Plain ASGI: it costs next to nothing."""
+    """Headers that keep answers out of caches and out of other pages. Plain ASGI: it costs next to nothing.
+
+    An answer that says itself how it may be kept (the style of the pages) is believed.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -88,9 +93,10 @@ class Safe:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def safely(message: Message) -> None:
             if message["type"] == "http.response.start":
+                kept = any(name == b"cache-control" for name, _ in message["headers"])
                 message["headers"] = [
                     *message["headers"],
-                    (b"cache-control", b"no-store"),
+                    *([] if kept else [(b"cache-control", b"no-store")]),
                     (b"x-content-type-options", b"nosniff"),
                 ]
             await send(message)

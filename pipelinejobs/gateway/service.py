@@ -51,7 +51,8 @@ class Service:
     Attributes:
         desk: who may do what.
         events: where messages are judged; reads: where everything else is asked of the database;
-            looks: where the gateway itself is looked at, which must go on whatever else is asked.
+            looks: where the gateway itself is looked at, which must go on whatever else is asked;
+            resends: where messages are sent that somebody waits for.
         executions: where executions go to be kept.
         stopping: whether the end has begun.
     """
@@ -68,6 +69,8 @@ class Service:
         self._reading = Intake("large messages", 1, waiting)
         self.reads = Intake("reading", _READERS, _WAITING_READERS)
         self.looks = Intake("looks", 2, 30)
+        self.resends = Intake("sending again", 2, 8)
+        self.outbox = services.outbox
         self._credentials = Intake("credentials", _READERS, waiting)
         self._redeeming = Intake("nonces", _REDEEMING, waiting)
         self.feed = Feed(services.store)
@@ -119,7 +122,15 @@ class Service:
         """Finishes what was accepted, as far as that goes in so many seconds, and lets everything go."""
         self.stopping = True
         deadline = Deadline(seconds)
-        for intake in (self._reading, self.events, self.reads, self.looks, self._credentials, self._redeeming):
+        for intake in (
+            self._reading,
+            self.events,
+            self.reads,
+            self.looks,
+            self.resends,
+            self._credentials,
+            self._redeeming,
+        ):
             intake.close(deadline.remaining())
         if self._sender is not None:
             self._sender.close(deadline.remaining())
@@ -189,7 +200,7 @@ def desk(settings: Settings, services: Services, intake: Intake, redeeming: Inta
         others.append(Oauth2(gateway.oauth2_server, rights))
     tokens = {grant.user: grant.right for grant in sorted(gateway.tokens, key=lambda grant: grant.right)}
     nonces = NonceDesk(services.store.nonces, partial(_right_of, tokens, rights))
-    return Desk(StaticTokens(gateway.tokens), others, nonces, intake, redeeming, metrics)
+    return Desk(StaticTokens(gateway.tokens), others, nonces, intake, redeeming, metrics, rights)
 
 
 def _right_of(tokens: dict[str, Right], rights: Rights, user: str) -> Right:

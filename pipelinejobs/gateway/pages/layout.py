@@ -1,0 +1,118 @@
+"""Where the states and the arrows of the lifecycle's picture are, placed by hand.
+
+A picture of this few states is clearer placed by a person than by a program. It is as narrow as a phone. `reset` is
+allowed from every state, so that it is one arrow from the frame around all of them, as in statecharts.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from fsm.lifecycle import EVENTS, STATES
+from fsm.machine import destination
+
+WIDTH: Final = 440
+HEIGHT: Final = 648
+BOX_WIDTH: Final = 104
+_NAME_HEIGHT: Final = 30
+_LINE_HEIGHT: Final = 12
+_LETTERS: Final = 17
+"""Letters of a line in a box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a state is: the middle of its box."""
+
+    x: int
+    y: int
+
+
+Point = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an arrow goes.
+
+    Attributes:
+        points: its corners, from its source to its destination.
+        label: where its label is.
+        anchor: which end of the label that is, in the words of SVG.
+    """
+
+    points: tuple[Point, ...]
+    label: Point
+    anchor: str = "start"
+
+
+PLACES: Final = {
+    "CREATED": Place(220, 120),
+    "RUNNING": Place(220, 208),
+    "FAILED": Place(64, 312),
+    "FINISHED": Place(220, 312),
+    "INDEXING": Place(376, 312),
+    "VALIDATING": Place(220, 416),
+    "REJECTED": Place(376, 416),
+    "VALIDATED": Place(220, 506),
+    "FINALIZED": Place(220, 596),
+    "RETIRED": Place(376, 596),
+    "RESET": Place(376, 32),
+}
+FRAME: Final = (5, 76, 430, 566)
+"""What holds every state from which `reset` leads to RESET, but RESET itself: left, top, width, height."""
+
+ANY: Final = "*"
+"""As a source: every state in the frame."""
+
+ROUTES: Final[dict[tuple[str, str], Route]] = {
+    ("CREATED", "run"): Route(((220, 147), (220, 181)), (226, 168)),
+    ("RUNNING", "finish"): Route(((220, 235), (220, 291)), (226, 281)),
+    ("FINISHED", "index"): Route(((272, 305), (324, 305)), (298, 299), "middle"),
+    ("INDEXING", "indexed"): Route(((324, 319), (272, 319)), (298, 346), "middle"),
+    ("FINISHED", "validate"): Route(((220, 333), (220, 395)), (226, 374)),
+    ("VALIDATING", "validated"): Route(((206, 437), (206, 485)), (200, 465), "end"),
+    ("VALIDATED", "validate"): Route(((234, 485), (234, 437)), (240, 465)),
+    ("VALIDATING", "reject"): Route(((272, 412), (324, 412)), (308, 406), "middle"),
+    ("VALIDATED", "finalize"): Route(((220, 527), (220, 581)), (226, 559)),
+    ("CREATED", "fail"): Route(((168, 120), (40, 120), (40, 297)), (160, 114), "end"),
+    ("RUNNING", "fail"): Route(((168, 208), (68, 208), (68, 297)), (160, 202), "end"),
+    ("INDEXING", "fail"): Route(((376, 291), (376, 258), (96, 258), (96, 297)), (368, 252), "end"),
+    ("VALIDATING", "fail"): Route(((168, 416), (68, 416), (68, 327)), (160, 410), "end"),
+    ("FINISHED", "retire"): Route(((256, 333), (256, 356), (290, 356), (290, 562), (340, 562), (340, 581)), (296, 368)),
+    ("VALIDATING", "retire"): Route(((272, 426), (290, 426), (290, 562), (340, 562), (340, 581)), (296, 450)),
+    ("VALIDATED", "retire"): Route(((272, 506), (362, 506), (362, 581)), (296, 500)),
+    ("REJECTED", "retire"): Route(((396, 431), (396, 581)), (391, 476), "end"),
+    ("FINALIZED", "retire"): Route(((272, 596), (324, 596)), (298, 590), "middle"),
+    ("FAILED", "retire"): Route(((40, 327), (40, 629), (376, 629), (376, 611)), (46, 520)),
+    (ANY, "reset"): Route(((402, 76), (402, 53)), (394, 68), "end"),
+    ("RESET", "ready"): Route(((324, 32), (220, 32), (220, 93)), (272, 26), "middle"),
+}
+"""The arrows between states, by source and event."""
+
+
+def staying(state: str) -> list[str]:
+    """The events that leave a state as it is; they are written into its box."""
+    return [event for event in EVENTS if destination(state, event) == state]
+
+
+def lines(state: str) -> list[list[str]]:
+    """The same, as lines of its box."""
+    made: list[list[str]] = []
+    for event in staying(state):
+        if made and sum(len(one) + 2 for one in made[-1]) + len(event) <= _LETTERS:
+            made[-1].append(event)
+        else:
+            made.append([event])
+    return made
+
+
+def height(state: str) -> int:
+    """How high a state's box is."""
+    return _NAME_HEIGHT + _LINE_HEIGHT * len(lines(state))
+
+
+def moves(source: str, event: str) -> list[tuple[str, str]]:
+    """The moves of the lifecycle, each a state and an event, that one arrow stands for."""
+    if source != ANY:
+        return [(source, event)]
+    return [(state, event) for state in STATES if destination(state, event) not in (None, state)]

@@ -1,0 +1,29 @@
+"""`/pages/changes`: jobs as they change, for the pages that are open."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.gateway.pages.visit import visit, visitor_of
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.routes import changes
+
+
+async def get(request: Request) -> Response:
+    """The stream of `GET /changes`, while the session lasts."""
+    made = await visit(request)
+
+    async def may_go_on() -> bool:
+        deadline = Deadline(made.service.settings.limits.request)
+        try:
+            return await visitor_of(request, made.service, deadline) is not None
+        except Problem:  # nobody can tell now; the browser comes again
+            return False
+
+    return await changes.stream(made.service.feed, may_go_on)
+
+
+ROUTES: Final = [Route("/changes", get, methods=["GET"])]

@@ -1,0 +1,116 @@
+"""`/pages/sign-in` and `/pages/sign-out`."""
+
+import re
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.gateway.credentials import Shown
+from pipelinejobs.gateway.envelope import Dialect
+from pipelinejobs.gateway.pages import templates
+from pipelinejobs.gateway.pages.visit import (
+    BASE,
+    cookie_name,
+    cookie_of,
+    form_of,
+    form_of_visitor,
+    is_secure,
+    visit,
+    visitor_of,
+)
+from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.routes import call
+from pipelinejobs.redaction import add_secret
+from pipelinejobs.rights import Right
+from pipelinejobs.secret import Secret
+
+_HOME: Final = f"{BASE}/jobs"
+_OWN: Final = re.compile(rf"{BASE}/(?!sign-)[!-\[\]-~]{{0,2000}}")
+"""An address of a page: on this host, whatever a browser makes of it. No backslash, no control character."""
+_NONCE: Final = re.compile(r"[A-Za-z0-9.]{1,32}_[A-Za-z0-9]{24}")
+"""The form of a nonce's id (`store.nonces`); no token that this project makes has it."""
+_LONGEST: Final = 8192
+_MINUTE: Final = 60
+
+
+async def show(request: Request) -> Response:
+    """The form; who is signed in already is sent on."""
+    service = call.service_of(request)
+    back = _own(request.query_params.get("next"))
+    if await visitor_of(request, service, Deadline(service.settings.limits.request)) is not None:
+        return RedirectResponse(back, HTTPStatus.SEE_OTHER)
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        # Somebody followed a link from elsewhere, and with that a browser sends no strict cookie. Coming from a page
+        # of ours it does.
+        return templates.page("passing.html", {"to": back}, visitor=None)
+    return _form(request, back)
+
+
+async def sign_in(request: Request) -> Response:
+    """Begins a session for whoever shows a good credential."""
+    service = call.service_of(request)
+    deadline = Deadline(service.settings.limits.request)
+    fields = await form_of(request, deadline)
+    back = _own(fields.get("next"))
+    text = fields.get("credential", "").strip()
+    if not text or len(text) > _LONGEST:
+        return _form(request, back, "Enter a token or the id of a nonce.", HTTPStatus.BAD_REQUEST)
+    add_secret(text)
+    secret = Secret(text)
+    shown = Shown(nonce=secret) if _NONCE.fullmatch(text) else Shown(bearer=secret)
+    try:
+        caller = await service.desk.admit(shown, service.names.places, Right.READ, Dialect.V2, deadline)
+    except Problem as problem:
+        return _form(request, back, templates.sentence(problem.reason), problem.status)
+    seconds = service.settings.gateway.session_minutes * _MINUTE
+    former = cookie_of(request)
+
+    def begin() -> Secret:
+        if former is not None:
+            service.store.sessions.end(former)
+        return service.store.sessions.make(caller.user, caller.by, caller.handle, seconds)
+
+    session = await call.asked(service, begin, deadline)
+    answer = RedirectResponse(back, HTTPStatus.SEE_OTHER)
+    answer.set_cookie(cookie_name(request), session.reveal(), max_age=seconds, **_attributes(request))
+    return answer
+
+
+async def sign_out(request: Request) -> Response:
+    """Ends the session, for every gateway."""
+    made = await visit(request)
+    await form_of_visitor(made)
+    session = cookie_of(request)
+    assert session is not None
+    await made.ask(lambda: made.service.store.sessions.end(session))
+    answer = RedirectResponse(f"{BASE}/sign-in?out=1", HTTPStatus.SEE_OTHER)
+    answer.delete_cookie(cookie_name(request), **_attributes(request))
+    return answer
+
+
+def _attributes(request: Request) -> dict[str, Any]:
+    return {"path": BASE, "secure": is_secure(request), "httponly": True, "samesite": "strict"}
+
+
+def _form(request: Request, back: str, wrong: str | None = None, status: int = HTTPStatus.OK) -> Response:
+    minutes = call.service_of(request).settings.gateway.session_minutes
+    shown = {"next": back, "wrong": wrong, "out": "out" in request.query_params, "minutes": minutes}
+    return templates.page("sign_in.html", shown, visitor=None, status=status)
+
+
+def _own(address: str | None) -> str:
+    """An address of a page of ours, and nothing else, wherever it may come from."""
+    if address is None or ".." in address or not _OWN.fullmatch(address):
+        return _HOME
+    return address
+
+
+ROUTES: Final = [
+    Route("/sign-in", show, methods=["GET"]),
+    Route("/sign-in", sign_in, methods=["POST"]),
+    Route("/sign-out", sign_out, methods=["POST"]),
+]

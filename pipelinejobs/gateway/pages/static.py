@@ -1,0 +1,39 @@
+"""`/pages/static/...`: the style and the script. They are the same for everybody, and name nothing."""
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+_DIRECTORY: Final = Path(__file__).parent / "static"
+_KINDS: Final = {"pages.css": "text/css", "pages.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+@cache
+def content(name: str) -> bytes:
+    """One of the files."""
+    return (_DIRECTORY / name).read_bytes()
+
+
+@cache
+def version(name: str) -> str:
+    """What its address ends with, so that a browser that keeps it asks anew when it has changed."""
+    return sha256(content(name)).hexdigest()[:16]
+
+
+async def get(request: Request) -> Response:
+    """One of the files."""
+    name = request.path_params["name"]
+    if name not in _KINDS:
+        raise HTTPException(404)
+    asked = request.query_params.get("v")
+    kept = {"Cache-Control": "public, max-age=31536000, immutable"} if asked == version(name) else None
+    return Response(content(name), media_type=_KINDS[name], headers=kept)
+
+
+ROUTES: Final = [Route("/static/{name}", get, methods=["GET"])]

@@ -1,0 +1,208 @@
+// Keeps an open page fresh. Without it a page shows what was true when it was loaded, and all of it can be used.
+//
+// Nothing is made of what the feed says: when it says that something has changed, the page itself is fetched again and
+// its parts are put in place of the old ones. Rows of a list stay where they are; what is new is only counted. A tab that
+// is not looked at listens to nothing, since a browser opens few connections to one host.
+"use strict";
+
+(() => {
+  const main = document.querySelector("main[data-live]");
+  const kind = main && main.dataset.live;
+  const notice = document.getElementById("notice");
+  const LEAST_MS = 1000;
+  const POLL_MS = 5000;
+  const skew = Date.parse(document.body.dataset.now) - Date.now();
+  let source = null, planned = 0, busy = false, again = false, took = 0, last = 0, over = false;
+
+  // What is said below
+
+  function say(words, link) {
+    const said = document.createElement("p");
+    said.append(words);
+    if (link) {
+      const anchor = document.createElement("a");
+      anchor.href = link.to;
+      anchor.textContent = link.words;
+      said.append(" ", anchor);
+    }
+    notice.replaceChildren(said);
+  }
+
+  // Times, as far from now as they are
+
+  const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+  function ago(moment) {
+    const seconds = Math.trunc((Date.now() + skew - Date.parse(moment)) / 1000);
+    const distance = Math.abs(seconds);
+    if (distance < 5) return "just now";
+    const [unit, size] = UNITS.find((one) => distance >= one[1]);
+    const words = `${Math.floor(distance / size)} ${unit}`;
+    return seconds > 0 ? `${words} ago` : `in ${words}`;
+  }
+
+  function tick() {
+    for (const one of document.querySelectorAll("[data-since]")) {
+      const words = ago(one.dataset.since);
+      if (one.textContent !== words) one.textContent = words;
+    }
+  }
+
+  // Putting the new in place of the old
+
+  function keep(before, after) {
+    for (const open of before.querySelectorAll("details[data-key][open]")) {
+      const same = after.querySelector(`details[data-key="${CSS.escape(open.dataset.key)}"]`);
+      if (same) same.open = true;
+    }
+  }
+
+  // Times that have only grown older are no change, and neither is what is unfolded.
+  function bare(part) {
+    const copy = part.cloneNode(true);
+    for (const one of copy.querySelectorAll("[data-since]")) one.textContent = "";
+    for (const one of copy.querySelectorAll("details")) one.removeAttribute("open");
+    for (const one of copy.querySelectorAll("[data-copy]")) one.hidden = true;
+    for (const one of copy.querySelectorAll(".said[role=status]")) one.remove();
+    return copy.outerHTML;
+  }
+
+  function where(part) {
+    const focused = document.activeElement;
+    if (!focused || !part.contains(focused)) return -1;
+    return [...part.querySelectorAll("a, button, summary, pre")].indexOf(focused);
+  }
+
+  function put(before, after) {
+    const place = where(before);
+    after = document.importNode(after, true);
+    keep(before, after);
+    before.replaceWith(after);
+    if (place >= 0) {
+      const focused = after.querySelectorAll("a, button, summary, pre")[place];
+      if (focused) focused.focus({ preventScroll: true });
+    }
+  }
+
+  function parts(fresh) {
+    let changed = false;
+    for (const before of document.querySelectorAll("[data-part]")) {
+      const after = fresh.getElementById(before.id);
+      if (!after || bare(before) === bare(after)) continue;
+      put(before, after);
+      changed = true;
+    }
+    copying();
+    return changed;
+  }
+
+  function rows(fresh) {
+    const body = document.getElementById("rows");
+    const found = fresh.querySelectorAll("#rows > tr");
+    if (!body) return found.length;
+    let others = 0;
+    for (const after of found) {
+      const before = document.getElementById(after.id);
+      if (!before) {
+        others += 1;
+      } else if (bare(before) !== bare(after)) {
+        put(before, after);
+        document.getElementById(after.id).classList.add("changed");
+      }
+    }
+    return others;
+  }
+
+  function counted(others) {
+    if (!others) return;
+    const words = others === 1 ? "1 other job is new here or has changed." : `${others} other jobs are new here or have changed.`;
+    say(words, { to: location.href, words: "Show" });
+  }
+
+  function isReading(selection) {
+    return kind !== "list" && selection && !selection.isCollapsed && main.contains(selection.anchorNode);
+  }
+
+  async function refresh() {
+    if (busy) { again = true; return; }
+    if (isReading(getSelection())) { plan(2000); return; }
+    busy = true;
+    const began = performance.now();
+    try {
+      const answer = await fetch(location.pathname + location.search, { credentials: "same-origin", redirect: "error" });
+      if (answer.status === 401) { end(); return; }
+      if (!answer.ok) throw new Error(answer.status);
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (kind === "list") counted(rows(fresh));
+      else if (parts(fresh) && kind === "job") say("This job has changed; the page shows it as it is now.");
+      tick();
+    } catch {
+      plan(POLL_MS);
+    } finally {
+      took = performance.now() - began;
+      last = performance.now();
+      busy = false;
+      if (again) { again = false; plan(0); }
+    }
+  }
+
+  // A page that takes long to make is not asked for so often.
+  function plan(least) {
+    if (planned || over || document.hidden) return;
+    const wait = Math.max(least, LEAST_MS - (performance.now() - last), 3 * took - (performance.now() - last), 50);
+    planned = setTimeout(() => { planned = 0; refresh(); }, wait);
+  }
+
+  // Listening
+
+  function end() {
+    over = true;
+    if (source) source.close();
+    say("Your sign-in is over; this page shows what was.", { to: location.href, words: "Sign in" });
+  }
+
+  function listen() {
+    if (source || over || document.hidden || kind === "owed") return;
+    source = new EventSource("/pages/changes");
+    source.addEventListener("open", () => { document.documentElement.dataset.listening = "yes"; plan(0); });
+    source.addEventListener("job", (event) => {
+      if (kind !== "job" || JSON.parse(event.data).uuid === main.dataset.job) plan(0);
+    });
+    source.addEventListener("error", () => {
+      delete document.documentElement.dataset.listening;
+      if (source && source.readyState === EventSource.CLOSED) { source = null; setTimeout(listen, POLL_MS); plan(0); }
+    });
+  }
+
+  function quiet() {
+    if (source) source.close();
+    source = null;
+    delete document.documentElement.dataset.listening;
+    clearTimeout(planned);
+    planned = 0;
+  }
+
+  // Copying
+
+  function copying() {
+    if (!navigator.clipboard) return;
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    say("Copied.");
+  });
+
+  copying();
+  tick();
+  setInterval(tick, 10000);
+  if (!main) return;
+  document.addEventListener("visibilitychange", () => { if (document.hidden) quiet(); else listen(), plan(0); });
+  addEventListener("pagehide", quiet);
+  addEventListener("pageshow", (event) => { if (event.persisted) { listen(); plan(0); } });
+  setInterval(() => { if (document.querySelector("[data-poll]")) plan(0); }, POLL_MS);
+  listen();
+})();

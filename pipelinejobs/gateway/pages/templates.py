@@ -1,0 +1,63 @@
+"""Makes pages of templates. Every value is escaped, and a name that a template does not know is an error."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import HTMLResponse
+
+from fsm.lifecycle import STATES
+from pipelinejobs import VERSION
+from pipelinejobs.gateway.pages import moments, static, text
+from pipelinejobs.gateway.pages.visit import BASE, Visitor
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_DIRECTORY: Final = Path(__file__).parent / "templates"
+
+
+def page(
+    name: str,
+    shown: Mapping[str, Any],
+    *,
+    visitor: Visitor | None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """A page.
+
+    Args:
+        name: the template's file.
+        shown: what it shows, by the names that the template uses.
+        visitor: who is signed in; None on pages for everybody.
+    """
+    now = datetime.now(UTC)
+    known = {"visitor": visitor, "now": now, "base": BASE, "version": VERSION, "here": ""}
+    return HTMLResponse(environment().get_template(name).render({**known, **shown}), status, dict(headers or {}))
+
+
+@cache
+def environment() -> "Environment":
+    """The templates. Jinja2 is loaded with the first page: a gateway that shows none need not wait for it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(_DIRECTORY),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {"ago": moments.ago, "exact": moments.exact, "when": moments.words, "safe_text": text.safe}
+    made.globals |= {"known_states": STATES, "asset": lambda name: f"{BASE}/static/{name}?v={static.version(name)}"}
+    del made.filters["safe"]  # nothing is ever put into a page unescaped
+    return made
+
+
+def sentence(reason: str) -> str:
+    """A reason as a sentence of its own."""
+    return reason[:1].upper() + reason[1:] + ("" if reason.endswith((".", "!", "?")) else ".")

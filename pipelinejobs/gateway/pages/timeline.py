@@ -1,0 +1,107 @@
+"""What happened to a job, in parts, the newest first."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fsm.replay import walk
+from pipelinejobs.gateway.pages.text import Shown, safe
+from pipelinejobs.job import Entry
+from pipelinejobs.store.history import History
+
+PART: Final = 100
+"""Entries of a part."""
+_BYTES: Final = 1024 * 1024
+"""Bytes of a part, but for one entry alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry.
+
+    Attributes:
+        number: its place in the whole history, from 1.
+        before, after: the job's state before and after it; `after` is None where the lifecycle does not allow it.
+        implied: whether a report implied it, so that nobody sent it.
+        data: its data, None where it has none.
+    """
+
+    number: int
+    name: str
+    date: Any
+    before: str
+    after: str | None
+    implied: bool
+    data: Shown | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A part of the history.
+
+    Attributes:
+        events: the newest first.
+        total: how many entries there are in all.
+        older, newer: which part comes before and after this one, by its newest entry; None where there is none.
+    """
+
+    events: list[Event]
+    total: int
+    older: int | None
+    newer: int | None
+
+
+def timeline(
+    history: History, uuid: str, outline: Sequence[Entry], newest: int | None, secrets: Iterable[str]
+) -> Timeline:
+    """A part of a job's history.
+
+    Args:
+        outline: all entries; their data is not needed.
+        newest: the number of the newest entry wanted; None: the newest there is.
+        secrets: texts to hide.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    total = len(outline)
+    newest = total if newest is None else min(newest, total)
+    steps = walk(entry.name for entry in outline)
+    hidden = list(secrets)
+    first, entries = _read(history, uuid, newest)
+    events = [
+        Event(
+            number=number,
+            name=safe(entry.name),
+            date=entry.date,
+            before=steps[number - 1].before,
+            after=steps[number - 1].after,
+            implied=isinstance(entry.data, dict) and entry.data.get("implied") is True,
+            data=Shown(entry.data, hidden) if entry.data not in (None, {}) else None,
+        )
+        for number, entry in enumerate(entries, first + 1)
+        if number <= total
+    ]
+    newer = min(newest + PART, total) if newest < total else None
+    return Timeline(events[::-1], total, first or None, newer)
+
+
+def _read(history: History, uuid: str, newest: int) -> tuple[int, list[Entry]]:
+    """The entries up to this one, and how many stand before them: fewer where they are large."""
+    for count in _counts(newest):
+        first = newest - count
+        page = history.page(uuid, first, count, _BYTES)
+        if page is None:
+            return 0, []
+        if len(page.entries) == count or count == 1:
+            return first, page.entries
+    return 0, []
+
+
+def _counts(most: int) -> Iterator[int]:
+    count = min(PART, most)
+    while count > 1:
+        yield count
+        count //= 5
+    if most:
+        yield 1

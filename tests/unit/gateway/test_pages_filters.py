@@ -1,0 +1,65 @@
+"""The filters of the list of jobs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fsm.lifecycle import STATES
+from pipelinejobs.gateway.pages import filters
+from pipelinejobs.store.listing import Filter
+
+NOW = datetime(2026, 11, 25, 14, 30, tzinfo=UTC)
+PIPELINE = "10650844-1baa-55c5-a481-5e945b19c065"
+
+
+def test_nothing_asked_is_everything() -> None:
+    read = filters.read([], {}, NOW)
+    assert (read.filter, read.is_any, read.query()) == (Filter(), False, "")
+
+
+def test_all_of_them() -> None:
+    given = {"text": " night run ", "pipeline": PIPELINE, "since": "2h", "before": "now"}
+    read = filters.read(["RUNNING", "FAILED"], given, NOW)
+    assert read.filter == Filter(
+        states=("RUNNING", "FAILED"),
+        pipeline=PIPELINE,
+        text="night run",
+        updated_since=NOW - timedelta(hours=2),
+        updated_before=NOW,
+    )
+    assert read.shows_more
+    assert read.query(cursor="c&d") == (
+        f"?state=RUNNING&state=FAILED&text=night+run&pipeline={PIPELINE}&since=2h&before=now&cursor=c%26d"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pipeline", "1065"),
+        ("pipeline", f"{PIPELINE}0"),
+        ("text", "x" * 201),
+        ("text", "a\0b"),
+        ("since", "soon"),
+        ("before", "later"),
+    ],
+)
+def test_what_is_wrong_is_said_of_its_field(name: str, value: str) -> None:
+    read = filters.read([], {name: value}, NOW)
+    assert read.filter is None
+    assert list(read.wrong) == [name]
+    assert read.texts[name]  # which stays, to be mended
+
+
+def test_a_state_that_is_none() -> None:
+    read = filters.read(["RUNNING", "LOST"], {}, NOW)
+    assert read.wrong == {"state": "LOST is no state of a job."}
+    assert read.states == ("RUNNING",)
+
+
+def test_a_span_that_holds_nothing() -> None:
+    assert list(filters.read([], {"since": "1h", "before": "2h"}, NOW).wrong) == ["before"]
+
+
+def test_states_come_in_the_order_of_the_lifecycle() -> None:
+    assert filters.read(sorted(STATES), {}, NOW).states == tuple(STATES)

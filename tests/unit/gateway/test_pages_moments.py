@@ -1,0 +1,70 @@
+"""Times as people write and read them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import DatetimeMS
+
+from pipelinejobs.errors import Malformed
+from pipelinejobs.gateway.pages import moments
+
+NOW = datetime(2026, 11, 25, 14, 30, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-24", datetime(2026, 11, 24, tzinfo=UTC)),
+        ("2026-11-24 08:15", datetime(2026, 11, 24, 8, 15, tzinfo=UTC)),
+        ("2026-11-24 08:15:30 UTC", datetime(2026, 11, 24, 8, 15, 30, tzinfo=UTC)),
+        ("2026-11-24T08:15:00+02:00", datetime(2026, 11, 24, 6, 15, tzinfo=UTC)),
+        ("2026-11-24T08:15:00Z", datetime(2026, 11, 24, 8, 15, tzinfo=UTC)),
+        ("90m", NOW - timedelta(minutes=90)),
+        ("90 min", NOW - timedelta(minutes=90)),
+        ("2h", NOW - timedelta(hours=2)),
+        ("2 hours ago", NOW - timedelta(hours=2)),
+        (" 1 Day ", NOW - timedelta(days=1)),
+        ("3w", NOW - timedelta(weeks=3)),
+        ("today", datetime(2026, 11, 25, tzinfo=UTC)),
+        ("Yesterday", datetime(2026, 11, 24, tzinfo=UTC)),
+        ("now", NOW),
+    ],
+)
+def test_what_is_understood(text: str, moment: datetime) -> None:
+    assert moments.parse(text, NOW, "since") == moment
+
+
+@pytest.mark.parametrize("example", moments.ACCEPTED.split(", "))
+def test_every_example_is_understood(example: str) -> None:
+    moments.parse(example, NOW, "since")
+
+
+@pytest.mark.parametrize("text", ["soon", "2h3", "2026-13-01", "0001-01-01T00:00+14:00", "999999w", "9" * 80, "\0"])
+def test_what_is_not(text: str) -> None:
+    with pytest.raises(Malformed, match="since: is no time"):
+        moments.parse(text, NOW, "since")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "just now"), (4, "just now"), (5, "5 s ago"), (61, "1 min ago"), (7300, "2 h ago"), (90000, "1 d ago")],
+)
+def test_how_long_ago(seconds: int, words: str) -> None:
+    assert moments.ago(NOW - timedelta(seconds=seconds), NOW) == words
+
+
+def test_what_is_to_come() -> None:
+    assert moments.ago(NOW + timedelta(minutes=5), NOW) == "in 5 min"
+
+
+@pytest.mark.parametrize("value", [None, "soon", 7, DatetimeMS(2**60), {"$date": 1}])
+def test_what_is_no_time(value: Any) -> None:
+    assert moments.exact(value) == moments.ago(value, NOW) == ""
+    assert moments.words(value)
+
+
+def test_the_ends_of_the_calendar() -> None:
+    for value in (datetime.min, datetime.max, datetime.max.replace(tzinfo=UTC)):  # noqa: DTZ901 - as they may be stored
+        assert moments.words(value)
+        assert moments.ago(value, NOW)
