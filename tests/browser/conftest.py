@@ -1,0 +1,87 @@
+"""Fixtures for tests in a real browser: Chromium from this machine, driven by Playwright.
+
+The browser has an empty profile of its own and no way out: a request to anything but this machine fails its test.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+from pymongo.database import Database
+
+from demo.indexer import Indexer
+from support_browser import DESKTOP, FLAGS, NAMES, PATIENCE_MS, Browsing, watch
+from support_gateway import Gateway, serving, settings
+from support_process import Documents, StoredJob, insert_job
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program; without one the tests are skipped."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("there is no Chromium on PATH; install Debian's package chromium (.ci/run does)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """What drives the browser."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture
+def indexer() -> Iterator[Indexer]:
+    """An Indexer that takes everything."""
+    with Indexer() as listening:
+        yield listening
+
+
+@pytest.fixture
+def gateway(mongodb_uri: str, database: Database[dict[str, Any]], indexer: Indexer) -> Iterator[Gateway]:
+    """A gateway over the test's own database, which gives a message up after one attempt."""
+    more = {"pipelines__job_indexer_url": indexer.url, "outbox__attempts": "1"}
+    with serving(settings(mongodb_uri, database.name, **more)) as running:
+        yield running
+
+
+@pytest.fixture
+def new_job(jobs: Documents) -> Callable[..., StoredJob]:
+    """Makes a job with a uuid of its own."""
+    return lambda sample="job-created.json", **changes: insert_job(jobs, sample, **changes)
+
+
+@pytest.fixture
+def job(new_job: Callable[..., StoredJob]) -> StoredJob:
+    """One new job."""
+    return new_job()
+
+
+@pytest.fixture
+def window(
+    chromium: str, playwright: Playwright, gateway: Gateway, tmp_path: Path
+) -> Iterator[Callable[..., Browsing]]:
+    """Opens a window, with the arguments of Playwright's contexts. In the end nothing may have gone wrong in it."""
+    opened: list[tuple[BrowserContext, Browsing]] = []
+
+    def open_one(**more: Any) -> Browsing:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / f"profile-{len(opened)}"),
+            executable_path=chromium,
+            args=FLAGS,
+            **{"viewport": DESKTOP, **more},
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        browsing = Browsing(context.pages[0], gateway.url)
+        opened.append((context, browsing))
+        watch(context, browsing)
+        return browsing
+
+    yield open_one
+    for context, browsing in opened:
+        context.close()
+        assert browsing.wrong == []
