@@ -1,6 +1,5 @@
 """Abaco's envelope around every JSON answer, in its two dialects."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,8 +12,6 @@ from pipelinejobs import VERSION
 from pipelinejobs.gateway import shapes
 
 DONE: Final = "The request was successful"
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-"""As the framework's, but made once."""
 
 
 class Answer(JSONResponse):
@@ -22,7 +19,7 @@ class Answer(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """The body."""
-        return f"{_ENCODER.encode(content)}\n".encode()
+        return super().render(content) + b"\n"
 
 
 class Dialect(StrEnum):
