@@ -571,6 +571,22 @@ ITS_JOB_ALONE: Final = (
         tests=("tests/unit/settings/test_pins.py::test_a_sender_cannot_unset_what_is_pinned",),
     ),
     Break(
+        promises=("S23",),
+        what="installs whatever the package index has under that name today",
+        file="Dockerfile",
+        old="RUN pip install --no-cache-dir --require-hashes -r requirements.lock",
+        new="RUN pip install --no-cache-dir agavepy -r requirements.lock",
+        tests=("tests/acceptance/test_image.py::TestDockerfile::test_installs_what_is_locked_and_nothing_else",),
+    ),
+    Break(
+        promises=("S23",),
+        what="lets a caller's variables change how the actor's interpreter starts",
+        file="Dockerfile",
+        old='CMD ["python", "-Es", "/actor/reactor.py"]',
+        new='CMD ["python", "/actor/reactor.py"]',
+        tests=("tests/acceptance/test_image.py::TestDockerfile::test_starts_isolated_from_the_callers_variables",),
+    ),
+    Break(
         promises=("S16",),
         what="sends to the metadata service of a cloud machine",
         file="pipelinejobs/actors/addresses.py",

@@ -70,10 +70,10 @@ def run(
     return finished(process)
 
 
+@pytest.mark.promise("S23")
 class TestDockerfile:
     """Holds for what was not built yet."""
 
-    @pytest.mark.promise("S23")
     def test_base_is_slim_and_new_enough(self) -> None:
         (base,) = {stage.base for stage in STAGES.values()} - STAGES.keys()
         version = re.fullmatch(r"python:3\.(\d+)-slim", base)

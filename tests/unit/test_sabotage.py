@@ -22,7 +22,8 @@ def test_a_break(one: Break) -> None:
     source = (ROOT / one.file).read_text("utf-8")
     assert source.count(one.old) == 1, "it has to be said anew where the source has changed"
     assert one.old != one.new
-    ast.parse(source.replace(one.old, one.new))
+    if one.file.endswith(".py"):
+        ast.parse(source.replace(one.old, one.new))
     assert one.tests
     for test in one.tests:
         assert _is_there(test), test
