@@ -184,7 +184,7 @@ class TestHistory:
         assert parts == 2
 
     def test_what_a_crash_left_in_both_places(self, gateway: Gateway, job: StoredJob, jobs: Documents) -> None:
-        gateway.service.store.history.limits = history.Limits(entries=10)
+        gateway.service.store.history.limits = history.Limits(entries=11)
         for number in range(9):
             gateway.post(job.event("update", {"n": number}))
         before = job.stored()
