@@ -12,7 +12,19 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from from_code import client, commands, endpoints, errors, lifecycle, messages, metrics, settings, stored, verdicts
+from from_code import (
+    client,
+    commands,
+    endpoints,
+    errors,
+    lifecycle,
+    messages,
+    metrics,
+    picture,
+    settings,
+    stored,
+    verdicts,
+)
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "settings": settings.page,
@@ -57,9 +69,9 @@ class Lifecycle(SphinxDirective):
     """`.. lifecycle-picture::`, drawn from the table of the lifecycle."""
 
     def run(self) -> list[nodes.Node]:
-        """The picture; where a page is not built as HTML, its description."""
+        """The picture."""
         self.env.note_reread()
-        return lifecycle.picture()
+        return picture.drawn()
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

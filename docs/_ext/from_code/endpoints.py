@@ -28,7 +28,7 @@ def names(one: Path) -> list[str]:
 
 def _group(one: Path) -> str:
     tags = getattr(one.route, "tags", None)
-    return str(tags[0]) if tags else "others"
+    return str(tags[0]) if tags else "pages"
 
 
 def _route(one: Path) -> str:
@@ -46,6 +46,8 @@ def _route(one: Path) -> str:
 def _sentences(summary: str, said: str) -> str:
     """Summary and description, each said once."""
     sentences = [text.strip().rstrip(".") for text in (summary, said) if text.strip()]
+    if not sentences:
+        return ""
     return plain(". ".join(dict.fromkeys(" ".join(text.split()) for text in sentences))) + ".\n\n"
 
 

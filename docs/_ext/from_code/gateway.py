@@ -49,10 +49,18 @@ def _walk(found: Iterable[BaseRoute], prefix: str = "") -> Iterator[Path]:
         if isinstance(route, Route):
             yield Path(prefix + route.path, tuple(sorted(route.methods or ())), route)
         elif isinstance(route, Mount):
-            yield from _walk(route.routes, prefix + route.path)
+            yield from _walk(_inside(route.app), prefix + route.path)
         else:  # what newer versions of FastAPI hold an included router in
             inner: Any = route
             yield from _walk(inner.original_router.routes, prefix + inner.include_context.prefix)
+
+
+def _inside(app: Any) -> Iterable[BaseRoute]:
+    """The routes of an application that is mounted, in whatever it is wrapped."""
+    while not hasattr(app, "routes"):
+        app = app._app
+    found: Iterable[BaseRoute] = app.routes
+    return found
 
 
 def routes() -> tuple[Path, ...]:

@@ -1,9 +1,6 @@
-"""States, events, transitions and the picture of the lifecycle."""
-
-from docutils import nodes
+"""States, events and transitions of the lifecycle."""
 
 from from_code.rst import literal, plain, table
-from fsm import diagram
 from fsm.lifecycle import ADMINISTRATIVE, EVENTS, INITIAL, MOVES, RESERVED, SAME, STATES
 
 
@@ -34,9 +31,3 @@ def transitions() -> str:
         sources = "any state" if set(move.sources) == set(STATES) else ", ".join(map(literal, move.sources))
         rows.append((literal(move.event), sources, "stays" if move.destination == SAME else literal(move.destination)))
     return table(("event", "allowed from", "leads to"), rows, "20 60 20") + f"A job begins as {literal(INITIAL)}.\n"
-
-
-def picture() -> list[nodes.Node]:
-    """The lifecycle, drawn."""
-    text = diagram.lifecycle()
-    return [nodes.literal_block(text, text, language="text")]
