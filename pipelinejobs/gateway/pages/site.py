@@ -88,6 +88,7 @@ class _Guarded:
 
 
 async def _home(_: Request) -> Response:
+    """Leads to the jobs."""
     return RedirectResponse(_HOME, HTTPStatus.SEE_OTHER)
 
 
