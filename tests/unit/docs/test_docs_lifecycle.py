@@ -3,9 +3,10 @@
 import re
 from typing import Final
 
+import pytest
 from docutils import nodes
 
-from fsm.lifecycle import EVENTS, MOVES, SAME
+from fsm.lifecycle import EVENTS, MOVES, SAME, STATES
 from support_built import Built, section, sections
 
 PAGE: Final = "explanation/lifecycle"
@@ -42,3 +43,12 @@ def test_the_number_of_steps(built: Built) -> None:
     count = sum(map(len, STEPS.values()))
     assert re.search(rf"fifteen events and {count} steps", built.page(PAGE).astext())
     assert len(EVENTS) == 15
+
+
+@pytest.mark.parametrize("name", [PAGE, "reference/lifecycle"])
+def test_every_step_is_in_the_picture(built: Built, name: str) -> None:
+    (picture,) = [one.astext() for one in built.page(name).findall(nodes.raw) if "<svg" in one.astext()]
+    assert set(re.findall(r'data-state="(\w+)"', picture)) == set(STATES)
+    drawn = {move for moves in re.findall(r'data-moves="([^"]*)"', picture) for move in moves.split()}
+    assert drawn == {f"{source}:{move.event}" for move in MOVES for source in move.sources}
+    assert "this job" not in picture
