@@ -1,4 +1,4 @@
-"""Tells a PipelineJobs Manager what happens to a job.
+"""Tells a PipelineJobs Manager what happens to a job::
 
     job = Job.from_callback("https://api.example.org/actors/v2/jobs-manager.prod/messages?x-nonce=...&uuid=...&token=...")
     job.run()
@@ -12,7 +12,7 @@ Every event has an id, which stays the same however often it is sent: the manage
 of a network or a server is tried again until `timeout` is over. With a spool directory an event is on disk before it is
 sent, so that it outlives the network, the manager and this process; `flush` sends what waits, in order.
 
-Errors:
+The errors::
 
     ClientError
     +-- Misused              this can never be sent as it is; nothing was sent
@@ -27,6 +27,7 @@ Errors:
 import argparse
 import contextlib
 import email.utils
+import errno
 import http.client
 import ipaddress
 import json
@@ -929,11 +930,11 @@ def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Op
                 return flushed
         left = len(spool.names(uuid))
         pauses = [pause for pause in (error.pause(attempts, deadline) for error in away.values()) if pause is not None]
-        if not left or (away and not pauses):
-            reason = next(iter(away.values())).reason if left else ""
+        if not left or (away and not pauses) or time.monotonic() > deadline:
+            reason = "" if not left else next(iter(away.values())).reason if away else "the time is over"
             return flushed._replace(left=left, reason=reason)
         attempts += 1
-        time.sleep(min(pauses, default=0))
+        time.sleep(min(pauses, default=0.01))
 
 
 def _send_spooled(
@@ -976,6 +977,9 @@ def _sync(directory: Path) -> None:
     descriptor = os.open(str(directory), os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have none for directories
+            raise
     finally:
         os.close(descriptor)
 

@@ -232,6 +232,13 @@ class TestDamage:
             assert flush(spool).damaged == []
         assert (spool / "notes.json").read_text() == "mine"
 
+    def test_a_name_that_leads_nowhere_ends_with_the_time(self, spool: Path) -> None:
+        with manager(TAKEN) as served:
+            job(served.url, spool, later=True).run()
+            (spool / f"{JOB}.0000000009.aaaaaaaa.json").symlink_to("nowhere")
+            flushed = flush(spool, 0.5)
+        assert (flushed.left, flushed.reason, len(flushed.taken)) == (1, "the time is over", 1)
+
     def test_what_a_dead_writer_left_is_removed_in_time(self, spool: Path) -> None:
         with manager(TAKEN) as served:
             job(served.url, spool, later=True).run()
