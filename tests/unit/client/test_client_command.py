@@ -70,23 +70,24 @@ class Test:
         [(400, Verdict.MALFORMED), (403, Verdict.UNAUTHORISED), (409, Verdict.ILLEGAL), (503, Verdict.UNAVAILABLE)],
     )
     def test_the_exit_code_is_the_verdicts(
-        self, capsys: pytest.CaptureFixture[str], status: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+        self, capsys: pytest.CaptureFixture[str], status: int, verdict: Verdict, one_attempt: None
     ) -> None:
-        monkeypatch.setattr(client, "LEAST_SECONDS", 1000.0)  # so that there is one attempt
         with manager(refusal(status, verdict.value, "because")) as served:
             code, facts = self.told(capsys, "--callback", callback(served), "run")
         assert code == EXIT_CODES[verdict]
         assert (facts["verdict"], facts["reason"]) == (verdict.value, "because")
 
-    def test_spools_and_flushes(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, free_port: int) -> None:
+    def test_spools_and_flushes(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, free_port: int, one_attempt: None
+    ) -> None:
         spool = str(tmp_path / "spool")
         url = f"http://127.0.0.1:{free_port}{PATH}?uuid={JOB}&token={TOKEN}"
-        where = ["--callback", url, "--spool", spool, "--timeout", "0.3"]
+        where = ["--callback", url, "--spool", spool]
         code, facts = self.told(capsys, *where, "run")
         assert (code, facts["verdict"], facts["spooled"]) == (0, None, True)
         assert main([*where, "finish", "--later"]) == 0
         assert capsys.readouterr().out == "spooled: it waits in the spool\n"
-        code, facts = self.told(capsys, "--flush", "--spool", spool, "--timeout", "0.3")
+        code, facts = self.told(capsys, "--flush", "--spool", spool)
         assert (code, facts["left"], facts["taken"]) == (75, 2, [])
         with manager(TAKEN, refusal(409, "illegal", "not now"), port=free_port):
             assert main(["--flush", "--spool", spool]) == 70

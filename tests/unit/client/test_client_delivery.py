@@ -224,18 +224,16 @@ class TestTryingAgain:
         assert len(served.asked) == 2
         assert len(keys(served)) == 1
 
-    def test_nobody_listens(self, free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(client, "LEAST_SECONDS", 1000.0)
+    def test_nobody_listens(self, free_port: int, one_attempt: None) -> None:
         with pytest.raises(Undelivered, match="cannot be reached") as caught:
             Job(f"http://127.0.0.1:{free_port}{PATH}", JOB, TOKEN, nonce=NONCE).run()
         assert NONCE not in "".join(traceback.format_exception(caught.value))
 
-    def test_there_is_no_such_host(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_there_is_no_such_host(self, one_attempt: None, monkeypatch: pytest.MonkeyPatch) -> None:
         def unknown(*_: object, **__: object) -> None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        monkeypatch.setattr(client, "LEAST_SECONDS", 1000.0)
         with pytest.raises(Undelivered, match=r"manager\.example\.org cannot be reached: .*not known"):
             Job("https://manager.example.org/messages", JOB, TOKEN).run()
 

@@ -49,8 +49,8 @@ class TestAnEvent:
         assert (result.verdict, result.spooled) == ("applied", False)
         assert [path.name for path in spool.iterdir()] == ["lock"]
 
-    def test_that_nobody_takes_waits(self, spool: Path, free_port: int) -> None:
-        result = job(f"http://127.0.0.1:{free_port}{PATH}", spool, timeout=0.3).run({"a": 1}, event_id="7")
+    def test_that_nobody_takes_waits(self, spool: Path, free_port: int, one_attempt: None) -> None:
+        result = job(f"http://127.0.0.1:{free_port}{PATH}", spool).run({"a": 1}, event_id="7")
         assert (result.verdict, result.spooled, result.event_id) == (None, True, "7")
         assert "waits in the spool" in result.reason
         with manager(TAKEN, port=free_port) as served:
@@ -77,10 +77,10 @@ class TestAnEvent:
             assert served.events == ["run", "finish"]
             assert waiting(spool) == ["fail"]
 
-    def test_stays_behind_one_that_cannot_be_delivered(self, spool: Path, free_port: int) -> None:
+    def test_stays_behind_one_that_cannot_be_delivered(self, spool: Path, free_port: int, one_attempt: None) -> None:
         job(f"http://127.0.0.1:{free_port}{PATH}", spool, later=True).run()
         with manager(TAKEN) as served:
-            assert job(served.url, spool, timeout=0.3).finish().spooled
+            assert job(served.url, spool).finish().spooled
             assert served.asked == []
         assert waiting(spool) == ["run", "finish"]
 
@@ -157,9 +157,8 @@ class TestWhatIsRefused:
 
 class TestALine:
     def test_stops_at_the_first_that_cannot_be_delivered_and_others_go_on(
-        self, spool: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+        self, spool: Path, free_port: int, one_attempt: None
     ) -> None:
-        monkeypatch.setattr(client, "LEAST_SECONDS", 1000.0)  # so that there is one round
         with manager(TAKEN) as served:
             for event in ("run", "finish"):
                 job(f"http://127.0.0.1:{free_port}{PATH}", spool, later=True).send(event)
@@ -170,8 +169,7 @@ class TestALine:
         assert (flushed.left, len(flushed.taken)) == (2, 2)
         assert "cannot be reached" in flushed.reason
 
-    def test_a_host_that_is_away_is_asked_once_a_round(self, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(client, "LEAST_SECONDS", 1000.0)  # so that there is one round
+    def test_a_host_that_is_away_is_asked_once_a_round(self, spool: Path, one_attempt: None) -> None:
         with manager(UNAVAILABLE) as served:
             for _ in range(5):
                 job(served.url, spool, str(uuid4()), later=True).run()
