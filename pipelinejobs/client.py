@@ -1,4 +1,4 @@
-"""Tells a PipelineJobs Manager what happens to a job::
+"""Tells a PipelineJobs Manager what happens to a job.
 
     job = Job.from_callback("https://api.example.org/actors/v2/jobs-manager.prod/messages?x-nonce=...&uuid=...&token=...")
     job.run()
@@ -12,7 +12,7 @@ Every event has an id, which stays the same however often it is sent: the manage
 of a network or a server is tried again until `timeout` is over. With a spool directory an event is on disk before it is
 sent, so that it outlives the network, the manager and this process; `flush` sends what waits, in order.
 
-The errors::
+Errors:
 
     ClientError
     +-- Misused              this can never be sent as it is; nothing was sent
