@@ -11,6 +11,8 @@ LONGEST: Final = 50_000
 """Characters of one value that are shown."""
 _BRIEF: Final = 120
 _SHORTEST_SECRET: Final = 8
+_MARGIN: Final = 4096
+"""Characters that no secret is longer than."""
 
 
 class Shown:
@@ -28,8 +30,8 @@ class Shown:
         Args:
             secrets: further texts to hide.
         """
-        line = _hidden(_json(value, None), secrets)
-        lines = _hidden(_json(value, 2), secrets)
+        hidden = list(secrets)
+        line, lines = _hidden(_json(value, None), hidden), _hidden(_json(value, 2), hidden)
         self.is_cut = len(lines) > LONGEST
         self.whole = visible(lines[:LONGEST], lines=True)
         self.is_long = len(line) > _BRIEF
@@ -62,7 +64,12 @@ def _json(value: Any, indent: int | None) -> str:
 
 
 def _hidden(text: str, secrets: Iterable[str]) -> str:
+    """The text without what is secret. Of one that is much too long the end is left out beforehand, and then what may
+    have lost its own end with it, so that it could not be told for a secret."""
+    is_huge = len(text) > LONGEST + 2 * _MARGIN
+    text = text[: LONGEST + 2 * _MARGIN]
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, HIDDEN)
-    return redacted(text)
+    text = redacted(text)
+    return text[:-_MARGIN] + "..." if is_huge else text

@@ -131,7 +131,6 @@ class TestParts:
             assert "This place in the list cannot be found" in visiting.get("/pages/jobs", 400, cursor=cursor)
 
 
-@pytest.mark.promise("S22")
 def test_whatever_others_have_stored_is_only_text(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
     odd = {
         "session": HOSTILE,

@@ -1,12 +1,16 @@
 """Signing in to the pages and out of them, and what a session is good for."""
 
 import re
+import ssl
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from pymongo.database import Database
 
+import support_tls
 from pipelinejobs.store.nonces import NewNonce
 from support_gateway import ALIAS, TOKENS, Gateway, serving, settings
 from support_pages import OWN, Visitor, seen, visitor
@@ -102,7 +106,6 @@ class TestSigningIn:
             assert "set-cookie" not in answer.headers
             assert not credential.strip() or credential not in answer.text
 
-    @pytest.mark.promise("S5")
     @pytest.mark.parametrize(
         "back",
         [
@@ -159,7 +162,19 @@ class TestCookie:
             assert cookie.startswith("__Secure-pipelinejobs=")
             assert "secure" in cookie.lower().split("; ")
 
-    @pytest.mark.promise("S5")
+    def test_where_the_gateway_speaks_tls(self, mongodb_uri: str, database: Database[Any], tmp_path: Path) -> None:
+        made = support_tls.make(tmp_path, "127.0.0.1")
+        more = {"gateway__tls_certificate": str(made.certificate), "gateway__tls_key": str(made.key)}
+        trusted = ssl.create_default_context(cafile=made.certificate)
+        with (
+            serving(settings(mongodb_uri, database.name, **more)) as gateway,
+            httpx.Client(base_url=gateway.url, verify=trusted, trust_env=False) as client,
+        ):
+            cookie = Visitor(client).sign_in(TOKENS["READ"]).headers["set-cookie"]
+            assert cookie.startswith("__Secure-pipelinejobs=")
+            assert "secure" in cookie.lower().split("; ")
+            assert is_in(Visitor(client))
+
     def test_it_is_no_credential_of_the_api(self, gateway: Gateway, job: StoredJob) -> None:
         with visitor(gateway, "UPDATE") as visiting:
             (cookie,) = visiting.client.cookies.jar
@@ -237,12 +252,13 @@ class TestEnd:
             assert visiting.post("/pages/owed/send", {"form": form}).status_code == 303
             database["gateway_nonces"].update_one({}, {"$set": {"level": "READ"}})
             assert visiting.post("/pages/owed/send", {"form": form}).status_code == 403
+            database["gateway_nonces"].update_one({}, {"$set": {"level": "NONE"}})
+            assert not is_in(visiting)
 
 
 class TestForgery:
     """A page of somebody else has the browser of somebody who is signed in send a form."""
 
-    @pytest.mark.promise("S5")
     @pytest.mark.parametrize("path", ["/pages/owed/send", "/pages/sign-out", "/pages/sign-in"])
     @pytest.mark.parametrize(
         "headers",

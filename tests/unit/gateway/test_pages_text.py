@@ -59,7 +59,15 @@ def test_secrets_are_hidden() -> None:
     assert safe(f"the token {token}", [token]) == f"the token {HIDDEN}"
 
 
-def test_a_secret_at_the_place_of_the_cut_is_hidden_whole() -> None:
+@pytest.mark.parametrize("before", [LONGEST - 8, LONGEST + 2 * 4096 - 8])
+def test_a_secret_at_the_place_of_the_cut_is_hidden_whole(before: int) -> None:
     token = "0123456789abcdef"
-    shown = Shown("x" * (LONGEST - 8) + token, [token])
-    assert token[:6] not in shown.whole
+    many = " ".join(["token=" + "y" * 40] * (before // 47))
+    for text in ("x" * (before - 1) + token, many + "x" * (before - 1 - len(many)) + token):
+        shown = Shown(text + "z" * 100_000, [token])
+        assert token[:6] not in shown.whole
+        assert shown.whole
+
+
+def test_what_is_huge_takes_no_longer_than_what_is_large() -> None:
+    assert len(safe("token=abc " * 1_000_000)) <= LONGEST
