@@ -102,6 +102,7 @@ class TestLive:
         jobs = [new_job(updated=datetime.now(UTC) - timedelta(hours=hours)) for hours in (3, 2, 1)]
         here = window()
         here.sign_in()
+        here.go("/pages/jobs#main")  # as after the link that skips the top
         here.wait_until_live()
         page = here.page
         places = page.locator("#rows .id:first-child").all_inner_texts()
@@ -249,6 +250,10 @@ def test_the_scheme_of_the_reader(window: Window, gateway: Gateway, job: StoredJ
     ground: str = here.page.evaluate("getComputedStyle(document.body).backgroundColor")
     brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
     assert (brightness < 64) == (scheme == "dark")
+    here.page.emulate_media(media="print")
+    assert here.page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
+    surface: str = here.page.evaluate("getComputedStyle(document.querySelector('table')).backgroundColor")
+    assert surface == "rgb(255, 255, 255)"
 
 
 def test_what_others_wrote_does_nothing(window: Window, gateway: Gateway, jobs: Documents, job: StoredJob) -> None:

@@ -11,12 +11,15 @@
   const notice = document.getElementById("notice");
   const LEAST_MS = 1000;
   const POLL_MS = 5000;
+  const SAID_MS = 8000;
   const skew = Date.parse(document.body.dataset.now) - Date.now();
-  let source = null, planned = 0, busy = false, again = false, took = 0, last = 0, over = false;
+  let source = null, planned = 0, busy = false, again = false, took = 0, last = 0, over = false, said_until = 0;
 
-  // What is said below
+  // What is said below. What needs no answer goes by itself.
 
   function say(words, link) {
+    clearTimeout(said_until);
+    if (!link) said_until = setTimeout(() => notice.replaceChildren(), SAID_MS);
     const said = document.createElement("p");
     said.append(words);
     if (link) {
@@ -116,7 +119,7 @@
   function counted(others) {
     if (!others) return;
     const words = others === 1 ? "1 other job is new here or has changed." : `${others} other jobs are new here or have changed.`;
-    say(words, { to: location.href, words: "Show" });
+    say(words, { to: location.pathname + location.search, words: "Show" });
   }
 
   function isReading(selection) {
@@ -158,7 +161,7 @@
   function end() {
     over = true;
     if (source) source.close();
-    say("Your sign-in is over; this page shows what was.", { to: location.href, words: "Sign in" });
+    say("Your sign-in is over; this page shows what was.", { to: location.pathname + location.search, words: "Sign in" });
   }
 
   function listen() {
