@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="less of everything: shows that it works, not how well")
     parser.add_argument("--rounds", type=int, help=f"default: {FULL.rounds}, or {QUICK.rounds} with --quick")
+    parser.add_argument(
+        "--slow-disk", metavar="MS", type=float, default=0, help="as if the disk took so many milliseconds longer"
+    )
     options = parser.parse_args(arguments)
     subjects = [name for name in _SUBJECTS if options.only in name]
     if not subjects:
@@ -50,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         size = dataclasses.replace(size, rounds=options.rounds)
     if _WITH_SENDERS & set(subjects):
         wrk.ensure()
-    with tempfile.TemporaryDirectory(prefix="bench-") as directory, deployed(Path(directory)) as deployment:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as directory,
+        deployed(Path(directory), options.slow_disk) as deployment,
+    ):
         return _measure(subjects, deployment, size)
 
 

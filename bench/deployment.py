@@ -12,6 +12,7 @@ from pathlib import Path
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from bench import slow_disk
 from bench.jobs import Document
 from nemesis import gateways, process
 from nemesis.gateways import TOKEN, Gateway
@@ -82,15 +83,20 @@ class Deployment:
 
 
 @contextmanager
-def deployed(directory: Path) -> Iterator[Deployment]:
-    """Starts a server with its data and logs in this directory, and ends it."""
+def deployed(directory: Path, slower: float = 0) -> Iterator[Deployment]:
+    """Starts a server with its data and logs in this directory, and ends it.
+
+    Args:
+        slower: milliseconds by which its disk is slower than this machine's.
+    """
     data = directory / "data"
     data.mkdir()
     port = host.free_port()
     command = [str(find()), "--dbpath", str(data), "--port", str(port), "--bind_ip", host.LOOPBACK, "--nounixsocket"]
     command += ["--quiet", "--wiredTigerCacheSizeGB", _CACHE_GIGABYTES]
     command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
-    running = process.start(command, directory / "mongod.log")
+    environment = {**os.environ, **slow_disk.variables(directory, slower)}
+    running = process.start(command, directory / "mongod.log", environment)
     try:
         uri = f"mongodb://{host.LOOPBACK}:{port}/"
         with MongoClient[Document](uri, serverSelectionTimeoutMS=_START_MILLISECONDS) as client:

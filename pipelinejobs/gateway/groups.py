@@ -20,8 +20,10 @@ from pipelinejobs.messages.event import Event
 
 _LARGEST: Final = 64
 """Events in a group."""
-_PATIENCE_SECONDS: Final = 0.05
-"""How long a group may take before another is begun beside it."""
+_PATIENCE_SECONDS: Final = 0.00025
+_LEAST_PATIENCE_SECONDS: Final = 0.002
+"""How long a group may take for each of its events, and at the least, before another is begun beside it. That is longer
+than a core is busy with it, so that it waits for the database's disk."""
 _GRACE_SECONDS: Final = 1.0
 """How much later than its deadline an event may be judged before its sender is told that nobody knows."""
 
@@ -46,6 +48,8 @@ class Groups:
         """Jobs that have events waiting, and are in no group."""
         self._under_way = 0
         self._begun = 0.0
+        self._patience = 0.0
+        """For the newest of those groups."""
         self._looking = 0
         """How many threads look every now and then whether the group that is under way takes too long."""
         self._closing = False
@@ -106,14 +110,16 @@ class Groups:
                     return []
                 self._wait()
             self._under_way += 1
+            size = min(_LARGEST, len(self._ready))
             self._begun = monotonic()
+            self._patience = max(_LEAST_PATIENCE_SECONDS, _PATIENCE_SECONDS * size)
             if not self._looking:
                 self._changed.notify()  # somebody has to look whether this one takes too long
-            return [self._waiting[self._ready.popleft()][0] for _ in range(min(_LARGEST, len(self._ready)))]
+            return [self._waiting[self._ready.popleft()][0] for _ in range(size)]
 
     def _may_begin(self) -> bool:
         """Groups go one after another, since larger ones cost less; until one takes its time, or there is too much."""
-        late = monotonic() - self._begun > _PATIENCE_SECONDS
+        late = monotonic() - self._begun > self._patience
         return bool(self._ready) and (not self._under_way or late or len(self._ready) >= _LARGEST)
 
     def _wait(self) -> None:
@@ -121,7 +127,7 @@ class Groups:
             self._changed.wait()
             return
         self._looking += 1
-        self._changed.wait(_PATIENCE_SECONDS)
+        self._changed.wait(self._patience)
         self._looking -= 1
 
     def _judge(self, group: "list[_Turn]") -> None:
