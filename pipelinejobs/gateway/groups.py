@@ -20,10 +20,14 @@ from pipelinejobs.messages.event import Event
 
 _LARGEST: Final = 64
 """Events in a group."""
-_PATIENCE_SECONDS: Final = 0.00025
-_LEAST_PATIENCE_SECONDS: Final = 0.002
-"""How long a group may take for each of its events, and at the least, before another is begun beside it. That is longer
-than a core is busy with it, so that it waits for the database's disk."""
+_PATIENCE_SECONDS: Final = 0.05
+"""How long a group may take before another is begun beside it."""
+_CORE_SECONDS: Final = 0.00025
+_LEAST_CORE_SECONDS: Final = 0.002
+"""How long a core is busy with a group, for each of its events and at the least. One that takes longer has waited for
+the disk of the database."""
+_LONGEST_GATHERING_SECONDS: Final = 0.005
+"""How long a group is waited for at the most, so that those who were answered together are in it together again."""
 _GRACE_SECONDS: Final = 1.0
 """How much later than its deadline an event may be judged before its sender is told that nobody knows."""
 
@@ -48,8 +52,13 @@ class Groups:
         """Jobs that have events waiting, and are in no group."""
         self._under_way = 0
         self._begun = 0.0
-        self._patience = 0.0
-        """For the newest of those groups."""
+        self._wanted = 1
+        """How many make a group that need not be waited for any longer: as many as there were a moment ago."""
+        self._gathering = 0.0
+        """How long they are waited for: not at all, unless the last group has waited for a disk. To that it matters how
+        many groups there are, and not what is in them."""
+        self._since = 0.0
+        """When that began."""
         self._looking = 0
         """How many threads look every now and then whether the group that is under way takes too long."""
         self._closing = False
@@ -99,8 +108,9 @@ class Groups:
 
     def _run(self) -> None:
         while group := self._next():
+            began = monotonic()
             self._judge(group)
-            self._settle(group)
+            self._settle(group, monotonic() - began)
 
     def _next(self) -> "list[_Turn]":
         """The next group, waited for; an empty one at the end."""
@@ -110,25 +120,28 @@ class Groups:
                     return []
                 self._wait()
             self._under_way += 1
-            size = min(_LARGEST, len(self._ready))
             self._begun = monotonic()
-            self._patience = max(_LEAST_PATIENCE_SECONDS, _PATIENCE_SECONDS * size)
             if not self._looking:
                 self._changed.notify()  # somebody has to look whether this one takes too long
-            return [self._waiting[self._ready.popleft()][0] for _ in range(size)]
+            return [self._waiting[self._ready.popleft()][0] for _ in range(min(_LARGEST, len(self._ready)))]
 
     def _may_begin(self) -> bool:
         """Groups go one after another, since larger ones cost less; until one takes its time, or there is too much."""
-        late = monotonic() - self._begun > self._patience
-        return bool(self._ready) and (not self._under_way or late or len(self._ready) >= _LARGEST)
+        if not self._ready or len(self._ready) >= _LARGEST:
+            return bool(self._ready)
+        if self._under_way:
+            return monotonic() - self._begun > _PATIENCE_SECONDS
+        return len(self._ready) >= self._wanted or self._closing or monotonic() - self._since >= self._gathering
 
     def _wait(self) -> None:
-        if not self._under_way:
+        if self._under_way:
+            self._looking += 1
+            self._changed.wait(_PATIENCE_SECONDS)
+            self._looking -= 1
+        elif self._ready:
+            self._changed.wait(max(0.0, self._since + self._gathering - monotonic()))
+        else:
             self._changed.wait()
-            return
-        self._looking += 1
-        self._changed.wait(self._patience)
-        self._looking -= 1
 
     def _judge(self, group: "list[_Turn]") -> None:
         try:
@@ -141,8 +154,8 @@ class Groups:
                 if turn.case.handled is None:
                     self._judge([turn])
 
-    def _settle(self, group: "list[_Turn]") -> None:
-        """Gives the answers, and makes room for the next events of the same jobs."""
+    def _settle(self, group: "list[_Turn]", seconds: float) -> None:
+        """Gives the answers of a group that took so long, and makes room for the next events of the same jobs."""
         done = [turn for turn in group if turn.case.handled is not None or turn.error is not None]
         again = [turn for turn in group if turn.case.handled is None and turn.error is None]
         with self._changed:
@@ -155,6 +168,9 @@ class Groups:
                     self._make_ready(job)
                 else:
                     del self._waiting[job]
+            has_waited = seconds > max(_LEAST_CORE_SECONDS, _CORE_SECONDS * len(group))
+            self._gathering = min(_LONGEST_GATHERING_SECONDS, seconds) if has_waited else 0.0
+            self._wanted, self._since = min(_LARGEST, len(group) + len(self._ready)), monotonic()
             if self._closing:
                 self._changed.notify_all()
         with suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
@@ -170,8 +186,10 @@ class Groups:
 
     def _make_ready(self, job: str) -> None:
         self._ready.append(job)
-        if not self._under_way and len(self._ready) == 1:  # whoever is woken takes what has come by then
-            self._changed.notify()
+        if len(self._ready) == 1:
+            self._since = monotonic()
+        if not self._under_way and len(self._ready) in (1, self._wanted):
+            self._changed.notify()  # whoever is woken takes what has come by then
 
     def _answer(self, done: "list[_Turn]") -> None:
         for turn in done:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -89,6 +90,48 @@ def test_what_waits_goes_together() -> None:
             assert await asyncio.gather(first, *others) == [f"{job}.0" for job in range(10)]
             assert judge.groups == [["0.0"], [f"{job}.0" for job in range(1, 10)]]
             assert running.inside == 0
+
+    run(main())
+
+
+class Disk(Judge):
+    """Takes its time for every group, as one that waits for a disk does."""
+
+    def judge(self, cases: Sequence[Case]) -> None:
+        time.sleep(0.3)
+        super().judge(cases)
+
+
+def test_who_was_answered_together_goes_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To a disk it matters how many groups there are; and senders come again one by one."""
+    monkeypatch.setattr("pipelinejobs.gateway.groups._LONGEST_GATHERING_SECONDS", 20)
+
+    async def main() -> None:
+        judge = Disk()
+        with groups(judge) as running:
+
+            async def sender(job: int) -> None:
+                for number in range(6):
+                    await asyncio.sleep(0.002 * job)
+                    await judged(running, event(job, number))
+
+            await asyncio.gather(*map(sender, range(5)))
+        sizes = [len(group) for group in judge.groups]
+        assert sizes == [1, 5, 5, 5, 5, 5, 4]  # at first nobody knew that there are more
+
+    run(main())
+
+
+def test_who_does_not_come_again_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelinejobs.gateway.groups._LONGEST_GATHERING_SECONDS", 0.1)
+
+    async def main() -> None:
+        judge = Disk()
+        with groups(judge) as running:
+            for number in range(2):
+                await asyncio.gather(*(judged(running, event(job, number)) for job in range(5)))
+            assert await judged(running, event(0, 9), seconds=5) == "0.9"
+        assert judge.groups[-1] == ["0.9"]
 
     run(main())
 
