@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelinejobs import log
-from pipelinejobs.cli.progress import Tell, how_far
+from pipelinejobs.cli.lines import Tell, how_far
 from pipelinejobs.cli.report import printable
 
 _A_SECOND: Final = 4

@@ -1,24 +1,17 @@
 """What people see while they wait. It goes to stderr, so that results on stdout are the same whoever looks.
 
-On a terminal it is drawn (`cli.drawn`, with rich); elsewhere it is plain lines without any control character: one for
-each step, and every few seconds one for what goes on for long.
+On a terminal it is drawn (`cli.drawn`, with rich); elsewhere it is plain lines without any control character
+(`cli.lines`): one for each step, and every few seconds one for what goes on for long.
 """
 
 import io
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Final, Protocol, TextIO
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from typing import Protocol, TextIO
 
-from pipelinejobs.cli.report import printable
-
-EVERY_SECONDS: Final = 10.0
-"""How often a plain line says how far something is."""
-
-Tell = Callable[[float, Mapping[str, str]], None]
-"""Told how far it is, in the unit of the whole, and further facts by their names."""
+from pipelinejobs.cli.lines import Lines, Tell
 
 
 class Progress(Protocol):
@@ -38,53 +31,6 @@ class Progress(Protocol):
             whole: how much there is to do.
             unit: of what, such as `messages`, or `s`.
         """
-
-
-class Lines:
-    """Plain lines."""
-
-    def __init__(self, stream: TextIO, *, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic):
-        self._stream = stream
-        self._every = every
-        self._clock = clock
-
-    def say(self, line: str) -> None:
-        """One line."""
-        with suppress(OSError):  # there may be no room for it, which must not change what is done
-            print(printable(line), file=self._stream, flush=True)
-
-    @contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """One line, at the beginning."""
-        self.say(f"{what} ...")
-        yield
-
-    @contextmanager
-    def follow(self, what: str, whole: float, unit: str) -> Iterator[Tell]:
-        """One line at the beginning, and one every few seconds."""
-        began = said = self._clock()
-
-        def tell(done: float, facts: Mapping[str, str]) -> None:
-            nonlocal said
-            now = self._clock()
-            if now - said >= self._every:
-                said = now
-                further = ", ".join(f"{name} {value}" for name, value in facts.items())
-                self.say(f"{how_far(done, whole, unit, now - began)}; {further}")
-
-        self.say(f"{what}: {whole:.0f} {unit} ...")
-        yield tell
-
-
-def how_far(done: float, whole: float, unit: str, seconds: float) -> str:
-    """How much of it is done, how fast it goes where that is not told by the unit itself, and how long it will take."""
-    parts = [f"{done:.0f} of {whole:.0f} {unit}"]
-    rate = done / seconds if seconds > 0 else 0.0
-    if rate > 0 and unit != "s":
-        parts.append(f"{rate:.1f}/s" if rate < 10 else f"{rate:.0f}/s")
-    if rate > 0 and whole > done:
-        parts.append(f"{whole - done if unit == 's' else (whole - done) / rate:.0f} s left")
-    return ", ".join(parts)
 
 
 def progress(stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> Progress:

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from pipelinejobs.cli.progress import Lines, how_far, progress, silent
+from pipelinejobs.cli.lines import Lines, how_far
+from pipelinejobs.cli.progress import progress, silent
 
 
 class Clock:
