@@ -55,7 +55,7 @@ demo: setup  ## take a sample job through its life and show every verdict
 	@$(BIN)/python -m demo $(ARGS)
 
 test: setup  ## run all tests; ARGS="-k name -x" goes to pytest
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 soak: setup  ## do to a whole deployment what machines and networks do, for ten minutes, and count; ARGS="--seconds 3600"
 	@$(BIN)/python -m nemesis $(ARGS)

@@ -74,7 +74,9 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the process."""
-        self.exit(EXIT_MISUSED, f"{_name(self.prog)}: {printable(message)}; see {self.prog} --help\n")
+        with suppress(OSError):  # there may be no room for it; argparse heeds that from Python 3.11.4 on
+            print(f"{_name(self.prog)}: {printable(message)}; see {self.prog} --help", file=sys.stderr, flush=True)
+        self.exit(EXIT_MISUSED)
 
 
 def parser() -> argparse.ArgumentParser:

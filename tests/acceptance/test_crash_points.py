@@ -63,8 +63,8 @@ def dead_indexer(world: World) -> None:
 
 
 def long_history(world: World) -> None:
-    """A job whose history is as long as it may be."""
-    for number in range(5):
+    """A job whose history is as long as it may be, and has moved once before."""
+    for number in range(7):
         assert world.send(world.job.event("update", {"number": number})) == "applied"
 
 
@@ -108,7 +108,7 @@ KINDS = {
         long_history,
         update,
         ("insert jobs_history 1", "update jobs 1", "update jobs 2", "answer 1"),
-        ("create", *["update"] * 6),
+        ("create", *["update"] * 8),
     ),
     "refusal": Kind(
         refused_before,

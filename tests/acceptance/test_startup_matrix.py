@@ -66,7 +66,8 @@ def command(
         wrong = [one for one in json.loads(done.stdout)["findings"] if one["level"] == "wrong"]
         return Refusal(done.returncode, "; ".join(f"{one['what']}: {one['text']}" for one in wrong))
     assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
+    *steps, line = done.stderr.splitlines()
+    assert all(step.endswith(" ...") for step in steps), done.stderr
     return Refusal(done.returncode, line)
 
 

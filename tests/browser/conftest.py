@@ -27,9 +27,9 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """What drives the browser."""
+    """What drives the browser. It runs an event loop in this thread, in which tests of other modules want their own."""
     with sync_playwright() as driver:
         yield driver
 
