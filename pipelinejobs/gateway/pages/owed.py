@@ -86,7 +86,7 @@ def shown(row: Owed) -> dict[str, Any]:
         "name": safe(row.name),
         "is_dead": row.status == UNDELIVERED,
         "attempts": row.attempts,
-        "next": row.next,
+        "next": row.next if row.attempts else None,  # before the first attempt it is due at once
         "created": row.created,
         "error": safe(row.error),
     }

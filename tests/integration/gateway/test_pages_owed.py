@@ -10,7 +10,7 @@ from pymongo.database import Database
 from demo.indexer import Indexer
 from support_gateway import Gateway, eventually, serving, settings
 from support_pages import seen, visitor
-from support_process import StoredJob
+from support_process import StoredJob, insert_job
 
 FOR_GOOD = timedelta(days=300)
 
@@ -52,6 +52,19 @@ def test_what_is_owed(gateway: Gateway, dead: list[StoredJob]) -> None:
     assert "500 Internal Server Error" in text
     assert "given up" in text
     assert "index to the Indexer" in text
+
+
+def test_what_was_never_tried_is_due_at_once(mongodb_uri: str, database: Database[dict[str, Any]], jobs: Any) -> None:
+    with serving(settings(mongodb_uri, database.name)) as nowhere:  # no Indexer is known here, so that nothing is tried
+        job = insert_job(jobs)
+        nowhere.post(job.event("run"))
+        nowhere.post(job.event("finish"))
+        assert row(job)["attempts"] == 0
+        with visitor(nowhere) as visiting:
+            for path in ("/pages/owed", f"/pages/jobs/{job.uuid}"):
+                text = seen(visiting.get(path))
+                assert "at once" in text
+                assert "1970" not in text
 
 
 def test_nothing_is_owed(gateway: Gateway) -> None:
