@@ -107,7 +107,7 @@ class Desk:
             return self._static.standing(handle)
         if by in ("nonce", "operator"):
             return self._nonces.standing(handle, places)
-        return Caller(user, self._rights.of(user), by) if self._others else None
+        return Caller(user, self._rights.of(user), by) if any(one.kind == by for one in self._others) else None
 
     async def _by_token(self, shown: Shown, deadline: Deadline) -> Caller:
         caller = self._static.identify(shown)

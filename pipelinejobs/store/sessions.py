@@ -18,6 +18,8 @@ from pipelinejobs.store.connection import Document, translated
 _BYTES: Final = 32
 """Random bytes of an id: too many for anybody to try."""
 _LONGEST_ID: Final = 64
+_MOST: Final = 50
+"""Sessions of one credential, the newest; whoever signs in again and again fills nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,9 @@ class Sessions:
             now: datetime = hello["localTime"]
             row = {"_id": _digest(text), "user": user, "by": by, "handle": handle, "created": now}
             self._sessions.insert_one(row | {"expires": now + timedelta(seconds=seconds)})
+            same = {"user": {"$eq": user}, "by": {"$eq": by}, "handle": {"$eq": handle}}
+            older = self._sessions.find(same, {"_id": 1}).sort("created", -1).skip(_MOST)
+            self._sessions.delete_many({"_id": {"$in": [one["_id"] for one in older]}})
         return Secret(text)
 
     def find(self, shown: Secret) -> Session | None:

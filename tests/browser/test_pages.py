@@ -119,6 +119,20 @@ class TestLive:
         expect(page.locator("#rows > tr")).to_have_count(4)
         expect(page.locator("#rows > tr").first).to_contain_text(new.uuid)
 
+    def test_a_row_that_has_left_the_list_does_not_stand_as_if_it_were_true(
+        self, window: Window, gateway: Gateway, job: StoredJob
+    ) -> None:
+        gateway.post(job.event("run"))
+        here = window()
+        here.sign_in()
+        here.go("/pages/jobs?state=RUNNING")
+        here.wait_until_live()
+        row = here.page.locator(f"#job-{job.uuid}")
+        expect(row).not_to_have_class(re.compile("gone"))
+        gateway.post(job.event("finish"))
+        expect(row).to_have_class(re.compile("gone"))
+        expect(here.page.get_by_role("status")).to_contain_text("1 other job is new here or has changed.")
+
     def test_the_page_of_a_job(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
         gateway.post(job.event("run", {"text": "word " * 100}))
         here = window()

@@ -1,7 +1,7 @@
 """Who sent a request: one small interface, and a file for each way of showing it."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from pipelinejobs.errors import PipelineJobsError
 from pipelinejobs.rights import Right
@@ -54,6 +54,9 @@ class BadCredential(PipelineJobsError):
 
 class Authenticator(Protocol):
     """One way of knowing whose a token is. It may wait for other servers, and is called in a thread of its own."""
+
+    kind: ClassVar[str]
+    """What its callers are admitted by (`Caller.by`)."""
 
     def identify(self, shown: Shown) -> Caller | None:
         """Whose credential it is; None where nothing shown is of this kind.

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import ClassVar, Final
 
 from pipelinejobs.errors import Unavailable
 from pipelinejobs.gateway.credentials import BadCredential, Caller, Shown
@@ -32,6 +32,8 @@ class _Known:
 
 class Oauth2:
     """Asks `{server}/profiles/v2/me` whose a token is, and remembers the answer for a minute, by the token's hash."""
+
+    kind: ClassVar[str] = "oauth2"
 
     def __init__(
         self, server: str, rights: Rights, *, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic
@@ -62,7 +64,7 @@ class Oauth2:
         user = self._user(key, shown.bearer)
         if user is None:
             raise BadCredential("oauth2", "TACC does not know the token, or it has expired")
-        return Caller(user, self._rights.of(user), "oauth2")
+        return Caller(user, self._rights.of(user), self.kind)
 
     def _user(self, key: bytes, token: Secret) -> str | None:
         """Whose the token with this hash is. Who comes with the same token meanwhile waits for the same answer."""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from pipelinejobs.errors import Unavailable
@@ -38,6 +38,8 @@ class _Tenant:
 
 class Tapis:
     """Knows the tokens of some tenants of one Tapis site."""
+
+    kind: ClassVar[str] = "tapis"
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class Tapis:
             except _WrongSignature:
                 raise _bad("is not signed with the key of its tenant") from None
         user = _user(claims, name)
-        return Caller(user, self._rights.of(user), "tapis")
+        return Caller(user, self._rights.of(user), self.kind)
 
     def _tenant_named_by(self, token: Secret) -> str:
         """The tenant that a token says it is of. It only chooses the key: nothing is believed before the signature."""

@@ -3,6 +3,7 @@
 import re
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -59,13 +60,13 @@ async def sign_in(request: Request) -> Response:
     text = fields.get("credential", "").strip()
     if not text or len(text) > _LONGEST:
         return _form(request, back, "Enter a token or the id of a nonce.", HTTPStatus.BAD_REQUEST)
-    add_secret(text)
     secret = Secret(text)
     shown = Shown(nonce=secret) if _NONCE.fullmatch(text) else Shown(bearer=secret)
     try:
         caller = await service.desk.admit(shown, service.names.places, Right.READ, Dialect.V2, deadline)
     except Problem as problem:
         return _form(request, back, templates.sentence(problem.reason), problem.status)
+    add_secret(text)  # not before it is good: else whoever likes could have a common word hidden everywhere
     seconds = service.settings.gateway.session_minutes * _MINUTE
     former = cookie_of(request)
 
@@ -104,9 +105,10 @@ def _form(request: Request, back: str, wrong: str | None = None, status: int = H
 
 def _own(address: str | None) -> str:
     """An address of a page of ours, and nothing else, wherever it may come from."""
-    if address is None or ".." in address or not _OWN.fullmatch(address):
+    if address is None or not _OWN.fullmatch(address):
         return _HOME
-    return address
+    segments = unquote(urlsplit(address).path).split("/")
+    return _HOME if ".." in segments or "." in segments else address
 
 
 ROUTES: Final = [

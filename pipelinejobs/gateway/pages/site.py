@@ -94,10 +94,16 @@ async def _home(_: Request) -> Response:
 
 async def _sign_in(request: Request, _: Exception) -> Response:
     """Who is not signed in is asked to, and comes back to where they wanted to go. A script is only told."""
-    if request.method not in ("GET", "HEAD") or request.headers.get("sec-fetch-mode", "navigate") != "navigate":
+    if request.method not in ("GET", "HEAD") or _is_script(request):
         return _said(HTTPStatus.UNAUTHORIZED, "You are not signed in, or no longer.")
     back = quote(address_of(request), safe="/")
     return RedirectResponse(f"{BASE}/sign-in?next={back}", HTTPStatus.SEE_OTHER)
+
+
+def _is_script(request: Request) -> bool:
+    """Whether our script asks. Over plain HTTP a browser says nothing of that by itself, but on its own machine."""
+    said = request.headers.get("sec-fetch-mode", "navigate") != "navigate"
+    return said or "x-script" in request.headers or request.headers.get("accept") == "text/event-stream"
 
 
 async def _problem(_: Request, error: Exception) -> Response:

@@ -24,6 +24,8 @@ BASE: Final = "/pages"
 """Where the pages are; the cookie counts nowhere else."""
 
 _MOST_FIELDS: Final = 20
+_MOST_BYTES: Final = 32 * 1024
+"""Of a form. The longest token in it, each character as three, and the longest way back."""
 
 
 class SignInNeeded(PipelineJobsError):
@@ -157,6 +159,8 @@ async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
     if kind != "application/x-www-form-urlencoded":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
     with await call.service_of(request).bodies.read(request, deadline.remaining()) as body:
+        if len(body) > _MOST_BYTES:
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
         try:
             pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except ValueError:

@@ -11,6 +11,7 @@ import pytest
 from pymongo.database import Database
 
 import support_tls
+from pipelinejobs import redaction
 from pipelinejobs.store.nonces import NewNonce
 from support_gateway import ALIAS, TOKENS, Gateway, serving, settings
 from support_pages import OWN, Visitor, seen, visitor
@@ -43,9 +44,13 @@ class TestWithout:
             assert answer.headers["location"] == f"{path}?state=RUNNING&text=a%26b"
 
     @pytest.mark.parametrize("path", ["/pages/jobs", "/pages/changes"])
-    def test_a_script_is_told(self, gateway: Gateway, path: str) -> None:
+    @pytest.mark.parametrize(
+        "headers", [{"Sec-Fetch-Mode": "cors"}, {"X-Script": "pages"}, {"Accept": "text/event-stream"}], ids=str
+    )
+    def test_a_script_is_told(self, gateway: Gateway, path: str, headers: dict[str, str]) -> None:
+        """Over plain HTTP browsers send the first of these to their own machine alone."""
         with visitor(gateway, None) as visiting:
-            assert visiting.client.get(path, headers={"Sec-Fetch-Mode": "cors"}).status_code == 401
+            assert visiting.client.get(path, headers=headers).status_code == 401
 
     @pytest.mark.parametrize("path", ["/pages/owed/send", "/pages/sign-out"])
     def test_nothing_is_done(self, gateway: Gateway, path: str) -> None:
@@ -114,6 +119,8 @@ class TestSigningIn:
             "/\\evil.example",
             "/pages/\\evil.example",
             "/pages/../../evil",
+            "/pages/%2e%2e/jobs",
+            "/pages/.%2E/jobs",
             "/pages/jobs\r\nX: y",
             "javascript:alert(1)",
             "/pagesevil",
@@ -129,6 +136,11 @@ class TestSigningIn:
             assert (answer.status_code, answer.headers["location"]) == (303, "/pages/jobs")
             answer = visiting.client.get("/pages/sign-in", params={"next": back})
             assert (answer.status_code, answer.headers["location"]) == (303, "/pages/jobs")
+
+    def test_dots_in_a_filter_are_no_way_out(self, gateway: Gateway) -> None:
+        with visitor(gateway, None) as visiting:
+            back = "/pages/jobs?text=../run"
+            assert visiting.sign_in(TOKENS["READ"], back).headers["location"] == back
 
     def test_a_credential_in_an_address_is_none(self, gateway: Gateway) -> None:
         text, _ = nonce(gateway)
@@ -254,6 +266,32 @@ class TestEnd:
             assert visiting.post("/pages/owed/send", {"form": form}).status_code == 403
             database["gateway_nonces"].update_one({}, {"$set": {"level": "NONE"}})
             assert not is_in(visiting)
+
+    def test_of_a_credential_only_the_newest_are_kept(self, gateway: Gateway, database: Database[Any]) -> None:
+        with visitor(gateway) as first, visitor(gateway, None) as others:
+            for _ in range(51):
+                others.client.cookies.clear()
+                others.sign_in(TOKENS["READ"])
+            assert database["gateway_sessions"].count_documents({}) == 50
+            assert is_in(others)
+            assert not is_in(first)
+
+    def test_of_an_authority_that_this_gateway_does_not_ask(self, gateway: Gateway) -> None:
+        session = gateway.service.store.sessions.make("jdoe", "oauth2", "", 60)
+        with visitor(gateway, None) as visiting:
+            visiting.client.cookies.set("pipelinejobs", session.reveal(), path="/pages")
+            assert not is_in(visiting)
+
+
+def test_a_word_that_is_no_credential_is_not_hidden_from_then_on(gateway: Gateway) -> None:
+    with visitor(gateway, None) as visiting:
+        assert visiting.sign_in("FINISHED").status_code == 401
+    assert redaction.redacted("the job is FINISHED") == "the job is FINISHED"
+
+
+def test_a_form_has_an_end(gateway: Gateway) -> None:
+    with visitor(gateway, None) as visiting:
+        assert visiting.sign_in("x" * 40_000).status_code == 413
 
 
 class TestForgery:

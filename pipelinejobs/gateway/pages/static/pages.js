@@ -28,7 +28,7 @@
       anchor.textContent = link.words;
       said.append(" ", anchor);
     }
-    notice.replaceChildren(said);
+    if (notice.textContent !== said.textContent) notice.replaceChildren(said);  // the same again would be read out again
   }
 
   // Times, as far from now as they are
@@ -113,7 +113,11 @@
         document.getElementById(after.id).classList.add("changed");
       }
     }
-    return others;
+    // A row that is gone has changed, or was pushed down by others: it no longer shows what is.
+    const here = new Set([...found].map((one) => one.id));
+    const gone = [...body.children].filter((one) => !here.has(one.id));
+    for (const one of body.children) one.classList.toggle("gone", !here.has(one.id));
+    return Math.max(others, gone.length);
   }
 
   function counted(others) {
@@ -132,7 +136,8 @@
     busy = true;
     const began = performance.now();
     try {
-      const answer = await fetch(location.pathname + location.search, { credentials: "same-origin", redirect: "error" });
+      const asked = { credentials: "same-origin", redirect: "error", headers: { "X-Script": "pages" } };
+      const answer = await fetch(location.pathname + location.search, asked);
       if (answer.status === 401) { end(); return; }
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
