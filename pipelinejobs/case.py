@@ -1,6 +1,7 @@
 """An event that is being judged, and what comes of it."""
 
 import random
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from pipelinejobs.answer import Answer
@@ -38,10 +39,12 @@ class Case:
         rounds: how many there were.
         entries_before: how many entries the job's history had, all in all, before a write of this event whose outcome
             nobody knows; None where there was no such write.
+        tried: the date of the entry in that write. A server that no longer was the primary may have shown the history
+            as it was before another delivery of the same event; but that one's entry is older.
         is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
     """
 
-    __slots__ = ("deadline", "entries_before", "event", "execution", "handled", "is_new", "rounds")
+    __slots__ = ("deadline", "entries_before", "event", "execution", "handled", "is_new", "rounds", "tried")
 
     def __init__(self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False) -> None:
         self.event = event
@@ -50,6 +53,7 @@ class Case:
         self.handled: Handled | None = None
         self.rounds = 0
         self.entries_before: int | None = None
+        self.tried: datetime | None = None
         self.is_new = is_new
 
     @property
@@ -57,10 +61,11 @@ class Case:
         """Whether one of its writes may have happened unseen."""
         return self.entries_before is not None
 
-    def not_known(self, job: Job) -> None:
-        """A write onto this job, as it was read, may have happened or not."""
+    def not_known(self, job: Job, date: datetime) -> None:
+        """A write of an entry with this date onto this job, as it was read, may have happened or not."""
         if self.entries_before is None:
             self.entries_before = job.entries + job.moved
+            self.tried = date
 
     def pause(self) -> float:
         """Seconds until the next round; by chance, so that many writers of one job do not move in step."""

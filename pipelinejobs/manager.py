@@ -160,13 +160,13 @@ class Manager:
             outcomes = self._store.jobs.apply([judged.write() for _, judged in writes])
         except OutcomeUnknown:
             for case, judged in writes:
-                case.not_known(judged.write()[0])
+                _not_known(case, judged)
             raise
         for (case, judged), outcome in zip(writes, outcomes, strict=True):
             if outcome is Written.YES:
                 case.handled = _handled(case, judged)
             elif outcome is Written.UNKNOWN:
-                case.not_known(judged.write()[0])
+                _not_known(case, judged)
             elif outcome is Written.TOO_LARGE:
                 self._too_large(case, judged)
 
@@ -208,17 +208,17 @@ class Manager:
             seen = self._store.jobs.entry(job, uuid) or self._store.history.moved_entries([(job, uuid)]).get(uuid)
             if seen is not None:
                 decision = decide(job, event, authority, now, seen)
-        if decision.verdict is Verdict.DUPLICATE and self._was_written(case, job, uuid):
+        if decision.verdict is Verdict.DUPLICATE and seen is not None and self._was_written(case, job, seen):
             return Decision(verdict=Verdict.APPLIED, reason=f"{event.name} was applied; the job is {job.state}")
         return decision
 
-    def _was_written(self, case: Case, job: Job, uuid: str) -> bool:
+    def _was_written(self, case: Case, job: Job, seen: Entry) -> bool:
         """Whether it was this delivery that wrote the entry: only the confirmation of its write was lost."""
-        if case.entries_before is None:
+        if case.entries_before is None or case.tried is None or not _is_since(seen.date, case.tried):
             return False
-        place = self._store.jobs.place(job, uuid)
+        place = self._store.jobs.place(job, seen.uuid)
         if place is None:
-            place = self._store.history.place(job, uuid)
+            place = self._store.history.place(job, seen.uuid)
         return place is not None and place >= case.entries_before
 
 
@@ -234,6 +234,16 @@ class _Judged(NamedTuple):
         assert self.job is not None
         assert self.decision.change is not None
         return self.job, self.decision.change
+
+
+def _not_known(case: Case, judged: _Judged) -> None:
+    job, change = judged.write()
+    case.not_known(job, change.entries[-1].date)
+
+
+def _is_since(date: datetime, moment: datetime) -> bool:
+    """Whether a stored date, which has no zone and is UTC, is not before a moment."""
+    return date.replace(tzinfo=None) >= moment.replace(tzinfo=None)
 
 
 def _unavailable(case: Case, trouble: Unavailable) -> Handled:

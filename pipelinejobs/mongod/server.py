@@ -27,6 +27,7 @@ from pipelinejobs.mongod.running import Running, Server
 DIRECTORY_SETTING: Final = "mongodb.embedded_directory"
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 15.0
+_NAMING_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.02
 _PING_SECONDS: Final = 2.0
 _PORT_TRIES: Final = 5
@@ -140,20 +141,30 @@ class Mongod:
                 port = host.free_port()
             host.write_whole(self._port, str(port))
             said_before = words.opened(self.log)
-            server = self._spawn(binary, port)
-            if server is not None:
-                self._remember(server)
-                try:
+            server = None
+            try:
+                server = self._spawn(binary, port)
+                if server is not None:
+                    self._remember(server)
                     if self._answers(server, until):
                         return server
-                except KeyboardInterrupt:
-                    self._end(server, STOP_SECONDS)
-                    raise
+            except KeyboardInterrupt:
+                self._end_what_began(server)
+                raise
             error = self._ended_early(binary, said_before)
             if "Address already in use" not in error.reason:
                 raise error
             port = None  # somebody took it between our look and mongod's
         raise WrongSetting("mongodb", f"no port could be had in {_PORT_TRIES} tries; see {self.log}")
+
+    def _end_what_began(self, server: Server | None) -> None:
+        """Ends a server whose start is given up; where that was in the middle of it, it names itself in a moment."""
+        until = time.monotonic() + _NAMING_SECONDS
+        while server is None and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+            server = self._server()
+        if server is not None:
+            self._end(server, STOP_SECONDS)
 
     def _spawn(self, binary: Path, port: int) -> Server | None:
         """Start mongod in a session of its own, with no descriptor of ours. None: it has ended already."""

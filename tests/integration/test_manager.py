@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymongo.collection
@@ -327,6 +328,31 @@ class TestUnknownOutcome:
 
         monkeypatch.setattr(store.jobs, "load_all", flaky)
         assert send(event).answer.verdict is Verdict.DUPLICATE
+
+    def test_a_repetition_is_no_application_because_the_past_was_shown_before_it(
+        self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A server that was the primary shows the job as it was before the event; and takes the write nowhere."""
+        event = a_command("run", id="sender:mine")
+        past = store.jobs.load(event.job)
+        assert past is not None
+        first = datetime(2026, 11, 25, 4, 0, 0, tzinfo=UTC)
+        assert make(clock=lambda: first).handle(event, "first").answer.verdict is Verdict.APPLIED
+        load, apply = store.jobs.load_all, store.jobs.apply
+        shown: list[Job] = [past]
+
+        def from_the_past(uuids: Collection[str]) -> dict[str, Job]:
+            return {past.uuid: shown.pop()} if shown else load(uuids)
+
+        def lost(writes: Sequence[tuple[Job, Change]]) -> list[Written]:
+            monkeypatch.setattr(store.jobs, "apply", apply)
+            raise OutcomeUnknown
+
+        monkeypatch.setattr(store.jobs, "load_all", from_the_past)
+        monkeypatch.setattr(store.jobs, "apply", lost)
+        later = make(clock=lambda: first + timedelta(seconds=2))
+        assert later.handle(event, "second").answer.verdict is Verdict.DUPLICATE
+        assert names(job) == ["create", "run"]
 
     def test_when_the_time_is_over_it_says_that_it_does_not_know(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
