@@ -37,7 +37,7 @@ def prepared(jobs: Collection[Document], uuids: Sequence[str]) -> list[Write]:
         event = Event(job=uuid, name="update", kind=Kind.EXPLICIT, id=f"sender:{number}", data=data, token=Secret(uuid))
         change = decide(job, event, Authority.JOB, now).change
         assert change is not None
-        writes.append((uuid, documents.guard(job, change), documents.update(job, change, [])))
+        writes.append((uuid, documents.guard(job, change), documents.update(job, change, [], "raw")))
     return writes
 
 

@@ -70,7 +70,7 @@ def _owed(row: Owed) -> dict[str, Any]:
         "name": row.name,
         "status": row.status,
         "attempts": row.attempts,
-        "next": row.next if row.attempts else None,  # before the first attempt it is due at once
+        "next": row.next_attempt,
         "created": row.created,
         "error": row.error,
     }

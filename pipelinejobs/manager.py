@@ -9,14 +9,14 @@ from pipelinejobs import answer, identity, tokens
 from pipelinejobs.answer import Answer
 from pipelinejobs.case import Case, Handled
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.decide import Change, Decision, decide, refused, without_data
+from pipelinejobs.decide import Decision, decide, refused, without_data
 from pipelinejobs.errors import OutcomeUnknown, Unavailable
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.log import logger
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.outbox import Outbox
 from pipelinejobs.redaction import without_tokens
-from pipelinejobs.store import DocumentFull, Store, Written, within
+from pipelinejobs.store import DocumentFull, Store, Write, Written, within
 from pipelinejobs.tokens import Authority, Policy
 from pipelinejobs.verdict import Verdict
 
@@ -157,16 +157,16 @@ class Manager:
     def _write(self, writes: "Sequence[tuple[Case, _Judged]]") -> None:
         """Writes what was decided. Whoever lost the race for a job, or may have, is judged again."""
         try:
-            outcomes = self._store.jobs.apply([judged.write() for _, judged in writes])
+            outcomes = self._store.jobs.apply([judged.write(case.execution) for case, judged in writes])
         except OutcomeUnknown:
-            for case, judged in writes:
-                _not_known(case, judged)
+            for case, _ in writes:
+                case.unconfirmed = True
             raise
         for (case, judged), outcome in zip(writes, outcomes, strict=True):
             if outcome is Written.YES:
                 case.handled = _handled(case, judged)
             elif outcome is Written.UNKNOWN:
-                _not_known(case, judged)
+                case.unconfirmed = True
             elif outcome is Written.TOO_LARGE:
                 self._too_large(case, judged)
 
@@ -204,22 +204,20 @@ class Manager:
         seen = moved.get(uuid)
         decision = decide(job, event, authority, now, seen)
         if seen is None and (decision.change is None or case.rounds > 0):
-            # In this order: an entry that is being moved is for a time in both places, and never in none.
-            seen = self._store.jobs.entry(job, uuid) or self._store.history.moved_entries([(job, uuid)]).get(uuid)
+            seen = self._store.entry(job, uuid)
             if seen is not None:
                 decision = decide(job, event, authority, now, seen)
-        if decision.verdict is Verdict.DUPLICATE and seen is not None and self._was_written(case, job, seen):
+        if case.unconfirmed and decision.verdict is Verdict.DUPLICATE and self._was_written(case, job):
             return Decision(verdict=Verdict.APPLIED, reason=f"{event.name} was applied; the job is {job.state}")
         return decision
 
-    def _was_written(self, case: Case, job: Job, seen: Entry) -> bool:
-        """Whether it was this delivery that wrote the entry: only the confirmation of its write was lost."""
-        if case.entries_before is None or case.tried is None or not _is_since(seen.date, case.tried):
-            return False
-        place = self._store.jobs.place(job, seen.uuid)
-        if place is None:
-            place = self._store.history.place(job, seen.uuid)
-        return place is not None and place >= case.entries_before
+    def _was_written(self, case: Case, job: Job) -> bool:
+        """Whether it was this delivery that wrote the event: only the confirmation was lost.
+
+        Where another event was written since, nobody can tell, and it stays a duplicate: no event is ever said to be
+        applied twice.
+        """
+        return self._store.jobs.was_last(case.execution, job)
 
 
 class _Judged(NamedTuple):
@@ -229,25 +227,15 @@ class _Judged(NamedTuple):
     authority: Authority
     decision: Decision
 
-    def write(self) -> tuple[Job, Change]:
-        """What is to be written."""
+    def write(self, execution: str) -> Write:
+        """What this execution is to write."""
         assert self.job is not None
         assert self.decision.change is not None
-        return self.job, self.decision.change
-
-
-def _not_known(case: Case, judged: _Judged) -> None:
-    job, change = judged.write()
-    case.not_known(job, change.entries[-1].date)
-
-
-def _is_since(date: datetime, moment: datetime) -> bool:
-    """Whether a stored date, which has no zone and is UTC, is not before a moment."""
-    return date.replace(tzinfo=None) >= moment.replace(tzinfo=None)
+        return Write(self.job, self.decision.change, execution)
 
 
 def _unavailable(case: Case, trouble: Unavailable) -> Handled:
-    why = OutcomeUnknown() if case.outcome_unknown else trouble
+    why = OutcomeUnknown() if case.unconfirmed else trouble
     given = answer.about(case.event, case.execution, Verdict.UNAVAILABLE, why.reason)
     return Handled(answer=given, event=case.event)
 

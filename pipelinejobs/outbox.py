@@ -141,7 +141,7 @@ class Outbox:
             clock = _DatabaseClock(now)
             leases = []
             for owed in list(self._rows.rows(statuses=(PENDING, UNDELIVERED))):
-                if owed.leased and owed.next > now and owed.status == PENDING:
+                if owed.is_held(now):
                     leases.append((owed.next - now).total_seconds())
                 elif owed.key not in tried and not deadline.passed():
                     tried.add(owed.key)

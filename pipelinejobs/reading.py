@@ -85,7 +85,7 @@ def told(store: Store, uuid: str) -> Told | None:
     job, entries, problems = read
     for place in explain.shown(job, entries):
         entry = entries[place]
-        whole = store.jobs.entry(job, entry.uuid) or store.history.moved_entries([(job, entry.uuid)]).get(entry.uuid)
+        whole = store.entry(job, entry.uuid)
         if whole is not None:
             entries[place] = entry._replace(data=whole.data)
     rows = list(store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED)))

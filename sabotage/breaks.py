@@ -145,9 +145,19 @@ ONCE: Final = (
         promises=("P2", "F5"),
         what="says duplicate to the sender whose own write was not confirmed",
         file="pipelinejobs/manager.py",
-        old="if decision.verdict is Verdict.DUPLICATE and ",
-        new="if decision.verdict is Verdict.UNAVAILABLE and ",
+        old="if case.unconfirmed and ",
+        new="if not case.unconfirmed and ",
         tests=("tests/integration/test_manager.py::TestUnknownOutcome::test_the_event_is_applied_once_and_said_to_be",),
+    ),
+    Break(
+        promises=("P2", "F5"),
+        what="says applied to a repetition whose own write was not confirmed",
+        file="pipelinejobs/store/jobs.py",
+        old=', "_execution": {"$eq": execution}}',
+        new="}",
+        tests=(
+            "tests/integration/test_manager.py::TestUnknownOutcome::test_a_repetition_after_a_look_at_the_past_is_a_duplicate",
+        ),
     ),
 )
 
@@ -249,9 +259,9 @@ ONE_INDEX_REQUEST: Final = (
     Break(
         promises=("P4", "F12"),
         what="takes its own clock for the database's when it looks what is due",
-        file="pipelinejobs/store/outbox.py",
-        old="        return time\n",
-        new="        return datetime.now().astimezone()\n",
+        file="pipelinejobs/store/connection.py",
+        old="    return time\n",
+        new="    return datetime.now().astimezone()\n",
         tests=("tests/integration/test_store_clock.py::test_what_is_due_does_not_depend_on_our_clock",),
     ),
 )

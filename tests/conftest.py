@@ -20,6 +20,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from demo.indexer import Indexer
 from pipelinejobs import log
 from pipelinejobs.mongod import Mongod, host
 from pipelinejobs.secret import Secret
@@ -27,6 +28,7 @@ from pipelinejobs.store import Store
 from pipelinejobs.store.connection import connect
 from support_canaries import assert_hidden, forget, seen_in
 from support_dump import dump
+from support_process import Documents, NewJob, StoredJob, insert_job
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -126,6 +128,25 @@ def store(mongodb_uri: str, database: Database[dict[str, Any]]) -> Iterator[Stor
 def jobs(database: Database[dict[str, Any]]) -> Collection[dict[str, Any]]:
     """The collection `jobs` of that database, for looking at what is stored."""
     return database["jobs"]
+
+
+@pytest.fixture
+def indexer() -> Iterator[Indexer]:
+    """An Indexer that takes everything."""
+    with Indexer() as listening:
+        yield listening
+
+
+@pytest.fixture
+def new_job(jobs: Documents) -> NewJob:
+    """Makes a job of python-datacatalog with a uuid of its own."""
+    return lambda sample="job-created.json", **changes: insert_job(jobs, sample, **changes)
+
+
+@pytest.fixture
+def job(new_job: NewJob) -> StoredJob:
+    """One new job."""
+    return new_job()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pipelinejobs.cli.session import Session
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.outbox import Attempt, Tally
+from pipelinejobs.plural import noun
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 
 
@@ -44,9 +45,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 def _drained(session: Session, seconds: float) -> Tally:
     """What came of it. Whoever waits sees how far it is, and each message that did not get through."""
     owed = sum(depth.messages for depth in session.store.outbox.depths())
-    with session.progress.follow(
-        "Sending what is owed to the Indexer", owed, "message" if owed == 1 else "messages"
-    ) as tell:
+    with session.progress.follow("Sending what is owed to the Indexer", owed, noun(owed, "message")) as tell:
         sent = failed = 0
 
         def attempted(attempt: Attempt) -> None:

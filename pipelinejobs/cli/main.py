@@ -74,8 +74,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the process."""
-        with suppress(OSError):  # there may be no room for it; argparse heeds that from Python 3.11.4 on
-            print(f"{_name(self.prog)}: {printable(message)}; see {self.prog} --help", file=sys.stderr, flush=True)
+        _say(f"{_name(self.prog)}: {message}; see {self.prog} --help")  # argparse heeds a full disk from 3.11.4 on
         self.exit(EXIT_MISUSED)
 
 

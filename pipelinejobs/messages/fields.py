@@ -16,6 +16,11 @@ ALLOWED: Final = ", ".join(name for name in EVENTS if name not in RESERVED)
 _UUID = re.compile(UUID_PATTERN)
 
 
+def is_uuid(value: object) -> bool:
+    """Whether a value is a uuid in canonical text."""
+    return isinstance(value, str) and _UUID.fullmatch(value) is not None
+
+
 def job_uuid(value: object, place: str) -> str:
     """The uuid of a job, which must be written in the canonical lower-case form.
 
@@ -26,9 +31,9 @@ def job_uuid(value: object, place: str) -> str:
     """
     if not isinstance(value, str):
         raise Malformed(place, wrong_type("text", value))
-    if _UUID.fullmatch(value):
+    if is_uuid(value):
         return value
-    if _UUID.fullmatch(value.lower()):
+    if is_uuid(value.lower()):
         raise Malformed(place, "is a UUID with upper-case letters; write it in lower case")
     if _UUID.search(value.lower()):
         raise Malformed(place, "has more around the UUID; send its 36 characters alone")

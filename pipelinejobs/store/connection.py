@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 import pymongo
@@ -119,6 +120,13 @@ def translated(*, writing: bool = False) -> Iterator[None]:
         if writing:
             raise OutcomeUnknown(f"MongoDB did not confirm the write in time ({what}); it may have happened") from error
         raise Unavailable(f"MongoDB could not be asked ({what}); nothing was changed") from error
+
+
+def database_time(database: Database[Document]) -> datetime:
+    """The database's time, in which everything is dated that several hosts have to agree on. To be `translated`."""
+    hello = database.client.admin.command("hello", codec_options=database.codec_options)
+    time: datetime = hello["localTime"]
+    return time
 
 
 def confirmed(collection: Collection[Document], query: Document, fields: Document) -> Document | None:

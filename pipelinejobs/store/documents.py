@@ -11,6 +11,7 @@ keep its types. Ours, which its writes leave alone, are:
 `_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
 `_outbox`       messages owed to other actors, see `store.outbox`
 `_moved`        how many history entries were moved to `jobs_history`
+`_execution`    id of the execution that was the last to write an event
 =============== ==================================================================================
 
 A job that was made again in place (python-datacatalog's re-creation keeps unknown fields) has another `create`
@@ -72,11 +73,6 @@ def added(document: Mapping[str, Any]) -> dict[Any, int]:
     """Where in the embedded history its newest entries are, by uuid, from a document read with `TAIL`."""
     first = document["entries"] - len(document["newest"])
     return {uuid: first + place for place, uuid in enumerate(document["newest"]) if isinstance(uuid, str)}
-
-
-def place_of(uuid: str) -> dict[str, Any]:
-    """Projection of where in the embedded history the entry with this uuid is, and of how many were moved before."""
-    return {"_moved": 1, "at": {"$indexOfArray": ["$history.uuid", {"$literal": uuid}]}}
 
 
 def to_job(document: Mapping[str, Any]) -> Job:
@@ -141,7 +137,7 @@ def guard(job: Job, change: Change) -> dict[str, Any]:
     }
 
 
-def update(job: Job, change: Change, owed: list[dict[str, Any]]) -> dict[str, Any]:
+def update(job: Job, change: Change, owed: list[dict[str, Any]], execution: str) -> dict[str, Any]:
     """The write itself: classic update operators, and user data only as values."""
     last = change.entries[-1]
     fields: dict[str, Any] = {
@@ -152,6 +148,7 @@ def update(job: Job, change: Change, owed: list[dict[str, Any]]) -> dict[str, An
         "_life": job.life,
         "_attempt": change.attempt,
         "_salts": list(change.salts),
+        "_execution": execution,
     }
     if change.external is not None:
         bound = {**job.externals, change.external: job.attempt}
@@ -172,7 +169,7 @@ def moved(count: int) -> dict[str, Any]:
 
 def forget_former_life() -> dict[str, Any]:
     """The write that takes our fields off a job that was made again in place."""
-    names = ("_life", "_attempt", "_salts", "_token_pin", "_externals", "_moved", "_outbox")
+    names = ("_life", "_attempt", "_salts", "_token_pin", "_externals", "_moved", "_outbox", "_execution")
     return {"$unset": dict.fromkeys(names, "")}
 
 

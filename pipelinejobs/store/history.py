@@ -81,16 +81,6 @@ class History:
         entries = [self._entry(row["entry"]) for row in found]
         return {entry.uuid: entry for entry in entries}
 
-    def place(self, job: Job, uuid: str) -> int | None:
-        """How many entries of the whole history stand before this one; None where it has not moved.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-        with translated():
-            found = self._moved.find_one({"_id": {"$eq": _key(job.life, uuid)}}, {"seq": 1})
-        return int(found["seq"]) + 1 if found is not None else None
-
     def entries(self, uuid: str, *, with_data: bool = True) -> Iterator[Entry]:
         """All entries of a job, oldest first, each once; none when there is no such job.
 

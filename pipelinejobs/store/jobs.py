@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pymongo
 from pymongo.database import Database
@@ -28,6 +28,20 @@ class Written(Enum):
     """It may have been written; ask `entry` before deciding again."""
     TOO_LARGE = auto()
     """The document would pass 16 MB; it was not written."""
+
+
+class Write(NamedTuple):
+    """What is to be written.
+
+    Attributes:
+        job: as it was read.
+        change: what was decided on it.
+        execution: the id of the execution that writes it.
+    """
+
+    job: Job
+    change: Change
+    execution: str
 
 
 class Jobs:
@@ -75,29 +89,24 @@ class Jobs:
         Raises:
             Unavailable: the database cannot be asked.
         """
+        query = {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, "history.uuid": {"$eq": uuid}}
         with translated():
-            found = self._raw.find_one(
-                {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, "history.uuid": {"$eq": uuid}},
-                {"history.$": 1, "_id": 0},
-            )
+            found = self._raw.find_one(query, {"history.$": 1, "_id": 0})
         if found is None or not found.get("history"):
             return None
         return documents.to_entry(verbatim.value(found["history"][0], self._options))
 
-    def place(self, job: Job, uuid: str) -> int | None:
-        """How many entries of the whole history stand before this one; None where it is not embedded.
+    def was_last(self, execution: str, job: Job) -> bool:
+        """Whether this execution was the last one to write an event of the job.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
+        query = {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, "_execution": {"$eq": execution}}
         with translated():
-            found = self._jobs.find_one(
-                {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, "history.uuid": {"$eq": uuid}},
-                documents.place_of(uuid),
-            )
-        return int(found["at"]) + int(found.get("_moved") or 0) if found is not None and found["at"] >= 0 else None
+            return self._jobs.find_one(query, {"_id": 1}) is not None
 
-    def apply(self, writes: Sequence[tuple[Job, Change]]) -> list[Written]:
+    def apply(self, writes: Sequence[Write]) -> list[Written]:
         """Writes a change to each of these jobs: state, history, revision and outbox of one together, or nothing of it.
 
         Args:
@@ -111,12 +120,11 @@ class Jobs:
             Unavailable: nothing was written.
         """
         operations = []
-        for job, change in writes:
+        for job, change, execution in writes:
             if job.former_life:
                 self._forget_former_life(job)
-            operations.append(
-                pymongo.UpdateOne(documents.guard(job, change), documents.update(job, change, _owed(job, change)))
-            )
+            update = documents.update(job, change, _owed(job, change), execution)
+            operations.append(pymongo.UpdateOne(documents.guard(job, change), update))
         refused: set[int] = set()
         try:
             with translated(writing=True):
@@ -140,17 +148,17 @@ class Jobs:
             refused |= {one["index"] for one in errors}
             return int(error.details["nMatched"])
 
-    def _told_apart(self, writes: Sequence[tuple[Job, Change]], refused: set[int], matched: int) -> list[Written]:
+    def _told_apart(self, writes: Sequence[Write], refused: set[int], matched: int) -> list[Written]:
         """What came of each write, where not all were done: those were whose entries stand behind what was read."""
         if not matched:
             return [Written.TOO_LARGE if place in refused else Written.NO for place in range(len(writes))]
         try:
             with translated():
-                query = {"uuid": {"$in": [job.uuid for job, _ in writes]}}
+                query = {"uuid": {"$in": [job.uuid for job, _, _ in writes]}}
                 added = {one["uuid"]: documents.added(one) for one in self._jobs.find(query, documents.TAIL)}
         except Unavailable:
             return [Written.UNKNOWN] * len(writes)
-        there = [added.get(job.uuid, {}).get(change.entries[-1].uuid, -1) >= job.entries for job, change in writes]
+        there = [added.get(job.uuid, {}).get(change.entries[-1].uuid, -1) >= job.entries for job, change, _ in writes]
         if sum(there) != matched:
             # Somebody else wrote one of the very same events in this moment, or one was moved out of its job already.
             return [Written.UNKNOWN] * len(writes)

@@ -16,7 +16,7 @@ from pymongo import DESCENDING
 from pymongo.database import Database
 
 from pipelinejobs.errors import Malformed
-from pipelinejobs.messages.fields import UUID_PATTERN
+from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.store.outbox import UNDELIVERED
 
@@ -173,10 +173,15 @@ class Listing:
                     yield job["uuid"]
 
 
+def is_searchable(text: str) -> bool:
+    """Whether a text can be looked for in jobs."""
+    return 0 < len(text) <= LONGEST_TEXT and text.isprintable()
+
+
 def _containing(text: str) -> Document:
-    if not 0 < len(text) <= LONGEST_TEXT or not text.isprintable():
+    if not is_searchable(text):
         raise Malformed("parameter text", f"must be 1 to {LONGEST_TEXT} printable characters")
-    if re.fullmatch(UUID_PATTERN, text):
+    if is_uuid(text):
         return {"$or": [{"uuid": {"$eq": text}}, {"pipeline_uuid": {"$eq": text}}]}
     # Escaped, so that it is looked for as it is: no pattern of a caller's reaches the database.
     pattern = {"$regex": re.escape(text), "$options": "i"}

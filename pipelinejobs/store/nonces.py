@@ -20,7 +20,7 @@ from pymongo.write_concern import WriteConcern
 from pipelinejobs.errors import PipelineJobsError
 from pipelinejobs.rights import Right
 from pipelinejobs.secret import Secret
-from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.store.connection import Document, database_time, translated
 
 UNLIMITED: Final = -1
 MOST_USES: Final = 2**31 - 1
@@ -109,9 +109,7 @@ class Nonces:
         """
         text = f"{new.tenant}_{''.join(secrets.choice(_LETTERS) for _ in range(_LENGTH))}"
         with translated(writing=True):
-            now: datetime = self._database.client.admin.command("hello", codec_options=self._database.codec_options)[
-                "localTime"
-            ]
+            now = database_time(self._database)
             row: Document = {
                 "_id": _digest(text),
                 "place": new.place,

@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from pipelinejobs.record import shown
 from pipelinejobs.secret import Secret
-from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.store.connection import Document, database_time, translated
 from pipelinejobs.tokens import job_token
 
 PENDING: Final = "pending"
@@ -59,6 +59,15 @@ class Owed(NamedTuple):
     leased: bool
     created: datetime
     error: str | None
+
+    @property
+    def next_attempt(self) -> datetime | None:
+        """When it is tried again, for people; None: at once, for before the first attempt `next` says nothing."""
+        return self.next if self.attempts else None
+
+    def is_held(self, now: datetime) -> bool:
+        """Whether somebody is sending it now, from whom the lease is not taken."""
+        return self.leased and self.status == PENDING and self.next > now
 
 
 class Leased(NamedTuple):
@@ -108,10 +117,7 @@ class OutboxRows:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            time: datetime = self._database.client.admin.command("hello", codec_options=self._database.codec_options)[
-                "localTime"
-            ]
-        return time
+            return database_time(self._database)
 
     def rows(
         self, *, job: str | None = None, due: datetime | None = None, statuses: tuple[str, ...] = (PENDING,)

@@ -13,7 +13,7 @@ from typing import Final
 from pymongo.database import Database
 
 from pipelinejobs.secret import Secret
-from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.store.connection import Document, database_time, translated
 
 _BYTES: Final = 32
 """Random bytes of an id: too many for anybody to try."""
@@ -57,8 +57,7 @@ class Sessions:
         """
         text = secrets.token_urlsafe(_BYTES)
         with translated(writing=True):
-            hello = self._database.client.admin.command("hello", codec_options=self._database.codec_options)
-            now: datetime = hello["localTime"]
+            now = database_time(self._database)
             row = {"_id": _digest(text), "user": user, "by": by, "handle": handle, "created": now}
             self._sessions.insert_one(row | {"expires": now + timedelta(seconds=seconds)})
             same = {"user": {"$eq": user}, "by": {"$eq": by}, "handle": {"$eq": handle}}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from pymongo.database import Database
 
+from pipelinejobs.job import Entry, Job
 from pipelinejobs.secret import Secret
 from pipelinejobs.store import history, refused
 from pipelinejobs.store.connection import Document, connect, translated
@@ -120,6 +121,15 @@ class Store:
             refused_limits=refused_limits,
             executions_days=executions_days,
         )
+
+    def entry(self, job: Job, uuid: str) -> Entry | None:
+        """The entry of a job's history with this uuid, wherever it is kept; None when there is none.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        # In this order: an entry that is being moved is for a time in both places, and never in none.
+        return self.jobs.entry(job, uuid) or self.history.moved_entries([(job, uuid)]).get(uuid)
 
     def server_version(self) -> str:
         """The server's version, for example `6.0.5`.

@@ -1,6 +1,5 @@
 """Fixtures for tests of whole processes: an actor on Abaco, an Indexer, and jobs in a database of one's own."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,13 +7,6 @@ from pymongo.database import Database
 
 from demo.indexer import Indexer
 from support_process import CheckedAbaco, Documents, NewJob, StoredJob, environment, insert_job
-
-
-@pytest.fixture
-def indexer() -> Iterator[Indexer]:
-    """An Indexer that takes everything."""
-    with Indexer() as listening:
-        yield listening
 
 
 @pytest.fixture
@@ -35,9 +27,3 @@ def new_job(jobs: Documents, abaco: CheckedAbaco) -> NewJob:
         return job
 
     return make
-
-
-@pytest.fixture
-def job(new_job: NewJob) -> StoredJob:
-    """One new job."""
-    return new_job()

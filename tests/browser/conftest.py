@@ -15,7 +15,6 @@ from pymongo.database import Database
 from demo.indexer import Indexer
 from support_browser import DESKTOP, FLAGS, NAMES, PATIENCE_MS, Browsing, watch
 from support_gateway import Gateway, serving, settings
-from support_process import Documents, StoredJob, insert_job
 
 
 @pytest.fixture(scope="session")
@@ -35,30 +34,11 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture
-def indexer() -> Iterator[Indexer]:
-    """An Indexer that takes everything."""
-    with Indexer() as listening:
-        yield listening
-
-
-@pytest.fixture
 def gateway(mongodb_uri: str, database: Database[dict[str, Any]], indexer: Indexer) -> Iterator[Gateway]:
     """A gateway over the test's own database, which gives a message up after one attempt."""
     more = {"pipelines__job_indexer_url": indexer.url, "outbox__attempts": "1"}
     with serving(settings(mongodb_uri, database.name, **more)) as running:
         yield running
-
-
-@pytest.fixture
-def new_job(jobs: Documents) -> Callable[..., StoredJob]:
-    """Makes a job with a uuid of its own."""
-    return lambda sample="job-created.json", **changes: insert_job(jobs, sample, **changes)
-
-
-@pytest.fixture
-def job(new_job: Callable[..., StoredJob]) -> StoredJob:
-    """One new job."""
-    return new_job()
 
 
 @pytest.fixture

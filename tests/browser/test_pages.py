@@ -199,7 +199,8 @@ def test_by_keyboard_alone(window: Window, gateway: Gateway, job: StoredJob) -> 
     here = window()
     page = here.page
     here.go("/pages/jobs")
-    page.keyboard.type("pj-canary-read-5f2e91")  # the field has the focus
+    expect(page.get_by_label("Token or nonce")).to_be_focused()  # by itself, a frame after the page is there
+    page.keyboard.type("pj-canary-read-5f2e91")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
 

@@ -10,7 +10,7 @@ from pipelinejobs.decide import Change, decide
 from pipelinejobs.errors import Unavailable
 from pipelinejobs.job import Job
 from pipelinejobs.messages.event import Event
-from pipelinejobs.store import Store, Written
+from pipelinejobs.store import Store, Write, Written
 from pipelinejobs.tokens import Authority
 
 Jobs = Collection[dict[str, Any]]
@@ -37,10 +37,10 @@ def change_of(job: Job, event: Event) -> Change:
     return change
 
 
-def writes(store: Store, **more: Any) -> list[tuple[Job, Change]]:
+def writes(store: Store, **more: Any) -> list[Write]:
     jobs = store.jobs.load_all(UUIDS)
     assert sorted(jobs) == UUIDS
-    return [(jobs[uuid], change_of(jobs[uuid], update_of(uuid, **more))) for uuid in UUIDS]
+    return [Write(jobs[uuid], change_of(jobs[uuid], update_of(uuid, **more)), "e") for uuid in UUIDS]
 
 
 def lengths(jobs: Jobs) -> list[int]:
@@ -82,7 +82,7 @@ def test_a_repetition_is_told_from_what_is_new(store: Store, five: Jobs) -> None
     first = writes(store)[2:4]
     assert store.jobs.apply(first) == [Written.YES] * 2
     again = writes(store)
-    assert [job.entries for job, _ in again] == [1, 1, 2, 2, 1]
+    assert [one.job.entries for one in again] == [1, 1, 2, 2, 1]
     assert store.jobs.apply(again) == [Written.YES, Written.YES, Written.NO, Written.NO, Written.YES]
     assert lengths(five) == [2] * 5
 

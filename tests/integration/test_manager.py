@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pymongo.collection
@@ -14,14 +14,13 @@ from fsm.replay import final_state
 from pipelinejobs.backoff import Backoff
 from pipelinejobs.case import Handled
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.decide import Change
 from pipelinejobs.errors import OutcomeUnknown, Undelivered
 from pipelinejobs.job import Job
 from pipelinejobs.manager import Manager
 from pipelinejobs.messages.event import Event
 from pipelinejobs.outbox import Outbox
 from pipelinejobs.secret import Secret
-from pipelinejobs.store import Store, Written, history
+from pipelinejobs.store import Store, Write, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.tokens import Policy, admin_tokens
 from pipelinejobs.verdict import Verdict
@@ -301,7 +300,7 @@ class TestUnknownOutcome:
     ) -> None:
         apply, calls = store.jobs.apply, []
 
-        def flaky(writes: Sequence[tuple[Job, Change]]) -> list[Written]:
+        def flaky(writes: Sequence[Write]) -> list[Written]:
             calls.append(1)
             if len(calls) == 1:
                 if written:
@@ -329,35 +328,50 @@ class TestUnknownOutcome:
         monkeypatch.setattr(store.jobs, "load_all", flaky)
         assert send(event).answer.verdict is Verdict.DUPLICATE
 
-    def test_a_repetition_is_no_application_because_the_past_was_shown_before_it(
+    def test_a_repetition_after_a_look_at_the_past_is_a_duplicate(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A server that was the primary shows the job as it was before the event; and takes the write nowhere."""
         event = a_command("run", id="sender:mine")
         past = store.jobs.load(event.job)
         assert past is not None
-        first = datetime(2026, 11, 25, 4, 0, 0, tzinfo=UTC)
-        assert make(clock=lambda: first).handle(event, "first").answer.verdict is Verdict.APPLIED
+        moment = datetime(2026, 11, 25, 4, 0, 0, tzinfo=UTC)
+        manager = make(clock=lambda: moment)  # the same second, so that the entry is as if it were this delivery's
+        assert manager.handle(event, "first").answer.verdict is Verdict.APPLIED
         load, apply = store.jobs.load_all, store.jobs.apply
         shown: list[Job] = [past]
 
         def from_the_past(uuids: Collection[str]) -> dict[str, Job]:
             return {past.uuid: shown.pop()} if shown else load(uuids)
 
-        def lost(writes: Sequence[tuple[Job, Change]]) -> list[Written]:
+        def lost(writes: Sequence[Write]) -> list[Written]:
             monkeypatch.setattr(store.jobs, "apply", apply)
             raise OutcomeUnknown
 
         monkeypatch.setattr(store.jobs, "load_all", from_the_past)
         monkeypatch.setattr(store.jobs, "apply", lost)
-        later = make(clock=lambda: first + timedelta(seconds=2))
-        assert later.handle(event, "second").answer.verdict is Verdict.DUPLICATE
+        assert manager.handle(event, "second").answer.verdict is Verdict.DUPLICATE
         assert names(job) == ["create", "run"]
+
+    def test_it_is_a_duplicate_where_another_event_followed_so_that_nobody_can_tell(
+        self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        apply = store.jobs.apply
+
+        def overtaken(writes: Sequence[Write]) -> list[Written]:
+            monkeypatch.setattr(store.jobs, "apply", apply)
+            assert apply(writes) == [Written.YES]
+            assert make().handle(a_command("update"), "another").answer.verdict is Verdict.APPLIED
+            raise OutcomeUnknown
+
+        monkeypatch.setattr(store.jobs, "apply", overtaken)
+        assert make().handle(a_command("run", id="sender:mine"), "mine").answer.verdict is Verdict.DUPLICATE
+        assert names(job) == ["create", "run", "update"]
 
     def test_when_the_time_is_over_it_says_that_it_does_not_know(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def lost(writes: Sequence[tuple[Job, Change]]) -> list[Written]:
+        def lost(writes: Sequence[Write]) -> list[Written]:
             raise OutcomeUnknown
 
         monkeypatch.setattr(store.jobs, "apply", lost)

@@ -35,7 +35,7 @@ def event_of(uuid: str, name: str = "run", **more: Any) -> Any:
 
 
 def case(manager: Manager, event: Any, seconds: float = 10.0) -> Case:
-    return manager.case(event, "e", seconds)
+    return manager.case(event, "in-a-group", seconds)
 
 
 def verdicts(cases: Sequence[Case]) -> list[str | None]:

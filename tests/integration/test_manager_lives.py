@@ -14,13 +14,11 @@ from factories import ADMIN, catalogued
 from pipelinejobs import uuids
 from pipelinejobs.backoff import Backoff
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.decide import Change
-from pipelinejobs.job import Job
 from pipelinejobs.manager import Manager
 from pipelinejobs.messages.event import Event
 from pipelinejobs.outbox import Outbox
 from pipelinejobs.secret import Secret
-from pipelinejobs.store import Store, Written, history
+from pipelinejobs.store import Store, Write, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.tokens import job_token
 from support_lives import BEGINNING, JOBS, POLICY, Crash, Lives, Look
@@ -71,7 +69,7 @@ class Real:
         store = self._store = Store(database, history_limits=history.Limits(entries=EMBEDDED))
         apply = store.jobs.apply
 
-        def dying(writes: Sequence[tuple[Job, Change]]) -> list[Written]:
+        def dying(writes: Sequence[Write]) -> list[Written]:
             if self._crash == "before":
                 raise Crash
             done = apply(writes)

@@ -29,6 +29,31 @@ print(json.dumps(dataclasses.asdict(Mongod(Path(sys.argv[1])).start(deadline=60)
 """
 
 
+def starters(number: int, directory: Path, program: str = STARTER) -> list[subprocess.Popen[str]]:
+    """So many processes that start the server once they are told to, all ready for it."""
+    ready = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(directory)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(number)
+    ]
+    for starter in ready:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == "ready\n"
+    return ready
+
+
+def begin(starter: subprocess.Popen[str]) -> None:
+    """Tells one of them to."""
+    assert starter.stdin is not None
+    starter.stdin.write("\n")
+    starter.stdin.flush()
+
+
 @contextmanager
 def collection(running: Running) -> Iterator[Any]:
     """A collection of that server, every write to which is journaled."""
@@ -109,24 +134,10 @@ def test_only_this_machine_can_reach_it_and_it_leaves_no_socket_file(embedded: M
 
 
 def test_ten_starters_at_once_share_one_server(embedded: Mongod) -> None:
-    starters = [
-        subprocess.Popen(
-            [sys.executable, "-c", STARTER, str(embedded.directory)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(10)
-    ]
-    for starter in starters:
-        assert starter.stdout is not None
-        assert starter.stdout.readline() == "ready\n"
-    for starter in starters:  # none begins before all are ready
-        assert starter.stdin is not None
-        starter.stdin.write("\n")
-        starter.stdin.flush()
-    answers = [json.loads(starter.communicate()[0]) for starter in starters]
+    ready = starters(10, embedded.directory)  # none begins before all are
+    for starter in ready:
+        begin(starter)
+    answers = [json.loads(starter.communicate()[0]) for starter in ready]
 
     assert len({(answer["pid"], answer["port"]) for answer in answers}) == 1
     assert [answer["fresh"] for answer in answers].count(True) == 1
@@ -291,22 +302,10 @@ class TestUsers:
 
     def test_those_that_are_killed_are_users_no_more(self, embedded: Mongod) -> None:
         program = STARTER.replace(".start(", ".use(") + "sys.stdin.readline()\n"
-        users = [
-            subprocess.Popen(
-                [sys.executable, "-c", program, str(embedded.directory)],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(2)
-        ]
+        users = starters(2, embedded.directory, program)
         for user in users:
-            assert user.stdin is not None
+            begin(user)
             assert user.stdout is not None
-            user.stdin.write("\n")
-            user.stdin.flush()
-            assert user.stdout.readline() == "ready\n"
             assert json.loads(user.stdout.readline())["pid"]
         embedded.use()
         for user in users:

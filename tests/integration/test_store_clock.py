@@ -22,7 +22,8 @@ class HourOff(datetime):
 def test_what_is_due_does_not_depend_on_our_clock(
     store: Store, jobs: Any, mongodb_client: MongoClient[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelinejobs.store.outbox.datetime", HourOff)
+    for module in ("connection", "outbox"):
+        monkeypatch.setattr(f"pipelinejobs.store.{module}.datetime", HourOff)
     told = mongodb_client.admin.command("hello")["localTime"]
     assert abs(store.outbox.now().replace(tzinfo=None) - told) < timedelta(minutes=1)
 

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from factories import NOW, UUID, a_command, a_job, catalogued
 from pipelinejobs import reading
 from pipelinejobs.decide import decide
-from pipelinejobs.store import Store, Written, documents
+from pipelinejobs.store import Store, Write, Written, documents
 from pipelinejobs.store.history import PAGE_BYTES, History, Limits, Page
 from pipelinejobs.tokens import Authority
 
@@ -196,7 +196,7 @@ def test_a_write_decided_before_a_move_is_refused_by_the_guard(store: Store, job
     change = decide(job, a_command("update"), Authority.JOB, NOW).change
     assert change is not None
     move(store, history)
-    assert store.jobs.apply([(job, change)]) == [Written.NO]
+    assert store.jobs.apply([Write(job, change, "e")]) == [Written.NO]
     assert documents.moved(0) == {"$in": [0, None]}
 
 

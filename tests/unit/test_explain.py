@@ -76,20 +76,22 @@ def test_what_was_refused_is_passed_on() -> None:
     assert facts("CREATED", "create", refused=[row])["refused"] == [row]
 
 
+TRIED = Owed(
+    job=UUID,
+    key="canary-key",
+    name="index",
+    status="pending",
+    attempts=2,
+    next=NOW,
+    leased=True,
+    created=NOW,
+    error="status 500",
+)
+
+
 @pytest.mark.promise("S18")
 def test_of_what_is_owed_nothing_is_told_of_leases_and_keys() -> None:
-    row = Owed(
-        job=UUID,
-        key="canary-key",
-        name="index",
-        status="pending",
-        attempts=2,
-        next=NOW,
-        leased=True,
-        created=NOW,
-        error="status 500",
-    )
-    found = facts("FINISHED", "create", "run", "finish", owed=[row], salts=("canary-salt",), token_pin="canary-pin")
+    found = facts("FINISHED", "create", "run", "finish", owed=[TRIED], salts=("canary-salt",), token_pin="canary-pin")
     assert found["owed"] == [
         {"name": "index", "status": "pending", "attempts": 2, "next": NOW, "created": NOW, "error": "status 500"}
     ]
@@ -101,17 +103,7 @@ def test_before_the_first_attempt_it_is_due_at_once() -> None:
     entry = entries("create")[0]
     stored = documents.owed_row("key", entry, LIFE, "index")
     assert stored["next"].year == 1970  # which is nothing to show
-    row = Owed(
-        job=UUID,
-        key="key",
-        name="index",
-        status="pending",
-        attempts=0,
-        next=stored["next"],
-        leased=False,
-        created=NOW,
-        error=None,
-    )
+    row = TRIED._replace(attempts=0, next=stored["next"], leased=False, error=None)
     assert facts("FINISHED", "create", "run", "finish", owed=[row])["owed"][0]["next"] is None
 
 

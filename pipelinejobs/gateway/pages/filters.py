@@ -1,6 +1,5 @@
 """The filters of the list of jobs, as they stand in its address. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,8 +9,8 @@ from urllib.parse import urlencode
 from fsm.lifecycle import STATES
 from pipelinejobs.errors import Malformed
 from pipelinejobs.gateway.pages import moments
-from pipelinejobs.messages.fields import UUID_PATTERN
-from pipelinejobs.store.listing import LONGEST_TEXT, Filter
+from pipelinejobs.messages.fields import is_uuid
+from pipelinejobs.store.listing import LONGEST_TEXT, Filter, is_searchable
 
 _TEXTS: Final = ("text", "pipeline", "since", "before")
 
@@ -61,9 +60,9 @@ def read(states: list[str], given: Mapping[str, str], now: datetime) -> Filters:
     unknown = [state for state in states if state and state not in STATES]
     if unknown:
         wrong["state"] = f"{unknown[0][:40]} is no state of a job."
-    if texts["pipeline"] and not re.fullmatch(UUID_PATTERN, texts["pipeline"]):
+    if texts["pipeline"] and not is_uuid(texts["pipeline"]):
         wrong["pipeline"] = "A pipeline is named by its uuid, for example 10650844-1baa-55c5-a481-5e945b19c065."
-    if texts["text"] and (len(texts["text"]) > LONGEST_TEXT or not texts["text"].isprintable()):
+    if texts["text"] and not is_searchable(texts["text"]):
         wrong["text"] = f"At most {LONGEST_TEXT} characters that can be seen."
     times: dict[str, datetime | None] = {"since": None, "before": None}
     for name in times:

@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from pipelinejobs import reading
 from pipelinejobs.gateway.pages import layout, owed, templates
-from pipelinejobs.gateway.pages.jobs import is_uuid
 from pipelinejobs.gateway.pages.picture import picture
 from pipelinejobs.gateway.pages.text import Shown, safe
 from pipelinejobs.gateway.pages.timeline import timeline
 from pipelinejobs.gateway.pages.visit import visit
 from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.job import Job
+from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store import Store
 from pipelinejobs.tokens import job_token, remembered
 from pipelinejobs.views import public_job

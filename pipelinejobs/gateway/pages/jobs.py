@@ -1,6 +1,5 @@
 """`/pages/jobs`: the jobs, the newest changed first."""
 
-import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,7 +12,7 @@ from fsm.lifecycle import STATES
 from pipelinejobs.errors import Malformed
 from pipelinejobs.gateway.pages import filters, moments, templates
 from pipelinejobs.gateway.pages.visit import visit
-from pipelinejobs.messages.fields import UUID_PATTERN
+from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store.listing import Page
 
 _PAGE: Final = 50
@@ -64,11 +63,6 @@ def _listed(page: Page) -> list[dict[str, Any]]:
         }
         for job in page.jobs
     ]
-
-
-def is_uuid(value: Any) -> bool:
-    """Whether a stored value is a uuid, so that it can be a part of an address."""
-    return isinstance(value, str) and re.fullmatch(UUID_PATTERN, value) is not None
 
 
 ROUTES: Final = [Route("/jobs", get, methods=["GET"])]

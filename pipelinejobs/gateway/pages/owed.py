@@ -14,11 +14,11 @@ from starlette.routing import Route
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Unavailable, WrongSetting
 from pipelinejobs.gateway.pages import templates
-from pipelinejobs.gateway.pages.jobs import is_uuid
 from pipelinejobs.gateway.pages.text import safe
 from pipelinejobs.gateway.pages.visit import BASE, Visit, form_of_visitor, visit
 from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.service import Service
+from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Owed
@@ -86,7 +86,7 @@ def shown(row: Owed) -> dict[str, Any]:
         "name": safe(row.name),
         "is_dead": row.status == UNDELIVERED,
         "attempts": row.attempts,
-        "next": row.next if row.attempts else None,  # before the first attempt it is due at once
+        "next": row.next_attempt,
         "created": row.created,
         "error": safe(row.error),
     }
@@ -127,8 +127,8 @@ def _meant(store: Store, job: str | None, key: str | None) -> list[Owed]:
 
 
 def _attempted(service: Service, row: Owed, deadline: Deadline) -> str:
-    if row.leased and row.status == PENDING and row.next > service.store.outbox.now():
-        return "held"  # as `drain` does, which waits for it; a lease is taken from nobody
+    if row.leased and row.is_held(service.store.outbox.now()):
+        return "held"  # `drain` waits for it
     tally = service.outbox.attempt(row, deadline.remaining())
     service.metrics.sent(tally)
     if tally.sent:

@@ -12,6 +12,7 @@ from fsm.lifecycle import STATES
 from pipelinejobs import VERSION
 from pipelinejobs.gateway.pages import moments, static, text
 from pipelinejobs.gateway.pages.visit import BASE, Visitor
+from pipelinejobs.plural import counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -52,7 +53,13 @@ def environment() -> "Environment":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"ago": moments.ago, "exact": moments.exact, "when": moments.words, "safe_text": text.safe}
+    made.filters |= {
+        "ago": moments.ago,
+        "exact": moments.exact,
+        "when": moments.words,
+        "safe_text": text.safe,
+        "counted": counted,
+    }
     made.globals |= {"known_states": STATES, "asset": lambda name: f"{BASE}/static/{name}?v={static.version(name)}"}
     del made.filters["safe"]  # nothing is ever put into a page unescaped
     return made
