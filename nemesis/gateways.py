@@ -20,13 +20,19 @@ TOKEN: Final = "pj-nemesis-0123456789abcdef"  # noqa: S105 - of gateways on loop
 _START_SECONDS: Final = 90.0
 _WEAK: Final = """
 import sys
+from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 from pipelinejobs.store import connection
 connection._DURABLE = WriteConcern(w=1, j=False)
+connection.ReadConcern = lambda _: ReadConcern("local")
 from pipelinejobs.cli.main import main
 sys.exit(main(["serve"]))
 """
-"""The product, broken on purpose: it does not wait for a majority. There is no setting that does this."""
+"""The product, broken on purpose: it does not wait for a majority. There is no setting that does this.
+
+Nor does it read what a majority has, or a lone primary would acknowledge one event of each job at the most, since the
+next one would be decided on a state that stands still.
+"""
 
 
 @dataclass

@@ -15,24 +15,31 @@ class Background(Generic[Item]):
     """Does `work` on whatever was added meanwhile. What does not fit any more is dropped, the oldest first."""
 
     def __init__(
-        self, name: str, work: Callable[[list[Item]], None], *, most: int, group: int = 500, pause: float = 0.05
+        self,
+        name: str,
+        work: Callable[[list[Item]], None],
+        *,
+        most: int,
+        dropped: Callable[[int], None],
+        group: int = 500,
+        pause: float = 0.05,
     ) -> None:
         """
         Args:
             name: for the log.
             work: does a group, and may raise our errors: then the group is lost, and the log says so.
             most: how many items may wait.
+            dropped: told how many more were not done.
             group: how many are done together.
             pause: seconds to wait for company after the first of a group.
         """
-        self._name, self._work, self._most, self._group, self._pause = name, work, most, group, pause
+        self._name, self._work, self._most, self._dropped = name, work, most, dropped
+        self._group, self._pause = group, pause
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._done = 0
         self._added = 0
-        self.dropped = 0
-        """How many were not done."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -44,7 +51,7 @@ class Background(Generic[Item]):
             if len(self._items) > self._most:
                 self._items.popleft()
                 self._done += 1
-                self.dropped += 1
+                self._dropped(1)
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
@@ -80,5 +87,5 @@ class Background(Generic[Item]):
                 self._changed.notify_all()
 
     def _lose(self, count: int, why: str) -> None:
-        self.dropped += count
+        self._dropped(count)
         logger.warning(f"{self._name}: not everything could be done after the answers", extra={"fields": {"why": why}})

@@ -26,6 +26,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside each counter, which nobody here looks at
 
+DROPPABLE: Final = ("executions", "refusals")
 _BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -59,6 +60,14 @@ class Metrics:
             ("outcome",),
             registry=self._registry,
         )
+        self._dropped = Counter(
+            "pipelinejobs_dropped",
+            "What was not kept after its answer: executions or refusals.",
+            ("what",),
+            registry=self._registry,
+        )
+        for what in DROPPABLE:
+            self._dropped.labels(what)
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._asked = CollectorRegistry()
         """What is the same for all processes, and looked at when somebody asks."""
@@ -82,6 +91,10 @@ class Metrics:
         """Something was sent to the Indexer, or was not."""
         self._sent.labels("sent").inc(tally.sent)
         self._sent.labels("failed").inc(tally.failed)
+
+    def dropped(self, what: str, count: int) -> None:
+        """So many of these were not kept; `what` is one of `DROPPABLE`."""
+        self._dropped.labels(what).inc(count)
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """A gauge that is read when somebody asks."""

@@ -74,9 +74,16 @@ class Service:
         self._credentials = Intake("credentials", _READERS, waiting)
         self._redeeming = Intake("nonces", _REDEEMING, waiting)
         self.feed = Feed(services.store)
-        self.executions: Background[Execution] = Background("executions", self._keep_executions, most=_MOST_EXECUTIONS)
+        self.executions: Background[Execution] = Background(
+            "executions",
+            self._keep_executions,
+            most=_MOST_EXECUTIONS,
+            dropped=partial(self.metrics.dropped, "executions"),
+        )
         self._manager = services.manager
-        self._refusals: Background[dict[str, Any]] = Background("refusals", self._keep_refusals, most=_MOST_REFUSALS)
+        self._refusals: Background[dict[str, Any]] = Background(
+            "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=partial(self.metrics.dropped, "refusals")
+        )
         self._sender = Sender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
         self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)
         self.deliveries = Deliveries(
@@ -166,11 +173,6 @@ class Service:
     def _watch(self) -> None:
         watch = self.metrics.watch
         watch("pipelinejobs_messages_inside", "Messages being judged or waiting for it.", lambda: self.events.inside)
-        watch(
-            "pipelinejobs_dropped",
-            "Executions and refusals that were not kept.",
-            lambda: self.executions.dropped + self._refusals.dropped,
-        )
         self.metrics.watch_outbox(self._depths)
 
     def _depths(self) -> list[Depth] | None:

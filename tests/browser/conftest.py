@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Playwright, expect, sync_playwright
 from pymongo.database import Database
 
 from demo.indexer import Indexer
@@ -29,6 +29,7 @@ def chromium() -> str:
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """What drives the browser. It runs an event loop in this thread, in which tests of other modules want their own."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as driver:
         yield driver
 

@@ -165,6 +165,28 @@ class TestLive:
         gateway.service.outbox.attempt(owed)
         expect(here.page.locator("#part-owed")).to_contain_text("Nothing is owed")
 
+    def test_what_has_the_focus_keeps_it_and_nothing_takes_its_place(
+        self, window: Window, gateway: Gateway, indexer: Indexer, new_job: NewJob
+    ) -> None:
+        """Whoever presses Enter means the letter that stood there, and no other."""
+        jobs = [new_job(), new_job()]
+        for job in jobs:
+            give_up(gateway, indexer, job)
+        outbox = gateway.service.store.outbox
+        first, second = outbox.rows(statuses=("undelivered",))
+        here = window()
+        here.sign_in("UPDATE")
+        here.go("/pages/owed")
+        button = here.page.get_by_role("button", name=f"Send index of {second.job} again")
+        button.focus()
+        indexer.status = 200
+        gateway.service.outbox.attempt(first)
+        expect(here.page.locator("tbody > tr")).to_have_count(1)
+        expect(button).to_be_focused()
+        gateway.service.outbox.attempt(second)
+        expect(here.page.get_by_text("No message was given up.")).to_be_visible()
+        expect(here.page.locator("main")).to_be_focused()
+
     def test_the_end_of_a_session_is_said(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
         here = window()
         here.sign_in()

@@ -12,7 +12,7 @@ PARAGRAPHS: Final = dict(re.findall(r"^(P\d+) .*\n((?:   .*\n)+)", PAGE, re.MULT
 ROWS: Final = re.findall(r"^([FS]\d+)  .*(``tests/.*)\n", PAGE, re.MULTILINE)
 PROMISES: Final = [f"P{number}" for number in range(1, 11)]
 FAULTS: Final = [f"F{number}" for number in range(1, 22)]
-ATTACKS: Final = [f"S{number}" for number in range(1, 24)]
+ATTACKS: Final = [f"S{number}" for number in range(1, 26)]
 MODULES: Final = sorted((ROOT / "tests").rglob("test_*.py"))
 
 

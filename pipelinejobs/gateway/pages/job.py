@@ -39,6 +39,7 @@ _FACTS: Final = {
 }
 """Fields of a document that are shown where they are there, by what they are called."""
 
+_OF_A_REFUSAL: Final = ("event", "status", "sender", "verdict", "state", "reason", "execution")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -102,7 +103,7 @@ def _facts(document: Mapping[str, Any], secrets: list[str]) -> list[tuple[str, s
 
 def _refusal(row: Mapping[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
     hidden = list(secrets)
-    texts = {name: safe(row.get(name), hidden) for name in ("event", "status", "sender", "verdict", "state", "reason")}
+    texts = {name: safe(row.get(name), hidden) for name in _OF_A_REFUSAL}
     data = row.get("data")
     return texts | {"date": row.get("date"), "data": safe(data, hidden) if data else ""}
 

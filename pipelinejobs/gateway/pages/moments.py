@@ -9,7 +9,7 @@ from pipelinejobs.errors import Malformed
 ACCEPTED: Final = "2026-11-25, 2026-11-25 14:30, 90m, 2h, 3d, today, yesterday"
 """What is accepted, by example."""
 
-_AGO: Final = re.compile(r"(\d{1,6})\s?(m|h|d|w)(?:in|ours?|ays?|eeks?)?(?:\s?ago)?", re.IGNORECASE)
+_AGO: Final = re.compile(r"(\d{1,6})\s?(m|h|d|w)(?:in(?:ute)?s?|ours?|ays?|eeks?)?(?:\s?ago)?", re.IGNORECASE)
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _STEPS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _LONGEST: Final = 60

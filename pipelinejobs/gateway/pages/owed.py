@@ -15,7 +15,7 @@ from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Unavailable, WrongSetting
 from pipelinejobs.gateway.pages import templates
 from pipelinejobs.gateway.pages.text import safe
-from pipelinejobs.gateway.pages.visit import BASE, Visit, form_of_visitor, visit
+from pipelinejobs.gateway.pages.visit import BASE, Visit, form_of_session, visit
 from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.messages.fields import is_uuid
@@ -57,7 +57,7 @@ async def get(request: Request) -> Response:
 async def send(request: Request) -> Response:
     """Sends one message now, or with no name of one all that were given up, one attempt each."""
     made = await visit(request)
-    fields = await form_of_visitor(made)
+    fields = await form_of_session(request, made.visitor.form, made.deadline)
     if not made.visitor.may_resend:
         raise Problem(
             HTTPStatus.FORBIDDEN, f"To send messages again takes the right UPDATE, which {made.visitor.user} has not."
@@ -100,7 +100,7 @@ def said(query: Mapping[str, str]) -> str | None:
     sentences = {
         "sent": "{} delivered to the Indexer.",
         "failed": "{} not delivered; the reason is beside it.",
-        "held": "{} being sent by another process at this moment.",
+        "held": "{} being sent by another process, or just delivered by it.",
         "left": "{} not tried yet, because time was over; send again.",
     }
     return " ".join(sentences[word].format(count) for word, count in counts.items() if count) or None

@@ -15,12 +15,13 @@ from pipelinejobs.gateway.envelope import Dialect
 from pipelinejobs.gateway.pages import templates
 from pipelinejobs.gateway.pages.visit import (
     BASE,
+    SignInNeeded,
     cookie_name,
     cookie_of,
     form_of,
-    form_of_visitor,
+    form_of_session,
+    form_text,
     is_secure,
-    visit,
     visitor_of,
 )
 from pipelinejobs.gateway.problem import Problem
@@ -82,12 +83,14 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """Ends the session, for every gateway."""
-    made = await visit(request)
-    await form_of_visitor(made)
+    """Ends the session, for every gateway; also of somebody who may see nothing any more."""
+    service = call.service_of(request)
+    deadline = Deadline(service.settings.limits.request)
     session = cookie_of(request)
-    assert session is not None
-    await made.ask(lambda: made.service.store.sessions.end(session))
+    if session is None:
+        raise SignInNeeded
+    await form_of_session(request, form_text(session), deadline)
+    await call.asked(service, lambda: service.store.sessions.end(session), deadline)
     answer = RedirectResponse(f"{BASE}/sign-in?out=1", HTTPStatus.SEE_OTHER)
     answer.delete_cookie(cookie_name(request), **_attributes(request))
     return answer

@@ -168,14 +168,17 @@ async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
     return dict(pairs)
 
 
-async def form_of_visitor(made: Visit) -> dict[str, str]:
+async def form_of_session(request: Request, form: str, deadline: Deadline) -> dict[str, str]:
     """The fields of a form that a page made for this very session has sent.
+
+    Args:
+        form: the text that the forms of this session carry.
 
     Raises:
         Problem: it is another form.
     """
-    fields = await form_of(made.request, made.deadline)
-    if not same(fields.pop("form", ""), made.visitor.form):
+    fields = await form_of(request, deadline)
+    if not same(fields.pop("form", ""), form):
         raise Problem(HTTPStatus.FORBIDDEN, "This form is of another sign-in; load the page again. Nothing was done.")
     return fields
 

@@ -156,6 +156,7 @@ class TestTimeline:
         assert list(timeline._counts(600)) == [100, 20, 4, 1]
 
 
+@pytest.mark.promise("S21")
 def test_whatever_was_sent_is_only_text(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
     fields = ("session", "archive_path", "archive_system", "agent", "task", "name", "pipeline_uuid")
     jobs.update_one({"uuid": job.uuid}, {"$set": {**dict.fromkeys(fields, HOSTILE), "_admin.owner": HOSTILE}})

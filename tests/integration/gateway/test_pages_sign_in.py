@@ -159,6 +159,7 @@ class TestSigningIn:
             assert "credential" in visiting.client.get("/pages/sign-in?next=/pages/owed", headers=OWN).text
 
 
+@pytest.mark.promise("S24")
 class TestCookie:
     def test_how_it_is_kept(self, gateway: Gateway) -> None:
         with visitor(gateway, None) as visiting:
@@ -211,6 +212,7 @@ class TestCookie:
             assert answer.status_code == 303
 
 
+@pytest.mark.promise("S25")
 class TestEnd:
     def test_signing_out_ends_it_at_every_gateway(
         self, mongodb_uri: str, database: Database[Any], gateway: Gateway
@@ -266,6 +268,8 @@ class TestEnd:
             assert visiting.post("/pages/owed/send", {"form": form}).status_code == 403
             database["gateway_nonces"].update_one({}, {"$set": {"level": "NONE"}})
             assert not is_in(visiting)
+            assert visiting.post("/pages/sign-out", {"form": form}).status_code == 303
+            assert database["gateway_sessions"].count_documents({}) == 0
 
     def test_of_a_credential_only_the_newest_are_kept(self, gateway: Gateway, database: Database[Any]) -> None:
         with visitor(gateway) as first, visitor(gateway, None) as others:
@@ -294,6 +298,7 @@ def test_a_form_has_an_end(gateway: Gateway) -> None:
         assert visiting.sign_in("x" * 40_000).status_code == 413
 
 
+@pytest.mark.promise("S24")
 class TestForgery:
     """A page of somebody else has the browser of somebody who is signed in send a form."""
 

@@ -22,6 +22,8 @@ NOW = datetime(2026, 11, 25, 14, 30, 10, tzinfo=UTC)
         ("2026-11-24T08:15:00Z", datetime(2026, 11, 24, 8, 15, tzinfo=UTC)),
         ("90m", NOW - timedelta(minutes=90)),
         ("90 min", NOW - timedelta(minutes=90)),
+        ("90 minutes", NOW - timedelta(minutes=90)),
+        ("5 mins ago", NOW - timedelta(minutes=5)),
         ("2h", NOW - timedelta(hours=2)),
         ("2 hours ago", NOW - timedelta(hours=2)),
         (" 1 Day ", NOW - timedelta(days=1)),

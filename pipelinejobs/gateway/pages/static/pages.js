@@ -70,21 +70,27 @@
     return copy.outerHTML;
   }
 
+  const FOCUSABLE = "a, button, summary, pre";
+
+  // What has the focus: its row, and the how-manieth thing in it that can have it. Rows come and go around it.
   function where(part) {
     const focused = document.activeElement;
-    if (!focused || !part.contains(focused)) return -1;
-    return [...part.querySelectorAll("a, button, summary, pre")].indexOf(focused);
+    if (!focused || !part.contains(focused)) return null;
+    const row = focused.closest("[data-row]");
+    const within = row && part.contains(row) ? row : part;
+    return { row: within.dataset.row, place: [...within.querySelectorAll(FOCUSABLE)].indexOf(focused) };
   }
 
   function put(before, after) {
-    const place = where(before);
+    const held = where(before);
     after = document.importNode(after, true);
     keep(before, after);
     before.replaceWith(after);
-    if (place >= 0) {
-      const focused = after.querySelectorAll("a, button, summary, pre")[place];
-      if (focused) focused.focus({ preventScroll: true });
-    }
+    if (!held) return;
+    const row = held.row && !after.dataset.row ? after.querySelector(`[data-row="${CSS.escape(held.row)}"]`) : after;
+    const focused = row && row.querySelectorAll(FOCUSABLE)[held.place];
+    // Where it is gone, nothing else takes its place: who presses Enter again means what was there.
+    (focused || main).focus({ preventScroll: true });
   }
 
   function parts(fresh) {
