@@ -57,9 +57,9 @@ class Supervised:
                     raise AssertionError(f"it does not serve: {self.log.read_text()[-2000:]}") from None
 
     def stop(self) -> int:
-        """Asks the process to end, and gives its exit code."""
+        """Asks every process of it to end, as systemd does with all of a unit, and gives the exit code of the first."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        os.killpg(self.process.pid, signal.SIGTERM)
         return self.process.wait(SECONDS)
 
     def close(self) -> None:

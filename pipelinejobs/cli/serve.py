@@ -46,7 +46,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 def _serve(options: argparse.Namespace, session: Session, others: int) -> Report:
     try:
         with session.progress.step("Loading the gateway"):
-            from pipelinejobs.gateway import metrics, server, service, siblings, supervisor
+            from pipelinejobs.gateway import descriptors, metrics, server, service, siblings, supervisor
     except ImportError as error:
         raise CommandFailed(f"the gateway's libraries are not installed ({error}): requirements-gateway.txt") from None
 
@@ -60,6 +60,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
     with ExitStack() as ends:
         ends.callback(listening.close)
         log.configure(configured.logs.level, settings.secrets(configured))
+        descriptors.allow(gateway.connections)
         address = server.address(gateway, listening)
         services = session.services
         ends.callback(services.leave)

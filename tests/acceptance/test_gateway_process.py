@@ -5,10 +5,12 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,20 @@ def test_it_serves_and_ends_well(
         lines = [json.loads(line) for line in gateway.log.read_text().splitlines()]
         assert [line["verdict"] for line in lines if "verdict" in line] == ["applied"]
         assert sent.token not in gateway.log.read_text()
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize(("limit", "told"), [("-Sn 256", False), ("-n 400", True)])
+def test_a_supervisors_limit_of_open_files_does_not_hold_for_it(
+    variables: dict[str, str], tmp_path: Path, limit: str, *, told: bool
+) -> None:
+    command = f'ulimit {limit} && exec "$0" -m pipelinejobs serve'
+    with served(variables, tmp_path, command=("sh", "-c", command, sys.executable)) as gateway, ExitStack() as ends:
+        address = (httpx.URL(gateway.url).host, httpx.URL(gateway.url).port or 0)
+        for _ in range(300):
+            ends.enter_context(socket.create_connection(address, timeout=20)).sendall(b"GET /healthz HTTP/1.1\r\n")
+        assert httpx.get(f"{gateway.url}/readyz", timeout=20).status_code == 200
+        assert ("limit of open files" in gateway.log.read_text()) is told
 
 
 @pytest.mark.promise("F15")
