@@ -19,7 +19,7 @@ FROM base AS gateway
 
 COPY deploy/requirements-gateway.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-gateway.lock
-USER actor
+USER 1000
 
 # Its settings come from the environment and from the file that PIPELINEJOBS_SECRETS names. -E: variables named PYTHON...
 # do nothing; -s: no user's site directory.
@@ -31,6 +31,6 @@ FROM base AS actor
 
 # An image without pins does not start: a URL parameter of Abaco could replace what guards the jobs.
 RUN sed -i 's/^require_pins: false$/require_pins: true/' config.yml && grep -qx 'require_pins: true' config.yml
-USER actor
+USER 1000
 
 CMD ["python", "-Es", "/actor/reactor.py"]
