@@ -48,7 +48,7 @@ def main() -> None:
 
     everywhere = f"{members[0]}/?authSource=admin&replicaSet={name}&timeoutMS=30000"
     with Client(f"mongodb://{login(ADMIN, password)}@{everywhere}") as administrator:
-        for member in members[1:]:
+        for member in members:
             until(lambda member=member: joined(administrator, member))  # type: ignore[misc]
         user, database = wanted["username"], secrets.get("_REACTOR_MONGODB_DATABASE") or "catalog_staging"
         as_user = f"mongodb://{login(user, wanted['password'])}@{everywhere}"
