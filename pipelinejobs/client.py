@@ -1094,8 +1094,10 @@ def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> i
     return outcome.exit_code
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(text: str, stream: Optional[TextIO]) -> None:
     """Prints what the stream can take: what was sent stays sent, so that the exit code must not tell of a full disk."""
+    if stream is None:  # it was closed before this began
+        return
     encoding = stream.encoding or "ascii"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
