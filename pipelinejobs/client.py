@@ -100,7 +100,8 @@ _LOG = logging.getLogger("pipelinejobs.client")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MACRO = re.compile(r"\$\{[^{}]*\}")
 _PLAIN = re.compile(r"[!-~]+")  # printable ASCII without the blank
-_EVENT_ID = re.compile(r"[ -~]{1,128}")
+_LINE = re.compile(r"[ -~]+")
+_EVENT_ID = re.compile(r"(?! )[ -~]{1,128}(?<! )")  # HTTP cuts the blanks around a header's value
 _SAID_OTHERWISE = frozenset(("uuid", "token", "event", "name", "status", "state", "x_event_id"))
 _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))  # Abaco answers 500 to whatever it stumbles over
 _REFUSALS = {401: "unauthorised", 403: "unauthorised", 409: "illegal"}
@@ -449,7 +450,7 @@ class Job:
         if not isinstance(name, str) or not name:
             raise Misused("event: must be a name, such as run")
         if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
-            raise Misused("event_id: must be 1 to 128 printable ASCII characters")
+            raise Misused("event_id: must be 1 to 128 printable ASCII characters, without blanks around them")
         if data is not None and not isinstance(data, Mapping):
             raise Misused("data: must be an object, not " + type(data).__name__)
         body: Dict[str, Any] = {"uuid": self.uuid, "name": name, "token": self._token}
@@ -592,7 +593,10 @@ def _attempt(event: _Event, deadline: float) -> Result:
         except BaseException as error:
             done.put((None, error))
 
-    threading.Thread(target=post, name="pipelinejobs-client", daemon=True).start()
+    try:
+        threading.Thread(target=post, name="pipelinejobs-client", daemon=True).start()
+    except RuntimeError:  # no more of them, or the interpreter is ending; the socket's own timeout has to do
+        post()
     try:
         result, error = done.get(timeout=seconds)
     except queue.Empty:
@@ -618,7 +622,7 @@ def _post(event: _Event, seconds: float) -> Result:
         raise _failure(event, error) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         cause = getattr(error, "reason", error)
-        why = str(cause) if isinstance(cause, OSError) else type(cause).__name__
+        why = str(cause) if isinstance(cause, (OSError, str)) else type(cause).__name__
         bad_certificate = isinstance(cause, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(cause)
         raise _Away("%s cannot be reached: %s" % (event.host, event.shown(why)), hopeless=bad_certificate) from None
 
@@ -659,7 +663,7 @@ def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
         whole = _object(error.read(ANSWER_BYTES))
     message = whole.get("message")
     reason = event.shown(message) if isinstance(message, str) and message else named.strip()
-    if status in _AGAIN:
+    if status in _AGAIN or status < 200:  # below 200 an answer is only announced
         return _Away(reason, asked=_seconds_asked(error.headers.get("Retry-After")))
     if 300 <= status <= 399:
         return _Away(named + "; redirects are not followed, since they could lead the token astray", hopeless=True)
