@@ -783,7 +783,10 @@ class _Spool:
                 else:
                     if not _lock(file, deadline):
                         raise _Away("another process is sending an event of the same job")
+                    stack.callback(_unlock, file)
                     raw = file.read(4 * MOST_BYTES) if path.exists() else None
+                    if fcntl is None:  # there is no lock to hold, and Windows removes no open file
+                        stack.close()
             yield None if raw is None else self._event_of(raw)
 
     def remove(self, name: str) -> None:
@@ -800,8 +803,10 @@ class _Spool:
             self._unlink(self.directory / name)
 
     def raise_if_refused(self, name: str) -> None:
-        """Raises the error for which an event is in `refused/`, if it is there."""
+        """Raises the error for which an event is in `refused/` or `damaged/`, if it is there."""
         with self._working("read"):
+            if (self.directory / "damaged" / name).exists():
+                raise SpoolFailed("the event cannot be read back from the spool, and was not sent; it is in damaged/")
             try:
                 record = json.loads((self.directory / "refused" / name).read_text("ascii"))
             except FileNotFoundError:
@@ -972,6 +977,13 @@ def _lock(file: IO[bytes], deadline: float) -> bool:
         else:
             return True
     return True
+
+
+def _unlock(file: IO[bytes]) -> None:
+    """Ends a lock at once: a process that was forked meanwhile has the file open too, and would keep it."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 def _sync(directory: Path) -> None:

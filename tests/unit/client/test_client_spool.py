@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ from pipelinejobs import client
 from pipelinejobs.client import Illegal, Job, SpoolFailed, Unauthorised, flush
 from support_canaries import NONCE, plant
 from support_disk import small_disk
-from support_misbehaving import ABACO, PATH, TAKEN, UNAVAILABLE, Judge, drop, manager, refusal, success
+from support_misbehaving import ABACO, PATH, TAKEN, UNAVAILABLE, Asked, Judge, drop, manager, refusal, success
 
 
 @pytest.fixture(autouse=True)
@@ -320,7 +321,46 @@ class TestRoom:
             job(served.url, place, later=True).run()
 
 
+class TestAFileThatCannotBeHandled:
+    def test_a_file_is_closed_before_it_is_removed_where_there_are_no_locks(
+        self, spool: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Windows removes no file that is open."""
+        monkeypatch.setattr(client, "fcntl", None)
+        unlink = client._Spool._unlink
+        still_open: list[str] = []
+
+        def removing(place: Any, path: Path) -> None:
+            links = list(Path("/proc/self/fd").iterdir())
+            still_open.extend(str(link) for link in links if link.exists() and link.resolve() == path)
+            unlink(place, path)
+
+        monkeypatch.setattr(client._Spool, "_unlink", removing)
+        with manager(TAKEN, refusal(409, "illegal")) as served:
+            job(served.url, spool).run()
+            with pytest.raises(Illegal):
+                job(served.url, spool).finish()
+        assert still_open == []
+
+
 class TestManySenders:
+    def test_a_child_that_was_forked_meanwhile_keeps_no_lock(self, spool: Path, one_attempt: None) -> None:
+        """It has the files open that its parent had; a duplicate of a descriptor is the same to a lock."""
+        copies: list[int] = []
+
+        def copy(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+            for link in Path("/proc/self/fd").iterdir():
+                if link.exists() and link.resolve().parent == spool:
+                    copies.append(os.dup(int(link.name)))
+            UNAVAILABLE(handler, asked)
+
+        with manager(copy, TAKEN) as served:
+            assert job(served.url, spool).run().spooled
+            assert copies != []
+            assert flush(spool, 0.2).left == 0
+        for descriptor in copies:
+            os.close(descriptor)
+
     @pytest.mark.parametrize("with_locks", [True, False])
     def test_each_event_is_applied_once_and_in_order(
         self, spool: Path, monkeypatch: pytest.MonkeyPatch, with_locks: bool
