@@ -835,9 +835,12 @@ class _Spool:
         if not isinstance(headers, dict) or not all(isinstance(text, str) for text in [*texts, *headers.values()]):
             raise _Damaged
         event = _Event(**{field: said[field] for field in _Event._fields})
-        if not event.url.startswith(("http://", "https://")) or not isinstance(
-            _object(event.text.encode()).get("token"), str
-        ):
+        try:
+            _split(event.url, allow_http=True)
+            token = _object(event.text.encode("ascii")).get("token")
+        except (Misused, ValueError):
+            raise _Damaged from None
+        if not isinstance(token, str) or not all(_LINE.fullmatch(text) for text in [event.id, *event.headers.values()]):
             raise _Damaged
         return event
 
@@ -866,7 +869,10 @@ class _Spool:
                 raise SpoolFailed(
                     "the spool %s was locked by another process for %d s" % (self.directory, LOCK_SECONDS)
                 )
-            yield
+            try:
+                yield
+            finally:
+                _unlock(file)
 
     def _sweep(self) -> None:
         """Removes what a process left that died while it wrote; one that writes still is not that old."""
@@ -935,6 +941,8 @@ def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Op
                 flushed.damaged.append(name)
             except _Away as error:
                 away[job] = error
+            except SpoolFailed as error:  # one file cannot be read or removed: the other jobs can do without it
+                away[job] = _Away(error.reason, hopeless=True)
             if name == until and job not in away:
                 return flushed
         left = len(spool.names(uuid))
@@ -954,8 +962,8 @@ def _send_spooled(
     try:
         flushed.taken.append(_attempt(event, deadline))
     except Refused as refused:
-        spool.refuse(name, event, refused)
         flushed.refused.append(refused)
+        spool.refuse(name, event, refused)
     except _Away as error:
         away[event.host] = error
         raise

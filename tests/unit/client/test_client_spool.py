@@ -43,6 +43,12 @@ def waiting(spool: Path) -> list[str]:
     return [json.loads(path.read_text())["name"] for path in sorted(spool.glob("*.json"))]
 
 
+def spooled(**other: object) -> bytes:
+    """A file of the spool, but for some of its fields."""
+    fields = {"url": "https://x/", "headers": {}, "uuid": "x", "name": "run", "id": "7", "text": '{"token": "x"}'}
+    return json.dumps({**fields, **other}).encode()
+
+
 class TestAnEvent:
     def test_that_is_taken_leaves_nothing(self, spool: Path) -> None:
         with manager(TAKEN) as served:
@@ -204,6 +210,9 @@ class TestDamage:
             b"", b"{", b"[]", b"\xff\xfe", b'{"url": "http://127.0.0.1/"}', b"\0" * 100,
             b'{"url": "file:///etc/passwd", "headers": {}, "uuid": "x", "name": "run", "id": "7", "text": "{}"}',
             b'{"url": "https://x/", "headers": {}, "uuid": "x", "name": "run", "id": "7", "text": "{}"}',
+            spooled(url="https://[x/"), spooled(url="https://x/ y"), spooled(url="https://x:port/"),
+            spooled(headers={"Authorization": "Bearer\n"}), spooled(id="\n"),
+            spooled(text='{"token": "\ud800"}'), spooled(text='{"token": "\u00e9"}'),
         ],
     )  # fmt: skip
     def test_is_moved_aside_and_said(self, spool: Path, content: bytes) -> None:
@@ -225,6 +234,19 @@ class TestDamage:
             broken.write_text("{")
             assert job(served.url, spool).finish().verdict == "applied"
         assert f"{broken.name} cannot be read" in caplog.text
+
+    def test_of_the_event_itself_is_not_said_to_be_delivered(
+        self, spool: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = client._Spool._write
+
+        def half(place: Any, path: Path, raw: bytes) -> None:
+            write(place, path, raw[: len(raw) // 2])
+
+        monkeypatch.setattr(client._Spool, "_write", half)
+        with manager(TAKEN) as served, pytest.raises(SpoolFailed, match="was not sent"):
+            job(served.url, spool).finish()
+        assert served.asked == []
 
     def test_files_of_others_are_left_alone(self, spool: Path) -> None:
         with manager(TAKEN) as served:
@@ -322,6 +344,36 @@ class TestRoom:
 
 
 class TestAFileThatCannotBeHandled:
+    def test_stops_its_own_job_alone(self, spool: Path) -> None:
+        """A directory in place of a file: it can be opened by nobody, not even by an administrator."""
+        with manager(TAKEN) as served:
+            job(served.url, spool, later=True).run()
+            job(served.url, spool, OTHER_JOB, later=True).run()
+            (mine,) = spool.glob(f"{JOB}.*.json")
+            mine.unlink()
+            mine.mkdir()
+            flushed = flush(spool)
+            assert (flushed.left, [one.body["uuid"] for one in served.asked]) == (1, [OTHER_JOB])
+            assert "cannot be read" in flushed.reason
+            result = job(served.url, spool).finish()
+        assert result.spooled
+        assert "cannot be read" in result.reason
+
+    def test_a_verdict_is_told_although_it_cannot_be_written_down(
+        self, spool: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise SpoolFailed("the spool cannot be written to: No space left on device")
+
+        with manager(refusal(409, "illegal", "not now"), TAKEN) as served:
+            with monkeypatch.context() as patch:
+                patch.setattr(client._Spool, "refuse", full)
+                with pytest.raises(Illegal, match="not now"):
+                    job(served.url, spool).finish()
+            assert waiting(spool) == ["finish"]
+            monkeypatch.setattr(client._Spool, "remove", full)
+            assert job(served.url, spool, OTHER_JOB).run().verdict == "applied"
+
     def test_a_file_is_closed_before_it_is_removed_where_there_are_no_locks(
         self, spool: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
