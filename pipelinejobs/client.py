@@ -543,6 +543,7 @@ class _Event(NamedTuple):
         secrets += [
             value for name, value in urllib.parse.parse_qsl(urllib.parse.urlsplit(self.url).query) if name == "x-nonce"
         ]
+        secrets += [urllib.parse.quote_plus(secret) for secret in secrets]
         for secret in sorted(secrets, key=len, reverse=True):
             shown = shown.replace(secret, "***")
         return shown[:1000]

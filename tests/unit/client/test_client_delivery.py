@@ -150,6 +150,13 @@ class TestARefusal:
             assert kind.verdict is not None
             assert kind.exit_code == EXIT_CODES[Verdict(kind.verdict)]
 
+    def test_shows_no_secret_as_it_stands_in_the_url(self) -> None:
+        def echo(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+            answer(400, {"message": asked.target})(handler, asked)
+
+        with manager(echo) as served, pytest.raises(Refused, match=r"x-nonce=\*\*\*&"):
+            job(served, nonce=NONCE + "/+=").run()
+
     def test_shows_no_secret(self) -> None:
         echo = f"{TOKEN} and {NONCE} and {BEARER} \x1b[31m\n" + "x" * 5000
         with manager(answer(400, {"message": echo})) as served, pytest.raises(Refused) as caught:
