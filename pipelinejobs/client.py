@@ -100,7 +100,8 @@ _LOG = logging.getLogger("pipelinejobs.client")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MACRO = re.compile(r"\$\{[^{}]*\}")
 _PLAIN = re.compile(r"[!-~]+")  # printable ASCII without the blank
-_EVENT_ID = re.compile(r"[ -~]{1,128}")
+_LINE = re.compile(r"[ -~]+")
+_EVENT_ID = re.compile(r"(?! )[ -~]{1,128}(?<! )")  # HTTP cuts the blanks around a header's value
 _SAID_OTHERWISE = frozenset(("uuid", "token", "event", "name", "status", "state", "x_event_id"))
 _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))  # Abaco answers 500 to whatever it stumbles over
 _REFUSALS = {401: "unauthorised", 403: "unauthorised", 409: "illegal"}
@@ -449,7 +450,7 @@ class Job:
         if not isinstance(name, str) or not name:
             raise Misused("event: must be a name, such as run")
         if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
-            raise Misused("event_id: must be 1 to 128 printable ASCII characters")
+            raise Misused("event_id: must be 1 to 128 printable ASCII characters, without blanks around them")
         if data is not None and not isinstance(data, Mapping):
             raise Misused("data: must be an object, not " + type(data).__name__)
         body: Dict[str, Any] = {"uuid": self.uuid, "name": name, "token": self._token}
@@ -542,6 +543,7 @@ class _Event(NamedTuple):
         secrets += [
             value for name, value in urllib.parse.parse_qsl(urllib.parse.urlsplit(self.url).query) if name == "x-nonce"
         ]
+        secrets += [urllib.parse.quote_plus(secret) for secret in secrets]
         for secret in sorted(secrets, key=len, reverse=True):
             shown = shown.replace(secret, "***")
         return shown[:1000]
@@ -592,7 +594,10 @@ def _attempt(event: _Event, deadline: float) -> Result:
         except BaseException as error:
             done.put((None, error))
 
-    threading.Thread(target=post, name="pipelinejobs-client", daemon=True).start()
+    try:
+        threading.Thread(target=post, name="pipelinejobs-client", daemon=True).start()
+    except RuntimeError:  # no more of them, or the interpreter is ending; the socket's own timeout has to do
+        post()
     try:
         result, error = done.get(timeout=seconds)
     except queue.Empty:
@@ -618,7 +623,7 @@ def _post(event: _Event, seconds: float) -> Result:
         raise _failure(event, error) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         cause = getattr(error, "reason", error)
-        why = str(cause) if isinstance(cause, OSError) else type(cause).__name__
+        why = str(cause) if isinstance(cause, (OSError, str)) else type(cause).__name__
         bad_certificate = isinstance(cause, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(cause)
         raise _Away("%s cannot be reached: %s" % (event.host, event.shown(why)), hopeless=bad_certificate) from None
 
@@ -659,7 +664,7 @@ def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
         whole = _object(error.read(ANSWER_BYTES))
     message = whole.get("message")
     reason = event.shown(message) if isinstance(message, str) and message else named.strip()
-    if status in _AGAIN:
+    if status in _AGAIN or status < 200:  # below 200 an answer is only announced
         return _Away(reason, asked=_seconds_asked(error.headers.get("Retry-After")))
     if 300 <= status <= 399:
         return _Away(named + "; redirects are not followed, since they could lead the token astray", hopeless=True)
@@ -779,7 +784,10 @@ class _Spool:
                 else:
                     if not _lock(file, deadline):
                         raise _Away("another process is sending an event of the same job")
+                    stack.callback(_unlock, file)
                     raw = file.read(4 * MOST_BYTES) if path.exists() else None
+                    if fcntl is None:  # there is no lock to hold, and Windows removes no open file
+                        stack.close()
             yield None if raw is None else self._event_of(raw)
 
     def remove(self, name: str) -> None:
@@ -796,8 +804,10 @@ class _Spool:
             self._unlink(self.directory / name)
 
     def raise_if_refused(self, name: str) -> None:
-        """Raises the error for which an event is in `refused/`, if it is there."""
+        """Raises the error for which an event is in `refused/` or `damaged/`, if it is there."""
         with self._working("read"):
+            if (self.directory / "damaged" / name).exists():
+                raise SpoolFailed("the event cannot be read back from the spool, and was not sent; it is in damaged/")
             try:
                 record = json.loads((self.directory / "refused" / name).read_text("ascii"))
             except FileNotFoundError:
@@ -826,9 +836,12 @@ class _Spool:
         if not isinstance(headers, dict) or not all(isinstance(text, str) for text in [*texts, *headers.values()]):
             raise _Damaged
         event = _Event(**{field: said[field] for field in _Event._fields})
-        if not event.url.startswith(("http://", "https://")) or not isinstance(
-            _object(event.text.encode()).get("token"), str
-        ):
+        try:
+            _split(event.url, allow_http=True)
+            token = _object(event.text.encode("ascii")).get("token")
+        except (Misused, ValueError):
+            raise _Damaged from None
+        if not isinstance(token, str) or not all(_LINE.fullmatch(text) for text in [event.id, *event.headers.values()]):
             raise _Damaged
         return event
 
@@ -857,7 +870,10 @@ class _Spool:
                 raise SpoolFailed(
                     "the spool %s was locked by another process for %d s" % (self.directory, LOCK_SECONDS)
                 )
-            yield
+            try:
+                yield
+            finally:
+                _unlock(file)
 
     def _sweep(self) -> None:
         """Removes what a process left that died while it wrote; one that writes still is not that old."""
@@ -926,6 +942,8 @@ def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Op
                 flushed.damaged.append(name)
             except _Away as error:
                 away[job] = error
+            except SpoolFailed as error:  # one file cannot be read or removed: the other jobs can do without it
+                away[job] = _Away(error.reason, hopeless=True)
             if name == until and job not in away:
                 return flushed
         left = len(spool.names(uuid))
@@ -945,8 +963,8 @@ def _send_spooled(
     try:
         flushed.taken.append(_attempt(event, deadline))
     except Refused as refused:
-        spool.refuse(name, event, refused)
         flushed.refused.append(refused)
+        spool.refuse(name, event, refused)
     except _Away as error:
         away[event.host] = error
         raise
@@ -968,6 +986,13 @@ def _lock(file: IO[bytes], deadline: float) -> bool:
         else:
             return True
     return True
+
+
+def _unlock(file: IO[bytes]) -> None:
+    """Ends a lock at once: a process that was forked meanwhile has the file open too, and would keep it."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 def _sync(directory: Path) -> None:
@@ -1094,8 +1119,10 @@ def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> i
     return outcome.exit_code
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(text: str, stream: Optional[TextIO]) -> None:
     """Prints what the stream can take: what was sent stays sent, so that the exit code must not tell of a full disk."""
+    if stream is None:  # it was closed before this began
+        return
     encoding = stream.encoding or "ascii"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

@@ -134,6 +134,13 @@ class Test:
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
         assert (done.returncode, done.stderr) == (0, b"")
 
+    def test_nor_does_one_that_is_closed(self) -> None:
+        with manager(TAKEN) as served:
+            command = ["sh", "-c", '"$@" >&-', "sh", sys.executable, client.__file__, "--callback", callback(served)]
+            done = subprocess.run([*command, "run"], stderr=subprocess.PIPE, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert served.events == ["run"]
+
 
 def ends(command: list[str], **environment: str) -> tuple[int, str]:
     """How a command ends, and what it prints on stdout."""

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 import traceback
 from datetime import UTC, datetime, timedelta
@@ -149,6 +150,13 @@ class TestARefusal:
             assert kind.verdict is not None
             assert kind.exit_code == EXIT_CODES[Verdict(kind.verdict)]
 
+    def test_shows_no_secret_as_it_stands_in_the_url(self) -> None:
+        def echo(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+            answer(400, {"message": asked.target})(handler, asked)
+
+        with manager(echo) as served, pytest.raises(Refused, match=r"x-nonce=\*\*\*&"):
+            job(served, nonce=NONCE + "/+=").run()
+
     def test_shows_no_secret(self) -> None:
         echo = f"{TOKEN} and {NONCE} and {BEARER} \x1b[31m\n" + "x" * 5000
         with manager(answer(400, {"message": echo})) as served, pytest.raises(Refused) as caught:
@@ -236,6 +244,30 @@ class TestTryingAgain:
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
         with pytest.raises(Undelivered, match=r"manager\.example\.org cannot be reached: .*not known"):
             Job("https://manager.example.org/messages", JOB, TOKEN).run()
+
+    def test_a_host_that_is_no_name_is_said_in_words(self, one_attempt: None) -> None:
+        with pytest.raises(Undelivered, match=r"a\.\.b cannot be reached: (?!str$)"):
+            Job("https://a..b/messages", JOB, TOKEN).run()
+
+    def test_what_only_announces_an_answer_is_none(self) -> None:
+        with manager(answer(103, b""), TAKEN) as served:
+            assert job(served).run().verdict == "applied"
+        assert len(keys(served)) == 1
+
+    def test_it_is_sent_where_there_are_no_more_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A machine may limit them, and a function of atexit gets none."""
+        with manager(TAKEN, refusal(409, "illegal")) as served:
+            start = threading.Thread.start
+
+            def none(thread: threading.Thread) -> None:
+                if thread.name == "pipelinejobs-client":
+                    raise RuntimeError("can't start new thread")
+                start(thread)
+
+            monkeypatch.setattr(threading.Thread, "start", none)
+            assert job(served).run().verdict == "applied"
+            with pytest.raises(Illegal):
+                job(served).run()
 
     def test_pauses_grow_and_are_spread(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(client, "FIRST_PAUSE", 1.0)

@@ -156,7 +156,7 @@ class TestData:
         with pytest.raises(Misused, match="data"):
             job().run(data)
 
-    @pytest.mark.parametrize("event_id", ["x" * 129, "\n", "ü"])
+    @pytest.mark.parametrize("event_id", ["x" * 129, "\n", "ü", " ", " 7", "7 "])
     def test_an_id_that_cannot_be_one(self, event_id: str) -> None:
         with pytest.raises(Misused, match="event_id"):
             job().run(event_id=event_id)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ from pipelinejobs import client
 from pipelinejobs.client import Illegal, Job, SpoolFailed, Unauthorised, flush
 from support_canaries import NONCE, plant
 from support_disk import small_disk
-from support_misbehaving import ABACO, PATH, TAKEN, UNAVAILABLE, Judge, drop, manager, refusal, success
+from support_misbehaving import ABACO, PATH, TAKEN, UNAVAILABLE, Asked, Judge, drop, manager, refusal, success
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,12 @@ def job(url: str, spool: Path, uuid: str = JOB, **more: Any) -> Job:
 def waiting(spool: Path) -> list[str]:
     """The names of the events that wait, job by job in order."""
     return [json.loads(path.read_text())["name"] for path in sorted(spool.glob("*.json"))]
+
+
+def spooled(**other: object) -> bytes:
+    """A file of the spool, but for some of its fields."""
+    fields = {"url": "https://x/", "headers": {}, "uuid": "x", "name": "run", "id": "7", "text": '{"token": "x"}'}
+    return json.dumps({**fields, **other}).encode()
 
 
 class TestAnEvent:
@@ -203,6 +210,9 @@ class TestDamage:
             b"", b"{", b"[]", b"\xff\xfe", b'{"url": "http://127.0.0.1/"}', b"\0" * 100,
             b'{"url": "file:///etc/passwd", "headers": {}, "uuid": "x", "name": "run", "id": "7", "text": "{}"}',
             b'{"url": "https://x/", "headers": {}, "uuid": "x", "name": "run", "id": "7", "text": "{}"}',
+            spooled(url="https://[x/"), spooled(url="https://x/ y"), spooled(url="https://x:port/"),
+            spooled(headers={"Authorization": "Bearer\n"}), spooled(id="\n"),
+            spooled(text='{"token": "\ud800"}'), spooled(text='{"token": "\u00e9"}'),
         ],
     )  # fmt: skip
     def test_is_moved_aside_and_said(self, spool: Path, content: bytes) -> None:
@@ -224,6 +234,19 @@ class TestDamage:
             broken.write_text("{")
             assert job(served.url, spool).finish().verdict == "applied"
         assert f"{broken.name} cannot be read" in caplog.text
+
+    def test_of_the_event_itself_is_not_said_to_be_delivered(
+        self, spool: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write = client._Spool._write
+
+        def half(place: Any, path: Path, raw: bytes) -> None:
+            write(place, path, raw[: len(raw) // 2])
+
+        monkeypatch.setattr(client._Spool, "_write", half)
+        with manager(TAKEN) as served, pytest.raises(SpoolFailed, match="was not sent"):
+            job(served.url, spool).finish()
+        assert served.asked == []
 
     def test_files_of_others_are_left_alone(self, spool: Path) -> None:
         with manager(TAKEN) as served:
@@ -320,7 +343,76 @@ class TestRoom:
             job(served.url, place, later=True).run()
 
 
+class TestAFileThatCannotBeHandled:
+    def test_stops_its_own_job_alone(self, spool: Path) -> None:
+        """A directory in place of a file: it can be opened by nobody, not even by an administrator."""
+        with manager(TAKEN) as served:
+            job(served.url, spool, later=True).run()
+            job(served.url, spool, OTHER_JOB, later=True).run()
+            (mine,) = spool.glob(f"{JOB}.*.json")
+            mine.unlink()
+            mine.mkdir()
+            flushed = flush(spool)
+            assert (flushed.left, [one.body["uuid"] for one in served.asked]) == (1, [OTHER_JOB])
+            assert "cannot be read" in flushed.reason
+            result = job(served.url, spool).finish()
+        assert result.spooled
+        assert "cannot be read" in result.reason
+
+    def test_a_verdict_is_told_although_it_cannot_be_written_down(
+        self, spool: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise SpoolFailed("the spool cannot be written to: No space left on device")
+
+        with manager(refusal(409, "illegal", "not now"), TAKEN) as served:
+            with monkeypatch.context() as patch:
+                patch.setattr(client._Spool, "refuse", full)
+                with pytest.raises(Illegal, match="not now"):
+                    job(served.url, spool).finish()
+            assert waiting(spool) == ["finish"]
+            monkeypatch.setattr(client._Spool, "remove", full)
+            assert job(served.url, spool, OTHER_JOB).run().verdict == "applied"
+
+    def test_a_file_is_closed_before_it_is_removed_where_there_are_no_locks(
+        self, spool: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Windows removes no file that is open."""
+        monkeypatch.setattr(client, "fcntl", None)
+        unlink = client._Spool._unlink
+        still_open: list[str] = []
+
+        def removing(place: Any, path: Path) -> None:
+            links = list(Path("/proc/self/fd").iterdir())
+            still_open.extend(str(link) for link in links if link.exists() and link.resolve() == path)
+            unlink(place, path)
+
+        monkeypatch.setattr(client._Spool, "_unlink", removing)
+        with manager(TAKEN, refusal(409, "illegal")) as served:
+            job(served.url, spool).run()
+            with pytest.raises(Illegal):
+                job(served.url, spool).finish()
+        assert still_open == []
+
+
 class TestManySenders:
+    def test_a_child_that_was_forked_meanwhile_keeps_no_lock(self, spool: Path, one_attempt: None) -> None:
+        """It has the files open that its parent had; a duplicate of a descriptor is the same to a lock."""
+        copies: list[int] = []
+
+        def copy(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+            for link in Path("/proc/self/fd").iterdir():
+                if link.exists() and link.resolve().parent == spool:
+                    copies.append(os.dup(int(link.name)))
+            UNAVAILABLE(handler, asked)
+
+        with manager(copy, TAKEN) as served:
+            assert job(served.url, spool).run().spooled
+            assert copies != []
+            assert flush(spool, 0.2).left == 0
+        for descriptor in copies:
+            os.close(descriptor)
+
     @pytest.mark.parametrize("with_locks", [True, False])
     def test_each_event_is_applied_once_and_in_order(
         self, spool: Path, monkeypatch: pytest.MonkeyPatch, with_locks: bool
