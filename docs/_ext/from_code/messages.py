@@ -1,10 +1,10 @@
 """What a message may hold: parameters, status words and message.jsonschema."""
 
-import inspect
 import json
 import re
 from typing import Any, Final
 
+from from_code.docstring import attributes
 from from_code.rst import literal, plain, section, table
 from pipelinejobs.handback import COUNT
 from pipelinejobs.messages import parameters as read_by
@@ -40,12 +40,11 @@ _NOT_READ: Final = {
 
 def parameters() -> str:
     """Every URL parameter that means something."""
-    doc = inspect.getdoc(read_by.Parameters) or ""
-    said = dict(re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", doc, re.MULTILINE))
+    said = attributes(read_by.Parameters)
     meanings = {name: said[field] for name, field in _FIELDS.items()} | _NOT_READ
     return table(
         ("parameter", "meaning"),
-        [(literal(name), plain(" ".join(meanings[name].split()))) for name in (*read_by.NAMES, COUNT, MESSAGE)],
+        [(literal(name), plain(meanings[name])) for name in (*read_by.NAMES, COUNT, MESSAGE)],
         "25 75",
     )
 

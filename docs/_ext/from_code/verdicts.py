@@ -4,6 +4,7 @@ import inspect
 import re
 from typing import Final
 
+from from_code.docstring import attributes
 from from_code.rst import definitions, literal, plain, table
 from pipelinejobs.answer import Answer
 from pipelinejobs.cli import main
@@ -42,9 +43,9 @@ def of_commands() -> str:
 
 def line() -> str:
     """The keys of the verdict line."""
-    said = dict(re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", inspect.getdoc(Answer) or "", re.MULTILINE))
+    said = attributes(Answer)
     keys = Answer(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
-    return definitions((literal(key), plain(" ".join(said[key].split()).replace("None", "null"))) for key in keys)
+    return definitions((literal(key), plain(said[key].replace("None", "null"))) for key in keys)
 
 
 def _said_below(cls: type) -> dict[str, str]:
