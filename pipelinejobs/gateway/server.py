@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -42,7 +43,8 @@ def listen(gateway: Gateway) -> socket.socket:
     except PermissionError:
         raise WrongSetting("gateway.port", f"{gateway.port} may not be used by this user") from None
     except OSError as error:
-        problem = f"nobody can listen at {gateway.host} port {gateway.port}: {error.strerror}"
+        why = os.strerror(error.errno) if error.errno else str(error)  # without what newer Pythons add to it
+        problem = f"nobody can listen at {gateway.host} port {gateway.port}: {why}; --port or PORT= takes another one"
         raise WrongSetting("gateway.port", problem) from None
 
 
