@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from pipelinejobs import answer, log, redaction, runtime
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline, call_within
-from pipelinejobs.errors import OutcomeUnknown, Unavailable, Undelivered, WrongSetting
+from pipelinejobs.errors import NotInstalled, OutcomeUnknown, Unavailable, Undelivered, WrongSetting
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.runtime import Context, Reactor
@@ -66,6 +66,10 @@ class Run:
         except WrongSetting as error:
             self._give_up(error.reason)
             self._tell(answer.unavailable(error, self._execution), EXIT_WRONG_SETTING)
+        except ModuleNotFoundError as error:
+            missing = NotInstalled(error)
+            self._give_up(missing.reason)
+            self._tell(answer.unavailable(missing, self._execution), EXIT_WRONG_SETTING)
         except Unavailable as error:
             self._give_up(error.reason)
             self._tell(answer.unavailable(error, self._execution))

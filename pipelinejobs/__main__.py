@@ -3,6 +3,8 @@
 import os
 import sys
 
+from pipelinejobs.verdict import EXIT_WRONG_SETTING
+
 
 def _is_for_the_client(arguments: list[str]) -> bool:
     if arguments[:1] != ["send"]:
@@ -20,8 +22,13 @@ def main() -> int:
         from pipelinejobs import client
 
         return client.main(sys.argv[2:], prog="python -m pipelinejobs send")
-    from pipelinejobs.cli.main import main as run
+    try:
+        from pipelinejobs.cli.main import main as run
+    except ModuleNotFoundError as error:
+        from pipelinejobs.errors import NotInstalled
 
+        print(f"pipelinejobs: {NotInstalled(error).reason}", file=sys.stderr)
+        return EXIT_WRONG_SETTING
     return run()
 
 

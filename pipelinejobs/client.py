@@ -496,7 +496,9 @@ class Job:
             if name not in spool.names(self.uuid):
                 spool.raise_if_refused(name)
                 return Result(event.name, event.id, None, "another process has delivered it")
-            waiting = "%s: %s" % (waiting, flushed.reason)
+            first = next(iter(spool.names(self.uuid)), name)
+            behind = "" if first == name else " behind %s, which goes to the address it was written with" % first
+            waiting = "%s%s: %s" % (waiting, behind, flushed.reason)
         return Result(event.name, event.id, None, waiting, spooled=True)
 
 
@@ -707,7 +709,7 @@ def _split(url: str, *, allow_http: bool) -> urllib.parse.SplitResult:
     except ValueError:
         raise Misused("url: cannot be read") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise Misused("url: must begin with https:// and a host")
+        raise Misused("url: must begin with https:// and a host (http:// for this machine alone)")
     if "@" in parts.netloc:
         raise Misused("url: must not hold a user and a password")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
@@ -1055,6 +1057,8 @@ def perform(options: argparse.Namespace, event: Optional[str]) -> Outcome:
         return _told_of(flush(spool, options.timeout or 60.0))
     if event is None:
         raise Misused("say which event")
+    if event not in EVENTS:  # here, because in the spool nobody would see it refused
+        raise Misused("%s is not an event; the events are %s" % (ascii(event), ", ".join(EVENTS)))
     callback = options.callback or os.environ.get(CALLBACK_VARIABLE)
     if not callback:
         raise Misused("say which job, with --callback or %s" % CALLBACK_VARIABLE)
@@ -1111,7 +1115,7 @@ def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> i
     try:
         outcome = perform(options, options.event)
     except ClientError as error:
-        _print("send: " + error.reason, sys.stderr)
+        _print("%s: %s" % (parser.prog, error.reason), sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -1142,8 +1146,8 @@ def seconds(text: str) -> float:
 def json_object(text: str) -> Dict[str, Any]:
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError("is not a JSON object: %s" % error) from None
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError("is not a JSON object")
     return value

@@ -3,6 +3,7 @@
     PipelineJobsError
     +-- Malformed              a delivery that cannot be read as an event
     +-- WrongSetting           the process cannot start, or go on, as it is configured
+    +-- NotInstalled           a library is not installed
     +-- Unavailable            the database cannot be asked
     |   +-- OutcomeUnknown     ... and a write may or may not have happened
     +-- Undelivered            a message did not reach another actor
@@ -11,6 +12,8 @@
 The docstring of a class is the message a user reads when nothing more exact is given. Which verdict and which
 exit code an error leads to is said in one table, `pipelinejobs.verdict`.
 """
+
+import sys
 
 
 class PipelineJobsError(Exception):
@@ -43,6 +46,14 @@ class WrongSetting(PipelineJobsError):
     def __init__(self, setting: str, problem: str) -> None:
         self.setting = setting
         super().__init__(f"{setting}: {problem}")
+
+
+class NotInstalled(PipelineJobsError):
+    """A library is not installed for the Python that was started."""
+
+    def __init__(self, missing: ModuleNotFoundError) -> None:
+        way_out = "`. .venv/bin/activate` first, and `make setup` before that"
+        super().__init__(f"{sys.executable} has no library {missing.name}; {way_out}")
 
 
 class Unavailable(PipelineJobsError):

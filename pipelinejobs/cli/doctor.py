@@ -62,7 +62,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
         store = session.store
         version = store.server_version()
     except (WrongSetting, Unavailable) as error:
-        yield wrong("server", error.reason)
+        yield wrong("server", error.reason + _cause(error))
         yield note("database", "indexes, jobs and owed messages were not looked at")
         return
     if not session.services.outbox.can_send:
@@ -112,6 +112,12 @@ def _loads(session: Session) -> bool:
     except WrongSetting:
         return False
     return True
+
+
+def _cause(error: Exception) -> str:
+    """What the driver says of it: hosts and what went wrong there, and no secrets."""
+    cause = str(error.__cause__ or "").partition(", Timeout:")[0].partition(" (configured timeouts")[0].strip()
+    return f" (mongodb.uri: {cause[:300]})" if cause else ""
 
 
 def _server(version: str) -> Finding:

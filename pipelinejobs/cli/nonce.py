@@ -72,7 +72,9 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 def _add(options: argparse.Namespace, session: Session, known: "Names", place: str) -> Report:
     level = Right[options.level]
     if level is Right.UPDATE and place.startswith("alias:"):
-        raise CommandFailed("a nonce of an alias allows EXECUTE at the most; --name with the actor's id makes another")
+        raise CommandFailed(
+            f"a nonce of an alias allows EXECUTE at the most; --name {known.id}, the actor's id, makes another"
+        )
     secret, nonce = session.store.nonces.make(
         NewNonce(
             place=place,
@@ -87,7 +89,13 @@ def _add(options: argparse.Namespace, session: Session, known: "Names", place: s
     )
     return Report(
         data={"id": secret.reveal(), **_facts(nonce)},
-        lines=[f"id: {secret.reveal()}", f"handle: {nonce.handle}", f"good with: {place.partition(':')[2]}"],
+        lines=[
+            f"id: {secret.reveal()}",
+            f"handle: {nonce.handle}",
+            f"good with: {place.partition(':')[2]}",
+            f"allows: {nonce.level.name}",
+            f"expires: {_expires(nonce)}",
+        ],
     )
 
 
@@ -109,6 +117,9 @@ def _facts(nonce: Nonce) -> dict[str, object]:
 
 def _row(nonce: Nonce) -> tuple[str, ...]:
     left = "any" if nonce.remaining == UNLIMITED else str(nonce.remaining)
-    expires = when(nonce.expires) if nonce.expires else "never"
     name = nonce.place.partition(":")[2]
-    return nonce.handle, name, nonce.level.name, left, str(nonce.used), expires, nonce.owner, nonce.description
+    return nonce.handle, name, nonce.level.name, left, str(nonce.used), _expires(nonce), nonce.owner, nonce.description
+
+
+def _expires(nonce: Nonce) -> str:
+    return when(nonce.expires) if nonce.expires else "never"

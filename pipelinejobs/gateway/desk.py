@@ -136,7 +136,6 @@ class Desk:
             self._metrics.refused(error.kind)
             too_low = error.kind == "nonce level"
             return Problem(HTTPStatus.FORBIDDEN if too_low else HTTPStatus.UNAUTHORIZED, error.reason)
-        self._metrics.refused("unavailable")
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason)
 
 

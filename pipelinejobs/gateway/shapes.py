@@ -169,6 +169,12 @@ class History(TypedDict):
     next: int | None
 
 
+class Life(TypedDict):
+    """That the gateway lives. Whether it can do anything is asked of `/readyz`."""
+
+    alive: bool
+
+
 class Health(TypedDict):
     """How the gateway is."""
 

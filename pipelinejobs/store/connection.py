@@ -107,8 +107,8 @@ def translated(*, writing: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except ServerSelectionTimeoutError:
-        raise Unavailable("no MongoDB server could be reached in time; nothing was changed") from None
+    except ServerSelectionTimeoutError as error:
+        raise Unavailable("no MongoDB server could be reached in time; nothing was changed") from error
     except (PyMongoError, BSONError, OverflowError) as error:
         if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in TOO_LARGE:
             raise DocumentFull from None

@@ -16,10 +16,11 @@ from pipelinejobs.gateway.routes.call import Documented, service_of
 def router() -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["health"])
+    living: Documented = {200: {"model": shapes.envelope(shapes.Life)}}
     healthy: Documented = {200: {"model": shapes.envelope(shapes.Health)}}
     unready: Documented = {503: {"model": shapes.failure(None)}}
     text: Documented = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-    routes.add_api_route("/healthz", alive, methods=["GET"], summary="Whether it lives", responses=healthy)
+    routes.add_api_route("/healthz", alive, methods=["GET"], summary="Whether it lives", responses=living)
     routes.add_api_route(
         "/readyz",
         ready,
@@ -40,7 +41,7 @@ def router() -> APIRouter:
 
 async def alive() -> JSONResponse:
     """It answers, so it lives."""
-    return success({"ready": True, "problems": []}, shapes.Health)
+    return success({"alive": True}, shapes.Life)
 
 
 async def ready(request: Request) -> JSONResponse:

@@ -27,6 +27,7 @@ from pipelinejobs.gateway.routes.call import (
 from pipelinejobs.log import logger
 from pipelinejobs.redaction import HIDDEN
 from pipelinejobs.rights import Right
+from pipelinejobs.verdict import Verdict
 
 _PARAMETERS = [
     {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": meaning}
@@ -103,8 +104,10 @@ async def post(request: Request, actor: ActorName) -> Response:
             return _answered(call, await service.deliveries.take(arrived))
     except Problem as problem:
         given = Answer(verdict=problem.verdict, reason=problem.reason, execution=execution)
+        service.metrics.delivered(given.verdict, "unread", monotonic() - began)
         fields = {"execution": execution, "verdict": given.verdict.value, "status": int(problem.status)}
-        logger.warning(problem.reason, extra={"fields": fields})
+        log = logger.error if given.verdict is Verdict.UNAVAILABLE else logger.warning
+        log(problem.reason, extra={"fields": fields})
         return failure(problem.status, problem.reason, _refusal(given), spoken, problem.headers)
 
 

@@ -185,7 +185,12 @@ class TestServer:
             _REACTOR_MONGODB_URI=f"mongodb://127.0.0.1:{free_port}/",
             _REACTOR_LIMITS_DATABASE="0.2",
         )
-        assert found(done, "server") == [("wrong", "no MongoDB server could be reached in time; nothing was changed")]
+        ((level, text),) = found(done, "server")
+        assert level == "wrong"
+        assert text.startswith(
+            "no MongoDB server could be reached in time; nothing was changed (mongodb.uri: 127.0.0.1:"
+        )
+        assert text.endswith("Connection refused)")
         assert found(done, "settings")[0][0] == "ok"
         assert found(done, "pins")[0][0] == "note"
 

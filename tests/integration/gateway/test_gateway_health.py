@@ -15,10 +15,10 @@ from support_process import StoredJob, insert_job
 
 
 def test_alive_and_ready(gateway: Gateway) -> None:
-    for path in ("/healthz", "/readyz"):
+    for path, result in (("/healthz", {"alive": True}), ("/readyz", {"ready": True, "problems": []})):
         answer = gateway.client.get(path)
         assert answer.status_code == 200
-        assert answer.json()["result"] == {"ready": True, "problems": []}
+        assert answer.json()["result"] == result
 
 
 def test_not_ready_without_its_indexes(gateway: Gateway, database: Database[Any]) -> None:
@@ -59,6 +59,9 @@ def test_a_database_that_goes_away_and_comes_back(embedded: Mongod) -> None:
         assert gateway.client.get("/metrics").status_code == 200
         nonce = gateway.client.post(f"/actors/v2/{ALIAS}/messages", params={"x-nonce": "SD2E_JKx3PqOeWvLm"})
         assert nonce.status_code == 503  # whether it is good, nobody knows
+        counted = gateway.client.get("/metrics").text  # as an outage, not as somebody's wrong credential
+        assert 'pipelinejobs_deliveries_total{kind="unread",verdict="unavailable"} 1.0' in counted
+        assert 'pipelinejobs_credentials_refused_total{kind="unavailable"}' not in counted
         assert gateway.post({"uuid": "x"}).status_code == 400  # that is known without a database
         embedded.start()
         eventually(lambda: gateway.post(job.event("update")).status_code == 200)

@@ -54,6 +54,22 @@ class Test:
         }
         assert (served.asked[0].key, served.asked[0].body["data"]) == ("7", {"a": 1})
 
+    def test_an_event_that_there_is_not_is_no_event_for_the_spool(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """In it nobody would see it refused."""
+        where = ["--callback", f"https://x{PATH}?uuid={JOB}&token={TOKEN}", "--spool", str(tmp_path / "spool")]
+        assert main([*where, "finnish", "--later"], prog="report.py") == 2
+        assert capsys.readouterr().err.startswith("report.py: 'finnish' is not an event; the events are run, update,")
+        assert not (tmp_path / "spool").exists()
+
+    def test_data_that_is_not_json_is_told_where(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(["update", "--data", "{'a': 1}"])
+        said = capsys.readouterr().err
+        assert "--data: is not a JSON object: " in said
+        assert "line 1 column 2" in said
+
     def test_tells_people(self, capsys: pytest.CaptureFixture[str]) -> None:
         with manager(TAKEN, ABACO, refusal(409, "illegal", "not\x1b now"), answer(404, b"")) as served:
             where = ["--callback", callback(served)]

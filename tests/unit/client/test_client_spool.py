@@ -84,6 +84,15 @@ class TestAnEvent:
             assert served.events == ["run", "finish"]
             assert waiting(spool) == ["fail"]
 
+    def test_behind_one_with_a_wrong_address_is_told_which_that_is(
+        self, spool: Path, free_port: int, one_attempt: None
+    ) -> None:
+        job(f"http://127.0.0.1:{free_port}{PATH}", spool).run()
+        (first,) = spool.glob("*.json")
+        with manager(TAKEN) as served:
+            result = job(served.url, spool).finish()
+        assert result.reason.startswith(f"it waits in the spool behind {first.name}, which goes to the address ")
+
     def test_stays_behind_one_that_cannot_be_delivered(self, spool: Path, free_port: int, one_attempt: None) -> None:
         job(f"http://127.0.0.1:{free_port}{PATH}", spool, later=True).run()
         with manager(TAKEN) as served:
