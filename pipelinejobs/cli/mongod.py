@@ -25,8 +25,11 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     # Of the settings only the place is needed: the server can be stopped whatever else is wrong.
     server = Mongod(settings.one(DIRECTORY_SETTING, session.environment))
     if options.action == "stop":
-        stopped = server.stop()
-        return Report(data={"stopped": stopped}, lines=["stopped" if stopped else "it was not running"])
+        used, stopped = server.is_used(), server.stop()
+        lines = ["stopped" if stopped else "it was not running"]
+        if stopped and used:
+            lines.append("a gateway serves with it, and answers 503 until it is started again: end that, or start this")
+        return Report(data={"stopped": stopped, "used": used}, lines=lines)
     running = server.start() if options.action == "start" else server.status()
     if running is None:
         return Report(data={"running": False}, lines=["it is not running"], exit_code=1)

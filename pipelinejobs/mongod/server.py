@@ -90,6 +90,14 @@ class Mongod:
                 self._stopped(server, deadline)
                 return True
 
+    def is_used(self) -> bool:
+        """Whether a gateway serves with it, which answers 503 from when it is stopped until it is started again."""
+        with _named_trouble(self.directory):
+            if not self.directory.is_dir():
+                return False
+            with locks.held(self._lock, time.monotonic() + START_SECONDS):
+                return self._users.others()
+
     def stop(self, deadline: float = STOP_SECONDS) -> bool:
         """Stop the server: ask, wait `deadline` seconds, then force. Returns whether one ran.
 

@@ -32,6 +32,8 @@ def read(path: Path) -> dict[str, str]:
         secrets = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror}") from None
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (ValueError, RecursionError):
         raise Unreadable(f"{path} is not JSON, or names a variable twice") from None
     if not isinstance(secrets, dict) or not all(isinstance(value, str) for value in secrets.values()):

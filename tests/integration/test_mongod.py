@@ -295,6 +295,13 @@ class TestUsers:
         assert not another.leave()
         assert embedded.status() is not None
 
+    def test_it_is_known_whether_there_are_any(self, embedded: Mongod, another: Mongod) -> None:
+        assert not embedded.is_used()
+        another.use()
+        assert embedded.is_used()
+        another.leave()
+        assert not embedded.is_used()
+
     def test_a_command_meanwhile_does_not_make_it_stay(self, embedded: Mongod, another: Mongod) -> None:
         another.use()
         assert not embedded.start().fresh

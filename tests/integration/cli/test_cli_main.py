@@ -120,5 +120,5 @@ class TestMongod:
         wrong["_REACTOR_MONGODB_EMBEDDED_DIRECTORY"] = str(embedded.directory)
         embedded.start()
         assert cli.ok("mongod", "status", **wrong)["running"]
-        assert cli.ok("mongod", "stop", **wrong) == {"stopped": True}
+        assert cli.ok("mongod", "stop", **wrong) == {"stopped": True, "used": False}
         assert embedded.status() is None

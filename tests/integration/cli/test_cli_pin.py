@@ -120,6 +120,6 @@ def test_mongod(cli: Cli, embedded: Mongod) -> None:
     assert cli("mongod", "status", "--json", **here).exit_code == 1
     started = cli.ok("mongod", "start", **here)
     assert cli.ok("mongod", "status", **here) == started
-    assert cli.ok("mongod", "stop", **here) == {"stopped": True}
-    assert cli.ok("mongod", "stop", **here) == {"stopped": False}
+    assert cli.ok("mongod", "stop", **here) == {"stopped": True, "used": False}
+    assert cli.ok("mongod", "stop", **here) == {"stopped": False, "used": False}
     assert cli("mongod", "restart", **here).exit_code == 2

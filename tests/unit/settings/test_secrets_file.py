@@ -56,6 +56,14 @@ def test_what_is_no_such_file_is_refused_by_its_name(tmp_path: Path, content: st
         joined({VARIABLE: str(file)})
 
 
+def test_where_it_is_no_json_is_told_and_nothing_of_what_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    file.write_text('{\n  "A": "a-secret-word",\n}')
+    with pytest.raises(Unreadable, match="line 3, column 1") as caught:
+        read(file)
+    assert "a-secret-word" not in str(caught.value)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongSetting, match="nowhere cannot be read: No such file"):
         joined({VARIABLE: str(tmp_path / "nowhere")})
