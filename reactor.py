@@ -5,6 +5,7 @@ one JSON object, log lines go to stderr, and the exit code says the verdict too 
 is away the message is handed back to the queue that it came from (`pipelinejobs.handback`).
 """
 
+import gc
 import json
 import os
 import sys
@@ -205,4 +206,5 @@ def leave(exit_code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    gc.disable()  # what a run of one message leaves behind ends with it, and to look for it costs at every import
     leave(Run(os.environ).main())
