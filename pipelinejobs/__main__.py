@@ -3,8 +3,6 @@
 import os
 import sys
 
-from pipelinejobs.verdict import EXIT_WRONG_SETTING
-
 
 def _is_for_the_client(arguments: list[str]) -> bool:
     if arguments[:1] != ["send"]:
@@ -26,6 +24,7 @@ def main() -> int:
         from pipelinejobs.cli.main import main as run
     except ModuleNotFoundError as error:
         from pipelinejobs.errors import NotInstalled
+        from pipelinejobs.verdict import EXIT_WRONG_SETTING
 
         print(f"pipelinejobs: {NotInstalled(error).reason}", file=sys.stderr)
         return EXIT_WRONG_SETTING

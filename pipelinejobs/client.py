@@ -493,11 +493,11 @@ class Job:
             for refused in flushed.refused:
                 if refused.event_id == event.id:
                     raise refused
-            if name not in spool.names(self.uuid):
+            left = spool.names(self.uuid)
+            if name not in left:
                 spool.raise_if_refused(name)
                 return Result(event.name, event.id, None, "another process has delivered it")
-            first = next(iter(spool.names(self.uuid)), name)
-            behind = "" if first == name else " behind %s, which goes to the address it was written with" % first
+            behind = "" if left[0] == name else " behind %s, which goes to the address it was written with" % left[0]
             waiting = "%s%s: %s" % (waiting, behind, flushed.reason)
         return Result(event.name, event.id, None, waiting, spooled=True)
 

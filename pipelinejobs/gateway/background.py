@@ -20,16 +20,16 @@ class Background(Generic[Item]):
         work: Callable[[list[Item]], None],
         *,
         most: int,
-        dropped: Callable[[int], None],
+        dropped: Callable[[str, int], None],
         group: int = 500,
         pause: float = 0.05,
     ) -> None:
         """
         Args:
-            name: for the log.
+            name: for the log and the count.
             work: does a group, and may raise our errors: then the group is lost, and the log says so.
             most: how many items may wait.
-            dropped: told how many more were not done.
+            dropped: told the name, and how many more were not done.
             group: how many are done together.
             pause: seconds to wait for company after the first of a group.
         """
@@ -51,7 +51,7 @@ class Background(Generic[Item]):
             if len(self._items) > self._most:
                 self._items.popleft()
                 self._done += 1
-                self._dropped(1)
+                self._dropped(self._name, 1)
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
@@ -87,5 +87,5 @@ class Background(Generic[Item]):
                 self._changed.notify_all()
 
     def _lose(self, count: int, why: str) -> None:
-        self._dropped(count)
+        self._dropped(self._name, count)
         logger.warning(f"{self._name}: not everything could be done after the answers", extra={"fields": {"why": why}})

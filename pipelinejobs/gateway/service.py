@@ -78,11 +78,11 @@ class Service:
             "executions",
             self._keep_executions,
             most=_MOST_EXECUTIONS,
-            dropped=partial(self.metrics.dropped, "executions"),
+            dropped=self.metrics.dropped,
         )
         self._manager = services.manager
         self._refusals: Background[dict[str, Any]] = Background(
-            "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=partial(self.metrics.dropped, "refusals")
+            "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=self.metrics.dropped
         )
         self._sender = Sender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
         self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)

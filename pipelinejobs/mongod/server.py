@@ -80,23 +80,19 @@ class Mongod:
 
         Never stops one that was started by `start`. Raises what `stop` raises.
         """
-        with _named_trouble(self.directory):
-            if not self.directory.is_dir():
+        with self._found(deadline) as there:
+            if not there:
                 return False
-            with locks.held(self._lock, time.monotonic() + START_SECONDS + deadline):
-                server, ours = self._server(), self._users.leave()
-                if server is None or server.name != ours:
-                    return False
-                self._stopped(server, deadline)
-                return True
+            server, ours = self._server(), self._users.leave()
+            if server is None or server.name != ours:
+                return False
+            self._stopped(server, deadline)
+            return True
 
     def is_used(self) -> bool:
         """Whether a gateway serves with it, which answers 503 from when it is stopped until it is started again."""
-        with _named_trouble(self.directory):
-            if not self.directory.is_dir():
-                return False
-            with locks.held(self._lock, time.monotonic() + START_SECONDS):
-                return self._users.others()
+        with self._found(0.0) as there:
+            return there and self._users.others()
 
     def stop(self, deadline: float = STOP_SECONDS) -> bool:
         """Stop the server: ask, wait `deadline` seconds, then force. Returns whether one ran.
@@ -104,19 +100,31 @@ class Mongod:
         Only a process that is proved to be our server is ever signalled. Raises WrongSetting when it belongs
         to another user, and Unavailable when it cannot be ended.
         """
-        with _named_trouble(self.directory):
-            if not self.directory.is_dir():
+        with self._found(deadline) as there:
+            if not there:
                 return False
-            with locks.held(self._lock, time.monotonic() + START_SECONDS + deadline):
-                server = self._server()
-                self._stopped(server, deadline)
-                return server is not None
+            server = self._server()
+            self._stopped(server, deadline)
+            return server is not None
 
     def status(self) -> Running | None:
         """The server that runs, or None. It may still be starting. Changes nothing."""
         with _named_trouble(self.directory):
             server = self._server()
             return server.running(fresh=False) if server else None
+
+    @contextmanager
+    def _found(self, seconds: float) -> Iterator[bool]:
+        """The directory as it is, and locked where it is there; whether it is.
+
+        Another may keep the lock for a start, and for so many seconds more.
+        """
+        with _named_trouble(self.directory):
+            if not self.directory.is_dir():
+                yield False
+                return
+            with locks.held(self._lock, time.monotonic() + START_SECONDS + seconds):
+                yield True
 
     @contextmanager
     def _made(self, until: float) -> Iterator[None]:

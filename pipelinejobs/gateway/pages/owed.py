@@ -128,7 +128,7 @@ def _meant(store: Store, job: str | None, key: str | None) -> list[Owed]:
 
 def _attempted(service: Service, row: Owed, deadline: Deadline) -> str:
     if row.leased and row.is_held(service.store.outbox.now()):
-        return "held"  # `drain` waits for it
+        return "held"  # the time is asked for only where there is a lease; `drain` waits for it
     tally = service.outbox.attempt(row, deadline.remaining())
     service.metrics.sent(tally)
     if tally.sent:

@@ -6,7 +6,7 @@ from pipelinejobs.errors import Unavailable
 from pipelinejobs.gateway.background import Background
 
 
-def _ignored(_: object) -> None:
+def _ignored(*_: object) -> None:
     """Nothing."""
 
 
@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_dropped_the_oldest_first() -> None:
         done.extend(group)
 
     dropped: list[int] = []
-    work = Background[int]("test", slow, most=3, dropped=dropped.append, group=1, pause=0)
+    work = Background[int]("test", slow, most=3, dropped=lambda _, count: dropped.append(count), group=1, pause=0)
     work.add(0)
     begun.wait(20)
     for number in range(1, 7):
@@ -62,7 +62,9 @@ def test_a_group_that_fails_is_lost_and_the_next_is_done() -> None:
         done.extend(group)
 
     dropped: list[int] = []
-    background = Background[int]("test", work, most=10, dropped=dropped.append, group=1, pause=0)
+    background = Background[int](
+        "test", work, most=10, dropped=lambda _, count: dropped.append(count), group=1, pause=0
+    )
     for number in range(3):
         background.add(number)
     assert background.flush(10)
