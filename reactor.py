@@ -89,8 +89,8 @@ class Run:
         return configured
 
     def _handle(self, rx: Reactor, event: Event) -> None:
-        if event.token is not None:
-            redaction.add_secret(event.token.reveal())
+        for token in event.tokens:
+            redaction.add_secret(token.reveal())
         self._event = event
         configured = self._settings()
         deadline = Deadline(configured.limits.one_shot)

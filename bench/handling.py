@@ -39,7 +39,7 @@ class Handling:
             kind=Kind.EXPLICIT,
             id=f"sender:{next(self._numbers)}",
             data=said["data"],
-            token=Secret(job.token),
+            tokens=(Secret(job.token),),
         )
         began = time.perf_counter()
         answer = self._manager.handle(event, "bench").answer

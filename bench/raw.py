@@ -34,7 +34,8 @@ def prepared(jobs: Collection[Document], uuids: Sequence[str]) -> list[Write]:
     for number, uuid in enumerate(uuids):
         job = documents.to_job(stored[uuid])
         data = Job(uuid, "").event()["data"]
-        event = Event(job=uuid, name="update", kind=Kind.EXPLICIT, id=f"sender:{number}", data=data, token=Secret(uuid))
+        shown = (Secret(uuid),)
+        event = Event(job=uuid, name="update", kind=Kind.EXPLICIT, id=f"sender:{number}", data=data, tokens=shown)
         change = decide(job, event, Authority.JOB, now).change
         assert change is not None
         writes.append((uuid, documents.guard(job, change), documents.update(job, change, [], "raw")))

@@ -6,10 +6,11 @@ from typing import Final
 from fsm.replay import final_state, walk
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.plural import counted
+from pipelinejobs.tokens import was_rotated
 
 _ROTATED: Final = (
-    "its salt was changed by others before the manager first wrote to it, so the token in its callbacks cannot be "
-    "known (see tokens.trust_on_first_use)"
+    "another program changed its salt before the manager first saw the job, so the token in its callbacks cannot be "
+    "computed; with tokens.trust_on_first_use one token of each authenticated sender is trusted"
 )
 
 
@@ -29,14 +30,10 @@ def problems(job: Job, history: Sequence[Entry]) -> list[str]:
 
 def notes(job: Job) -> list[str]:
     """What is not wrong with a job, but worth knowing."""
-    if job.damage is None and has_unknown_token(job):
-        return [_ROTATED]
-    return []
-
-
-def has_unknown_token(job: Job) -> bool:
-    """Whether a foreign writer has written events, and so changed the salt, before we remembered the first one."""
-    return job.salts is None and job.revision > 0
+    if job.damage is not None or not was_rotated(job):
+        return []
+    senders = [row.sender or "any sender" for row in job.trusted or ()]
+    return [f"{_ROTATED}; trusted so far: {', '.join(senders) or 'none'}"]
 
 
 def cause(job: Job, history: Sequence[Entry]) -> Entry | None:

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from fsm.lifecycle import ADMINISTRATIVE, INITIAL, RESERVED
 from fsm.machine import allowed, destination
 from pipelinejobs import identity, tokens
-from pipelinejobs.job import Entry, Job
+from pipelinejobs.job import Entry, Job, Trusted
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.tokens import Authority
 from pipelinejobs.verdict import Verdict
@@ -39,18 +39,20 @@ class Change(NamedTuple):
         entries: the new history entries, oldest first. The last one is the event's own.
         state: the job's state afterwards.
         attempt: the attempt afterwards; `reset` begins a new one.
-        salts: the salts to remember.
+        tokens: the hashes of tokens to remember.
+        trusted: the tokens trusted on first use afterwards; None for a job that gives no reason to trust any.
+        alone: whether no other program is known to write to the job.
         external: digest of the external job to be bound to the present attempt, when it is new.
-        token_pin: hash of the token to be trusted from now on (`tokens.trust_on_first_use`).
         owes_index: whether an index request is owed to the Indexer.
     """
 
     entries: tuple[Entry, ...]
     state: str
     attempt: str
-    salts: tuple[str, ...]
+    tokens: tuple[str, ...]
+    trusted: tuple[Trusted, ...] | None = None
+    alone: bool = False
     external: str | None = None
-    token_pin: str | None = None
     owes_index: bool = False
 
 
@@ -126,12 +128,15 @@ def _repeated(job: Job, event: Event, seen: Entry) -> Decision:
 def refused(event: Event, authority: Authority, reason: str) -> Decision:
     """The verdict on an event that cannot be used: a command is illegal, news has merely come late.
 
-    A token of first use is trusted by being written with an applied event. Without one it has shown nothing, and is
-    told nothing.
+    A token of first use is trusted by being written with an applied event. Without one it has shown nothing, and its
+    sender is told nothing of the job. A report is not called unauthorised for that: Agave gives up a subscription
+    whose deliveries are refused.
     """
-    if authority is Authority.FIRST_USE:
-        return Decision(verdict=Verdict.UNAUTHORISED, reason=tokens.NO_SUCH_JOB)
     late = event.kind is Kind.REPORT
+    if authority is Authority.FIRST_USE:
+        if late:
+            return Decision(verdict=Verdict.STALE, reason="the report came late or was superseded")
+        return Decision(verdict=Verdict.UNAUTHORISED, reason=tokens.NO_SUCH_JOB)
     return Decision(verdict=Verdict.STALE if late else Verdict.ILLEGAL, reason=reason)
 
 
@@ -177,16 +182,26 @@ def _entry(job: Job, event: Event, now: datetime) -> Entry:
 
 def _change(job: Job, event: Event, authority: Authority, entries: tuple[Entry, ...], after: str) -> Change:
     digest = identity.external_digest(event.external) if event.external is not None else None
-    first_use = authority is Authority.FIRST_USE and event.token is not None
+    hashes = tokens.remembered(job)
     return Change(
         entries=entries,
         state=after,
         attempt=entries[-1].uuid if event.name == "reset" else job.attempt,
-        salts=tuple(tokens.remembered(job)),
+        tokens=tuple(hashes),
+        trusted=_trusted(job, event, authority),
+        # Each event of python-datacatalog changes the salt, so that a token nobody remembers tells of one.
+        alone=job.alone and tuple(hashes) == job.tokens,
         external=digest if digest not in job.externals else None,
-        token_pin=tokens.pin(job.uuid, event.token) if first_use and event.token else None,
         owes_index=_owes_index(job, event, after),
     )
+
+
+def _trusted(job: Job, event: Event, authority: Authority) -> tuple[Trusted, ...] | None:
+    """The tokens trusted on first use after this event. That the job gives reason to trust is kept from its first
+    event on, since later nothing else would tell."""
+    new = tokens.first_use(job, event) if authority is Authority.FIRST_USE else None
+    rows = (*(job.trusted or ()), *((new,) if new is not None else ()))
+    return rows if tokens.was_rotated(job) else None
 
 
 def _owes_index(job: Job, event: Event, after: str) -> bool:

@@ -135,7 +135,7 @@ def count(parameters: Mapping[str, str]) -> int:
 
 def obstacle(event: Event, message: Message) -> str | None:
     """Why this message cannot be handed back; None where it can."""
-    if event.token is None:
+    if not event.tokens:
         return "it has no token, and what is handed back arrives under our own name"
     as_msg = str(message.body)  # a Python literal, which is what Abaco makes of it
     if len(as_msg.encode()) > _LONGEST_MSG:
@@ -156,12 +156,10 @@ def by_hand(event: Event, parameters: Mapping[str, str]) -> dict[str, str]:
         "event": event.name,
         "send_message": json.dumps(body),
         "send_parameters": json.dumps({name: text for name, text in message.parameters.items() if name != "token"}),
-        "send_besides": "the job's token as the URL parameter token"
-        if event.token is not None
-        else "no token: none came",
+        "send_besides": "the job's token as the URL parameter token" if event.tokens else "no token: none came",
     }
 
 
 def _bare(event: Event) -> Event:
     """The event without what has no equality, without who brought it and without how it was written down."""
-    return event._replace(token=None, sender=None, message=None)
+    return event._replace(tokens=(), sender=None, message=None)

@@ -24,6 +24,19 @@ class Entry(NamedTuple):
     date: datetime
 
 
+class Trusted(NamedTuple):
+    """A token that was trusted on first use (`tokens.first_use`).
+
+    Attributes:
+        sender: the authenticated user it came from; None where a former version did not write that down, then it is
+            good from anyone.
+        token: its hash.
+    """
+
+    sender: str | None
+    token: str
+
+
 class Job(NamedTuple):
     """One job as it was read, and the base of every decision about it.
 
@@ -35,12 +48,14 @@ class Job(NamedTuple):
         attempt: uuid of the newest `reset` entry, else of the `create` entry.
         admin: the stored `_admin`, part of the token; `has_admin` tells null from absent.
         salt: the present `_salt`; None where there is none (then no job token exists).
-        salts: salts remembered by us (`_salts`), oldest first; None where we never wrote to this life.
-        token_pin: hash of the token taken on first use, where that happened.
+        tokens: hashes of tokens remembered by us, oldest first; None where we never saw this life before.
+        trusted: tokens trusted on first use; None for a job that gave no reason to trust any.
+        alone: whether this project made the job, and no other program is known to write to it.
         externals: attempt by digest of the external job's name (see `identity.external_digest`).
         entries: how many entries the embedded history holds; moved: how many were moved out of it.
         size: bytes of the whole document.
         former_life: whether the document still carries our fields of a life that is over.
+        outdated: fields of former versions, to be removed at the next write.
         damage: why nothing can be written to this document; None for a sound one.
     """
 
@@ -54,14 +69,16 @@ class Job(NamedTuple):
     admin: Any = None
     has_admin: bool = True
     salt: str | None = None
-    salts: tuple[str, ...] | None = None
-    token_pin: str | None = None
+    tokens: tuple[str, ...] | None = None
+    trusted: tuple[Trusted, ...] | None = None
+    alone: bool = False
     externals: Mapping[str, str] = MappingProxyType({})
     entries: int = 1
     moved: int = 0
     size: int = 0
     former_life: bool = False
+    outdated: tuple[str, ...] = ()
     damage: str | None = None
 
     def __repr__(self) -> str:
-        return shown(self, "key", "salt", "salts", "token_pin")
+        return shown(self, "key", "salt", "tokens", "trusted")

@@ -2,6 +2,10 @@
 
 The formulas are python-datacatalog's (branch 2_2), so that tokens made by other agents are good here. Job tokens
 have 64 bits because their issuers chose so; guessing is slowed by the credential that a delivery needs.
+
+python-datacatalog changes a job's salt, and so its token, at each of its own events. The tokens given out before stay
+good: their hashes are remembered in the job (`remembered`), never the salts, of which anyone who may read the job
+could make the tokens.
 """
 
 import hmac
@@ -11,7 +15,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from fsm.lifecycle import ADMINISTRATIVE, RESERVED
-from pipelinejobs.job import Job
+from pipelinejobs.job import Job, Trusted
 from pipelinejobs.messages.event import Event
 from pipelinejobs.secret import Secret
 
@@ -21,7 +25,9 @@ LENGTH: Final = 16
 NO_SUCH_JOB: Final = "there is no such job, or the token is not one of its tokens"
 """The refusal of a wrong token and of an unknown job alike."""
 
-_NEWEST_SALTS: Final = 8
+_NEWEST: Final = 8
+_MOST_TRUSTED: Final = 100
+"""Senders whose token one job trusts on first use; each has shown a credential of its own."""
 _INDEXERS_EVENTS: Final = frozenset({"index", "indexed"})
 
 
@@ -41,7 +47,7 @@ class Policy(NamedTuple):
     admin_key: Secret | None = None
     admin_secret: Secret | None = None
     admin_lifetime: int = 3600
-    trust_on_first_use: bool = False
+    trust_on_first_use: bool = True
     trusted_indexers: frozenset[str] = frozenset()
 
 
@@ -72,9 +78,17 @@ def admin_tokens(policy: Policy, time: float) -> tuple[str, ...]:
     return tuple(admin_token(secret, key, lifetime, moment) for moment in (time, int(time) - lifetime))
 
 
-def pin(uuid: str, token: Secret) -> str:
-    """What is stored of a token that was taken on first use: a versioned hash, never the token."""
-    return "v1:" + sha256(f"first-use|{uuid}|{token.reveal()}".encode()).hexdigest()
+def token_hash(uuid: str, token: str) -> str:
+    """What is stored of a token of this job: a versioned hash, never the token.
+
+    The first hashes that were stored were of tokens trusted on first use, hence the word in it.
+    """
+    return "v1:" + sha256(f"first-use|{uuid}|{token}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def salt_hash(job: Job, salt: str) -> str:
+    """The hash of the token that the job has under this salt."""
+    return token_hash(job.uuid, job_token(job.uuid, salt, job.admin, has_admin=job.has_admin))
 
 
 def same(shown: Secret | str, expected: Secret | str) -> bool:
@@ -83,37 +97,57 @@ def same(shown: Secret | str, expected: Secret | str) -> bool:
 
 
 def remembered(job: Job) -> list[str]:
-    """The salts to keep with the job: the first and the newest eight, the present one included.
+    """The hashes of tokens to keep with the job: the first and the newest eight, the present token's included."""
+    hashes = list(job.tokens or ())
+    if job.salt is not None and (present := salt_hash(job, job.salt)) not in hashes:
+        hashes.append(present)
+    return hashes if len(hashes) <= _NEWEST + 1 else [hashes[0], *hashes[-_NEWEST:]]
 
-    A foreign writer changes `_salt` at each of its events; the tokens given out before must stay good.
-    """
-    salts = list(job.salts or ())
-    if job.salt is not None and job.salt not in salts:
-        salts.append(job.salt)
-    return salts if len(salts) <= _NEWEST_SALTS + 1 else [salts[0], *salts[-_NEWEST_SALTS:]]
+
+def was_rotated(job: Job) -> bool:
+    """Whether the job's salt was changed before this project first saw the job, so that its first token is unknown."""
+    return job.trusted is not None or (job.tokens is None and job.revision > 0)
 
 
 def authority(job: Job | None, event: Event, policy: Policy, time: float) -> Authority:
-    """What the event's token and sender have shown for this job.
+    """What the event's tokens and sender have shown for this job; of two tokens one that is good is enough.
 
     Args:
         job: the job as stored; None for one that does not exist, which takes the same steps and shows nothing.
         time: seconds since 1970 UTC, for administrative tokens.
     """
-    if event.token is None:
+    if not event.tokens:
         trusted = event.sender is not None and event.sender in policy.trusted_indexers
         return Authority.INDEXER if job and trusted and event.name in _INDEXERS_EVENTS else Authority.NONE
-    administrative = _any_same(event.token, admin_tokens(policy, time))
-    known = _any_same(event.token, _job_tokens(job or _NO_JOB))
+    of_job = job or _NO_JOB
+    administrative = _any_same(event.tokens, admin_tokens(policy, time))
+    shown = [token_hash(of_job.uuid, token.reveal()) for token in event.tokens]
+    known = _any_same(shown, [*remembered(of_job), *_trusted_of(of_job, event.sender)])
     if job is None:
         return Authority.NONE
     if administrative:
         return Authority.ADMINISTRATIVE
-    if known or (job.token_pin is not None and same(pin(job.uuid, event.token), job.token_pin)):
+    if known:
         return Authority.JOB
-    if policy.trust_on_first_use and event.sender and event.token and job.salts is None and job.revision > 0:
+    if policy.trust_on_first_use and first_use(job, event) is not None:
         return Authority.FIRST_USE
     return Authority.NONE
+
+
+def first_use(job: Job, event: Event) -> Trusted | None:
+    """The trust in the event's token that comes with its application; None where there is no reason for any.
+
+    python-datacatalog's `run()` changes the salt before the first callback comes. Unless this project saw the job
+    before, the token in the callback can never be known. So it is believed: one for each authenticated sender, that no
+    sender can lock out another.
+    """
+    rows = job.trusted or ()
+    token = next((token.reveal() for token in event.tokens if token), None)
+    if token is None or not event.sender or not was_rotated(job) or len(rows) >= _MOST_TRUSTED:
+        return None
+    if any(row.sender in (None, event.sender) for row in rows):
+        return None
+    return Trusted(event.sender, token_hash(job.uuid, token))
 
 
 def refusal(shown: Authority, event: Event) -> str | None:
@@ -121,7 +155,7 @@ def refusal(shown: Authority, event: Event) -> str | None:
 
     The text depends on what the sender sent alone, so that an unknown job and a wrong token look alike.
     """
-    if shown is Authority.NONE and event.token is None:
+    if shown is Authority.NONE and not event.tokens:
         return "no token was given; an event needs the token of its job"
     if shown is Authority.NONE:
         return NO_SUCH_JOB
@@ -139,12 +173,13 @@ def is_shown(authority: Authority) -> bool:
     return authority not in (Authority.NONE, Authority.FIRST_USE)
 
 
-def _job_tokens(job: Job) -> Iterable[str]:
-    return [job_token(job.uuid, salt, job.admin, has_admin=job.has_admin) for salt in remembered(job)]
+def _trusted_of(job: Job, sender: str | None) -> Iterable[str]:
+    return [row.token for row in job.trusted or () if row.sender is None or row.sender == sender]
 
 
-def _any_same(shown: Secret, expected: Iterable[str]) -> bool:
-    return any([same(shown, token) for token in expected])  # noqa: C419 - all are compared, so that time tells nothing
+def _any_same(shown: Iterable[Secret | str], expected: Iterable[str]) -> bool:
+    pairs = [(one, other) for one in shown for other in expected]
+    return any([same(*pair) for pair in pairs])  # noqa: C419 - all are compared, so that time tells nothing
 
 
 def _digest(text: str) -> str:

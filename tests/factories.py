@@ -40,7 +40,7 @@ def a_command(name: str, token: str | None = TOKEN, **changes: Any) -> Event:
         "name": name,
         "kind": Kind.EXPLICIT,
         "id": "execution:1",
-        "token": Secret(token) if token is not None else None,
+        "tokens": (Secret(token),) if token is not None else (),
         "sender": "jdoe",
     }
     return Event(**(fields | changes))

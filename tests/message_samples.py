@@ -49,5 +49,6 @@ def refusal_of(body: object = None, **parameters: str) -> str:
 
 
 def token_of(event: Event) -> str | None:
-    """The text of an event's token."""
-    return None if event.token is None else event.token.reveal()
+    """The text of an event's one token."""
+    assert len(event.tokens) < 2
+    return next((token.reveal() for token in event.tokens), None)

@@ -42,7 +42,7 @@ def main(file: str, point: str, uri: str, database: str, job: str, first: str, e
             kind=Kind.EXPLICIT,
             id=f"sender:{number}",
             data={"number": number, "filling": FILLING},
-            token=token,
+            tokens=(token,),
         )
         verdict = manager.handle(event, f"feeding-{number}").answer.verdict
         print(f"{number} {verdict}", flush=True)

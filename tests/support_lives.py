@@ -189,7 +189,7 @@ class Lives(RuleBasedStateMachine):
         before = [self.world.look(one).facts() for one in range(JOBS)]
         shown = {"none": None, "nonsense": "0" * 16, "another's": self.world.tokens(1 - job)[-1]}[kind]
         self.number += 1
-        forged = event._replace(id=f"sender:forged-{self.number}", token=Secret(shown) if shown else None)
+        forged = event._replace(id=f"sender:forged-{self.number}", tokens=(Secret(shown),) if shown else ())
         assert self.world.deliver(forged, self.now) == "unauthorised"
         assert [self.world.look(one).facts() for one in range(JOBS)] == before
 
@@ -258,9 +258,9 @@ class Lives(RuleBasedStateMachine):
 
     def _signed(self, event: Event) -> Event:
         if event.name in ("reset", "ready"):
-            return event._replace(token=Secret(admin_token("secret", "key", 3600, self.now.timestamp())))
+            return event._replace(tokens=(Secret(admin_token("secret", "key", 3600, self.now.timestamp())),))
         tokens = self.world.tokens(self._job_of(event))
-        return event._replace(token=Secret(tokens[self.number % len(tokens)]))
+        return event._replace(tokens=(Secret(tokens[self.number % len(tokens)]),))
 
     def _job_of(self, event: Event) -> int:
         return next(job for job in range(JOBS) if self.world.uuid(job) == event.job)

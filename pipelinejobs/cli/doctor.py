@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pipelinejobs import checks, redaction
+from pipelinejobs import redaction
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.findings import Finding, note, of_environment, of_settings, ok, wrong
 from pipelinejobs.cli.machine import of_port
@@ -24,6 +24,7 @@ from pipelinejobs.settings.table import variable
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 from pipelinejobs.store.store import is_too_old
+from pipelinejobs.tokens import was_rotated
 
 _SHOWN: Final = 20
 
@@ -166,11 +167,12 @@ def _jobs(store: Store, configured: Settings, most: int | None) -> Iterator[Find
     if not damaged and not repeated:
         yield ok("jobs", f"{len(looked_at)} looked at, history and state agree")
     if unknown:
-        cure = "trusted on first use" if configured.tokens.trust_on_first_use else "see tokens.trust_on_first_use"
+        cure = "one of each sender is trusted" if configured.tokens.trust_on_first_use else "it is refused"
         yield note(
             "tokens",
-            f"the salt was changed by others before we first wrote, so the token in their callbacks is not known "
-            f"({cure}): {', '.join(unknown[:_SHOWN])}{' ...' if len(unknown) > _SHOWN else ''}",
+            f"another program changed the salt before the manager first saw the job, so the token in its callbacks "
+            f"cannot be computed ({cure}, see tokens.trust_on_first_use): {', '.join(unknown[:_SHOWN])}"
+            f"{' ...' if len(unknown) > _SHOWN else ''}",
         )
 
 
@@ -185,7 +187,7 @@ def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
         raise
     except Exception as error:
         return [f"it cannot be read ({type(error).__name__})"], False
-    return (read.problems, checks.has_unknown_token(read.job)) if read is not None else ([], False)
+    return (read.problems, was_rotated(read.job)) if read is not None else ([], False)
 
 
 def _outbox(store: Store) -> Iterator[Finding]:

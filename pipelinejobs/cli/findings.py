@@ -63,7 +63,11 @@ def of_settings(configured: Settings) -> Iterator[Finding]:
         if secret is not None:
             yield from _of_secret(name, secret)
     if tokens.trust_on_first_use:
-        yield note("tokens", "trust_on_first_use is true: the first token of a job nobody knew is believed")
+        yield note(
+            "tokens",
+            "trust_on_first_use is true: for a job whose salt another program changed before the manager first saw it, "
+            "one token of each sender is trusted",
+        )
     if all(name in configured.pinned for name in GUARDED):
         yield ok("pins", "all that guards is pinned" + ("" if configured.require_pins else "; the image requires it"))
     elif not configured.require_pins:

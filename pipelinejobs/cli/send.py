@@ -84,8 +84,8 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     if isinstance(event, Answer):
         return _report(event)
     try:
-        if event.token is None:
-            event = event._replace(token=_token(event, options, session))
+        if not event.tokens:
+            event = event._replace(tokens=_tokens(event, options, session))
         handled = session.services.manager.handle(event, delivery.id)
     except _NoJob as error:
         return _report(answer.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))
@@ -150,19 +150,21 @@ def _schema_problems(delivery: Delivery) -> list[str]:
     return [] if body is None else schema.problems(body)
 
 
-def _token(event: Event, options: argparse.Namespace, session: Session) -> Secret | None:
-    """The token to send: the administrative one, or the job's own."""
+def _tokens(event: Event, options: argparse.Namespace, session: Session) -> tuple[Secret, ...]:
+    """The token to send: the administrative one, or the job's own; none for a job that has none."""
     if options.admin:
         tokens = admin_tokens(policy(session.settings), session.now.timestamp())
         if not tokens:
             raise CommandFailed(
                 "there are no administrative tokens: tokens.admin_key and tokens.admin_secret are not set"
             )
-        return Secret(tokens[0])
+        return (Secret(tokens[0]),)
     job = session.store.jobs.load(event.job)
     if job is None:
         raise _NoJob(session.no_job(event.job).reason)
-    return None if job.salt is None else Secret(job_token(job.uuid, job.salt, job.admin, has_admin=job.has_admin))
+    if job.salt is None:
+        return ()
+    return (Secret(job_token(job.uuid, job.salt, job.admin, has_admin=job.has_admin)),)
 
 
 def _text(file: str) -> str:

@@ -148,8 +148,8 @@ class Deliveries:
             return _failed(event, arrived, "the manager's database is not set up as it should be")
         except Exception:
             # No sender can use a traceback; the log has one line, and with DEBUG the traceback. It has words of others.
-            if event.token is not None:
-                redaction.add_secret(event.token.reveal())
+            for token in event.tokens:
+                redaction.add_secret(token.reveal())
             logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
             return _failed(event, arrived, "unexpected error in the manager; it is not known whether anything was done")
 

@@ -29,7 +29,7 @@ class Event(NamedTuple):
             None for explicit events and for reports that name none.
         data: the payload for the history; None when there is none.
         status: the job system's status word in upper case, for reports that carry one.
-        token: the token that came with the event; None when there was none.
+        tokens: the tokens that came with the event, at most two: the body's, then the URL's.
         sender: the authenticated user name; None where nobody was authenticated.
         message: the object in the delivery's body, as it came, out of its wrapping; None where there was no body.
     """
@@ -41,7 +41,7 @@ class Event(NamedTuple):
     external: str | None = None
     data: dict[str, Any] | None = None
     status: str | None = None
-    token: Secret | None = None
+    tokens: tuple[Secret, ...] = ()
     sender: str | None = None
     message: dict[str, Any] | None = None
 

@@ -1,6 +1,5 @@
 """A delivery goes in, the event that it means comes out."""
 
-import hmac
 from typing import Any
 
 from pipelinejobs.errors import Malformed
@@ -84,7 +83,7 @@ def _reported(delivery: Delivery, given: Parameters, report: Report) -> Event:
         external=f"{report.system}:{report.job}" if names_a_job else None,
         data=report.data,
         status=report.status,
-        token=given.token,
+        tokens=_tokens(given.token),
         sender=delivery.sender,
     )
 
@@ -100,7 +99,7 @@ def _from_json(delivery: Delivery, given: Parameters, event: json_event.JsonEven
         kind=Kind.EXPLICIT,
         id=_delivery_id(delivery, given),
         data=event.data,
-        token=_agreed_token(given.token, event.token),
+        tokens=_tokens(event.token, given.token),
         sender=delivery.sender,
     )
 
@@ -112,7 +111,7 @@ def _named_by_parameters(delivery: Delivery, given: Parameters, name: str, data:
         kind=Kind.EXPLICIT,
         id=_delivery_id(delivery, given),
         data=data,
-        token=given.token,
+        tokens=_tokens(given.token),
         sender=delivery.sender,
     )
 
@@ -127,7 +126,7 @@ def _status_by_parameters(delivery: Delivery, given: Parameters, status: str, da
         id=_delivery_id(delivery, given),
         data={"status": word} | (data or {}),
         status=word,
-        token=given.token,
+        tokens=_tokens(given.token),
         sender=delivery.sender,
     )
 
@@ -142,12 +141,9 @@ def _delivery_id(delivery: Delivery, given: Parameters) -> str:
     return event_id.of_delivery(given.event_id, delivery.id)
 
 
-def _agreed_token(parameter: Secret | None, body: Secret | None) -> Secret | None:
-    if parameter is None or body is None:
-        return body if parameter is None else parameter
-    if not hmac.compare_digest(parameter.reveal().encode(), body.reveal().encode()):
-        raise Malformed("parameter token", "is not the same as the body's token")
-    return body
+def _tokens(*given: Secret | None) -> tuple[Secret, ...]:
+    """The tokens there are. A callback URL may hold a job's first token while the body has its newest."""
+    return tuple(token for token in given if token is not None)
 
 
 def _with_remarks(event: Event, given: Parameters) -> Event:

@@ -79,8 +79,9 @@ class Tokens(NamedTuple):
         int, Row(Whole(1, 24 * _HOUR), "Seconds in a window; a token is good in its own and in the next.")
     ] = _HOUR
     trust_on_first_use: Annotated[
-        bool, Row(Switch(), "Whether the first token of a job whose salt was rotated before we saw it is believed.")
-    ] = False
+        bool,
+        Row(Switch(), "Whether one token of each sender is trusted for a job whose salt was changed before we saw it."),
+    ] = True
     trusted_indexers: Annotated[
         tuple[str, ...], Row(Names(), "Users whose index and indexed events need no token; SD2E's Indexer sends none.")
     ] = ()

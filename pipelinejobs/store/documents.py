@@ -6,13 +6,16 @@ keep its types. Ours, which its writes leave alone, are:
 =============== ==================================================================================
 `_life`         uuid of the `create` entry that the other fields of ours belong to
 `_attempt`      uuid of the newest `reset` entry, else of the `create` entry
-`_salts`        salts remembered: the first and the newest eight
-`_token_pin`    hash of the token that was trusted on first use
+`_tokens`       hashes of tokens remembered: the first and the newest eight
+`_first_use`    tokens trusted on first use: `{sender: name, token: hash}`; not there where there is no reason to
+`_alone`        true in a job that this project made and that no other program is known to have written to
 `_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
 `_outbox`       messages owed to other actors, see `store.outbox`
 `_moved`        how many history entries were moved to `jobs_history`
 `_execution`    id of the execution that was the last to write an event
 =============== ==================================================================================
+
+Former versions wrote `_salts` and `_token_pin`: they are read, and replaced at the next write.
 
 A job that was made again in place (python-datacatalog's re-creation keeps unknown fields) has another `create`
 entry: then `_life` does not match and all fields of ours count as absent.
@@ -24,11 +27,25 @@ from typing import Any, Final
 
 from fsm.lifecycle import STATES
 from pipelinejobs.decide import Change
-from pipelinejobs.job import Entry, Job
+from pipelinejobs.job import Entry, Job, Trusted
+from pipelinejobs.tokens import salt_hash
 
 _MOST_EVENTS: Final = 2**53
 """More events than any job has; a larger number is damage, and could not grow for long."""
 _DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
+
+_OURS: Final = (
+    "_life",
+    "_attempt",
+    "_tokens",
+    "_first_use",
+    "_alone",
+    "_externals",
+    "_moved",
+    "_outbox",
+    "_execution",
+)
+_OUTDATED: Final = ("_salts", "_token_pin")
 
 _ENTRIES: Final = {"$cond": [{"$isArray": "$history"}, "$history", []]}
 
@@ -46,6 +63,9 @@ HEAD: Final[dict[str, Any]] = {
     "_salt": 1,
     "_life": 1,
     "_attempt": 1,
+    "_tokens": 1,
+    "_first_use": 1,
+    "_alone": 1,
     "_salts": 1,
     "_token_pin": 1,
     "_externals": 1,
@@ -83,8 +103,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
     resets = [uuid for uuid in document.get("resets", ()) if isinstance(uuid, str)]
     properties = document.get("_properties")
     revision: Any = properties.get("revision") if isinstance(properties, dict) else None
-    salts = ours.get("_salts")
-    return Job(
+    job = Job(
         key=document["_id"],
         uuid=_text(document.get("uuid")),
         state=_text(document.get("state")),
@@ -95,15 +114,17 @@ def to_job(document: Mapping[str, Any]) -> Job:
         admin=document.get("_admin"),
         has_admin="_admin" in document,
         salt=document.get("_salt") if isinstance(document.get("_salt"), str) else None,
-        salts=tuple(salt for salt in salts if isinstance(salt, str)) if isinstance(salts, list) else None,
-        token_pin=_text(ours.get("_token_pin")) or None,
+        trusted=_trusted(ours),
+        alone=ours.get("_alone") is True,
         externals=_externals(ours.get("_externals")),
         entries=int(document.get("entries", 0)),
         moved=ours["_moved"] if _is_count(ours.get("_moved")) else 0,
         size=int(document.get("size", 0)),
         former_life=former_life,
+        outdated=tuple(name for name in _OUTDATED if name in ours),
         damage=_damage(document, life, revision, ours.get("_moved")),
     )
+    return job._replace(tokens=_tokens(job, ours))
 
 
 def to_entry(value: Mapping[str, Any]) -> Entry:
@@ -147,19 +168,27 @@ def update(job: Job, change: Change, owed: list[dict[str, Any]], execution: str)
         "_properties.modified_date": last.date,
         "_life": job.life,
         "_attempt": change.attempt,
-        "_salts": list(change.salts),
+        "_tokens": list(change.tokens),
         "_execution": execution,
     }
+    gone = list(job.outdated)
+    if job.alone and not change.alone:
+        gone.append("_alone")
     if change.external is not None:
         bound = {**job.externals, change.external: job.attempt}
         rows = [{"id": digest, "attempt": attempt} for digest, attempt in bound.items()]
         fields["_externals"] = rows
-    if change.token_pin is not None:
-        fields["_token_pin"] = change.token_pin
+    if change.trusted is not None and (change.trusted != job.trusted or "_token_pin" in job.outdated):
+        fields["_first_use"] = [row._asdict() for row in change.trusted]
     pushes: dict[str, Any] = {"history": {"$each": [from_entry(entry) for entry in change.entries]}}
     if owed:
         pushes["_outbox"] = {"$each": owed}
-    return {"$set": fields, "$push": pushes, "$inc": {"_properties.revision": len(change.entries)}}
+    written: dict[str, Any] = {
+        "$set": fields,
+        "$push": pushes,
+        "$inc": {"_properties.revision": len(change.entries)},
+    }
+    return written | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
 
 
 def moved(count: int) -> dict[str, Any]:
@@ -169,8 +198,7 @@ def moved(count: int) -> dict[str, Any]:
 
 def forget_former_life() -> dict[str, Any]:
     """The write that takes our fields off a job that was made again in place."""
-    names = ("_life", "_attempt", "_salts", "_token_pin", "_externals", "_moved", "_outbox", "_execution")
-    return {"$unset": dict.fromkeys(names, "")}
+    return {"$unset": dict.fromkeys((*_OURS, *_OUTDATED), "")}
 
 
 def owed_row(key: str, entry: Entry, life: str, message: str) -> dict[str, Any]:
@@ -212,6 +240,29 @@ def _damage(document: Mapping[str, Any], life: str, revision: Any, moved_entries
     if types.get("outbox") not in ("array", "missing"):
         return "_outbox is not an array"
     return None
+
+
+def _tokens(job: Job, ours: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The hashes remembered; those of former versions are made from the salts that these remembered."""
+    hashes, salts = ours.get("_tokens"), ours.get("_salts")
+    if not isinstance(hashes, list) and not isinstance(salts, list):
+        return None
+    known = [one for one in hashes if isinstance(one, str)] if isinstance(hashes, list) else []
+    former = [salt_hash(job, salt) for salt in salts if isinstance(salt, str)] if isinstance(salts, list) else []
+    return tuple(dict.fromkeys([*known, *former]))
+
+
+def _trusted(ours: Mapping[str, Any]) -> tuple[Trusted, ...] | None:
+    rows, pin = ours.get("_first_use"), _text(ours.get("_token_pin"))
+    if not isinstance(rows, list) and not pin:
+        return None
+    given = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    known = [
+        Trusted(row.get("sender"), row["token"])
+        for row in given
+        if isinstance(row.get("token"), str) and isinstance(row.get("sender"), str | None)
+    ]
+    return (*([Trusted(None, pin)] if pin else []), *known)
 
 
 def _externals(value: Any) -> dict[str, str]:

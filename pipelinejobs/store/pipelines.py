@@ -13,6 +13,7 @@ from fsm.lifecycle import INITIAL
 from pipelinejobs import uuids
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.tokens import job_token, token_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ class Pipelines:
 
 
 def job_document(new: NewJob, owner: Owner, now: datetime) -> Document:
-    """The document of a new job, with the fields, types and key order of python-datacatalog."""
+    """The document of a new job, with the fields, types and key order of python-datacatalog, and with ours."""
     moment = now.replace(microsecond=0)
     data = dict(new.data)
     identity = {"pipeline_uuid": new.pipeline_uuid, "child_of": list(new.child_of), "data": data}
@@ -133,7 +134,14 @@ def job_document(new: NewJob, owner: Owner, now: datetime) -> Document:
         **_common(owner, moment),
     }
     optional = ("archive_system", "session", "agent", "task")
-    return {key: value for key, value in document.items() if key not in optional or value is not None}
+    stored = {key: value for key, value in document.items() if key not in optional or value is not None}
+    token = job_token(stored["uuid"], stored["_salt"], stored["_admin"])
+    # The first token is remembered before any other program can change the salt.
+    return stored | {
+        "_life": stored["history"][0]["uuid"],
+        "_tokens": [token_hash(stored["uuid"], token)],
+        "_alone": True,
+    }
 
 
 def _common(owner: Owner, now: datetime) -> Document:

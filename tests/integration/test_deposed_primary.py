@@ -106,8 +106,7 @@ def let_it_run(jobs: Any) -> None:
     ids=["a job that it does not know", "a state that it does not know"],
 )
 def test_it_is_not_believed(replica_set: ReplicaSet, before: Any, meanwhile: Any, event: Event) -> None:
-    assert event.token is not None
-    assert event.token.reveal() == TOKEN
+    assert [token.reveal() for token in event.tokens] == [TOKEN]
     with MongoClient[Document](replica_set.uri, timeoutMS=20_000) as client:
         before(client.get_database(DATABASE, write_concern=WriteConcern("majority", j=True))["jobs"])
     stale = 0

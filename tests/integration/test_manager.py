@@ -223,13 +223,13 @@ class TestTokensForLife:
         job.update_one({}, {"$set": {"_salt": "rotated by python-datacatalog"}, "$inc": {"_properties.revision": 1}})
         assert send.command("update") is Verdict.APPLIED
 
-    def test_a_rotation_before_our_first_write_loses_it(self, job: Jobs, send: Sender) -> None:
+    def test_a_rotation_before_our_first_write_loses_it(self, job: Jobs, make: Callable[..., Manager]) -> None:
         job.update_one({}, {"$set": {"_salt": "rotated", "_properties.revision": 1, "state": "RUNNING"}})
+        send = Sender(make(Policy(trust_on_first_use=False)))
         assert send.command("update") is Verdict.UNAUTHORISED
 
-    def test_unless_it_is_trusted_on_first_use(self, job: Jobs, make: Callable[..., Manager]) -> None:
+    def test_unless_it_is_trusted_on_first_use(self, job: Jobs, send: Sender, caplog: pytest.LogCaptureFixture) -> None:
         job.update_one({}, {"$set": {"_salt": "rotated", "_properties.revision": 1, "state": "RUNNING"}})
-        send = Sender(make(Policy(trust_on_first_use=True)))
         assert send.command("validate") is Verdict.UNAUTHORISED
         assert send.command("update") is Verdict.APPLIED
         assert send.command("update") is Verdict.APPLIED

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from factories import NOW, a_command, a_report, catalogued
+from factories import ADMIN, NOW, SALT, TOKEN, a_command, a_report, catalogued
 from pipelinejobs.decide import Change, decide
-from pipelinejobs.job import Job
+from pipelinejobs.job import Job, Trusted
 from pipelinejobs.messages.event import Event
 from pipelinejobs.store import Store, Write, Written
 from pipelinejobs.store.listing import Filter
-from pipelinejobs.tokens import Authority, job_token
+from pipelinejobs.tokens import Authority, job_token, token_hash
 
 UUID = "107b93f3-1eae-5e79-8a18-0a480f8aa3a5"
 
@@ -39,7 +39,7 @@ def test_a_job_of_python_datacatalog_is_read(store: Store, jobs: Any) -> None:
     job = loaded(store)
     assert (job.state, job.last_event, job.revision, job.entries) == ("FINISHED", "finish", 4, 5)
     assert job.life == job.attempt == "1089e127-3b75-5dae-9098-e87a70a1fc49"
-    assert job.salts is None
+    assert job.tokens is None
     assert job.damage is None
 
 
@@ -152,9 +152,28 @@ def test_salts_are_remembered_when_others_rotate_them(store: Store, jobs: Any) -
     jobs.insert_one(catalogued("job-created.json"))
     apply(store, a_command("run"))
     jobs.update_one({}, {"$set": {"_salt": "rotated"}, "$inc": {"_properties.revision": 1}})
-    assert loaded(store).salts == ("cneesh0idbqahsxru03u4q==",)
+    assert loaded(store).tokens == (token_hash(UUID, TOKEN),)
     apply(store, a_command("update", id="execution:2"))
-    assert jobs.find_one()["_salts"] == ["cneesh0idbqahsxru03u4q==", "rotated"]
+    newest = job_token(UUID, "rotated", ADMIN)
+    assert jobs.find_one()["_tokens"] == [token_hash(UUID, TOKEN), token_hash(UUID, newest)]
+
+
+@pytest.mark.promise("S18")
+def test_salts_that_a_former_version_stored_are_read_and_replaced_by_hashes(store: Store, jobs: Any) -> None:
+    former = ["first==", "second=="]
+    jobs.insert_one(catalogued("job-created.json") | {"_salts": former, "_token_pin": token_hash(UUID, "trusted")})
+    hashes = [token_hash(UUID, job_token(UUID, salt, ADMIN)) for salt in former]
+    job = loaded(store)
+    assert job.tokens == tuple(hashes)
+    assert job.trusted == (Trusted(None, token_hash(UUID, "trusted")),)
+    apply(store, a_command("run"))
+    stored = jobs.find_one()
+    assert "_salts" not in stored
+    assert "_token_pin" not in stored
+    assert stored["_tokens"] == [*hashes, token_hash(UUID, TOKEN)]
+    assert loaded(store).trusted == job.trusted
+    text = str({name: value for name, value in stored.items() if name != "_salt"})
+    assert not [secret for secret in (*former, SALT, TOKEN) if secret in text]
 
 
 class TestAttempt:
@@ -185,7 +204,7 @@ class TestAnotherLife:
     def test_nothing_of_the_old_one_counts(self, store: Store, jobs: Any) -> None:
         self.recreate(store, jobs)
         job = loaded(store)
-        assert (job.state, job.salts, job.externals, job.moved) == ("CREATED", None, {}, 0)
+        assert (job.state, job.tokens, job.externals, job.moved) == ("CREATED", None, {}, 0)
         assert job.attempt == job.life == "1080000-another-life"
 
     def test_the_first_write_takes_it_off(self, store: Store, jobs: Any) -> None:
@@ -195,7 +214,7 @@ class TestAnotherLife:
         written = jobs.find_one()
         assert "_outbox" not in written
         assert "_externals" not in written
-        assert written["_salts"] == ["salt of the new life"]
+        assert written["_tokens"] == [token_hash(UUID, job_token(UUID, "salt of the new life", ADMIN))]
         assert written["_life"] == "1080000-another-life"
 
     def test_an_event_of_the_old_life_may_come_again(self, store: Store, jobs: Any) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from factories import LIFE, NOW, SALT, a_job
+from factories import LIFE, NOW, TOKEN, UUID, a_job
 from pipelinejobs import checks
 from pipelinejobs.job import Entry, Job
+from pipelinejobs.tokens import token_hash, was_rotated
 
 
 def entries(*names: str, **changes: Any) -> list[Entry]:
@@ -76,11 +77,11 @@ def test_damage_is_the_only_problem_of_a_damaged_job() -> None:
     [
         (stored("CREATED", "create", 0), True),
         (stored("RUNNING", "run", 1), False),
-        (stored("RUNNING", "run", 1, salts=(SALT,)), True),
+        (stored("RUNNING", "run", 1, tokens=(token_hash(UUID, TOKEN),)), True),
     ],
 )
 def test_a_salt_that_was_changed_before_we_first_wrote(job: Job, known: bool) -> None:
-    assert checks.has_unknown_token(job) is not known
+    assert was_rotated(job) is not known
     assert bool(checks.notes(job)) is not known
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from factories import LIFE, NOW, SALT, TOKEN, a_command, a_job, a_report
+from factories import LIFE, NOW, TOKEN, UUID, a_command, a_job, a_report
 from fsm.lifecycle import STATES
 from fsm.replay import final_state
 from pipelinejobs import identity
 from pipelinejobs.decide import MOST_EXTERNALS, Decision, decide
-from pipelinejobs.job import Entry, Job
+from pipelinejobs.job import Entry, Job, Trusted
 from pipelinejobs.messages.event import Event
-from pipelinejobs.tokens import Authority
+from pipelinejobs.tokens import Authority, token_hash
 from pipelinejobs.verdict import Verdict
 
 TABLE = Path(__file__).parents[1] / "data" / "verdicts.txt"
@@ -225,27 +225,57 @@ class TestDamage:
 
 class TestFirstUse:
     def test_an_applied_event_pins_its_token(self) -> None:
-        decision = judge(a_job("RUNNING", revision=1), a_command("update"), authority=Authority.FIRST_USE)
+        job = a_job("RUNNING", revision=1, salt="rotated")
+        decision = judge(job, a_command("update"), authority=Authority.FIRST_USE)
         assert decision.change is not None
-        assert decision.change.token_pin is not None
-        assert TOKEN not in decision.change.token_pin
+        assert decision.change.trusted == (Trusted("jdoe", token_hash(UUID, TOKEN)),)
+        assert TOKEN not in repr(decision.change)
 
-    @pytest.mark.parametrize("event", [a_command("run"), a_report("run")])
-    def test_what_is_not_applied_has_shown_nothing(self, event: Event) -> None:
+    def test_each_sender_has_one_of_its_own(self) -> None:
+        strangers = (Trusted("stranger", token_hash(UUID, "0" * 16)),)
+        job = a_job("RUNNING", revision=1, salt="rotated", tokens=(), trusted=strangers)
+        decision = judge(job, a_command("update"), authority=Authority.FIRST_USE)
+        assert decision.change is not None
+        assert decision.change.trusted == (*strangers, Trusted("jdoe", token_hash(UUID, TOKEN)))
+
+    @pytest.mark.parametrize(
+        ("event", "verdict"), [(a_command("run"), Verdict.UNAUTHORISED), (a_report("run"), Verdict.STALE)]
+    )
+    def test_what_is_not_applied_has_shown_nothing(self, event: Event, verdict: Verdict) -> None:
         decision = judge(a_job("RETIRED", revision=1), event, authority=Authority.FIRST_USE)
-        assert decision.verdict is Verdict.UNAUTHORISED
+        assert decision.verdict is verdict
         assert "RETIRED" not in decision.reason
 
-    def test_a_known_token_pins_nothing(self) -> None:
+    def test_a_known_token_is_trusted_no_further(self) -> None:
         decision = judge(a_job("RUNNING"), a_command("update"))
         assert decision.change is not None
-        assert decision.change.token_pin is None
+        assert decision.change.trusted is None
+
+    def test_that_the_salt_was_changed_before_is_kept_from_the_first_event_on(self) -> None:
+        decision = judge(a_job("RUNNING", revision=1), a_command("update"))
+        assert decision.change is not None
+        assert decision.change.trusted == ()
 
 
-def test_salts_are_remembered_with_every_event() -> None:
-    decision = judge(a_job(salts=("first",)), a_command("run"))
+def test_the_present_token_is_remembered_with_every_event() -> None:
+    decision = judge(a_job(tokens=("first",)), a_command("run"))
     assert decision.change is not None
-    assert decision.change.salts == ("first", SALT)
+    assert decision.change.tokens == ("first", token_hash(UUID, TOKEN))
+
+
+@pytest.mark.parametrize(
+    ("job", "alone"),
+    [
+        (a_job(tokens=(token_hash(UUID, TOKEN),), alone=True), True),
+        (a_job(tokens=(token_hash(UUID, TOKEN),)), False),
+        (a_job(tokens=(token_hash(UUID, TOKEN),), alone=True, salt="changed by another program"), False),
+    ],
+    ids=["made here", "made elsewhere", "its salt was changed"],
+)
+def test_a_job_is_alone_until_another_program_changes_its_salt(job: Job, alone: bool) -> None:
+    decision = judge(job, a_command("run"))
+    assert decision.change is not None
+    assert decision.change.alone is alone
 
 
 @pytest.mark.promise("P3")

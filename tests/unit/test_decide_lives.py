@@ -59,7 +59,8 @@ class Memory:
             last_event=change.entries[-1].name,
             revision=job.revision + len(change.entries),
             attempt=change.attempt,
-            salts=change.salts,
+            tokens=change.tokens,
+            trusted=change.trusted,
             externals=externals,
         )
 

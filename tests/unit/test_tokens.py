@@ -11,8 +11,9 @@ import pipelinejobs
 from factories import ADMIN, NOW, SALT, TOKEN, UUID, a_command, a_job
 from fsm.lifecycle import EVENTS
 from pipelinejobs import tokens
+from pipelinejobs.job import Trusted
 from pipelinejobs.secret import Secret
-from pipelinejobs.tokens import Authority, Policy
+from pipelinejobs.tokens import Authority, Policy, token_hash
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "token-vectors.json").read_text())
 POLICY = Policy(admin_key=Secret("a key"), admin_secret=Secret("a secret"))
@@ -89,18 +90,25 @@ def test_a_job_without_salt_has_no_token() -> None:
     assert tokens.authority(job, a_command("run", nothing), POLICY, TIME) is Authority.NONE
 
 
-def test_tokens_of_remembered_salts_stay_good() -> None:
-    job = a_job(salt="rotated", salts=(SALT,))
+def test_tokens_that_are_remembered_stay_good() -> None:
+    job = a_job(salt="rotated", tokens=(token_hash(UUID, TOKEN),))
     assert tokens.authority(job, a_command("run"), POLICY, TIME) is Authority.JOB
 
 
-def test_the_first_and_the_newest_eight_salts_are_remembered() -> None:
-    job = a_job(salt="s10", salts=tuple(f"s{n}" for n in range(10)))
-    assert tokens.remembered(job) == ["s0", *[f"s{n}" for n in range(3, 11)]]
+@pytest.mark.parametrize("shown", [(TOKEN, "old"), ("old", TOKEN)])
+def test_of_two_tokens_one_good_one_is_enough(shown: tuple[str, ...]) -> None:
+    event = a_command("run", tokens=tuple(map(Secret, shown)))
+    assert tokens.authority(a_job(), event, POLICY, TIME) is Authority.JOB
+    assert tokens.authority(a_job(salt="rotated"), event, Policy(trust_on_first_use=False), TIME) is Authority.NONE
 
 
-def test_a_salt_is_remembered_once() -> None:
-    assert tokens.remembered(a_job(salts=(SALT,))) == [SALT]
+def test_the_first_and_the_newest_eight_tokens_are_remembered() -> None:
+    job = a_job(tokens=tuple(f"t{n}" for n in range(10)))
+    assert tokens.remembered(job) == ["t0", *[f"t{n}" for n in range(3, 10)], token_hash(UUID, TOKEN)]
+
+
+def test_a_token_is_remembered_once() -> None:
+    assert tokens.remembered(a_job(tokens=(token_hash(UUID, TOKEN),))) == [token_hash(UUID, TOKEN)]
 
 
 @pytest.mark.promise("S18")
@@ -136,35 +144,58 @@ class TestTrustedIndexer:
 
 
 class TestTrustOnFirstUse:
-    policy = Policy(trust_on_first_use=True)
+    policy = Policy()
     rotated: ClassVar[dict[str, Any]] = {"revision": 1, "salt": "rotated by others"}
+    mine: ClassVar[Trusted] = Trusted("jdoe", token_hash(UUID, TOKEN))
+    strangers: ClassVar[Trusted] = Trusted("stranger", token_hash(UUID, "0" * 16))
 
-    def test_a_token_from_before_we_first_wrote_is_taken(self) -> None:
+    def test_a_token_from_before_this_project_saw_the_job_is_taken(self) -> None:
         shown = tokens.authority(a_job("RUNNING", **self.rotated), a_command("update"), self.policy, TIME)
         assert shown is Authority.FIRST_USE
 
     @pytest.mark.parametrize(
         ("job", "event", "policy"),
         [
-            (a_job("RUNNING", **rotated), a_command("update"), Policy()),
+            (a_job("RUNNING", **rotated), a_command("update"), Policy(trust_on_first_use=False)),
             (a_job("RUNNING", revision=0, salt="other"), a_command("update"), policy),
-            (a_job("RUNNING", **rotated, salts=("other",)), a_command("update"), policy),
+            (a_job("RUNNING", **rotated, tokens=("other",)), a_command("update"), policy),
             (a_job("RUNNING", **rotated), a_command("update", sender=None), policy),
             (a_job("RUNNING", **rotated), a_command("update", ""), policy),
             (a_job("RUNNING", **rotated), a_command("update", None), policy),
         ],
-        ids=["not opted in", "never rotated", "we wrote before", "nobody authenticated", "empty token", "no token"],
+        ids=["switched off", "never rotated", "seen before", "nobody authenticated", "empty token", "no token"],
     )
     def test_otherwise_it_is_not(self, job: Any, event: Any, policy: Policy) -> None:
         assert tokens.authority(job, event, policy, TIME) is Authority.NONE
 
-    def test_a_pinned_token_is_good_and_no_other(self) -> None:
-        job = a_job("RUNNING", **self.rotated, salts=("rotated by others",), token_pin=tokens.pin(UUID, Secret(TOKEN)))
-        assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.JOB
+    def test_a_trusted_token_is_good_from_its_sender_alone(self) -> None:
+        job = a_job("RUNNING", **self.rotated, tokens=("x",), trusted=(self.mine,))
+        for policy in (self.policy, Policy(trust_on_first_use=False)):
+            assert tokens.authority(job, a_command("update"), policy, TIME) is Authority.JOB
+            assert tokens.authority(job, a_command("update", "other"), policy, TIME) is Authority.NONE
+        strict = Policy(trust_on_first_use=False)
+        assert tokens.authority(job, a_command("update", sender="stranger"), strict, TIME) is Authority.NONE
+
+    @pytest.mark.promise("S18")
+    def test_a_stranger_who_comes_first_locks_nobody_out(self) -> None:
+        job = a_job("RUNNING", **self.rotated, tokens=("x",), trusted=(self.strangers,))
+        assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.FIRST_USE
+        assert tokens.authority(job, a_command("update", "0" * 16), self.policy, TIME) is Authority.FIRST_USE
+        wrong = a_command("update", sender="stranger")
+        assert tokens.authority(job, wrong, self.policy, TIME) is Authority.NONE
+
+    def test_the_senders_are_bounded(self) -> None:
+        many = tuple(self.strangers._replace(sender=f"sender {n}") for n in range(100))
+        job = a_job("RUNNING", **self.rotated, tokens=("x",), trusted=many)
+        assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.NONE
+
+    def test_what_a_former_version_trusted_is_good_from_anyone(self) -> None:
+        job = a_job("RUNNING", **self.rotated, tokens=("x",), trusted=(self.mine._replace(sender=None),))
+        assert tokens.authority(job, a_command("update", sender="stranger"), self.policy, TIME) is Authority.JOB
         assert tokens.authority(job, a_command("update", "other"), self.policy, TIME) is Authority.NONE
 
-    def test_a_pin_does_not_hold_the_token(self) -> None:
-        assert TOKEN not in tokens.pin(UUID, Secret(TOKEN))
+    def test_what_is_stored_does_not_hold_the_token(self) -> None:
+        assert TOKEN not in token_hash(UUID, TOKEN)
 
     @pytest.mark.promise("S1")
     @pytest.mark.parametrize("name", ["create", "reset", "ready"])

@@ -1,7 +1,7 @@
 """`/pages/jobs/{uuid}`: one job, why it is where it is, and everything that happened to it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,14 +13,15 @@ from starlette.routing import Route
 from pipelinejobs import reading
 from pipelinejobs.gateway.pages import layout, owed, templates
 from pipelinejobs.gateway.pages.picture import picture
-from pipelinejobs.gateway.pages.text import Shown, safe
+from pipelinejobs.gateway.pages.text import Hide, Shown, safe
 from pipelinejobs.gateway.pages.timeline import timeline
 from pipelinejobs.gateway.pages.visit import visit
 from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.job import Job
 from pipelinejobs.messages.fields import is_uuid
+from pipelinejobs.redaction import HIDDEN
 from pipelinejobs.store import Store
-from pipelinejobs.tokens import job_token, remembered
+from pipelinejobs.tokens import LENGTH, remembered, token_hash
 from pipelinejobs.views import public_job
 
 _FACTS: Final = {
@@ -40,6 +41,8 @@ _FACTS: Final = {
 """Fields of a document that are shown where they are there, by what they are called."""
 
 _OF_A_REFUSAL: Final = ("event", "status", "sender", "verdict", "state", "reason", "execution")
+_SHORTEST_SALT: Final = 8
+_LIKE_A_TOKEN: Final = re.compile(rf"(?<![0-9a-f])[0-9a-f]{{{LENGTH}}}(?![0-9a-f])")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -70,42 +73,48 @@ def _shown(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None
     document = store.jobs.document(uuid)
     if told is None or document is None:
         return None
-    secrets = secrets_of(told.job)
+    hide = hiding(told.job)
     return {
         "here": "jobs",
         "uuid": uuid,
         "facts": told.facts,
-        "document": _facts(public_job(document), secrets),
+        "document": _facts(public_job(document), hide),
         "pipeline": document.get("pipeline_uuid") if is_uuid(document.get("pipeline_uuid")) else None,
         "updated": document.get("updated"),
-        "data": Shown(document["data"], secrets) if document.get("data") else None,
+        "data": Shown(document["data"], hide) if document.get("data") else None,
         "picture": picture((entry.name for entry in told.entries), told.job.state),
         "layout": layout,
-        "timeline": timeline(store.history, uuid, told.entries, newest, secrets),
+        "timeline": timeline(store.history, uuid, told.entries, newest, hide),
         "is_newest": newest is None,
-        "refused": [_refusal(row, secrets) for row in reversed(told.facts["refused"])],
+        "refused": [_refusal(row, hide) for row in reversed(told.facts["refused"])],
         "owed": [owed.shown(row) for row in told.owed],
     }
 
 
-def secrets_of(job: Job) -> list[str]:
-    """What nobody may see of a job, wherever somebody may have put it: its salts, and the tokens made of them."""
-    salts = remembered(job)
-    return [*salts, *(job_token(job.uuid, salt, job.admin, has_admin=job.has_admin) for salt in salts)]
+def hiding(job: Job) -> Hide:
+    """Hides what shows a token of this job, wherever a writer may have put it: its salt, and the tokens themselves."""
+    salt = job.salt if job.salt is not None and len(job.salt) >= _SHORTEST_SALT else None
+
+    known = frozenset([*remembered(job), *(row.token for row in job.trusted or ())])
+
+    def hide(text: str) -> str:
+        text = text if salt is None else text.replace(salt, HIDDEN)
+        return _LIKE_A_TOKEN.sub(lambda found: HIDDEN if token_hash(job.uuid, found[0]) in known else found[0], text)
+
+    return hide
 
 
-def _facts(document: Mapping[str, Any], secrets: list[str]) -> list[tuple[str, str]]:
-    found = [(label, safe(document[name], secrets)) for name, label in _FACTS.items() if document.get(name)]
+def _facts(document: Mapping[str, Any], hide: Hide) -> list[tuple[str, str]]:
+    found = [(label, safe(document[name], hide)) for name, label in _FACTS.items() if document.get(name)]
     admin = document.get("_admin")
     owner = admin.get("owner") if isinstance(admin, Mapping) else None
-    return found + ([("Owner", safe(owner, secrets))] if owner else [])
+    return found + ([("Owner", safe(owner, hide))] if owner else [])
 
 
-def _refusal(row: Mapping[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
-    hidden = list(secrets)
-    texts = {name: safe(row.get(name), hidden) for name in _OF_A_REFUSAL}
+def _refusal(row: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
+    texts = {name: safe(row.get(name), hide) for name in _OF_A_REFUSAL}
     data = row.get("data")
-    return texts | {"date": row.get("date"), "data": safe(data, hidden) if data else ""}
+    return texts | {"date": row.get("date"), "data": safe(data, hide) if data else ""}
 
 
 ROUTES: Final = [Route("/jobs/{uuid}", get, methods=["GET"])]

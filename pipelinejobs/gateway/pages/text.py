@@ -1,16 +1,18 @@
 """What others wrote, as it may be shown: nothing secret, and nothing that a reader cannot see. Pure."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
-from pipelinejobs.redaction import HIDDEN, redacted
+from pipelinejobs.redaction import redacted
 from pipelinejobs.views import plain
+
+Hide = Callable[[str], str]
+"""Takes out of a text what is secret in this place, besides what is secret everywhere."""
 
 LONGEST: Final = 50_000
 """Characters of one value that are shown."""
 _BRIEF: Final = 120
-_SHORTEST_SECRET: Final = 8
 _MARGIN: Final = 4096
 """Characters that no secret is longer than."""
 
@@ -25,24 +27,19 @@ class Shown:
         is_cut: whether even `whole` is not all.
     """
 
-    def __init__(self, value: Any, secrets: Iterable[str] = ()) -> None:
-        """
-        Args:
-            secrets: further texts to hide.
-        """
-        hidden = list(secrets)
-        line, lines = _hidden(_json(value, None), hidden), _hidden(_json(value, 2), hidden)
+    def __init__(self, value: Any, hide: Hide = str) -> None:
+        line, lines = _hidden(_json(value, None), hide), _hidden(_json(value, 2), hide)
         self.is_cut = len(lines) > LONGEST
         self.whole = visible(lines[:LONGEST], lines=True)
         self.is_long = len(line) > _BRIEF
         self.brief = visible(line[:_BRIEF])
 
 
-def safe(value: Any, secrets: Iterable[str] = ()) -> str:
+def safe(value: Any, hide: Hide = str) -> str:
     """A value as one line of text; nothing for none."""
     if value is None:
         return ""
-    return visible(_hidden(value if isinstance(value, str) else _json(value, None), secrets)[:LONGEST])
+    return visible(_hidden(value if isinstance(value, str) else _json(value, None), hide)[:LONGEST])
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -63,13 +60,9 @@ def _json(value: Any, indent: int | None) -> str:
     return json.dumps(plain(value), ensure_ascii=False, indent=indent, default=str)
 
 
-def _hidden(text: str, secrets: Iterable[str]) -> str:
+def _hidden(text: str, hide: Hide) -> str:
     """The text without what is secret. Of one that is much too long the end is left out beforehand, and then what may
     have lost its own end with it, so that it could not be told for a secret."""
     is_huge = len(text) > LONGEST + 2 * _MARGIN
-    text = text[: LONGEST + 2 * _MARGIN]
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, HIDDEN)
-    text = redacted(text)
+    text = redacted(hide(text[: LONGEST + 2 * _MARGIN]))
     return text[:-_MARGIN] + "..." if is_huge else text

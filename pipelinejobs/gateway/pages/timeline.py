@@ -1,11 +1,11 @@
 """What happened to a job, in parts, the newest first."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fsm.replay import walk
-from pipelinejobs.gateway.pages.text import Shown, safe
+from pipelinejobs.gateway.pages.text import Hide, Shown, safe
 from pipelinejobs.job import Entry
 from pipelinejobs.store.history import History
 
@@ -51,15 +51,13 @@ class Timeline:
     newer: int | None
 
 
-def timeline(
-    history: History, uuid: str, outline: Sequence[Entry], newest: int | None, secrets: Iterable[str]
-) -> Timeline:
+def timeline(history: History, uuid: str, outline: Sequence[Entry], newest: int | None, hide: Hide) -> Timeline:
     """A part of a job's history.
 
     Args:
         outline: all entries; their data is not needed.
         newest: the number of the newest entry wanted; None: the newest there is.
-        secrets: texts to hide.
+        hide: takes out of their data what is secret.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -67,7 +65,6 @@ def timeline(
     total = len(outline)
     newest = total if newest is None else min(newest, total)
     steps = walk(entry.name for entry in outline)
-    hidden = list(secrets)
     first, entries = _read(history, uuid, newest)
     events = [
         Event(
@@ -77,7 +74,7 @@ def timeline(
             before=steps[number - 1].before,
             after=steps[number - 1].after,
             implied=isinstance(entry.data, dict) and entry.data.get("implied") is True,
-            data=Shown(entry.data, hidden) if entry.data not in (None, {}) else None,
+            data=Shown(entry.data, hide) if entry.data not in (None, {}) else None,
         )
         for number, entry in enumerate(entries, first + 1)
         if number <= total

@@ -81,7 +81,7 @@ def test_defaults_others_rely_on(load: Load) -> None:
     assert read.pipelines.job_indexer_id == "jobs-indexer.prod"
     assert read.pipelines.job_manager_id == "jobs-manager.prod"
     assert read.tokens.admin_lifetime == 3600
-    assert read.tokens.trust_on_first_use is False
+    assert read.tokens.trust_on_first_use is True
     assert read.tokens.trusted_indexers == ()
     assert (read.history.embedded, read.history.embedded_bytes) == (500, 4 * 1024 * 1024)
     assert (read.limits.one_shot, read.limits.database, read.limits.indexer) == (30.0, 10.0, 10.0)
@@ -127,7 +127,7 @@ def test_the_tree_is_frozen(load: Load) -> None:
 
 @pytest.mark.parametrize("text", ["true", "TRUE", "1", "yes", " Yes "])
 def test_texts_for_true(load: Load, text: str) -> None:
-    assert load("", tokens_trust_on_first_use=text).tokens.trust_on_first_use is True
+    assert load("tokens: {trust_on_first_use: false}", tokens_trust_on_first_use=text).tokens.trust_on_first_use is True
 
 
 @pytest.mark.parametrize("text", ["false", "False", "0", "no"])
