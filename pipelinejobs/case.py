@@ -6,25 +6,42 @@ from typing import Final, NamedTuple
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.messages.event import Event
+from pipelinejobs.store.journal import Journaled
 
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.25
 
 
 class Handled(NamedTuple):
-    """What judging leaves to be done after the answer.
+    """What came of an event, and what judging leaves to be done after the answer.
 
     Attributes:
         answer: what the sender is told.
         event: the event.
         kept_state: the job's state when the refusal is to be kept with it; None when there is nothing to keep.
         owes: whether the event made the job owe a message to another actor.
+        first_use: whether a token was trusted on first use with it.
+        watch: the event, applied, of a job that no other program is known to write to. To see after some seconds that
+            it is still there costs such a job nothing before the answer.
     """
 
     answer: Answer
     event: Event
     kept_state: str | None = None
     owes: bool = False
+    first_use: bool = False
+    watch: Journaled | None = None
+
+
+class Applied(NamedTuple):
+    """An event whose application is confirmed, while it is not answered yet.
+
+    Attributes:
+        journaled: what the journal has to hold before the answer; None for nothing.
+    """
+
+    handled: Handled
+    journaled: Journaled | None
 
 
 class Case:
@@ -37,9 +54,11 @@ class Case:
         rounds: how many there were.
         unconfirmed: whether there was a write of which nobody knows whether it happened.
         is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
+        applied: what is to be answered as soon as the journal has the event; None until it is applied.
+        again: the event as it was applied before, where another program has undone it; None for any other.
     """
 
-    __slots__ = ("deadline", "event", "execution", "handled", "is_new", "rounds", "unconfirmed")
+    __slots__ = ("again", "applied", "deadline", "event", "execution", "handled", "is_new", "rounds", "unconfirmed")
 
     def __init__(self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False) -> None:
         self.event = event
@@ -49,6 +68,8 @@ class Case:
         self.rounds = 0
         self.unconfirmed = False
         self.is_new = is_new
+        self.applied: Applied | None = None
+        self.again: Journaled | None = None
 
     def pause(self) -> float:
         """Seconds until the next round; by chance, so that many writers of one job do not move in step."""

@@ -44,6 +44,7 @@ class Change(NamedTuple):
         alone: whether no other program is known to write to the job.
         external: digest of the external job to be bound to the present attempt, when it is new.
         owes_index: whether an index request is owed to the Indexer.
+        counted: how many of the entries the job's revision counts already.
     """
 
     entries: tuple[Entry, ...]
@@ -54,6 +55,7 @@ class Change(NamedTuple):
     alone: bool = False
     external: str | None = None
     owes_index: bool = False
+    counted: int = 0
 
 
 class Decision(NamedTuple):

@@ -7,16 +7,19 @@ from typing import Any, Final, NamedTuple
 
 from pipelinejobs import answer, identity, tokens
 from pipelinejobs.answer import Answer
-from pipelinejobs.case import Case, Handled
+from pipelinejobs.case import Applied, Case, Handled
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.decide import Decision, decide, refused, without_data
 from pipelinejobs.errors import OutcomeUnknown, Unavailable
+from pipelinejobs.identity import attempt_of, entry_uuid
 from pipelinejobs.job import Entry, Job
+from pipelinejobs.journal import Journal, as_it_was, owing
 from pipelinejobs.log import logger
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.outbox import Outbox
 from pipelinejobs.redaction import without_tokens
 from pipelinejobs.store import DocumentFull, Store, Write, Written, within
+from pipelinejobs.store.journal import Journaled
 from pipelinejobs.tokens import Authority, Policy
 from pipelinejobs.verdict import Verdict
 
@@ -44,6 +47,7 @@ class Manager:
         self._outbox = outbox
         self._database_seconds = database_seconds
         self._clock = clock
+        self.journal = Journal(store, self.judge)
 
     def handle(self, event: Event, execution: str, seconds: float | None = None) -> Handled:
         """Judges one event. When this returns `applied`, the event is durable.
@@ -110,7 +114,8 @@ class Manager:
             self._store.refused.keep(refusal)
 
     def settle(self, handled: Handled, deadline: Deadline) -> None:
-        """What is done after the answer: keep a refusal, send what the job owes, and a little of what others owe.
+        """What is done after the answer: keep a refusal, send what the job owes, apply again what another program has
+        undone, and send a little of what other jobs owe.
 
         Nothing here changes the answer; trouble is logged and left to the next run.
         """
@@ -118,14 +123,19 @@ class Manager:
             refusal = self.refusal(handled)
             if refusal is not None:
                 self.keep(refusal, deadline)
+            if handled.watch is not None:
+                self._store.journal.add([handled.watch])
             if handled.answer.verdict in _KNOWN_SENDER:
                 answers = not handled.owes or self._outbox.send_own(handled.event.job, deadline)
+                self.journal.look(deadline)
                 if answers:  # what this job owed before is overdue, and among these
                     self._outbox.send_overdue(_OTHERS_ROWS, deadline)
         except (Unavailable, DocumentFull) as error:
             logger.warning("not everything could be done after the answer", extra={"fields": {"why": error.reason}})
 
     def _round(self, cases: Sequence[Case]) -> None:
+        self._acknowledge(cases)
+        cases = [case for case in cases if case.handled is None]
         now = self._clock()
         jobs = self._store.jobs.load_all([case.event.job for case in cases])
         moved = self._moved(cases, jobs)
@@ -139,11 +149,22 @@ class Manager:
             if judged is None:
                 continue
             if judged.decision.change is None:
-                case.handled = _handled(case, judged)
+                case.applied = _applied(case, judged)
             else:
                 writes.append((case, judged))
+        self._acknowledge(cases)
         if writes:
             self._write(writes)
+            self._acknowledge(cases)
+
+    def _acknowledge(self, cases: Sequence[Case]) -> None:
+        """Gives the answers there are, as soon as the journal has those events that another program may undo."""
+        answered = [(case, case.applied) for case in cases if case.applied is not None and case.handled is None]
+        journaled = [applied.journaled for _, applied in answered if applied.journaled is not None]
+        if journaled:
+            self._store.journal.add(journaled)
+        for case, applied in answered:
+            case.handled = applied.handled
 
     def _moved(self, cases: Sequence[Case], jobs: Mapping[str, Job]) -> Mapping[str, Entry]:
         """Entries of these events, by uuid, that have moved out of their jobs."""
@@ -156,6 +177,9 @@ class Manager:
 
     def _write(self, writes: "Sequence[tuple[Case, _Judged]]") -> None:
         """Writes what was decided. Whoever lost the race for a job, or may have, is judged again."""
+        for case, judged in writes:
+            if case.again is not None and judged.job is not None:
+                self._store.jobs.withdraw(judged.job, case.again.entry)
         try:
             outcomes = self._store.jobs.apply([judged.write(case.execution) for case, judged in writes])
         except OutcomeUnknown:
@@ -164,7 +188,7 @@ class Manager:
             raise
         for (case, judged), outcome in zip(writes, outcomes, strict=True):
             if outcome is Written.YES:
-                case.handled = _handled(case, judged)
+                case.applied = _applied(case, judged)
             elif outcome is Written.UNKNOWN:
                 case.unconfirmed = True
             elif outcome is Written.TOO_LARGE:
@@ -177,13 +201,16 @@ class Manager:
             case.event = smaller
         else:
             decision = refused(case.event, judged.authority, DocumentFull().reason)
-            case.handled = _handled(case, judged._replace(decision=decision))
+            case.applied = _applied(case, judged._replace(decision=decision))
 
     def _judged(self, case: Case, job: Job | None, moved: Mapping[str, Entry], now: datetime) -> "_Judged | None":
         """Decides about the job as it was read. None where older history had to be moved first: then it was changed."""
         event = case.event
-        authority = tokens.authority(job, event, self._policy, now.timestamp())
-        refusal = tokens.refusal(authority, event)
+        if case.again is not None:
+            job, authority, refusal = as_it_was(job, case.again), Authority.JOB, None
+        else:
+            authority = tokens.authority(job, event, self._policy, now.timestamp())
+            refusal = tokens.refusal(authority, event)
         if job is None or refusal is not None:
             decision = Decision(verdict=Verdict.UNAUTHORISED, reason=refusal or tokens.NO_SUCH_JOB)
             return _Judged(job, authority, decision)
@@ -207,6 +234,8 @@ class Manager:
             seen = self._store.entry(job, uuid)
             if seen is not None:
                 decision = decide(job, event, authority, now, seen)
+        if case.again is not None:
+            return owing(decision, job, case.again)
         if case.unconfirmed and decision.verdict is Verdict.DUPLICATE and self._was_written(case, job):
             return Decision(verdict=Verdict.APPLIED, reason=f"{event.name} was applied; the job is {job.state}")
         return decision
@@ -235,15 +264,46 @@ class _Judged(NamedTuple):
 
 
 def _unavailable(case: Case, trouble: Unavailable) -> Handled:
-    why = OutcomeUnknown() if case.unconfirmed else trouble
+    why = OutcomeUnknown() if case.unconfirmed or case.applied is not None else trouble
     given = answer.about(case.event, case.execution, Verdict.UNAVAILABLE, why.reason)
     return Handled(answer=given, event=case.event)
 
 
+def _applied(case: Case, judged: _Judged) -> Applied:
+    """The answer, and what the journal has to hold before it is given.
+
+    A job that no other program is known to write to is left alone until after the answer.
+    """
+    event, job, decision = case.event, judged.job, judged.decision
+    handled = _handled(case, judged)
+    if handled.first_use:
+        fields = {"job": event.job, "event": event.name, "user": event.sender, "execution": case.execution}
+        logger.warning(
+            "a token was trusted on first use: another program changed the job's salt before this one saw the job",
+            extra={"fields": fields},
+        )
+    if job is None or decision.verdict not in (Verdict.APPLIED, Verdict.DUPLICATE):
+        return Applied(handled, None)
+    change = decision.change
+    journaled = Journaled(
+        event=event._replace(tokens=(), message=None),
+        life=job.life,
+        attempt=attempt_of(job, event),
+        entry=entry_uuid(job, event),
+        execution=case.execution,
+        revision=job.revision,
+        owes=change.owes_index if change is not None else case.again is not None and case.again.owes,
+        tokens=change.tokens if change is not None else tuple(tokens.remembered(job)),
+        trusted=change.trusted if change is not None else job.trusted,
+    )
+    is_alone = change.alone if change is not None else job.alone
+    return Applied(handled._replace(watch=journaled), None) if is_alone else Applied(handled, journaled)
+
+
 def _handled(case: Case, judged: _Judged) -> Handled:
     event, job, decision = case.event, judged.job, judged.decision
-    shown = job if decision.verdict is not Verdict.UNAUTHORISED or tokens.is_shown(judged.authority) else None
     change = decision.change
+    shown = job if change is not None or tokens.is_shown(judged.authority) else None
     given = Answer(
         verdict=decision.verdict,
         reason=without_tokens(decision.reason),
@@ -259,4 +319,5 @@ def _handled(case: Case, judged: _Judged) -> Handled:
         event=event,
         kept_state=job.state if job is not None and kept else None,
         owes=change is not None and change.owes_index,
+        first_use=change is not None and judged.authority is Authority.FIRST_USE,
     )

@@ -62,12 +62,6 @@ def of_settings(configured: Settings) -> Iterator[Finding]:
     for name, secret in (("tokens.admin_key", tokens.admin_key), ("tokens.admin_secret", tokens.admin_secret)):
         if secret is not None:
             yield from _of_secret(name, secret)
-    if tokens.trust_on_first_use:
-        yield note(
-            "tokens",
-            "trust_on_first_use is true: for a job whose salt another program changed before the manager first saw it, "
-            "one token of each sender is trusted",
-        )
     if all(name in configured.pinned for name in GUARDED):
         yield ok("pins", "all that guards is pinned" + ("" if configured.require_pins else "; the image requires it"))
     elif not configured.require_pins:

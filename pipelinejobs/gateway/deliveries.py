@@ -20,6 +20,7 @@ from pipelinejobs.gateway.metrics import Metrics
 from pipelinejobs.gateway.names import Names
 from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.sender import Sender
+from pipelinejobs.gateway.watch import Watch
 from pipelinejobs.log import logger
 from pipelinejobs.manager import Manager
 from pipelinejobs.messages import event_id
@@ -83,6 +84,7 @@ class Deliveries:
         executions: Background[Execution],
         refusals: Background[dict[str, Any]],
         sender: Sender | None,
+        watch: Watch,
         reading: Intake,
     ) -> None:
         """
@@ -91,6 +93,7 @@ class Deliveries:
             gateway: what this process is called in executions.
             executions, refusals: where what is kept after the answer goes.
             sender: told when a job owes something; None where nothing can be sent.
+            watch: told of events that are looked for later.
             reading: where large bodies are read.
         """
         self._manager = manager
@@ -101,6 +104,7 @@ class Deliveries:
         self._executions = executions
         self._refusals = refusals
         self._sender = sender
+        self._watch = watch
         self._reading = reading
 
     async def take(self, arrived: Arrived) -> Taken:
@@ -121,6 +125,10 @@ class Deliveries:
         refusal = self._manager.refusal(handled)
         if refusal is not None:
             self._refusals.add(refusal)
+        if handled.first_use:
+            self._metrics.first_use()
+        if handled.watch is not None and len(arrived.body) <= _QUICKLY_READ:  # a larger one is too much to keep around
+            self._watch.add(handled.watch)
         if handled.owes and self._sender is not None:
             self._sender.wake()
         self._note(arrived, started, handled.answer, read.kind.value)

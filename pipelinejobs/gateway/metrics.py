@@ -18,6 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from pipelinejobs.gateway.siblings import TOGETHER
+from pipelinejobs.journal import OUTCOMES
 from pipelinejobs.outbox import Tally
 from pipelinejobs.store.outbox import Depth
 from pipelinejobs.verdict import Verdict
@@ -66,8 +67,21 @@ class Metrics:
             ("what",),
             registry=self._registry,
         )
+        self._first_use = Counter(
+            "pipelinejobs_first_use",
+            "Events applied by a token that was trusted on first use.",
+            registry=self._registry,
+        )
+        self._undone = Counter(
+            "pipelinejobs_undone_events",
+            "Applied events that another program had undone, by what became of them.",
+            ("outcome",),
+            registry=self._registry,
+        )
         for what in DROPPABLE:
             self._dropped.labels(what)
+        for outcome in OUTCOMES:
+            self._undone.labels(outcome)
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._asked = CollectorRegistry()
         """What is the same for all processes, and looked at when somebody asks."""
@@ -95,6 +109,14 @@ class Metrics:
     def dropped(self, what: str, count: int) -> None:
         """So many of these were not kept; `what` is one of `DROPPABLE`."""
         self._dropped.labels(what).inc(count)
+
+    def first_use(self) -> None:
+        """A token was trusted on first use."""
+        self._first_use.inc()
+
+    def undone(self, outcome: str) -> None:
+        """Another program had undone an event; `outcome` is one of `journal.OUTCOMES`."""
+        self._undone.labels(outcome).inc()
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """A gauge that is read when somebody asks."""

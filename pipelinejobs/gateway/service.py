@@ -10,6 +10,7 @@ from typing import Any, Final
 from pipelinejobs.bootstrap import Services
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.first_tokens import FirstTokens
 from pipelinejobs.gateway import names as actor_names
 from pipelinejobs.gateway.background import Background
 from pipelinejobs.gateway.body import Bodies
@@ -25,7 +26,9 @@ from pipelinejobs.gateway.desk import Desk
 from pipelinejobs.gateway.groups import Groups
 from pipelinejobs.gateway.intake import Intake
 from pipelinejobs.gateway.metrics import Metrics
+from pipelinejobs.gateway.periodic import Periodic
 from pipelinejobs.gateway.sender import Sender
+from pipelinejobs.gateway.watch import Watch
 from pipelinejobs.log import logger
 from pipelinejobs.messages import schema
 from pipelinejobs.rights import Right
@@ -41,6 +44,10 @@ _REDEEMING: Final = 16
 _MOST_EXECUTIONS: Final = 20_000
 _MOST_REFUSALS: Final = 5_000
 """How many wait to be kept, when the database is slow: tens of megabytes of either."""
+_JOURNAL_SECONDS: Final = 1.0
+_LOOK_FOR_EVENTS_SECONDS: Final = 20.0
+_FIRST_TOKENS_SECONDS: Final = 0.1
+"""Between two looks for new jobs. Between the making of a job and its `run()` lie one to some seconds."""
 _LOOK_SECONDS: Final = 1.5
 _LOOK_AGAIN_SECONDS: Final = 2.0
 
@@ -85,6 +92,14 @@ class Service:
             "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=self.metrics.dropped
         )
         self._sender = Sender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
+        self._first_tokens = FirstTokens(services.store)
+        self._journal = services.manager.journal
+        self._journal.count = self.metrics.undone
+        self._watch_events = Watch(self._journal)
+        self._periodic = (
+            Periodic("looking for new jobs", self._first_tokens.look, _FIRST_TOKENS_SECONDS),
+            Periodic("looking for events that were undone", self._look_for_events, _JOURNAL_SECONDS),
+        )
         self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)
         self.deliveries = Deliveries(
             services.manager,
@@ -95,6 +110,7 @@ class Service:
             executions=self.executions,
             refusals=self._refusals,
             sender=self._sender,
+            watch=self._watch_events,
             reading=self._reading,
         )
         self.stopping = False
@@ -117,6 +133,8 @@ class Service:
             self.store.ensure_indexes()
         except CommandFailed as error:
             logger.error(error.reason)  # the gateway can work without it, and says on /readyz that it should not
+        for periodic in self._periodic:
+            periodic.start()
         schema.accepts({})  # loads what words refusals now, not while somebody waits
         if self._sender is None:
             logger.warning(
@@ -139,6 +157,8 @@ class Service:
             self._redeeming,
         ):
             intake.close(deadline.remaining())
+        for periodic in self._periodic:
+            periodic.close(deadline.remaining())
         if self._sender is not None:
             self._sender.close(deadline.remaining())
         self._refusals.close(deadline.remaining())
@@ -161,6 +181,10 @@ class Service:
         except PipelineJobsError as error:
             return [error.reason]
         return [f"missing indexes: {', '.join(missing)}; doctor --fix makes them"] if missing else []
+
+    def _look_for_events(self) -> None:
+        self._journal.look(Deadline(_LOOK_FOR_EVENTS_SECONDS))
+        self._watch_events.look()
 
     def _keep_executions(self, executions: list[Execution]) -> None:
         with within(self.settings.limits.database):

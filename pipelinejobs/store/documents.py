@@ -13,9 +13,9 @@ keep its types. Ours, which its writes leave alone, are:
 `_outbox`       messages owed to other actors, see `store.outbox`
 `_moved`        how many history entries were moved to `jobs_history`
 `_execution`    id of the execution that was the last to write an event
+`_salts`        salts, as a former version remembered them; read, and replaced at the next write
+`_token_pin`    hash of a token, as a former version trusted it; read, and replaced at the next write
 =============== ==================================================================================
-
-Former versions wrote `_salts` and `_token_pin`: they are read, and replaced at the next write.
 
 A job that was made again in place (python-datacatalog's re-creation keeps unknown fields) has another `create`
 entry: then `_life` does not match and all fields of ours count as absent.
@@ -93,6 +93,17 @@ def added(document: Mapping[str, Any]) -> dict[Any, int]:
     """Where in the embedded history its newest entries are, by uuid, from a document read with `TAIL`."""
     first = document["entries"] - len(document["newest"])
     return {uuid: first + place for place, uuid in enumerate(document["newest"]) if isinstance(uuid, str)}
+
+
+def presence(uuids: list[str]) -> dict[str, Any]:
+    """Projection that tells which of these entries the embedded history has (`present`), and the job's life."""
+    embedded = {"$map": {"input": _ENTRIES, "in": "$$this.uuid"}}
+    return {"uuid": 1, "first": _FIRST, "present": {"$setIntersection": [embedded, {"$literal": uuids}]}}
+
+
+def moved_key(life: str, uuid: str) -> str:
+    """What names an entry of one life of a job outside the job, as `_id`."""
+    return f"{life}:{uuid}"
 
 
 def to_job(document: Mapping[str, Any]) -> Job:
@@ -178,7 +189,7 @@ def update(job: Job, change: Change, owed: list[dict[str, Any]], execution: str)
         bound = {**job.externals, change.external: job.attempt}
         rows = [{"id": digest, "attempt": attempt} for digest, attempt in bound.items()]
         fields["_externals"] = rows
-    if change.trusted is not None and (change.trusted != job.trusted or "_token_pin" in job.outdated):
+    if change.trusted is not None:
         fields["_first_use"] = [row._asdict() for row in change.trusted]
     pushes: dict[str, Any] = {"history": {"$each": [from_entry(entry) for entry in change.entries]}}
     if owed:
@@ -186,9 +197,27 @@ def update(job: Job, change: Change, owed: list[dict[str, Any]], execution: str)
     written: dict[str, Any] = {
         "$set": fields,
         "$push": pushes,
-        "$inc": {"_properties.revision": len(change.entries)},
+        "$inc": {"_properties.revision": len(change.entries) - change.counted},
     }
     return written | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
+
+
+def unchanged(job: Job) -> dict[str, Any]:
+    """The filter for a job to which no event has been applied since it was read."""
+    return {
+        "_id": {"$eq": job.key},
+        "uuid": {"$eq": job.uuid},
+        "_properties.revision": {"$eq": job.revision},
+    }
+
+
+def renewal(job: Job) -> dict[str, Any]:
+    """The write that replaces the fields of former versions; those of a life that is over just go."""
+    fields: dict[str, Any] = {} if job.tokens is None else {"_tokens": list(job.tokens)}
+    if job.trusted is not None:
+        fields["_first_use"] = [row._asdict() for row in job.trusted]
+    gone = {"$unset": dict.fromkeys(_OUTDATED, "")}
+    return gone | ({"$set": fields} if fields else {})
 
 
 def moved(count: int) -> dict[str, Any]:

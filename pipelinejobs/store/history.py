@@ -75,7 +75,7 @@ class History:
         Raises:
             Unavailable: the database cannot be asked.
         """
-        keys = [_key(job.life, uuid) for job, uuid in wanted]
+        keys = [documents.moved_key(job.life, uuid) for job, uuid in wanted]
         with translated():
             found = list(self._raw_moved.find({"_id": {"$in": keys}}))
         entries = [self._entry(row["entry"]) for row in found]
@@ -158,7 +158,7 @@ class History:
         life, rest = embedded[0].get("uuid"), embedded[1:]
         if not moved or not isinstance(life, str):
             return rest
-        keys = [_key(life, entry["uuid"]) for entry in rest if isinstance(entry.get("uuid"), str)]
+        keys = [documents.moved_key(life, entry["uuid"]) for entry in rest if isinstance(entry.get("uuid"), str)]
         both = {row["uuid"] for row in self._moved.find({"_id": {"$in": keys}, "seq": {"$lt": moved}}, {"uuid": 1})}
         return [entry for entry in rest if entry.get("uuid") not in both]
 
@@ -187,7 +187,7 @@ class History:
         start = document.get("_moved") or 0
         rows = [
             {
-                "_id": _key(job.life, entry["uuid"]),
+                "_id": documents.moved_key(job.life, entry["uuid"]),
                 "job": job.uuid,
                 "life": job.life,
                 "seq": start + place,
@@ -246,10 +246,6 @@ def _size(entry: Any) -> int:
 def _uuid(entry: Any) -> str | None:
     uuid = entry.get("uuid") if isinstance(entry, RawBSONDocument) else None
     return uuid if isinstance(uuid, str) else None
-
-
-def _key(life: str, uuid: str) -> str:
-    return f"{life}:{uuid}"
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from pymongo.errors import OperationFailure
 
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.store.new_jobs import INDEX as NEW_TOKENS
 
 _DAY: Final = 86400
 _CONFLICTS: Final = frozenset({85, 86, 11000})  # IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey
@@ -37,11 +38,18 @@ def wanted(days: Days) -> dict[str, list[IndexModel]]:
                 name="outbox_due",
                 partialFilterExpression={"_outbox.status": {"$exists": True}},
             ),
+            # Jobs to which nothing has happened yet; those whose token is not remembered are found by it.
+            IndexModel(
+                [("_tokens", ASCENDING), ("_id", DESCENDING)],
+                name=NEW_TOKENS,
+                partialFilterExpression={"_properties.revision": 0},
+            ),
             # Lists of jobs, page by page, and what has changed lately. Filters go through it in this order: one for
             # each of them would have to be written at each event, to spare now and then somebody a look at more jobs.
             IndexModel([("updated", DESCENDING), ("_id", DESCENDING)], name="newest"),
         ],
         "jobs_history": [IndexModel([("life", ASCENDING), ("seq", ASCENDING)], name="life_seq")],
+        "jobs_journal": [IndexModel([("applied", ASCENDING)], name="oldest")],
         "jobs_refused": [
             IndexModel([("job", ASCENDING), ("date", ASCENDING)], name="job_date"),
             IndexModel([("date", ASCENDING)], name="expiry", expireAfterSeconds=days.refused * _DAY),

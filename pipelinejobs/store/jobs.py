@@ -179,6 +179,19 @@ class Jobs:
                 documents.forget_former_life(),
             )
 
+    def withdraw(self, job: Job, entry: str) -> None:
+        """Takes away what a job owes by an entry that another program has removed, before the entry is written again:
+        that program may have left the one and not the other.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():  # whether it was done does not matter: nothing is owed twice that has the same key
+            self._jobs.update_one(
+                {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, "_outbox.entry": {"$eq": entry}},
+                {"$pull": {"_outbox": {"entry": {"$eq": entry}}}},
+            )
+
     def document(self, uuid: str) -> dict[str, Any] | None:
         """The whole document of a job, as stored, for operators.
 

@@ -11,6 +11,7 @@ from pipelinejobs.store import history, refused
 from pipelinejobs.store.connection import Document, connect, translated
 from pipelinejobs.store.history import History
 from pipelinejobs.store.jobs import Jobs
+from pipelinejobs.store.journal import Journal
 from pipelinejobs.store.outbox import OutboxRows
 from pipelinejobs.store.refused import Refused
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pipelinejobs.store.changes import Changes
     from pipelinejobs.store.executions import Executions
     from pipelinejobs.store.listing import Listing
+    from pipelinejobs.store.new_jobs import NewJobs
     from pipelinejobs.store.nonces import Nonces
     from pipelinejobs.store.pipelines import Pipelines
     from pipelinejobs.store.sessions import Sessions
@@ -38,9 +40,11 @@ class Store:
         jobs: read one job, apply a change to it.
         history: its entries, wherever they are kept.
         outbox: what is owed to other actors.
+        journal: applied events that another program may still undo.
         refused: deliveries that were refused.
         pipelines: making pipelines and jobs.
         listing: many jobs.
+        new_jobs: jobs whose tokens are to be remembered.
         nonces: credentials that are good for some uses.
         executions: what became of the deliveries to the gateway.
         changes: which jobs have changed lately.
@@ -60,6 +64,7 @@ class Store:
         self.jobs = Jobs(database)
         self.history = History(database, history_limits or history.Limits())
         self.outbox = OutboxRows(database)
+        self.journal = Journal(database)
         self.refused = Refused(database, refused_limits or refused.Limits())
 
     @cached_property
@@ -73,6 +78,12 @@ class Store:
         from pipelinejobs.store.listing import Listing
 
         return Listing(self.database)
+
+    @cached_property
+    def new_jobs(self) -> "NewJobs":
+        from pipelinejobs.store.new_jobs import NewJobs
+
+        return NewJobs(self.database)
 
     @cached_property
     def nonces(self) -> "Nonces":

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from sabotage.breaks.beside_others import BESIDE_OTHERS
 from sabotage.breaks.durable import DURABLE
 from sabotage.breaks.handed_back import HANDED_BACK
 from sabotage.breaks.in_any_order import IN_ANY_ORDER
@@ -33,5 +34,6 @@ BREAKS: Final = (
     *HANDED_BACK,
     *PAGES,
     *SENDERS,
+    *BESIDE_OTHERS,
 )
 """All of them."""

@@ -9,7 +9,7 @@ HANDED_BACK: Final = (
         promises=("F20", "S1"),
         what="hands a message without a token back, which then arrives under our name",
         file="pipelinejobs/handback.py",
-        old="    if event.token is None:\n",
+        old="    if not event.tokens:\n",
         new="    if event.job is None:\n",
         tests=("tests/acceptance/test_mongodb_away.py::test_a_message_without_a_token_is_not_sent_under_our_name",),
     ),

@@ -9,7 +9,7 @@ ITS_JOB_ALONE: Final = (
         promises=("P9", "S1"),
         what="takes any token for a job's",
         file="pipelinejobs/tokens.py",
-        old="known = _any_same(event.token, _job_tokens(job or _NO_JOB))",
+        old="known = _any_same(shown, [*remembered(of_job), *_trusted_of(of_job, event.sender)])",
         new="known = job is not None",
         tests=(
             "tests/unit/test_decide_lives.py::test_lives",
@@ -33,8 +33,8 @@ ITS_JOB_ALONE: Final = (
         promises=("P9",),
         what="forgets a job's tokens when a foreign writer changes its salt",
         file="pipelinejobs/tokens.py",
-        old="salts = list(job.salts or ())",
-        new="salts = list(job.salts or ())[:0]",
+        old="hashes = list(job.tokens or ())",
+        new="hashes = list(job.tokens or ())[:0]",
         tests=("tests/unit/test_decide_lives.py::test_lives",),
     ),
     Break(

@@ -17,8 +17,8 @@ PAGES: Final = (
         promises=("P6",),
         what="shows on a page the token that somebody has put into an event's data",
         file="pipelinejobs/gateway/pages/job.py",
-        old="told.entries, newest, secrets)",
-        new="told.entries, newest, [])",
+        old="told.entries, newest, hide)",
+        new="told.entries, newest, str)",
         tests=("tests/integration/gateway/test_pages_job.py::test_no_secret_is_shown_wherever_somebody_has_put_it",),
     ),
     Break(

@@ -1,43 +1,22 @@
 """Jobs that others wrote, go on writing, or have damaged: python-datacatalog's documents, tokens and habits."""
 
-import base64
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from secrets import token_bytes
 from typing import Any
 
 import pytest
 from bson import Decimal128, Int64, ObjectId
 
+import support_datacatalog as datacatalog
 from demo.abaco import ROOT
 from demo.indexer import Indexer
 from fsm.replay import final_state
 from support_dump import raw
 from support_process import CheckedAbaco, Documents, NewJob, StoredJob, admin_token, callback, job_token, verdicts
-
-
-def python_datacatalog_writes(job: StoredJob, name: str, state: str) -> str:
-    """Handles an event as python-datacatalog does: reads, changes, replaces the whole document by its uuid alone, with
-    a new salt. Fields it does not know survive. Returns the token of the new salt."""
-    read = job.stored()
-    now = datetime.now(UTC).replace(microsecond=0)
-    salt = base64.b64encode(token_bytes(16)).decode().lower()
-    entry = {"date": now, "data": {"by": "python-datacatalog"}, "name": name, "uuid": f"108{ObjectId()}"}
-    changed = read | {
-        "history": [*read["history"], entry],
-        "state": state,
-        "last_event": name.lower(),
-        "updated": now,
-        "_properties": read["_properties"] | {"revision": read["_properties"]["revision"] + 1, "modified_date": now},
-        "_salt": salt,
-    }
-    links = {key: changed.pop(key) for key in ("child_of", "acted_on", "acted_using", "generated_by", "_admin")}
-    job.jobs.find_one_and_replace({"uuid": job.uuid}, changed | links)
-    return job_token(job.uuid, salt, read["_admin"])
 
 
 class TestItsDocuments:
@@ -72,7 +51,7 @@ class TestItsDocuments:
         assert [request.body["message"]["token"] for request in indexer.received] == [job.token]
 
     def test_its_upper_case_event_names_replay(self, abaco: CheckedAbaco, job: StoredJob) -> None:
-        token = python_datacatalog_writes(job, "RUN", "RUNNING")
+        token = datacatalog.writes(job, "RUN", "RUNNING")
         assert abaco.send(job.event("update", token=token)).verdict["verdict"] == "applied"
         assert final_state(job.names) == "RUNNING"
 
@@ -86,17 +65,17 @@ class TestTokensForLife:
         self, abaco: CheckedAbaco, job: StoredJob
     ) -> None:
         assert abaco.send(job.event("run")).verdict["verdict"] == "applied"
-        newer = [python_datacatalog_writes(job, "update", "RUNNING") for _ in range(12)]
+        newer = [datacatalog.writes(job, "update", "RUNNING") for _ in range(12)]
         tokens = [job.token, newer[-1]]
         assert verdicts(abaco.send(job.event("update", token=token)) for token in tokens) == ["applied"] * 2
         assert abaco.send(job.event("update", token=job.token)).verdict["verdict"] == "applied"
-        assert len(job.stored()["_salts"]) <= 9
+        assert len(job.stored()["_tokens"]) <= 9
 
     def test_rotated_between_any_two_events(self, abaco: CheckedAbaco, job: StoredJob) -> None:
         tokens = [job.token]
         for _ in range(4):
             assert verdicts(abaco.send(job.event("run", token=token)) for token in tokens) == ["applied"] * len(tokens)
-            tokens.append(python_datacatalog_writes(job, "update", "RUNNING"))
+            tokens.append(datacatalog.writes(job, "update", "RUNNING"))
         assert final_state(job.names) == "RUNNING"
         assert job.stored()["_properties"]["revision"] == len(job.names) - 1
 
@@ -105,18 +84,19 @@ class TestTokensForLife:
         self, abaco: CheckedAbaco, job: StoredJob, indexer: Indexer
     ) -> None:
         abaco.send(job.event("run"))
-        newest = python_datacatalog_writes(job, "update", "RUNNING")
+        newest = datacatalog.writes(job, "update", "RUNNING")
         abaco.send(job.event("finish"))
         assert [request.body["message"]["token"] for request in indexer.received] == [newest]
 
     def test_a_rotation_before_we_saw_the_job_voids_the_old_token(
         self, abaco: CheckedAbaco, job: StoredJob, jobs: Documents
     ) -> None:
-        newest = python_datacatalog_writes(job, "run", "RUNNING")
+        newest = datacatalog.writes(job, "run", "RUNNING")
         before = raw(jobs)
-        assert abaco.send(job.event("update")).verdict["verdict"] == "unauthorised"
+        strict = abaco.configured(_REACTOR_TOKENS_TRUST_ON_FIRST_USE="false")
+        assert strict.send(job.event("update")).verdict["verdict"] == "unauthorised"
         assert raw(jobs) == before
-        assert abaco.send(job.event("update", token=newest)).verdict["verdict"] == "applied"
+        assert strict.send(job.event("update", token=newest)).verdict["verdict"] == "applied"
 
     @pytest.mark.promise("P9")
     def test_a_job_made_again_forgets_the_tokens_of_its_former_life(
@@ -186,49 +166,71 @@ class TestAdministrativeTokens:
 
 class TestTrustOnFirstUse:
     @pytest.fixture
-    def trusting(self, abaco: CheckedAbaco) -> CheckedAbaco:
-        return abaco.configured(_REACTOR_TOKENS_TRUST_ON_FIRST_USE="true")
-
-    @pytest.fixture
     def rotated(self, job: StoredJob) -> StoredJob:
         """A job whose token in the callbacks can no longer be known."""
-        python_datacatalog_writes(job, "run", "RUNNING")
+        datacatalog.writes(job, "run", "RUNNING")
         return job
 
-    def test_the_first_token_is_pinned_and_others_are_not_good(
-        self, trusting: CheckedAbaco, rotated: StoredJob, abaco: CheckedAbaco
+    def test_the_first_token_of_a_sender_is_trusted_and_others_of_the_sender_are_not(
+        self, abaco: CheckedAbaco, rotated: StoredJob
     ) -> None:
-        assert trusting.send(callback("agave", "QUEUED"), rotated.url()).verdict["verdict"] == "applied"
+        assert abaco.send(callback("agave", "QUEUED"), rotated.url()).verdict["verdict"] == "applied"
         assert rotated.token not in repr(rotated.stored())
-        other = trusting.send(rotated.event("update", token="0123456789abcdef"))
+        other = abaco.send(rotated.event("update", token="0123456789abcdef"))
         assert other.verdict["verdict"] == "unauthorised"
-        assert abaco.send(callback("agave", "FINISHED"), rotated.url()).verdict["state"] == "FINISHED"
+        strict = abaco.configured(_REACTOR_TOKENS_TRUST_ON_FIRST_USE="false")
+        assert strict.send(callback("agave", "FINISHED"), rotated.url()).verdict["state"] == "FINISHED"
 
-    def test_the_token_of_the_present_salt_stays_good_beside_it(self, trusting: CheckedAbaco, job: StoredJob) -> None:
-        newest = python_datacatalog_writes(job, "run", "RUNNING")
+    def test_it_is_said(self, abaco: CheckedAbaco, rotated: StoredJob) -> None:
+        run = abaco.send(callback("agave", "QUEUED"), rotated.url())
+        [line] = [json.loads(line) for line in run.stderr.splitlines() if "first use" in line]
+        assert (line["level"], line["job"], line["user"]) == ("WARNING", rotated.uuid, abaco.username)
+
+    def test_the_token_of_the_present_salt_stays_good_beside_it(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+        newest = datacatalog.writes(job, "run", "RUNNING")
         tokens = [job.token, newest, job.token]
-        assert verdicts(trusting.send(job.event("update", token=token)) for token in tokens) == ["applied"] * 3
+        assert verdicts(abaco.send(job.event("update", token=token)) for token in tokens) == ["applied"] * 3
 
-    def test_nothing_is_pinned_by_what_is_not_applied(
-        self, trusting: CheckedAbaco, rotated: StoredJob, jobs: Documents
+    def test_the_token_of_the_present_salt_may_come_first(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+        newest = datacatalog.writes(job, "run", "RUNNING")
+        tokens = [newest, job.token, newest]
+        assert verdicts(abaco.send(job.event("update", token=token)) for token in tokens) == ["applied"] * 3
+
+    def test_nothing_is_trusted_by_what_is_not_applied(
+        self, abaco: CheckedAbaco, rotated: StoredJob, jobs: Documents
     ) -> None:
         before = raw(jobs)
-        refused = trusting.send(rotated.event("validate", token="0123456789abcdef"))
+        refused = abaco.send(rotated.event("validate", token="0123456789abcdef"))
         assert (refused.verdict["verdict"], refused.verdict["state"]) == ("unauthorised", None)
-        assert trusting.send(rotated.event("reset", token="0123456789abcdef")).verdict["verdict"] == "unauthorised"
-        assert trusting.send(rotated.event("update", token="")).verdict["verdict"] == "unauthorised"
+        assert abaco.send(rotated.event("reset", token="0123456789abcdef")).verdict["verdict"] == "unauthorised"
+        assert abaco.send(rotated.event("update", token="")).verdict["verdict"] == "unauthorised"
         assert raw(jobs) == before
 
-    def test_a_new_job_gives_no_reason_to_trust(self, trusting: CheckedAbaco, job: StoredJob) -> None:
-        assert trusting.send(job.event("run", token="0123456789abcdef")).verdict["verdict"] == "unauthorised"
+    def test_a_late_report_is_not_refused_and_learns_nothing(
+        self, abaco: CheckedAbaco, rotated: StoredJob, jobs: Documents
+    ) -> None:
+        datacatalog.writes(rotated, "fail", "FAILED")
+        before = raw(jobs)
+        late = abaco.send(callback("agave", "RUNNING"), rotated.url()).verdict
+        assert (late["verdict"], late["state"]) == ("stale", None)
+        assert "FAILED" not in late["reason"]
+        assert raw(jobs) == before
 
-    def test_nor_does_one_that_we_have_written_to(self, trusting: CheckedAbaco, job: StoredJob) -> None:
-        trusting.send(job.event("run"))
-        python_datacatalog_writes(job, "update", "RUNNING")
-        assert trusting.send(job.event("update", token="0123456789abcdef")).verdict["verdict"] == "unauthorised"
+    def test_a_new_job_gives_no_reason_to_trust(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+        assert abaco.send(job.event("run", token="0123456789abcdef")).verdict["verdict"] == "unauthorised"
 
-    def test_it_is_off_by_default(self, abaco: CheckedAbaco, rotated: StoredJob) -> None:
-        assert abaco.send(rotated.event("update")).verdict["verdict"] == "unauthorised"
+    def test_nor_does_one_that_we_have_written_to(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+        abaco.send(job.event("run"))
+        datacatalog.writes(job, "update", "RUNNING")
+        assert abaco.send(job.event("update", token="0123456789abcdef")).verdict["verdict"] == "unauthorised"
+
+    def test_nor_does_a_sender_that_nobody_has_authenticated(self, abaco: CheckedAbaco, rotated: StoredJob) -> None:
+        local = abaco.configured(LOCALONLY="1").of("")
+        assert local.send(rotated.event("update")).verdict["verdict"] == "unauthorised"
+
+    def test_it_can_be_switched_off(self, abaco: CheckedAbaco, rotated: StoredJob) -> None:
+        strict = abaco.configured(_REACTOR_TOKENS_TRUST_ON_FIRST_USE="false")
+        assert strict.send(rotated.event("update")).verdict["verdict"] == "unauthorised"
 
 
 class TestTrustedIndexers:
@@ -245,7 +247,8 @@ class TestTrustedIndexers:
         assert abaco.of("sd2eadm").send(message).verdict["verdict"] == "unauthorised"
         for name in ("fail", "update", "reset"):
             assert trusting.of("sd2eadm").send(message | {"name": name}).verdict["verdict"] == "unauthorised"
-        assert trusting.of("sd2eadm").send(message | {"token": "wrong"}).verdict["verdict"] == "unauthorised"
+        strict = trusting.configured(_REACTOR_TOKENS_TRUST_ON_FIRST_USE="false").of("sd2eadm")
+        assert strict.send(message | {"token": "wrong"}).verdict["verdict"] == "unauthorised"
         assert trusting.of("sd2eadm").send(message).verdict["state"] == "FINISHED"
         assert indexing.names[-1] == "indexed"
 

@@ -13,8 +13,10 @@ def test_missing_ones_are_named_and_made(store: Store) -> None:
     assert store.missing_indexes() == [
         "jobs.uuid_1",
         "jobs.outbox_due",
+        "jobs.new_tokens",
         "jobs.newest",
         "jobs_history.life_seq",
+        "jobs_journal.oldest",
         "jobs_refused.job_date",
         "jobs_refused.expiry",
         "gateway_nonces.place",

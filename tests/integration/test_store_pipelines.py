@@ -9,6 +9,7 @@ from factories import NOW, catalogued
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.store import Store
 from pipelinejobs.store.pipelines import NewJob, Owner
+from pipelinejobs.tokens import job_token, token_hash
 
 OWNER = Owner(owner="sd2eadm")
 
@@ -29,6 +30,9 @@ def test_a_job_is_made_like_python_datacatalogs(store: Store, database: Database
     store.pipelines.make_job(like(theirs), OWNER, NOW)
     ours = database["jobs"].find_one()
     assert ours is not None
+    added = {name: ours.pop(name) for name in ("_life", "_tokens", "_alone")}
+    token = job_token(ours["uuid"], ours["_salt"], ours["_admin"])
+    assert added == {"_life": ours["history"][0]["uuid"], "_tokens": [token_hash(ours["uuid"], token)], "_alone": True}
     assert ours.keys() == theirs.keys()
     assert {name: type(value) for name, value in ours.items()} == {name: type(value) for name, value in theirs.items()}
     same = ours.keys() - {"_id", "updated", "history", "_properties", "_salt"}

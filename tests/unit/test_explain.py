@@ -91,7 +91,7 @@ TRIED = Owed(
 
 @pytest.mark.promise("S18")
 def test_of_what_is_owed_nothing_is_told_of_leases_and_keys() -> None:
-    found = facts("FINISHED", "create", "run", "finish", owed=[TRIED], salts=("canary-salt",), token_pin="canary-pin")
+    found = facts("FINISHED", "create", "run", "finish", owed=[TRIED], tokens=("canary-hash",))
     assert found["owed"] == [
         {"name": "index", "status": "pending", "attempts": 2, "next": NOW, "created": NOW, "error": "status 500"}
     ]

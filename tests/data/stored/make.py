@@ -148,8 +148,9 @@ def nonce(checkout: Path, database: Database[Document]) -> str | None:
 
 
 def collections(database: Database[Document]) -> dict[str, list[Document]]:
-    """Everything that is stored."""
-    return {name: list(database[name].find()) for name in sorted(database.list_collection_names())}
+    """Everything that is stored for longer than seconds."""
+    kept = set(database.list_collection_names()) - {"jobs_journal"}
+    return {name: list(database[name].find()) for name in sorted(kept)}
 
 
 def main(checkout: str, name: str) -> None:

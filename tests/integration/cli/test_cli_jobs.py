@@ -11,6 +11,7 @@ from pymongo.collection import Collection
 from demo.indexer import Indexer
 from factories import TOKEN, UUID, catalogued
 from integration.cli.conftest import Cli
+from pipelinejobs.tokens import job_token, token_hash
 
 Jobs = Collection[dict[str, Any]]
 UNKNOWN = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"
@@ -40,11 +41,12 @@ def test_nothing_secret_is_shown(cli: Cli, jobs: Jobs, command: str, form: list[
     uuid = cli.make()["uuid"]
     job = cli.ok("send", uuid, "run") and jobs.find_one({"uuid": uuid})
     assert job is not None
-    assert job["_salts"] == [job["_salt"]]
+    token = job_token(uuid, job["_salt"], job["_admin"])
+    assert job["_tokens"] == [token_hash(uuid, token)]
     cli("send", uuid, "fail", "--token", "0123456789abcdef")
     done = cli(command, uuid, *form)
     assert done.exit_code == 0
-    for secret in (job["_salt"], "0123456789abcdef"):
+    for secret in (job["_salt"], token, job["_tokens"][0], "0123456789abcdef"):
         assert secret not in done.out + done.err
 
 
@@ -62,7 +64,7 @@ def test_show(cli: Cli, jobs: Jobs) -> None:
     facts = cli.ok("show", UUID)
     assert (facts["uuid"], facts["state"], facts["last_event"]) == (UUID, "FINISHED", "finish")
     assert facts["updated"].endswith("Z")
-    assert not facts.keys() & {"_id", "history", "_salt", "_salts", "_outbox", "_token_pin"}
+    assert not facts.keys() & {"_id", "history", "_salt", "_tokens", "_outbox", "_first_use"}
     assert "state: FINISHED" in cli("show", UUID).out.splitlines()
 
 
@@ -155,7 +157,7 @@ class TestExplain:
 
     def test_a_token_that_cannot_be_known(self, cli: Cli, jobs: Jobs) -> None:
         jobs.insert_one(catalogued("job-finished.json"))
-        assert "its salt was changed by others" in cli.ok("explain", UUID)["notes"][0]
+        assert "another program changed its salt" in cli.ok("explain", UUID)["notes"][0]
         assert "worth knowing:" in cli("explain", UUID).out
 
     def test_says_nothing_where_there_is_nothing(self, cli: Cli) -> None:

@@ -248,7 +248,7 @@ class TestWhatIsNotRead:
     @pytest.mark.promise("S22")
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
     def test_nothing_but_post_changes_anything(self, gateway: Gateway, job: StoredJob, method: str) -> None:
-        before = job.stored()
+        before = eventually(lambda: "_tokens" in job.stored() and job.stored())
         for base in ("/actors/v2", "/v3/actors"):
             answer = gateway.ask(method, f"{base}/{ALIAS}/messages", params=job.url("run"))
             assert answer.status_code == (200 if method == "GET" else 405)

@@ -1,0 +1,78 @@
+"""The first token of each new job is remembered before another program can change the salt.
+
+python-datacatalog's `setup()` makes a job, and puts its token into the callback URLs for good. Seconds later its
+`run()` changes the salt, and after that nobody can compute that token. So the gateway looks for new jobs all the time.
+A look costs a find by an index that holds nothing but jobs to which nothing has happened yet, on a replica set and on
+a standalone server alike; any number of gateways may look.
+"""
+
+from collections import deque
+from time import monotonic
+from typing import Final
+
+from pipelinejobs.job import Job
+from pipelinejobs.log import logger
+from pipelinejobs.store import Store, within
+from pipelinejobs.tokens import salt_hash
+
+_MOST: Final = 500
+_LOOK_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = (2.0, 8.0)
+"""When it is made sure that the token is still there: a program that had read the job before may have replaced all."""
+
+
+class FirstTokens:
+    """Looks for new jobs and remembers their tokens."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._later: tuple[deque[tuple[float, Job, str]], ...] = tuple(deque() for _ in _AGAIN_SECONDS)
+
+    def look(self) -> int:
+        """Remembers the tokens of the jobs that are new, and of those that have lost theirs again.
+
+        Returns:
+            How many.
+
+        Raises:
+            Unavailable: the database cannot be asked; the next look finds the same jobs.
+        """
+        with within(_LOOK_SECONDS):
+            new = [
+                (job, salt_hash(job, job.salt))
+                for job in self._store.new_jobs.unseen(_MOST)
+                if job.salt is not None and isinstance(job.uuid, str)
+            ]
+            count = self._store.new_jobs.remember(new) if new else 0
+            count += self._look_again()
+            self._look_later(0, new)
+            return count
+
+    def renew(self) -> None:
+        """Replaces the salts that a former version has stored in jobs; all jobs are looked through.
+
+        Raises:
+            Unavailable: the database cannot be asked; what is not done yet stays readable and may be done later.
+        """
+        count = 0
+        while jobs := self._store.new_jobs.outdated(_MOST):
+            self._store.new_jobs.renew(jobs)
+            count += len(jobs)
+        if count:
+            logger.info("salts of a former version were replaced by hashes", extra={"fields": {"jobs": count}})
+
+    def _look_later(self, number: int, rows: list[tuple[Job, str]]) -> None:
+        if number < len(_AGAIN_SECONDS):
+            due = monotonic() + _AGAIN_SECONDS[number]
+            self._later[number].extend((due, *row) for row in rows)
+
+    def _look_again(self) -> int:
+        count = 0
+        for number, line in reversed(list(enumerate(self._later))):
+            due: list[tuple[Job, str]] = []
+            while line and line[0][0] <= monotonic() and len(due) < _MOST:
+                due.append(line.popleft()[1:])
+            if due:
+                count += self._store.new_jobs.remember(due)
+                self._look_later(number + 1, due)
+        return count

@@ -1,0 +1,197 @@
+"""Applied stays applied, also beside a program that replaces whole documents.
+
+python-datacatalog reads a job, changes it in memory and replaces it by its uuid alone, so that an event of ours that is
+written in between is gone, and nothing in the job tells so. Its agents and its Indexer go on doing so for good. So an
+applied event is kept in a journal (`store.journal`) until it has been seen in the job after the longest time that such
+a program may take. What is missing then is decided again, on the job as it is by now, under the same uuid of its
+entry. What is no longer possible becomes a refusal that is kept, an ERROR in the log, and a count.
+
+The gateway looks once a second, and a one-shot run after its answer; any number of them may do so at once, since the
+same event is never written twice.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from time import sleep
+from typing import Final
+
+from pipelinejobs.case import Case, Handled
+from pipelinejobs.deadline import Deadline
+from pipelinejobs.decide import Decision
+from pipelinejobs.identity import external_digest
+from pipelinejobs.job import Job
+from pipelinejobs.log import logger
+from pipelinejobs.store import Store, within
+from pipelinejobs.store.journal import Journaled, Row
+from pipelinejobs.verdict import Verdict
+
+FIRST_LOOK_SECONDS: Final = 2.0
+"""After so long most writers are done: what they have undone is soon applied again."""
+SETTLED_SECONDS: Final = 10.0
+"""Longer than python-datacatalog takes to read a job and replace it: half a second where it has 5,000 entries."""
+
+_MOST: Final = 500
+_OVERLAP_SECONDS: Final = 2.0
+"""A row is dated a moment before others can read it."""
+_DATABASE_SECONDS: Final = 5.0
+_EVENT_SECONDS: Final = 10.0
+
+APPLIED_AGAIN: Final = "applied again"
+LOST: Final = "no longer possible"
+OUTCOMES: Final = (APPLIED_AGAIN, LOST)
+"""What becomes of an event that another program has undone."""
+
+
+def uncounted(outcome: str) -> None:
+    """The count that a short run does not keep."""
+
+
+class Journal:
+    """Looks whether applied events are still in their jobs, and applies again those that are not."""
+
+    def __init__(self, store: Store, judge: Callable[[Sequence[Case]], None]) -> None:
+        """
+        Args:
+            judge: one round of judging, of events of different jobs (`Manager.judge`).
+        """
+        self._store = store
+        self._judge = judge
+        self._looked_until: datetime | None = None
+        self.count: Callable[[str], None] = uncounted
+        """Told what became of each event that was undone, one of `OUTCOMES`."""
+
+    def look(self, deadline: Deadline) -> int:
+        """Looks at the events whose first look is due, and at those that are settled, which are forgotten.
+
+        Returns:
+            How many had been undone.
+
+        Raises:
+            Unavailable: the database cannot be asked; what was not looked at is looked at the next time.
+        """
+        with within(min(_DATABASE_SECONDS, deadline.remaining())):
+            now = self._store.outbox.now()
+        settled, first = now - timedelta(seconds=SETTLED_SECONDS), now - timedelta(seconds=FIRST_LOOK_SECONDS)
+        undone = self._look(None, settled, deadline, forget=True)
+        since = max(settled, self._looked_until or settled)
+        undone += self._look(since, first, deadline, forget=False)
+        self._looked_until = first - timedelta(seconds=_OVERLAP_SECONDS)
+        return undone
+
+    def look_at(self, watched: Sequence[Journaled]) -> None:
+        """Looks at events that are in no journal, since no other program was known to write to their jobs.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        rows = [Row(one.key, one.event.job, one.life, one.entry) for one in watched]
+        with within(_DATABASE_SECONDS):
+            undone = self._store.journal.look_for(rows).undone
+        self._apply_again([one for one in watched if one.key in undone])
+
+    def _look(self, since: datetime | None, until: datetime, deadline: Deadline, *, forget: bool) -> int:
+        """Looks at the rows written between two times; returns how many had been undone."""
+        count = 0
+        while not deadline.passed():
+            with within(min(_DATABASE_SECONDS, deadline.remaining())):
+                rows = self._store.journal.rows(since, until, _MOST)
+                if not rows:
+                    break
+                found = self._store.journal.look_for(rows)
+                good = {row.key for row in rows} - found.undone - found.over
+                gone = found.over | (good if forget else set())
+                if gone:
+                    self._store.journal.forget(gone)
+                undone = self._store.journal.events(found.undone) if found.undone else []
+            count += len(undone)
+            self._apply_again(undone)
+            if len(rows) < _MOST:
+                break
+            since = rows[-1].applied
+        return count
+
+    def _apply_again(self, undone: Sequence[Journaled]) -> None:
+        """Decides these events again, those of one job in their order."""
+        waiting = list(undone)
+        while waiting:
+            jobs: dict[str, Journaled] = {}
+            for one in waiting:
+                jobs.setdefault(one.event.job, one)
+            waiting = [one for one in waiting if jobs[one.event.job] is not one]
+            cases = [_case(one) for one in jobs.values()]
+            while unhandled := [case for case in cases if case.handled is None]:
+                self._judge(unhandled)
+                sleep(max((case.pause() for case in unhandled if case.handled is None), default=0.0))
+            for case in cases:
+                self._conclude(case)
+
+    def _conclude(self, case: Case) -> None:
+        assert case.again is not None
+        assert case.handled is not None
+        verdict, again = case.handled.answer.verdict, case.again
+        if verdict in (Verdict.DUPLICATE, Verdict.UNAVAILABLE):
+            return  # it is there after all; or it is looked at the next time
+        fields = {"job": again.event.job, "event": again.event.name, "entry": again.entry}
+        if verdict is Verdict.APPLIED:
+            self.count(APPLIED_AGAIN)
+            logger.warning("another program had undone an applied event; it is applied again", extra={"fields": fields})
+            return
+        with within(_DATABASE_SECONDS):
+            if case.handled.kept_state is not None:
+                self.count(LOST)
+                reason = case.handled.answer.reason
+                logger.error(reason, extra={"fields": fields})
+                self._keep(case.handled)
+            self._store.journal.forget([again.key])
+
+    def _keep(self, handled: Handled) -> None:
+        assert handled.kept_state is not None
+        given = handled.answer
+        row = self._store.refused.row(handled.event, given.verdict, given.reason, handled.kept_state, given.execution)
+        self._store.refused.keep(row)
+
+
+def as_it_was(job: Job | None, again: Journaled) -> Job | None:
+    """The job as it is by now, with what is known of it from the event's first application; None where that was in
+    another life of the job."""
+    if job is None or job.life != again.life:
+        return None
+    known = tuple(dict.fromkeys([*again.tokens, *(job.tokens or ())]))
+    externals = dict(job.externals)
+    if again.event.external is not None and again.attempt != job.attempt:
+        externals.setdefault(external_digest(again.event.external), again.attempt)
+    trusted = None
+    if again.trusted is not None or job.trusted is not None:
+        trusted = tuple(dict.fromkeys([*(again.trusted or ()), *(job.trusted or ())]))
+    return job._replace(tokens=known, trusted=trusted, externals=externals, alone=False)
+
+
+def owing(decision: Decision, job: Job, again: Journaled) -> Decision:
+    """The decision on an event that was undone: what it made the job owe is owed again, and a refusal says what it
+    means.
+
+    python-datacatalog takes the fields with an underscore from a later read than the history. So the revision may
+    count an entry that is gone.
+    """
+    change = decision.change
+    if change is not None:
+        counted = int(job.revision) - (job.entries - 1 + job.moved)
+        change = change._replace(
+            owes_index=change.owes_index or (again.owes and change.state == _OWED_IN.get(again.event.name)),
+            counted=max(0, min(counted, len(change.entries))),
+        )
+        return decision._replace(change=change)
+    if decision.verdict in (Verdict.ILLEGAL, Verdict.STALE):
+        reason = f"{again.event.name} was applied, and undone by another program that replaced the whole job"
+        return decision._replace(reason=f"{reason}; it cannot be applied again: {decision.reason}")
+    return decision
+
+
+_OWED_IN: Final = {"finish": "FINISHED", "index": "INDEXING"}
+"""The state in which there still is something to be indexed."""
+
+
+def _case(again: Journaled) -> Case:
+    case = Case(again.event, again.execution, Deadline(_EVENT_SECONDS))
+    case.again = again
+    return case

@@ -1,0 +1,197 @@
+"""Applied events that another program may still undo: the collection `jobs_journal`.
+
+python-datacatalog replaces whole documents without a guard. One of its writes that had read the job a moment before
+takes away what was written meanwhile, and the job does not show it. So an applied event of such a job is written down
+here as well, until it has been seen in the job after the longest time that such a write may take (see
+`pipelinejobs.journal`).
+
+All times are the database's.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from pymongo import ASCENDING, UpdateOne
+from pymongo.database import Database
+
+from pipelinejobs.job import Trusted
+from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.record import shown
+from pipelinejobs.store import documents, verbatim
+from pipelinejobs.store.connection import Document, translated
+
+_EVENT: Final = ("job", "name", "id", "external", "data", "status", "sender")
+"""Fields of an event that a row keeps as they are; tokens and the message as it came are not needed again."""
+
+
+class Journaled(NamedTuple):
+    """An applied event, with what its application has written.
+
+    Attributes:
+        life: the life of the job in which it was applied.
+        attempt: the attempt to which it belongs.
+        entry: uuid of its history entry.
+        execution: id of the execution that applied it.
+        revision: the job's revision before it, which orders the events of one job.
+        owes: whether it made the job owe an index request.
+        tokens, trusted: see `job.Job`; what the job remembered with it.
+    """
+
+    event: Event
+    life: str
+    attempt: str
+    entry: str
+    execution: str
+    revision: int | float
+    owes: bool
+    tokens: tuple[str, ...]
+    trusted: tuple[Trusted, ...] | None
+
+    @property
+    def key(self) -> str:
+        """The row's `_id`."""
+        return f"{self.event.job}:{self.entry}"
+
+    def __repr__(self) -> str:
+        return shown(self, "tokens", "trusted")
+
+
+class Row(NamedTuple):
+    """What tells whether an event is still in its job.
+
+    Attributes:
+        applied: when it was written down; None for one that is not.
+    """
+
+    key: str
+    job: str
+    life: str
+    entry: str
+    applied: datetime | None = None
+
+
+class Found(NamedTuple):
+    """What became of some rows, by key.
+
+    Attributes:
+        undone: those whose entry the job has no more.
+        over: those whose job is gone, or was made again: nothing of them touches the new one.
+    """
+
+    undone: set[str]
+    over: set[str]
+
+
+class Journal:
+    """The collection `jobs_journal`."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._journal = database["jobs_journal"]
+        self._options = database.codec_options
+        self._raw = self._journal.with_options(codec_options=verbatim.as_bytes(self._options))
+        self._jobs = database["jobs"]
+        self._moved = database["jobs_history"]
+
+    def add(self, applied: Sequence[Journaled]) -> None:
+        """Writes events down, at least one. One that is there already stays as it is, and is watched anew.
+
+        Raises:
+            OutcomeUnknown, Unavailable: not all of them may be there.
+        """
+        operations = [
+            UpdateOne({"_id": one.key}, {"$setOnInsert": _stored(one), "$currentDate": {"applied": True}}, upsert=True)
+            for one in applied
+        ]
+        with translated(writing=True):
+            self._journal.bulk_write(operations, ordered=False)
+
+    def rows(self, since: datetime | None, until: datetime, most: int) -> list[Row]:
+        """The rows that were written between two times (database time), the oldest first.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        between = {"$lte": until} if since is None else {"$gt": since, "$lte": until}
+        fields = {"job": 1, "life": 1, "entry": 1, "applied": 1}
+        with translated():
+            found = self._journal.find({"applied": between}, fields).sort("applied", ASCENDING).limit(most)
+            return [Row(row["_id"], row["job"], row["life"], row["entry"], row["applied"]) for row in found]
+
+    def look_for(self, rows: Sequence[Row]) -> Found:
+        """Which of these events are in their jobs no more.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            query = {"uuid": {"$in": list({row.job for row in rows})}}
+            fields = documents.presence(sorted({row.entry for row in rows}))
+            jobs = {job["uuid"]: job for job in self._jobs.find(query, fields)}
+            missing = [row for row in rows if row.entry not in jobs.get(row.job, {}).get("present", ())]
+            keys = [documents.moved_key(row.life, row.entry) for row in missing]
+            moved = {row["_id"] for row in self._moved.find({"_id": {"$in": keys}}, {"_id": 1})} if keys else set()
+        over = {row.key for row in missing if jobs.get(row.job, {}).get("first") != row.life}
+        undone = {row.key for row, key in zip(missing, keys, strict=True) if key not in moved}
+        return Found(undone - over, over)
+
+    def events(self, keys: Collection[str]) -> list[Journaled]:
+        """Events by their keys, those of one job in the order in which they were applied.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            found = self._raw.find({"_id": {"$in": list(keys)}}).sort("revision", ASCENDING)
+            return [_journaled(verbatim.value(row, self._options)) for row in found]
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Takes rows out.
+
+        Raises:
+            OutcomeUnknown: some of them may still be there, which is no harm.
+        """
+        with translated(writing=True):
+            self._journal.delete_many({"_id": {"$in": list(keys)}})
+
+    def waiting(self) -> tuple[int, datetime | None]:
+        """How many events are watched, and since when the oldest of them.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            count = self._journal.count_documents({})
+            oldest = self._journal.find_one({}, {"applied": 1}, sort=[("applied", ASCENDING)])
+        return count, oldest["applied"] if oldest is not None else None
+
+
+def _stored(one: Journaled) -> Document:
+    event = one.event
+    return {
+        **{name: getattr(event, name) for name in _EVENT},
+        "kind": event.kind.value,
+        "life": one.life,
+        "attempt": one.attempt,
+        "entry": one.entry,
+        "execution": one.execution,
+        "revision": one.revision,
+        "owes": one.owes,
+        "tokens": list(one.tokens),
+        "trusted": None if one.trusted is None else [row._asdict() for row in one.trusted],
+    }
+
+
+def _journaled(row: dict[str, Any]) -> Journaled:
+    trusted = row["trusted"]
+    return Journaled(
+        event=Event(kind=Kind(row["kind"]), **{name: row[name] for name in _EVENT}),
+        life=row["life"],
+        attempt=row["attempt"],
+        entry=row["entry"],
+        execution=row["execution"],
+        revision=row["revision"],
+        owes=row["owes"],
+        tokens=tuple(row["tokens"]),
+        trusted=None if trusted is None else tuple(Trusted(**one) for one in trusted),
+    )

@@ -1,0 +1,81 @@
+"""Jobs of which this project remembers no token yet, and jobs that still hold the salts of a former version."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pymongo import DESCENDING, UpdateOne
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from pipelinejobs.job import Job
+from pipelinejobs.store import documents
+from pipelinejobs.store.connection import Document, translated
+
+INDEX: Final = "new_tokens"
+
+
+class NewJobs:
+    """The collection `jobs`, for remembering tokens outside events."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._jobs = database["jobs"]
+        # A job that another program has written a moment ago counts, and its token is remembered at once: were either
+        # lost with a server, the next look would find it again.
+        self._quickly = self._jobs.with_options(read_concern=ReadConcern("local"), write_concern=WriteConcern(w=1))
+
+    def unseen(self, most: int) -> list[Job]:
+        """Jobs that nothing has happened to and of which no token is remembered, the newest first.
+
+        Raises:
+            Unavailable: the database cannot be asked, or the index is not there.
+        """
+        query = {"_properties.revision": 0, "_tokens": None, "_salt": {"$type": "string"}}
+        with translated():
+            found = self._quickly.find(query, documents.HEAD).sort("_id", DESCENDING).limit(most).hint(INDEX)
+            return [documents.to_job(document) for document in found]
+
+    def remember(self, first: Sequence[tuple[Job, str]]) -> int:
+        """Puts the hash of a job's first token in front of those that it remembers, where it is not among them.
+
+        Returns:
+            How many were not.
+
+        Raises:
+            Unavailable: the database cannot be asked; the next look does it.
+        """
+        operations = [UpdateOne(_still(job, token), _remembering(job, token)) for job, token in first]
+        with translated():
+            return self._quickly.bulk_write(operations, ordered=False).modified_count
+
+    def outdated(self, most: int) -> list[Job]:
+        """Jobs that hold salts of a former version. There is no index for them: all jobs are looked through.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        query = {"$or": [{"_salts": {"$exists": True}}, {"_token_pin": {"$exists": True}}]}
+        with translated():
+            return [documents.to_job(document) for document in self._jobs.find(query, documents.HEAD).limit(most)]
+
+    def renew(self, jobs: Sequence[Job]) -> None:
+        """Replaces the salts in these jobs by hashes of their tokens, unless an event does so at the same time.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        operations = [UpdateOne(documents.unchanged(job), documents.renewal(job)) for job in jobs]
+        with translated():
+            self._jobs.bulk_write(operations, ordered=False)
+
+
+def _still(job: Job, token: str) -> dict[str, Any]:
+    """The filter for the very same life of a job, where the token is not remembered."""
+    life = {"history.0.uuid": {"$eq": job.life}, "_life": {"$in": [None, job.life]}} if job.life else {}
+    unknown = [{"_tokens": {"$exists": False}}, {"_tokens": {"$type": "array", "$ne": token}}]
+    return {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, **life, "$or": unknown}
+
+
+def _remembering(job: Job, token: str) -> dict[str, Any]:
+    life = {"$set": {"_life": job.life}} if job.life else {}
+    return {"$push": {"_tokens": {"$each": [token], "$position": 0}}, **life}

@@ -1,0 +1,92 @@
+"""What was applied stays applied, and callbacks get in, beside a program that replaces whole documents."""
+
+from typing import Final
+
+from sabotage.breaks.one import Break
+
+BESIDE_OTHERS: Final = (
+    Break(
+        promises=("P11",),
+        what="keeps no journal of events that another program may undo",
+        file="pipelinejobs/manager.py",
+        old="        if journaled:\n            self._store.journal.add(journaled)\n",
+        new="",
+        tests=(
+            "tests/integration/test_journal.py::TestUndone::test_a_finish_is_applied_again_and_owes_again",
+            "tests/acceptance/test_applied_stays_applied.py::test_through_the_gateway",
+        ),
+    ),
+    Break(
+        promises=("P11",),
+        what="answers before the journal has the event",
+        file="pipelinejobs/manager.py",
+        old="            if outcome is Written.YES:\n                case.applied = _applied(case, judged)\n",
+        new=(
+            "            if outcome is Written.YES:\n"
+            "                case.applied = _applied(case, judged)\n"
+            "                case.handled = case.applied.handled\n"
+        ),
+        tests=(
+            (
+                "tests/integration/test_journal.py::TestTheAnswerWaits"
+                "::test_when_it_cannot_be_written_at_all_the_outcome_is_not_known"
+            ),
+        ),
+    ),
+    Break(
+        promises=("P11", "P4"),
+        what="applies an event again and forgets what it owed",
+        file="pipelinejobs/journal.py",
+        old="owes_index=change.owes_index or (",
+        new="owes_index=False and (",
+        tests=("tests/integration/test_journal.py::TestUndone::test_a_finish_is_applied_again_and_owes_again",),
+    ),
+    Break(
+        promises=("P11", "P2"),
+        what="forgets a row at its first look, though the other program may not be done",
+        file="pipelinejobs/journal.py",
+        old="gone = found.over | (good if forget else set())",
+        new="gone = found.over | good",
+        tests=("tests/integration/test_journal.py::TestUndone::test_an_event_whose_application_is_undone_twice",),
+    ),
+    Break(
+        promises=("P11",),
+        what="touches a job that was made again with events of its former life",
+        file="pipelinejobs/journal.py",
+        old="    if job is None or job.life != again.life:\n",
+        new="    if job is None:\n",
+        tests=(
+            (
+                "tests/integration/test_journal.py::TestWhatIsLeftAlone"
+                "::test_nothing_touches_a_job_that_was_deleted_or_made_again"
+            ),
+        ),
+    ),
+    Break(
+        promises=("P11", "S18"),
+        what="trusts one token of a job, and not one of each sender",
+        file="pipelinejobs/tokens.py",
+        old="    if any(row.sender in (None, event.sender) for row in rows):\n",
+        new="    if rows:\n",
+        tests=(
+            "tests/unit/test_tokens.py::TestTrustOnFirstUse::test_a_stranger_who_comes_first_locks_nobody_out",
+            "tests/acceptance/test_standard_agent.py::test_a_stranger_who_comes_first_locks_nobody_out",
+        ),
+    ),
+    Break(
+        promises=("P11", "S18"),
+        what="believes a trusted token from any sender",
+        file="pipelinejobs/tokens.py",
+        old="if row.sender is None or row.sender == sender]",
+        new="if sender]",
+        tests=("tests/unit/test_tokens.py::TestTrustOnFirstUse::test_a_trusted_token_is_good_from_its_sender_alone",),
+    ),
+    Break(
+        promises=("S18",),
+        what="remembers a new job's token after another program has changed it",
+        file="pipelinejobs/store/new_jobs.py",
+        old='"$position": 0',
+        new='"$slice": -1',
+        tests=("tests/integration/test_first_tokens.py::test_tokens_that_were_remembered_meanwhile_stay",),
+    ),
+)
