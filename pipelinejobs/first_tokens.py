@@ -11,7 +11,6 @@ from time import monotonic
 from typing import Final
 
 from pipelinejobs.job import Job
-from pipelinejobs.log import logger
 from pipelinejobs.store import Store, within
 from pipelinejobs.tokens import salt_hash
 
@@ -48,19 +47,6 @@ class FirstTokens:
             self._look_later(0, new)
             return count
 
-    def renew(self) -> None:
-        """Replaces the salts that a former version has stored in jobs; all jobs are looked through.
-
-        Raises:
-            Unavailable: the database cannot be asked; what is not done yet stays readable and may be done later.
-        """
-        count = 0
-        while jobs := self._store.new_jobs.outdated(_MOST):
-            self._store.new_jobs.renew(jobs)
-            count += len(jobs)
-        if count:
-            logger.info("salts of a former version were replaced by hashes", extra={"fields": {"jobs": count}})
-
     def _look_later(self, number: int, rows: list[tuple[Job, str]]) -> None:
         if number < len(_AGAIN_SECONDS):
             due = monotonic() + _AGAIN_SECONDS[number]
@@ -76,3 +62,19 @@ class FirstTokens:
                 count += self._store.new_jobs.remember(due)
                 self._look_later(number + 1, due)
         return count
+
+
+def replace_salts(store: Store) -> int:
+    """Replaces the salts that a former version has stored in jobs by hashes. All jobs are looked through.
+
+    Returns:
+        In how many jobs.
+
+    Raises:
+        Unavailable: the database cannot be asked; what is not done yet stays readable and may be done later.
+    """
+    count = 0
+    while jobs := store.new_jobs.outdated(_MOST):
+        store.new_jobs.renew(jobs)
+        count += len(jobs)
+    return count

@@ -163,7 +163,7 @@ def as_it_was(job: Job | None, again: Journaled) -> Job | None:
     trusted = None
     if again.trusted is not None or job.trusted is not None:
         trusted = tuple(dict.fromkeys([*(again.trusted or ()), *(job.trusted or ())]))
-    return job._replace(tokens=known, trusted=trusted, externals=externals, alone=False)
+    return job._replace(tokens=known, trusted=trusted, externals=externals)
 
 
 def owing(decision: Decision, job: Job, again: Journaled) -> Decision:
@@ -179,6 +179,7 @@ def owing(decision: Decision, job: Job, again: Journaled) -> Decision:
         change = change._replace(
             owes_index=change.owes_index or (again.owes and change.state == _OWED_IN.get(again.event.name)),
             counted=max(0, min(counted, len(change.entries))),
+            alone=False,
         )
         return decision._replace(change=change)
     if decision.verdict in (Verdict.ILLEGAL, Verdict.STALE):

@@ -158,7 +158,7 @@ class TestFormerVersions:
     def test_all_of_them_are_replaced(self, store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(first_tokens, "_MOST", 2)
         made = [insert_job(jobs, _salts=[f"old-{number}", "older"]) for number in range(5)]
-        FirstTokens(store).renew()
+        first_tokens.replace_salts(store)
         for number, job in enumerate(made):
             stored = job.stored()
             assert "_salts" not in stored
@@ -168,11 +168,11 @@ class TestFormerVersions:
 
     def test_those_of_a_life_that_is_over_go(self, store: Store, jobs: Documents) -> None:
         job = insert_job(jobs, _salts=["old"], _life="another", _token_pin=token_hash(UUID, TOKEN))
-        FirstTokens(store).renew()
+        first_tokens.replace_salts(store)
         assert not job.stored().keys() & {"_salts", "_token_pin", "_tokens", "_first_use"}
 
     def test_jobs_without_any_are_left_alone(self, store: Store, jobs: Documents) -> None:
         job = insert_job(jobs)
         before = job.stored()
-        FirstTokens(store).renew()
+        first_tokens.replace_salts(store)
         assert job.stored() == before

@@ -293,6 +293,7 @@ class TestJobsThatThisProjectMade:
         world.manager.journal.look_at([seen[0].watch])
         assert own.names == ["create", "update", "run"]
         assert len(world.rows()) == 1  # from now on another program is known to write to it
+        assert "_alone" not in own.stored()
 
     def test_a_short_run_writes_them_down_after_its_answer(self, world: World, own: StoredJob) -> None:
         world.manager.settle(world.send(own, "run"), Deadline(20))
