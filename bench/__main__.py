@@ -12,7 +12,7 @@ from typing import Final
 
 from pymongo.errors import PyMongoError
 
-from bench import collection, contended, history, memory, one_shot, throughput, wrk
+from bench import beside, collection, contended, history, memory, one_shot, throughput, wrk
 from bench.deployment import Broken, Deployment, deployed
 from bench.figure import Figure, table
 from bench.size import FULL, QUICK, Size
@@ -21,12 +21,13 @@ from pipelinejobs.errors import PipelineJobsError
 _SUBJECTS: Final[dict[str, Callable[[Deployment, Size], Iterable[Figure]]]] = {
     "one-shot": one_shot.figures,
     "throughput": throughput.figures,
+    "beside": beside.figures,
     "contended": contended.figures,
     "history": history.figures,
     "memory": memory.figures,
     "collection": collection.figures,
 }
-_WITH_SENDERS: Final = {"throughput", "contended", "memory"}
+_WITH_SENDERS: Final = {"throughput", "beside", "contended", "memory"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,6 +14,7 @@ Document = dict[str, Any]
 
 _PIPELINE: Final = "106d46ff-0000-5000-8000-0000000bec00"
 _TOGETHER: Final = 2000
+_OF_OWN_JOBS: Final = frozenset({"_life", "_tokens", "_alone"})
 _SAID: Final = {"node": "c401-003", "progress": 0.5, "note": "x" * 100}
 """What an event says: about as much as a job system's callback."""
 
@@ -30,15 +31,19 @@ class Job:
         return {"uuid": self.uuid, "name": "update", "token": self.token, "data": _SAID}
 
 
-def make(database: Database[Document], number: int, *, entries: int = 0) -> list[Job]:
+def make(database: Database[Document], number: int, *, entries: int = 0, own: bool = True) -> list[Job]:
     """Stores so many new jobs.
 
     Args:
         entries: how many events each of them has in its history already, all of them embedded.
+        own: whether `create` made them; else they are as another program makes them, which may write to them at any
+            time.
     """
     made: list[Job] = []
     for first in range(0, number, _TOGETHER):
         documents = [document(entries) for _ in range(min(_TOGETHER, number - first))]
+        if not own:
+            documents = [{name: one[name] for name in one if name not in _OF_OWN_JOBS} for one in documents]
         database["jobs"].insert_many(documents, ordered=False)
         made += map(known, documents)
     return made

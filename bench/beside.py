@@ -1,0 +1,34 @@
+"""What the journal costs: events on jobs that another program writes too, against events on jobs of our own."""
+
+from collections.abc import Iterator
+
+from bench import jobs, wrk
+from bench.deployment import Deployment
+from bench.figure import Figure, at_least
+from bench.size import Size
+
+_JOBS = 4_000
+"""For each second."""
+
+
+def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
+    """At sixteen in flight and at one, in turns."""
+    ratios: dict[int, list[float]] = {16: [], 1: []}
+    with deployment.database("bench_beside") as database, deployment.gateway(database.name) as gateway:
+        wrk.send(gateway, database, jobs.make(database, 1_000), in_flight=16, seconds=1)  # the first ones pay for more
+        for _ in range(size.rounds):
+            for in_flight, found in ratios.items():
+                rates = [
+                    wrk.send(
+                        gateway,
+                        database,
+                        jobs.make(database, size.seconds * _JOBS, own=own),
+                        in_flight=in_flight,
+                        seconds=size.seconds,
+                    ).rate
+                    for own in (True, False)
+                ]
+                found.append(rates[1] / rates[0])
+                print(f"  {in_flight}: own jobs {rates[0]:.0f} events/s, others' {rates[1]:.0f}", flush=True)
+    yield Figure("others' jobs: 16 in flight, events/s", "own jobs", ratios[16], at_least(0.5))
+    yield Figure("others' jobs: one sender, events/s", "own jobs", ratios[1], at_least(0.5))
