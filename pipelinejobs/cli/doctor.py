@@ -20,7 +20,6 @@ from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, W
 from pipelinejobs.plural import counted
 from pipelinejobs.reading import steady
 from pipelinejobs.settings import TABLE, Settings
-from pipelinejobs.settings.table import variable
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 from pipelinejobs.store.store import is_too_old
@@ -56,7 +55,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
     if not broken:
         yield ok("settings", "config.yml and the environment are readable and agree")
         yield from of_port(session.settings.gateway)
-    yield from of_environment(session.environment)
+    yield from of_environment(session.remarks)
     yield from of_settings(session.settings)
     try:
         store = session.store
@@ -92,9 +91,8 @@ def _wrong_settings(session: Session) -> Iterator[Finding]:
             _ = session.settings
         except WrongSetting as error:
             yield wrong(error.setting, error.reason.removeprefix(f"{error.setting}: "))
-            section = error.setting.partition(".")[0]
-            own = [variable(error.setting)]
-            names = own if own[0] in session.environment else [variable(name) for name in _section(section)]
+            own = [*TABLE[error.setting].variables] if error.setting in TABLE else []
+            names = own if session.environment.keys() & own else _of_section(error.setting.partition(".")[0])
             left_out = [name for name in names if session.environment.pop(name, None) is not None]
             if not left_out:
                 return  # config.yml says it
@@ -102,8 +100,9 @@ def _wrong_settings(session: Session) -> Iterator[Finding]:
             return
 
 
-def _section(section: str) -> list[str]:
-    return [name for name in TABLE if name.startswith(f"{section}.")]
+def _of_section(section: str) -> list[str]:
+    """The variables of all settings of a section."""
+    return [name for setting in TABLE.values() if setting.name.startswith(f"{section}.") for name in setting.variables]
 
 
 def _loads(session: Session) -> bool:

@@ -40,6 +40,41 @@ def python_datacatalog_writes(job: StoredJob, name: str, state: str) -> str:
     return job_token(job.uuid, salt, read["_admin"])
 
 
+class TestItsSecrets:
+    """The environment that the original's secrets.json makes, as Abaco gives it."""
+
+    def test_the_actor_works_with_it_and_says_in_one_line_what_it_ignores(
+        self, abaco: CheckedAbaco, job: StoredJob
+    ) -> None:
+        original = json.loads((ROOT / "tests" / "data" / "secrets-of-the-original.json").read_text("utf-8"))
+        environ = {name: str(value) for name, value in original.items() if value is not None}
+        actor = abaco.configured(**environ, _REACTOR_TOKENS_ADMIN_KEY="", _REACTOR_TOKENS_ADMIN_SECRET="")
+        actor.hidden.update(value for value in original.values() if isinstance(value, str) and len(value) > 5)
+        assert actor.send(job.event("run")).verdict["verdict"] == "applied"
+        theirs = {
+            "secret": original["CATALOG_ADMIN_TOKEN_SECRET"],
+            "key": original["CATALOG_ADMIN_TOKEN_KEY"],
+            "lifetime": original["CATALOG_ADMIN_TOKEN_LIFETIME"],
+        }
+        execution = actor.send(job.event("reset", token=admin_token(**theirs)))
+        assert execution.verdict["verdict"] == "applied"
+        lines = [json.loads(line) for line in execution.stderr.splitlines()]
+        ignored = [line for line in lines if "ignored" in line["message"]]
+        assert [line["level"] for line in ignored] == ["INFO"]
+        for name in original.keys() - TAKEN:
+            assert name in ignored[0]["message"] or original[name] is None
+        assert not any(name in ignored[0]["message"] for name in TAKEN)
+
+
+TAKEN = {
+    "_REACTOR_LOGS_LEVEL",
+    "_REACTOR_PIPELINES_JOB_INDEXER_NONCE",
+    "CATALOG_ADMIN_TOKEN_KEY",
+    "CATALOG_ADMIN_TOKEN_SECRET",
+    "CATALOG_ADMIN_TOKEN_LIFETIME",
+}
+
+
 class TestItsDocuments:
     def test_a_created_job_goes_through_its_life_and_keeps_its_fields(
         self, abaco: CheckedAbaco, job: StoredJob

@@ -161,7 +161,10 @@ def test_jobs_whose_salt_was_changed_before_we_first_wrote(fixed: Cli, jobs: Job
 def test_a_misspelt_variable(fixed: Cli) -> None:
     done = fixed("doctor", "--json", _REACTOR_LIMITS_DATABSE="10")
     assert found(done, "environment") == [
-        ("note", "_REACTOR_LIMITS_DATABSE is not the variable of a setting, and says nothing")
+        (
+            "note",
+            "_REACTOR_LIMITS_DATABSE is not a setting, and says nothing; did you mean _REACTOR_LIMITS_DATABASE?",
+        )
     ]
 
 

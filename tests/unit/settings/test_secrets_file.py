@@ -19,20 +19,20 @@ def written(directory: Path, content: object) -> dict[str, str]:
 
 
 def test_without_a_file_the_environment_is_as_it_is() -> None:
-    assert joined({"A": "b", VARIABLE: ""}) == {"A": "b", VARIABLE: ""}
+    assert joined({"A": "b", VARIABLE: ""}) == ({"A": "b", VARIABLE: ""}, [])
 
 
 def test_the_file_adds_what_it_sets(tmp_path: Path) -> None:
     environ = written(tmp_path, {KEY: "k", "_REACTOR_MONGODB_URI": ""})
-    assert joined({**environ, "A": "b"}) == {**environ, "A": "b", KEY: "k"}
+    assert joined({**environ, "A": "b"}) == ({**environ, "A": "b", KEY: "k"}, [])
 
 
 def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
-    assert joined({**written(tmp_path, {KEY: "k"}), KEY: ""})[KEY] == "k"
+    assert joined({**written(tmp_path, {KEY: "k"}), KEY: ""}).environment[KEY] == "k"
 
 
 def test_the_same_value_twice_is_no_contradiction(tmp_path: Path) -> None:
-    assert joined({**written(tmp_path, {KEY: "k"}), KEY: "k"})[KEY] == "k"
+    assert joined({**written(tmp_path, {KEY: "k"}), KEY: "k"}).environment[KEY] == "k"
 
 
 def test_two_values_for_one_name_are_refused_and_not_shown(tmp_path: Path) -> None:
@@ -46,7 +46,9 @@ def test_a_misspelt_name_is_refused(tmp_path: Path) -> None:
         joined(written(tmp_path, {"_REACTOR_TOKENS_ADMINKEY": "k"}))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"A": 1}', '{"A": "b", "A": "c"}', "\udcff"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", f'{{"{KEY}": [1]}}', f'{{"{KEY}": {{}}}}', '{"A": "b", "A": "c"}', "\udcff"]
+)
 def test_what_is_no_such_file_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
     file = tmp_path / "secrets.json"
     file.write_bytes(content.encode("utf-8", "surrogateescape"))
