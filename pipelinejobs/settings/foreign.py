@@ -1,19 +1,16 @@
 """Variables that say no setting: those of other programs, and those of ours that are misspelt.
 
 The environment of the original reactor, and its secrets.json, hold settings that this project does not have. They are
-ignored. A name that is close to one of ours was meant to be that one, and is pointed out.
+ignored. A name that is close to one of ours was meant to be that one, and is pointed out; of the original's settings,
+none is as close.
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from os.path import commonprefix
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from pipelinejobs import alike
 from pipelinejobs.settings.table import TABLE, VARIABLES, Settings
-
-MOST_MISTAKES: Final = 2
-"""Letters that are wrong, missing, too many or exchanged with their neighbour in a name that counts as misspelt. Of the
-original's settings, none is as close to one of ours."""
 
 
 class Others(NamedTuple):
@@ -71,10 +68,10 @@ def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[
 
 def _meant(name: str) -> str | None:
     """The variable of ours that this name is close to, also with its words in another order; None where none is."""
-    best, mistakes = None, MOST_MISTAKES + 1
+    best, mistakes = None, alike.MOST + 1
     for known in sorted(VARIABLES):
         for shown, own in ((name.upper(), known), (_in_order(name.upper()), _in_order(known))):
-            count = _mistakes(shown, own)
+            count = alike.mistakes(shown, own)
             if count < mistakes:
                 best, mistakes = known, count
     return best
@@ -82,24 +79,3 @@ def _meant(name: str) -> str | None:
 
 def _in_order(name: str) -> str:
     return "_".join(sorted(name.split("_")))
-
-
-def _mistakes(one: str, other: str) -> int:
-    """How many mistakes make one text of the other (optimal string alignment); of many only that they are too many."""
-    same = len(commonprefix((one, other)))  # noqa: RUF071 - letters are meant, not parts of a path
-    one, other = one[same:], other[same:]
-    if abs(len(one) - len(other)) > MOST_MISTAKES or len(set(one) ^ set(other)) > 2 * MOST_MISTAKES:
-        return MOST_MISTAKES + 1  # the rest costs far more
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for at, letter in enumerate(one, 1):
-        further = [at]
-        for place, wanted in enumerate(other, 1):
-            count = min(row[place] + 1, further[place - 1] + 1, row[place - 1] + (letter != wanted))
-            if at > 1 and place > 1 and letter == other[place - 2] and one[at - 2] == wanted:
-                count = min(count, before[place - 2] + 1)
-            further.append(count)
-        if min(further) > MOST_MISTAKES:
-            return MOST_MISTAKES + 1
-        before, row = row, further
-    return row[-1]
