@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipelinejobs.store.listing import Listing
     from pipelinejobs.store.nonces import Nonces
     from pipelinejobs.store.pipelines import Pipelines
+    from pipelinejobs.store.repairs import Repairs
     from pipelinejobs.store.sessions import Sessions
 
 OLDEST_SERVER: Final = (5, 0)
@@ -45,6 +46,7 @@ class Store:
         executions: what became of the deliveries to the gateway.
         changes: which jobs have changed lately.
         sessions: who is signed in to the pages.
+        repairs: mending stored jobs.
     """
 
     def __init__(
@@ -97,6 +99,12 @@ class Store:
         from pipelinejobs.store.sessions import Sessions
 
         return Sessions(self.database)
+
+    @cached_property
+    def repairs(self) -> "Repairs":
+        from pipelinejobs.store.repairs import Repairs
+
+        return Repairs(self.database)
 
     @classmethod
     def at(

@@ -16,6 +16,7 @@ from pipelinejobs.store.jobs import Jobs as StoredJobs
 
 Jobs = Collection[dict[str, Any]]
 ADMINISTRATION: dict[str, Any] = {"_REACTOR_TOKENS_ADMIN_KEY": "k" * 20, "_REACTOR_TOKENS_ADMIN_SECRET": "s" * 20}
+CURE = f"(doctor --repair {UUID} says what can be mended)"
 VECTORS = Path(__file__).resolve().parents[2] / "data" / "token-vectors.json"
 
 
@@ -81,15 +82,17 @@ def test_documents_with_the_same_uuid(cli: Cli, jobs: Jobs) -> None:
         ({"state": "RUNNING"}, "its state is RUNNING, but its history leads to FINISHED"),
         ({"last_event": "run"}, "its last_event is run, but its history ends with finish"),
         ({"history.1.name": "index"}, "its history does not follow the lifecycle: index while CREATED"),
-        ({"history": None}, "it cannot be changed: history is not an array"),
-        ({"state": "LOST"}, "it cannot be changed: state is not one of the lifecycle's"),
+        ({"history": None}, f"it cannot be changed: history is not an array {CURE}"),
+        ({"state": "LOST"}, f"it cannot be changed: state is not one of the lifecycle's {CURE}"),
         ({"_salt": None}, "it has no _salt, so that it has no token and nothing can be sent to the Indexer for it"),
     ],
 )
 def test_jobs_that_disagree_with_themselves(fixed: Cli, jobs: Jobs, damage: dict[str, Any], problem: str) -> None:
     jobs.insert_one(catalogued("job-finished.json"))
     jobs.update_one({}, {"$set": damage})
-    assert ("wrong", f"{UUID}: {problem}") in found(fixed("doctor", "--json"), "jobs")
+    findings = found(fixed("doctor", "--json"), "jobs")
+    assert ("wrong", f"{UUID}: {problem}") in findings
+    assert findings[-1] == ("note", "doctor --repair UUID says what can be mended of one, and with --yes mends it")
 
 
 def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +109,7 @@ def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkey
     assert found(fixed("doctor", "--json"), "jobs") == [
         ("wrong", f"{broken}: it cannot be read (ValueError)"),
         ("wrong", f"{wrong}: its state is RUNNING, but its history leads to CREATED"),
+        ("note", "doctor --repair UUID says what can be mended of one, and with --yes mends it"),
     ]
 
 
