@@ -17,7 +17,18 @@ from demo.abaco import ROOT
 from demo.indexer import Indexer
 from fsm.replay import final_state
 from support_dump import raw
-from support_process import CheckedAbaco, Documents, NewJob, StoredJob, admin_token, callback, job_token, verdicts
+from support_gateway import serving, settings
+from support_process import (
+    CheckedAbaco,
+    Documents,
+    NewJob,
+    StoredJob,
+    admin_token,
+    callback,
+    insert_job,
+    job_token,
+    verdicts,
+)
 
 
 def python_datacatalog_writes(job: StoredJob, name: str, state: str) -> str:
@@ -73,6 +84,52 @@ TAKEN = {
     "CATALOG_ADMIN_TOKEN_SECRET",
     "CATALOG_ADMIN_TOKEN_LIFETIME",
 }
+
+
+class TestJobsOf2018:
+    """Their history entries have no uuid, and their dates are text."""
+
+    @pytest.fixture
+    def old(self, jobs: Documents, abaco: CheckedAbaco) -> StoredJob:
+        job = insert_job(jobs, "job-of-2018.json")
+        abaco.hidden.add(job.token)
+        return job
+
+    @staticmethod
+    def repair(job: StoredJob, abaco: CheckedAbaco) -> None:
+        command = [sys.executable, "-m", "pipelinejobs", "doctor", "--repair", job.uuid, "--yes"]
+        environ = {**os.environ, **abaco.environment}
+        done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done
+
+    def test_after_repair_they_take_commands_reports_and_an_administrative_reset(
+        self, abaco: CheckedAbaco, old: StoredJob
+    ) -> None:
+        before = abaco.send(old.event("reset", token=admin_token()))
+        assert (before.verdict["verdict"], "damaged" in before.verdict["reason"]) == ("illegal", True)
+        self.repair(old, abaco)
+        runs = [
+            abaco.send(old.event("update")),
+            abaco.send(callback("agave", "FINISHED"), old.url()),
+            abaco.send(old.event("reset", token=admin_token())),
+        ]
+        assert verdicts(runs) == ["applied"] * 3, runs
+        assert old.names == ["create", "run", "update", "finish", "reset"]
+        assert old.stored()["_properties"]["revision"] == 4
+
+    def test_through_the_gateway_too(
+        self, abaco: CheckedAbaco, old: StoredJob, mongodb_uri: str, indexer: Indexer
+    ) -> None:
+        self.repair(old, abaco)
+        configured = settings(mongodb_uri, old.jobs.database.name, pipelines__job_indexer_url=indexer.url)
+        with serving(configured) as gateway:
+            for body, parameters in (
+                (old.event("update"), {}),
+                (callback("agave", "FINISHED"), old.url()),
+                (old.event("reset", token=admin_token()), {}),
+            ):
+                assert gateway.post(body, parameters).json()["result"]["verdict"] == "applied"
+        assert old.names == ["create", "run", "update", "finish", "reset"]
 
 
 class TestItsDocuments:

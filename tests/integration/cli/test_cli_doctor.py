@@ -113,6 +113,57 @@ def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkey
     ]
 
 
+class TestRepair:
+    OLD = "107b93f3-1eae-5e79-8a18-0a480f8aa3a6"
+
+    def test_says_what_it_would_do_and_does_nothing(self, fixed: Cli, jobs: Jobs) -> None:
+        jobs.insert_one(catalogued("job-of-2018.json"))
+        before = jobs.find_one()
+        done = fixed("doctor", "--repair", self.OLD, "--json")
+        assert (done.exit_code, done.json["mended"], jobs.find_one()) == (1, False, before)
+        assert found(done, "history.0.uuid")[0][0] == "wrong"
+        (said,) = found(done, "history.1.date")
+        assert said == ("wrong", 'would become "2018-11-05T17:25:40Z": it is text')
+        assert found(done, "job") == [("note", "nothing was changed; with --yes it is mended")]
+
+    def test_with_yes_it_does_and_the_job_takes_events(self, fixed: Cli, jobs: Jobs) -> None:
+        jobs.insert_one(catalogued("job-of-2018.json"))
+        (problem,) = fixed.ok("explain", self.OLD)["problems"]
+        assert f"doctor --repair {self.OLD}" in problem
+        done = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
+        assert (done.exit_code, done.json["mended"]) == (0, True)
+        assert found(done, "_properties.revision")[0] == ("ok", "became 1: it is 0; so many events came after create")
+        assert found(done, "job") == [("ok", "history and state agree, and it takes events")]
+        assert fixed.ok("send", self.OLD, "finish")["verdict"] == "applied"
+        assert fixed.ok("explain", self.OLD)["problems"] == []
+        again = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
+        assert [finding["what"] for finding in again.json["findings"]] == ["job"]
+
+    def test_what_is_left_is_said(self, fixed: Cli, jobs: Jobs) -> None:
+        jobs.insert_one(catalogued("job-finished.json"))
+        jobs.update_one({}, {"$set": {"history.1.name": "may_run", "last_event": "run"}})
+        done = fixed("doctor", "--repair", UUID, "--yes", "--json")
+        assert done.exit_code == 1
+        assert found(done, "last_event") == [("ok", "became \"finish\": it is 'run', and the history ends so")]
+        ((level, text),) = found(done, "left")
+        assert (level, "may_run while CREATED" in text) == ("note", True)
+        assert found(done, "job")[0][0] == "wrong"
+
+    def test_a_sound_job(self, fixed: Cli) -> None:
+        uuid = fixed.make()["uuid"]
+        done = fixed("doctor", "--repair", uuid)
+        assert (done.exit_code, done.out) == (0, "ok     job: history and state agree, and it takes events\n")
+
+    @pytest.mark.parametrize(
+        ("arguments", "exit_code"),
+        [(["--yes"], 2), (["--repair", "107"], 2), (["--repair", UUID], 1), (["--repair", UUID, "--yes"], 1)],
+    )
+    def test_what_it_cannot_do_is_said_in_one_line(self, fixed: Cli, arguments: list[str], exit_code: int) -> None:
+        done = fixed("doctor", *arguments)
+        assert (done.exit_code, done.out) == (exit_code, "")
+        assert len(done.err.splitlines()) == 1
+
+
 class TestTheGatewaysPort:
     def test_free(self, fixed: Cli, free_port: int) -> None:
         done = fixed("doctor", "--json", _REACTOR_GATEWAY_PORT=str(free_port))
