@@ -22,6 +22,7 @@ def lines(session: Session, address: str) -> list[str]:
     """Makes a job and a nonce in the database of `session`, and words what can be done with them.
 
     Raises:
+        CommandFailed: several pipelines have the sample's name.
         Unavailable: the database cannot be asked.
     """
     from pipelinejobs.gateway.names import names  # its library is the gateway's, which an actor has not
