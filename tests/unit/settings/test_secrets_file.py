@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelinejobs.errors import WrongSetting
+from pipelinejobs.settings import load
 from pipelinejobs.settings.secrets_file import VARIABLE, Unreadable, joined, read
 
 KEY = "_REACTOR_TOKENS_ADMIN_KEY"
@@ -56,6 +57,34 @@ def test_what_is_no_such_file_is_refused_by_its_name(tmp_path: Path, content: st
         read(file)
     with pytest.raises(WrongSetting, match=VARIABLE):
         joined({VARIABLE: str(file)})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(3600, "3600"), (2.5, "2.5"), (True, "true"), (False, "false"), ("x", "x"), (None, None)]
+)
+def test_numbers_truth_values_and_null_are_values(tmp_path: Path, value: object, text: str | None) -> None:
+    environ = written(tmp_path, {"_REACTOR_LIMITS_DATABASE": value})
+    assert joined(environ).environment.get("_REACTOR_LIMITS_DATABASE") == text
+
+
+def test_settings_of_other_programs_are_named_and_left_out_whatever_their_values(tmp_path: Path) -> None:
+    environ = written(tmp_path, {"B": {"c": [1]}, "_REACTOR_DEBUG": 1, KEY: "k", "A": None, "PATH": "/nowhere"})
+    assert joined({**environ, "PATH": "/bin"}) == (
+        {**environ, "PATH": "/bin", KEY: "k"},
+        ["A", "B", "PATH", "_REACTOR_DEBUG"],
+    )
+
+
+def test_the_file_of_the_original_works_as_it_is() -> None:
+    file = Path(__file__).resolve().parents[2] / "data" / "secrets-of-the-original.json"
+    found = joined({VARIABLE: str(file)})
+    tokens = load(found.environment).tokens
+    assert tokens.admin_key is not None
+    assert tokens.admin_secret is not None
+    assert tokens.admin_key.reveal() == "a-key-of-the-catalog"
+    assert tokens.admin_secret.reveal() == "a-secret-of-the-catalog"
+    assert tokens.admin_lifetime == 1800
+    assert found.environment.keys() & set(found.foreign) == set()
 
 
 def test_where_it_is_no_json_is_told_and_nothing_of_what_is_there(tmp_path: Path) -> None:
