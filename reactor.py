@@ -86,6 +86,8 @@ class Run:
 
         configured = settings.load(self._environment)
         log.configure(configured.logs.level, settings.secrets(configured))
+        for remark in settings.remarks(self._environment, configured):
+            log.logger.log(remark.level, remark.text)
         return configured
 
     def _handle(self, rx: Reactor, event: Event) -> None:

@@ -24,7 +24,7 @@ def problems(job: Job, history: Sequence[Entry]) -> list[str]:
         history: all entries of the job, oldest first.
     """
     if job.damage is not None:
-        return [f"it cannot be changed: {job.damage}"]
+        return [f"it cannot be changed: {job.damage} (doctor --repair {job.uuid or 'UUID'} says what can be mended)"]
     return [*_of_fields(job, history), *_of_history(job, history)]
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pipelinejobs.record import shown
+
+MOST_EVENTS: Final = 2**53
+"""More events than any job has; a larger number is damage, and could not grow for long."""
 
 
 class Entry(NamedTuple):

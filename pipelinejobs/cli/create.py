@@ -1,9 +1,13 @@
 """Make a job, as the agents that create jobs do, and print its token.
 
 The job's uuid is derived from its pipeline, its parents and its data, as python-datacatalog derives it. A job that
-exists is left as it is: the command fails and says so. With --pipeline-name the pipeline is made when there is none.
+exists is left as it is: the command fails and says so. With --pipeline-name the pipeline that is registered under that
+name (else under that id) is used, and one is made when there is none.
 
-  python -m pipelinejobs create --pipeline-name demo --data '{"sample": 1}'
+The Indexer indexes files in the archive system alone, and of these the ones whose names a pattern finds:
+
+  python -m pipelinejobs create --pipeline-name demo --data '{"sample": 1}' \\
+    --archive-patterns '[{"level": "1", "patterns": ["\\.csv$"]}]'
 """
 
 import argparse
@@ -13,7 +17,7 @@ from pipelinejobs.cli import inputs
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed
-from pipelinejobs.store.pipelines import NewJob, Owner
+from pipelinejobs.store.pipelines import ARCHIVE_SYSTEM, NewJob, Owner
 from pipelinejobs.tokens import job_token
 
 
@@ -22,7 +26,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--pipeline", type=inputs.uuid, metavar="UUID", help="uuid of an existing pipeline")
     which.add_argument(
-        "--pipeline-name", type=inputs.line, metavar="NAME", help="name of a pipeline, made when there is none"
+        "--pipeline-name",
+        type=inputs.line,
+        metavar="NAME",
+        help="name or id of a registered pipeline; one is made when there is none",
     )
     parser.add_argument("--data", type=inputs.json_object, default={}, metavar="JSON", help="run-time parameters")
     parser.add_argument(
@@ -40,7 +47,28 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="path of the outputs (default: /products/v2/PIPELINE/JOB, with the uuids of both)",
     )
-    parser.add_argument("--archive-system", type=text, metavar="ID", help="storage system of the outputs")
+    parser.add_argument(
+        "--archive-system",
+        type=text,
+        metavar="ID",
+        default=ARCHIVE_SYSTEM,
+        help="storage system of the outputs (default: %(default)s, as in python-datacatalog)",
+    )
+    parser.add_argument(
+        "--archive-patterns",
+        type=inputs.archive_patterns,
+        default=[],
+        metavar="JSON",
+        help='what to index as the job\'s own outputs: a list of {"level": LEVEL, "patterns": [REGEX, ...]}',
+    )
+    parser.add_argument(
+        "--product-patterns",
+        type=inputs.product_patterns,
+        default=[],
+        metavar="JSON",
+        help="what to index as derived from other files: a list of "
+        '{"patterns": [REGEX, ...], "derived_from": [FILE, ...], "derived_using": [REFERENCE, ...]}',
+    )
     parser.add_argument("--session", type=text, metavar="TEXT", help="correlation text")
     parser.add_argument("--agent", type=text, metavar="URI", help="the actor or app that runs the job")
     parser.add_argument("--task", type=text, metavar="URI", help="the execution or job system's job")
@@ -56,7 +84,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         store.ensure_indexes()
     owner = Owner(owner=options.owner or inputs.user(), project=options.project, tenant=options.tenant)
     if options.pipeline_name is not None:
-        pipeline = store.pipelines.make_pipeline(options.pipeline_name, owner, now)
+        pipeline = store.pipelines.named(options.pipeline_name, owner, now)
     elif store.pipelines.has_pipeline(options.pipeline):
         pipeline = options.pipeline
     else:
@@ -66,6 +94,8 @@ def run(options: argparse.Namespace, session: Session) -> Report:
             pipeline_uuid=pipeline,
             archive_path=options.archive_path or _archive_path(pipeline, options),
             archive_system=options.archive_system,
+            archive_patterns=tuple(options.archive_patterns),
+            product_patterns=tuple(options.product_patterns),
             data=options.data,
             child_of=tuple(options.child_of),
             session=options.session,

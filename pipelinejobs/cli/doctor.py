@@ -3,7 +3,12 @@
 Each line is `ok`, `note` (worth knowing) or `wrong`. With --fix the missing indexes are made. The exit code is 1 when
 something is wrong that stays so.
 
+With --repair one job is looked at, and what would be mended is said; with --yes it is mended, in one guarded write.
+What would have to be guessed is said and left. Dates that were stored as text are read as UTC where they name no zone.
+The job's _salt and _admin are never touched.
+
   python -m pipelinejobs doctor --fix
+  python -m pipelinejobs doctor --repair 1076e56a-fca5-5cb0-ad4f-5626a716e829 --yes
 """
 
 import argparse
@@ -14,13 +19,13 @@ from pipelinejobs import redaction
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.findings import Finding, note, of_environment, of_settings, ok, wrong
 from pipelinejobs.cli.machine import of_port
+from pipelinejobs.cli.mend import repaired
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
 from pipelinejobs.plural import counted
 from pipelinejobs.reading import steady
 from pipelinejobs.settings import TABLE, Settings
-from pipelinejobs.settings.table import variable
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 from pipelinejobs.store.store import is_too_old
@@ -35,10 +40,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=inputs.positive, metavar="N", help="look into at most so many jobs (default: all of them)"
     )
+    parser.add_argument("--repair", type=inputs.uuid, metavar="UUID", help="say what can be mended of this job")
+    parser.add_argument("--yes", action="store_true", help="with --repair: mend it")
 
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Looks, and mends what may be mended."""
+    if options.repair is not None:
+        return repaired(session, options.repair, yes=options.yes)
+    if options.yes:
+        raise inputs.Misused("--yes goes with --repair")
     findings = list(_look(options, session))
     count = sum(finding.level == "wrong" for finding in findings)
     return Report(
@@ -57,7 +68,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
     if not broken:
         yield ok("settings", "config.yml and the environment are readable and agree")
         yield from of_port(session.settings.gateway)
-    yield from of_environment(session.environment)
+    yield from of_environment(session.remarks)
     yield from of_settings(session.settings)
     try:
         store = session.store
@@ -93,9 +104,8 @@ def _wrong_settings(session: Session) -> Iterator[Finding]:
             _ = session.settings
         except WrongSetting as error:
             yield wrong(error.setting, error.reason.removeprefix(f"{error.setting}: "))
-            section = error.setting.partition(".")[0]
-            own = [variable(error.setting)]
-            names = own if own[0] in session.environment else [variable(name) for name in _section(section)]
+            own = [*TABLE[error.setting].variables] if error.setting in TABLE else []
+            names = own if session.environment.keys() & own else _of_section(error.setting.partition(".")[0])
             left_out = [name for name in names if session.environment.pop(name, None) is not None]
             if not left_out:
                 return  # config.yml says it
@@ -103,8 +113,9 @@ def _wrong_settings(session: Session) -> Iterator[Finding]:
             return
 
 
-def _section(section: str) -> list[str]:
-    return [name for name in TABLE if name.startswith(f"{section}.")]
+def _of_section(section: str) -> list[str]:
+    """The variables of all settings of a section."""
+    return [name for setting in TABLE.values() if setting.name.startswith(f"{section}.") for name in setting.variables]
 
 
 def _loads(session: Session) -> bool:
@@ -164,6 +175,8 @@ def _jobs(store: Store, configured: Settings, most: int | None) -> Iterator[Find
                 yield wrong("jobs", f"{uuid}: {problem}")
     if damaged > _SHOWN:
         yield wrong("jobs", f"... and {damaged - _SHOWN} more")
+    if damaged:
+        yield note("jobs", "doctor --repair UUID says what can be mended of one, and with --yes mends it")
     if not damaged and not repeated:
         yield ok("jobs", f"{len(looked_at)} looked at, history and state agree")
     if unknown:

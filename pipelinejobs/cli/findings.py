@@ -1,13 +1,13 @@
 """What `doctor` finds, and what it has to say of the settings. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import Settings
+from pipelinejobs.settings.foreign import Remark
 from pipelinejobs.settings.pins import GUARDED
-from pipelinejobs.settings.table import unknown_variables
 
 _SHORTEST: Final = 16
 _PUBLIC: Final = frozenset(
@@ -48,10 +48,10 @@ def wrong(what: str, text: str) -> Finding:
     return Finding(what, "wrong", text)
 
 
-def of_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
+def of_environment(remarks: Iterable[Remark]) -> Iterator[Finding]:
     """What the environment says in vain."""
-    for name in unknown_variables(environ):
-        yield note("environment", f"{name} is not the variable of a setting, and says nothing")
+    for remark in remarks:
+        yield note("environment", remark.text)
 
 
 def of_settings(configured: Settings) -> Iterator[Finding]:

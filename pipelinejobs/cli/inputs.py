@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import os
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,6 +12,9 @@ from pipelinejobs.messages import fields, values
 from pipelinejobs.messages import text as message_text
 
 _MOST: Final = 2**31 - 1
+
+LEVELS: Final = ("0", "1", "2", "3", "Reference", "User", "Unknown")
+"""Levels of processing, by python-datacatalog's schema processing_level.json."""
 
 
 class Misused(CommandFailed):
@@ -32,15 +36,59 @@ def uuid(text: str) -> str:
 
 def json_object(text: str) -> dict[str, Any]:
     """An argument that is a JSON object which a message may hold."""
+    value = _json(text)
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(values.wrong_type("an object", value))
     try:
-        value = message_text.parse(text, literal=False)
-        if isinstance(value, values.Flaw):
-            raise argparse.ArgumentTypeError(value.problem)
-        if not isinstance(value, dict):
-            raise argparse.ArgumentTypeError(values.wrong_type("an object", value))
         values.check(value)
     except Malformed as error:
         raise argparse.ArgumentTypeError(error.reason.removeprefix("body: ")) from None
+    return value
+
+
+def archive_patterns(text: str) -> list[dict[str, Any]]:
+    """An argument that is a list for a job's `archive_patterns`, as the Indexer reads it."""
+    found = _patterns(text, ("level", "patterns"))
+    for place, one in enumerate(found):
+        if one["level"] not in LEVELS:
+            raise argparse.ArgumentTypeError(f"[{place}].level: must be one of {', '.join(LEVELS)}, as text")
+    return found
+
+
+def product_patterns(text: str) -> list[dict[str, Any]]:
+    """An argument that is a list for a job's `product_patterns`, as the Indexer reads it."""
+    return _patterns(text, ("derived_from", "derived_using", "patterns"))
+
+
+def _patterns(text: str, required: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Index requests by python-datacatalog's schemas archive_patterns.json and product_patterns.json."""
+    found = _json(text)
+    if not isinstance(found, list):
+        raise argparse.ArgumentTypeError(values.wrong_type("a list", found))
+    for place, one in enumerate(found):
+        if not isinstance(one, dict) or not set(required) <= one.keys() <= {*required, "generated_by"}:
+            keys = ", ".join(required)
+            raise argparse.ArgumentTypeError(f"[{place}]: must be an object with {keys} and, if need be, generated_by")
+        for key in one.keys() - {"level"}:
+            if not isinstance(one[key], list) or not all(isinstance(part, str) for part in one[key]):
+                raise argparse.ArgumentTypeError(f"[{place}].{key}: must be a list of texts")
+        for part in one["patterns"]:
+            try:
+                re.compile(part)
+            except re.error as error:
+                raise argparse.ArgumentTypeError(
+                    f"[{place}].patterns: {part!a} is no regular expression: {error}"
+                ) from None
+    return found
+
+
+def _json(text: str) -> Any:
+    try:
+        value = message_text.parse(text, literal=False)
+    except Malformed as error:
+        raise argparse.ArgumentTypeError(error.reason.removeprefix("body: ")) from None
+    if isinstance(value, values.Flaw):
+        raise argparse.ArgumentTypeError(value.problem)
     return value
 
 

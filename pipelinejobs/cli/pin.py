@@ -3,7 +3,9 @@
 Abaco hands every URL parameter of a message to the process as an environment variable, over the actor's own. This
 command reads the deployment's secrets.json and writes into config.yml, for each guarding setting, the digest of the
 only value that the environment may give it; for those that secrets.json does not set, that it may give none. A name in
-secrets.json that looks like a setting's and is none is an error: nothing is written then.
+secrets.json that is close to a setting's and is none is an error: nothing is written then. Settings of other programs,
+such as those of the original reactor, are named and left alone; its CATALOG_ADMIN_TOKEN_KEY, _SECRET and _LIFETIME are
+pinned where tokens.admin_key, admin_secret and admin_lifetime are not set.
 
   python -m pipelinejobs pin --secrets secrets.json
 """
@@ -15,8 +17,7 @@ from pipelinejobs import settings
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, WrongSetting
-from pipelinejobs.settings import CONFIG, TABLE, config_file, pins, secrets_file
-from pipelinejobs.settings.table import unknown_variables
+from pipelinejobs.settings import CONFIG, foreign, pins, secrets_file
 from pipelinejobs.verdict import EXIT_WRONG_SETTING
 
 
@@ -31,25 +32,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Writes the pins, then reads the settings as the deployed process will."""
     secrets = _read(options.secrets)
-    if misspelt := unknown_variables(secrets):  # what was meant to guard would not be pinned
-        raise config_file.unknown(misspelt[0], (setting.variable for setting in TABLE.values()))
-    pinned = pins.write(options.config, secrets)
+    pinned = pins.write(options.config, secrets.ours)
     warnings: list[str] = []
     exit_code = 0
     try:
-        settings.load(secrets, options.config)
+        configured = settings.load(secrets.ours, options.config)
+        warnings += [remark.text for remark in foreign.remarks(secrets.ours, configured)]
     except WrongSetting as error:
         warnings.append(f"a process with these secrets would not start: {error.reason}")
         exit_code = EXIT_WRONG_SETTING
     given = ", ".join(pinned) or "no guarding setting"
+    ignored = [f"not settings of the manager, and ignored: {', '.join(secrets.foreign)}"] if secrets.foreign else []
     return Report(
-        data={"config": str(options.config), "pinned": pinned, "warnings": warnings},
-        lines=[f"{options.config}: the environment may give {given}, and only as pinned", *warnings],
+        data={"config": str(options.config), "pinned": pinned, "ignored": secrets.foreign, "warnings": warnings},
+        lines=[f"{options.config}: the environment may give {given}, and only as pinned", *ignored, *warnings],
         exit_code=exit_code,
     )
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> secrets_file.Secrets:
     try:
         return secrets_file.read(path)
     except secrets_file.Unreadable as unreadable:

@@ -9,10 +9,11 @@ from pipelinejobs.cli import inputs
 from pipelinejobs.cli.session import Session
 from pipelinejobs.settings import ROOT
 from pipelinejobs.store.nonces import NewNonce
-from pipelinejobs.store.pipelines import NewJob, Owner
+from pipelinejobs.store.pipelines import ARCHIVE_SYSTEM, NewJob, Owner
 from pipelinejobs.tokens import job_token
 
 _PIPELINE: Final = "sample"
+_INDEXED: Final = ({"level": "1", "patterns": [r"\.csv$", r"\.json$"]},)
 _DAYS: Final = 7
 _CALLBACK: Final = Path("tests/data/agave-callback.json")
 
@@ -21,6 +22,7 @@ def lines(session: Session, address: str) -> list[str]:
     """Makes a job and a nonce in the database of `session`, and words what can be done with them.
 
     Raises:
+        CommandFailed: several pipelines have the sample's name.
         Unavailable: the database cannot be asked.
     """
     from pipelinejobs.gateway.names import names  # its library is the gateway's, which an actor has not
@@ -72,12 +74,14 @@ def lines(session: Session, address: str) -> list[str]:
 def _job(session: Session) -> tuple[str, str]:
     owner = Owner(owner=inputs.user(), project="SD2E-Community", tenant="sd2e")
     store, now = session.store, session.now
-    pipeline = store.pipelines.make_pipeline(_PIPELINE, owner, now)
+    pipeline = store.pipelines.named(_PIPELINE, owner, now)
     unused = store.pipelines.unused_job(pipeline)
     job = unused or store.pipelines.make_job(
         NewJob(
             pipeline_uuid=pipeline,
             archive_path=f"/products/v2/{pipeline}/{now:%Y%m%dT%H%M%S}",
+            archive_system=ARCHIVE_SYSTEM,
+            archive_patterns=_INDEXED,
             data={"sample": now.isoformat()},
         ),
         owner,

@@ -60,6 +60,8 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
     with ExitStack() as ends:
         ends.callback(listening.close)
         log.configure(configured.logs.level, settings.secrets(configured))
+        for remark in session.remarks if first else ():
+            log.logger.log(remark.level, remark.text)
         descriptors.allow(gateway.connections)
         address = server.address(gateway, listening)
         services = session.services

@@ -13,7 +13,8 @@ from pipelinejobs.cli.progress import Progress
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.outbox import Attempt
-from pipelinejobs.settings import Settings, secrets_file
+from pipelinejobs.settings import Settings, foreign, secrets_file
+from pipelinejobs.settings.foreign import Remark
 from pipelinejobs.store import Store
 
 
@@ -36,7 +37,20 @@ class Session:
         Raises:
             WrongSetting: that file cannot be used.
         """
+        return self._joined.environment
+
+    @cached_property
+    def _joined(self) -> secrets_file.Joined:
         return secrets_file.joined(os.environ)
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """What is to be said of the environment and of that file.
+
+        Raises:
+            WrongSetting: one of the settings is wrong.
+        """
+        return list(foreign.remarks(self.environment, self.settings, self._joined.foreign))
 
     @cached_property
     def settings(self) -> Settings:

@@ -6,12 +6,14 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelinejobs import VERSION
 from pipelinejobs.errors import Malformed, Unavailable, WrongSetting
+from pipelinejobs.gateway import paths
 from pipelinejobs.gateway.envelope import Dialect, dialect, failure
 from pipelinejobs.gateway.pages import site
 from pipelinejobs.gateway.problem import Problem
@@ -34,13 +36,15 @@ def application(service: Service) -> FastAPI:
         redirect_slashes=False,  # a redirected POST comes back as a GET
     )
     app.state.service = service
-    app.include_router(health.router())
-    app.include_router(jobs.router())
-    app.include_router(changes.router())
-    for spoken, base in _BASES.items():
-        for part in (nonces, messages, executions):
-            app.include_router(part.router(spoken), prefix=base)
+    routers = [(part.router(), "") for part in (health, jobs, changes)]
+    routers += [
+        (part.router(spoken), base) for spoken, base in _BASES.items() for part in (nonces, messages, executions)
+    ]
+    for router, base in routers:
+        app.include_router(router, prefix=base)
     site.add_to(app, service)
+    own = [base + route.path for router, base in routers for route in router.routes if isinstance(route, APIRoute)]
+    app.state.paths = [*dict.fromkeys(own), *site.PATHS]
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Malformed, _malformed)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -52,8 +56,8 @@ def application(service: Service) -> FastAPI:
 
 
 def served(service: Service) -> ASGIApp:
-    """The application as it is served: with a shorter way for messages, and headers for all answers."""
-    return Safe(Shortcut(application(service), service))
+    """The application as it is served: one spelling of each path, a shorter way for messages, headers for answers."""
+    return paths.OneSpelling(Safe(Shortcut(application(service), service)))
 
 
 class Shortcut:
@@ -123,7 +127,10 @@ async def _http(request: Request, error: Any) -> JSONResponse:
         allowed = ", ".join(_allowed(request))
         reason = f"{request.method} is not allowed here; allowed: {allowed}"
         return failure(error.status_code, reason, None, dialect(request), {"Allow": allowed})
-    reason = "there is nothing here" if error.status_code == HTTPStatus.NOT_FOUND else str(error.detail)
+    reason = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        meant = paths.nearest(request.scope["path"], request.app.state.paths)
+        reason = "there is nothing here" + (f"; did you mean {meant}?" if meant else "")
     return failure(error.status_code, reason, None, dialect(request), error.headers)
 
 

@@ -1,8 +1,8 @@
 """The settings of a process: config.yml, then the environment, checked once at the start.
 
 A setting `a.b` of config.yml is overridden by the environment variable `_REACTOR_A_B`, the convention of the
-Reactors SDK. The environment is not trusted blindly: `pipelinejobs.settings.pins`. What settings there are is said in
-`pipelinejobs.settings.table`.
+Reactors SDK. Three that python-datacatalog has too are also taken under its names. The environment is not trusted
+blindly: `pipelinejobs.settings.pins`. What settings there are is said in `pipelinejobs.settings.table`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,12 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 from pipelinejobs.errors import WrongSetting
 from pipelinejobs.secret import Secret
 from pipelinejobs.settings import config_file, mongodb_uri, pins
+from pipelinejobs.settings.foreign import remarks
 from pipelinejobs.settings.gateway import Gateway
 from pipelinejobs.settings.kinds import ROOT, Choice, Seconds, Switch, Unfit, Whole
 from pipelinejobs.settings.mongodb import Mongodb
 from pipelinejobs.settings.table import (
     SECTIONS,
     TABLE,
+    Given,
     History,
     Limits,
     Logs,
@@ -28,6 +30,7 @@ from pipelinejobs.settings.table import (
     Setting,
     Settings,
     Tokens,
+    given,
     variable,
 )
 
@@ -46,6 +49,7 @@ __all__ = [
     "Settings",
     "Tokens",
     "load",
+    "remarks",
     "secrets",
 ]
 
@@ -72,15 +76,16 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
             raise WrongSetting(name, f"can only be set in config.yml, not by {variable(name)}")
     pinned = pins.parse(written.get(config_file.PINNED))
     require_pins = _require_pins(written.get(config_file.REQUIRE_PINS))
-    pins.check(environ, pinned, require_pins)
+    said = given(environ, written)
+    pins.check(said, pinned, require_pins)
 
     values: dict[str, Any] = {name: {} for name in SECTIONS}
     for setting in TABLE.values():
         section, _, key = setting.name.partition(".")
-        values[section][key] = _value(setting, written.get(setting.name), environ.get(setting.variable))
+        values[section][key] = _value(setting, written.get(setting.name), said.get(setting.name))
     parts = {name: SECTIONS[name](**values[name]) for name in SECTIONS}
-    settings = Settings(**parts, pinned=pinned, require_pins=require_pins)
-    _check_together(settings, environ)
+    settings = _without_half_a_pair(Settings(**parts, pinned=pinned, require_pins=require_pins), said)
+    _check_together(settings, said)
     return settings
 
 
@@ -89,7 +94,8 @@ def one(name: str, environ: Mapping[str, str], path: Path | None = None) -> Any:
 
     Raises WrongSetting where this one is wrong, or config.yml cannot be read.
     """
-    return _value(TABLE[name], config_file.read(path or CONFIG).get(name), environ.get(variable(name)))
+    written = config_file.read(path or CONFIG)
+    return _value(TABLE[name], written.get(name), given(environ, written).get(name))
 
 
 def secrets(settings: Settings) -> frozenset[str]:
@@ -110,16 +116,30 @@ def secrets(settings: Settings) -> frozenset[str]:
     return frozenset(texts - {""})
 
 
-def _value(setting: Setting, written: object, given: str | None) -> object:
+def _value(setting: Setting, written: object, said: Given | None) -> object:
     """The value of one setting: from the environment, else from the file, else its default."""
+    text = said.text if said is not None else ""
     try:
-        if given:
-            return setting.kind.parse(given)
+        if text:
+            return setting.kind.parse(text)
         return setting.default if written is None or written == "" else setting.kind.accept(written)
     except Unfit as unfit:
-        shown = f", not {_short(given or written)}" if isinstance(setting.kind, _HARMLESS) else ""
-        source = _set_by([setting.name]) if given else ""
+        shown = f", not {_short(text or written)}" if isinstance(setting.kind, _HARMLESS) else ""
+        source = _set_by([said]) if said is not None and text else ""
         raise WrongSetting(setting.name, f"{unfit}{shown}{source}") from None
+
+
+def _without_half_a_pair(settings: Settings, said: Mapping[str, Given]) -> Settings:
+    """The settings, without an administrative key or secret of python-datacatalog's that is alone.
+
+    There the other has a default, in public source. Nobody may have administrative tokens of that, and the rest of
+    such an environment is good; `remarks` says it.
+    """
+    key, secret = settings.tokens.admin_key, settings.tokens.admin_secret
+    name = "tokens.admin_key" if key is not None else "tokens.admin_secret"
+    if (key is None) == (secret is None) or name not in said or said[name].variable != TABLE[name].also:
+        return settings
+    return settings._replace(tokens=settings.tokens._replace(admin_key=None, admin_secret=None))
 
 
 def _require_pins(written: object) -> bool:
@@ -129,37 +149,37 @@ def _require_pins(written: object) -> bool:
         raise WrongSetting(config_file.REQUIRE_PINS, f"{unfit}, not {_short(written)}") from None
 
 
-def _check_together(settings: Settings, environ: Mapping[str, str]) -> None:
+def _check_together(settings: Settings, said: Mapping[str, Given]) -> None:
     """Raise WrongSetting where settings that are right one by one do not go together."""
     try:
         settings.mongodb.connection()
     except WrongSetting as wrong:
         names = [f"mongodb.{part}" for part in ("authn", "uri", "username", "password")]
-        raise _named(wrong, names, environ) from None
+        raise _named(wrong, names, said) from None
     key, secret = settings.tokens.admin_key, settings.tokens.admin_secret
     if (key is None) != (secret is None):
         missing, present = ("key", "secret") if key is None else ("secret", "key")
         problem = f"is missing, though tokens.admin_{present} is set; set both or neither"
         names = ["tokens.admin_key", "tokens.admin_secret"]
-        raise _named(WrongSetting(f"tokens.admin_{missing}", problem), names, environ)
+        raise _named(WrongSetting(f"tokens.admin_{missing}", problem), names, said)
     try:
         settings.gateway.check()
     except WrongSetting as wrong:
-        raise _named(wrong, [name for name in TABLE if name.startswith("gateway.")], environ) from None
+        raise _named(wrong, [name for name in TABLE if name.startswith("gateway.")], said) from None
     if settings.outbox.first_delay > settings.outbox.longest_delay:
         names = ["outbox.first_delay", "outbox.longest_delay"]
-        raise _named(WrongSetting(names[0], f"must not be longer than {names[1]}"), names, environ)
+        raise _named(WrongSetting(names[0], f"must not be longer than {names[1]}"), names, said)
 
 
-def _named(wrong: WrongSetting, names: Iterable[str], environ: Mapping[str, str]) -> WrongSetting:
+def _named(wrong: WrongSetting, names: Iterable[str], said: Mapping[str, Given]) -> WrongSetting:
     """The same error, with the variables that set any of `names`."""
-    given = [name for name in names if environ.get(variable(name))]
+    setting = [said[name] for name in names if name in said and said[name].text]
     problem = wrong.reason.removeprefix(f"{wrong.setting}: ")
-    return WrongSetting(wrong.setting, problem + (_set_by(given) if given else ""))
+    return WrongSetting(wrong.setting, problem + (_set_by(setting) if setting else ""))
 
 
-def _set_by(names: Iterable[str]) -> str:
-    return f" (set by {', '.join(variable(name) for name in names)})"
+def _set_by(said: Iterable[Given]) -> str:
+    return f" (set by {', '.join(one.variable for one in said)})"
 
 
 def _short(value: object) -> str:

@@ -59,6 +59,8 @@ class Row(NamedTuple):
     kind: Kind
     meaning: str
     """One sentence."""
+    also: str | None = None
+    """The variable of python-datacatalog that says the same; it counts where the setting itself is not set."""
 
 
 class Whole(NamedTuple):

@@ -11,7 +11,7 @@ import hmac
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -21,7 +21,8 @@ import yaml
 from pipelinejobs.errors import CommandFailed, WrongSetting
 from pipelinejobs.settings import config_file
 from pipelinejobs.settings.config_file import PINNED
-from pipelinejobs.settings.table import TABLE, variable
+from pipelinejobs.settings.kinds import Switch, Unfit
+from pipelinejobs.settings.table import TABLE, Given, given, variable
 
 GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mongodb.", "pipelines.")))
 """The settings that must be pinned: whoever changes one of them takes over jobs or receives tokens and nonces."""
@@ -55,25 +56,27 @@ def parse(written: object) -> Mapping[str, str | None]:
     return MappingProxyType(pinned)
 
 
-def check(environ: Mapping[str, str], pinned: Mapping[str, str | None], require_pins: bool) -> None:
+def check(said: Mapping[str, Given], pinned: Mapping[str, str | None], require_pins: bool) -> None:
     """Raise WrongSetting where the environment says what the pins do not allow.
+
+    `said` is what it says, by whichever variable (`table.given`).
 
     With `require_pins` every guarded setting must have a pin, whether the environment names it or not, and every
     other one that can be pinned where the environment names it. An empty
     text is held against a digest like any other: else it would unset what the actor's own environment had set.
     """
     for name in PINNABLE if require_pins else ():
-        if name not in pinned and (name in GUARDED or environ.get(variable(name))):
+        if name not in pinned and (name in GUARDED or (name in said and said[name].text)):
             raise WrongSetting(name, "has no pin, and require_pins is true: run `python -m pipelinejobs pin`")
     for name, wanted in pinned.items():
-        text = environ.get(variable(name))
-        if text is None:
+        if name not in said:
             continue
+        by, text = said[name]
         if wanted is None:
             if text:
-                raise WrongSetting(name, f"is pinned in config.yml and may not be set by {variable(name)}")
-        elif not hmac.compare_digest(wanted, digest(text)):
-            raise WrongSetting(name, f"is pinned in config.yml, and what {variable(name)} says does not match")
+                raise WrongSetting(name, f"is pinned in config.yml and may not be set by {by}")
+        elif not any(hmac.compare_digest(wanted, digest(spelled)) for spelled in _spellings(name, text)):
+            raise WrongSetting(name, f"is pinned in config.yml, and what {by} says does not match")
 
 
 def digest(text: str) -> str:
@@ -84,18 +87,18 @@ def digest(text: str) -> str:
 def write(config: Path, secrets: Mapping[str, str]) -> list[str]:
     """Pin every guarded setting in the file `config`, and return the names of those pinned by digest.
 
-    `secrets` is the actor's environment, `_REACTOR_*` names and their texts, as in secrets.json. What it holds
+    `secrets` is the actor's environment, names of variables and their texts, as in secrets.json. What it holds
     is pinned by digest; what it lacks, or holds as an empty text, is pinned to null. Only the table `pinned` is
     rewritten; all else in the file, comments included, stays as it is. The file is replaced in one step.
     Raises WrongSetting for a file that could not be read at start, CommandFailed where it cannot be written.
     """
     config = config.resolve()  # a symbolic link is followed, not replaced
-    config_file.read(config)
+    said = given(secrets, config_file.read(config))
     pins: dict[str, str | None] = {}
     for name in PINNABLE:
-        text = secrets.get(variable(name))
-        if text is not None and not isinstance(text, str):
-            raise WrongSetting(name, f"must be text in the secrets ({variable(name)})")
+        by, text = said.get(name, Given(variable(name), ""))
+        if not isinstance(text, str):
+            raise WrongSetting(name, f"must be text in the secrets ({by})")
         if text or name in GUARDED:
             pins[name] = _DIGEST + digest(text) if text else None
     with config.open(encoding="utf-8", newline="") as file:  # newline: line ends stay as they are
@@ -109,7 +112,7 @@ def write(config: Path, secrets: Mapping[str, str]) -> list[str]:
 
 
 def _pin_digest(name: str, pin: object) -> str:
-    text = _as_text(pin)
+    text = as_text(pin)
     if text is None:
         raise WrongSetting(f"{PINNED}.{name}", "must be the setting's value, null, or sha256: and a digest")
     if not text.startswith(_DIGEST):
@@ -120,15 +123,24 @@ def _pin_digest(name: str, pin: object) -> str:
     return hexdigits.lower()
 
 
-def _as_text(pin: object) -> str | None:
-    """A pin as the environment would spell it; None when it is not one."""
-    if isinstance(pin, bool):
-        return "true" if pin else "false"
-    if isinstance(pin, str | int):
-        return str(pin)
-    if isinstance(pin, list) and all(isinstance(part, str) for part in pin):
-        return ",".join(pin)
+def as_text(value: object) -> str | None:
+    """A value of YAML or JSON as the environment would spell it; None when it is not one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ",".join(value)
     return None
+
+
+def _spellings(name: str, text: str) -> Iterator[str]:
+    """The text, and what it says as a pin spells that: of a `false` in secrets.json Abaco makes `False`."""
+    yield text
+    kind = TABLE[name].kind
+    if isinstance(kind, Switch):
+        with contextlib.suppress(Unfit):
+            yield "true" if kind.parse(text) else "false"
 
 
 def _rewritten(text: str, pins: Mapping[str, str | None]) -> str:

@@ -26,6 +26,8 @@ class Setting(NamedTuple):
     default: object
     meaning: str
     """One sentence."""
+    also: str | None = None
+    """See `kinds.Row`."""
 
     @property
     def secret(self) -> bool:
@@ -35,12 +37,18 @@ class Setting(NamedTuple):
     @property
     def comment(self) -> str:
         """What config.yml says above it."""
-        return f"{self.meaning} ({'secret: ' if self.secret else ''}{self.kind.wanted})"
+        also = f"; where it is not set, {self.also} counts" if self.also else ""
+        return f"{self.meaning} ({'secret: ' if self.secret else ''}{self.kind.wanted}{also})"
 
     @property
     def variable(self) -> str:
         """The environment variable that overrides it; the Reactors SDK's convention."""
         return variable(self.name)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Every environment variable that can say it."""
+        return (self.variable,) if self.also is None else (self.variable, self.also)
 
 
 def variable(name: str) -> str:
@@ -70,13 +78,20 @@ class Tokens(NamedTuple):
     """Who may do what."""
 
     admin_key: Annotated[
-        Secret | None, Row(Hidden(), "Key of the administrative tokens; without it there are none.")
+        Secret | None,
+        Row(Hidden(), "Key of the administrative tokens; without it there are none.", "CATALOG_ADMIN_TOKEN_KEY"),
     ] = None
     admin_secret: Annotated[
-        Secret | None, Row(Hidden(), "Secret of the administrative tokens; goes with admin_key.")
+        Secret | None,
+        Row(Hidden(), "Secret of the administrative tokens; goes with admin_key.", "CATALOG_ADMIN_TOKEN_SECRET"),
     ] = None
     admin_lifetime: Annotated[
-        int, Row(Whole(1, 24 * _HOUR), "Seconds in a window; a token is good in its own and in the next.")
+        int,
+        Row(
+            Whole(1, 24 * _HOUR),
+            "Seconds in a window; a token is good in its own and in the next.",
+            "CATALOG_ADMIN_TOKEN_LIFETIME",
+        ),
     ] = _HOUR
     trust_on_first_use: Annotated[
         bool,
@@ -178,14 +193,34 @@ def _rows() -> Iterator[Setting]:
     for section, cls in SECTIONS.items():
         for key, default in cls()._asdict().items():
             (row,) = cls.__annotations__[key].__metadata__
-            yield Setting(f"{section}.{key}", row.kind, default, row.meaning)
+            yield Setting(f"{section}.{key}", row.kind, default, row.meaning, row.also)
 
 
 TABLE: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting for setting in _rows()})
 """Every setting but `pinned` and `require_pins`, by dotted name, in the order of config.yml."""
 
+VARIABLES: Final = frozenset(name for setting in TABLE.values() for name in setting.variables)
+"""Every environment variable that can say a setting."""
 
-def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Names that look like the variables of settings and are none: most likely misspelt, or meant for the SDK."""
-    variables = {setting.variable for setting in TABLE.values()}
-    return sorted(name for name in environ if name.startswith("_REACTOR_") and name not in variables)
+
+class Given(NamedTuple):
+    """What the environment says of a setting, and by which variable."""
+
+    variable: str
+    text: str
+
+
+def given(environ: Mapping[str, str], written: Mapping[str, object]) -> dict[str, Given]:
+    """What the environment says of the settings, by dotted name; an empty text is there too.
+
+    Args:
+        written: what config.yml says. Where it sets a setting to anything but its default, which the repository's file
+            repeats, the variable of python-datacatalog does not count.
+    """
+    found: dict[str, Given] = {}
+    for setting in TABLE.values():
+        is_set = environ.get(setting.variable) or written.get(setting.name) not in (None, "", setting.default)
+        name = setting.also if setting.also is not None and setting.also in environ and not is_set else setting.variable
+        if name in environ:
+            found[setting.name] = Given(name, environ[name])
+    return found

@@ -27,11 +27,9 @@ from typing import Any, Final
 
 from fsm.lifecycle import STATES
 from pipelinejobs.decide import Change
-from pipelinejobs.job import Entry, Job, Trusted
+from pipelinejobs.job import MOST_EVENTS, Entry, Job, Trusted
 from pipelinejobs.tokens import salt_hash
 
-_MOST_EVENTS: Final = 2**53
-"""More events than any job has; a larger number is damage, and could not grow for long."""
 _DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
 
 _OURS: Final = (
@@ -262,7 +260,7 @@ def _damage(document: Mapping[str, Any], life: str, revision: Any, moved_entries
         return "history does not begin with an entry that has a uuid"
     if _text(document.get("state")) not in STATES:
         return "state is not one of the lifecycle's"
-    if not _is_number(revision) or not 0 <= revision < _MOST_EVENTS:
+    if not _is_number(revision) or not 0 <= revision < MOST_EVENTS:
         return "_properties.revision is not a number of events"
     if moved_entries is not None and not _is_count(moved_entries):
         return "_moved is not a number of entries"
@@ -312,4 +310,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_EVENTS
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_EVENTS

@@ -202,9 +202,12 @@ class Jobs:
             return self._jobs.find_one({"uuid": {"$eq": uuid}})
 
 
+def index_request(entry: Entry, life: str) -> dict[str, Any]:
+    """The row of the outbox for the index request that this entry makes owed."""
+    key = uuids.typed(uuids.ENTRY, f"owed|{INDEX_REQUEST}|{entry.uuid}")
+    return documents.owed_row(key, entry, life, INDEX_REQUEST)
+
+
 def _owed(job: Job, change: Change) -> list[dict[str, Any]]:
     """The new rows of the outbox."""
-    if not change.owes_index:
-        return []
-    key = uuids.typed(uuids.ENTRY, f"owed|{INDEX_REQUEST}|{change.entries[-1].uuid}")
-    return [documents.owed_row(key, change.entries[-1], job.life, INDEX_REQUEST)]
+    return [index_request(change.entries[-1], job.life)] if change.owes_index else []

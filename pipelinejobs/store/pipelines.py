@@ -5,7 +5,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from pymongo.database import Database
 
@@ -14,6 +15,11 @@ from pipelinejobs import uuids
 from pipelinejobs.errors import CommandFailed
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.tokens import job_token, token_hash
+
+ARCHIVE_SYSTEM: Final = "data-sd2e-community"
+"""Where python-datacatalog puts outputs when nothing else is said. Without one the Indexer indexes nothing."""
+
+_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +33,19 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a new job is made of. Pipeline, parents and data make its uuid."""
+    """What a new job is made of. Pipeline, parents and data make its uuid.
+
+    Attributes:
+        archive_patterns, product_patterns: what the Indexer is to index, in the form of python-datacatalog's schemas.
+    """
 
     pipeline_uuid: str
     archive_path: str
     data: Mapping[str, Any] = field(default_factory=dict)
     child_of: tuple[str, ...] = ()
     archive_system: str | None = None
+    archive_patterns: tuple[Mapping[str, Any], ...] = ()
+    product_patterns: tuple[Mapping[str, Any], ...] = ()
     session: str | None = None
     agent: str | None = None
     task: str | None = None
@@ -54,18 +66,41 @@ class Pipelines:
         with translated():
             return self._database["pipelines"].find_one({"uuid": {"$eq": uuid}}, {"_id": 1}) is not None
 
-    def make_pipeline(self, name: str, owner: Owner, now: datetime) -> str:
-        """The uuid of the pipeline of this name, made when there is none.
+    def named(self, name: str, owner: Owner, now: datetime) -> str:
+        """The uuid of the pipeline that is registered under this name, else under this id; made when there is none.
+
+        Those that were deleted softly do not count.
 
         Raises:
+            CommandFailed: several pipelines have the name; the reason lists them.
             Unavailable: the database cannot be asked.
+        """
+        for key in ("name", "id"):
+            with translated():
+                query = {key: {"$eq": name}, "_visible": {"$ne": False}}
+                found = list(
+                    self._database["pipelines"].find(query, {"uuid": 1, "id": 1}).sort("uuid", 1).limit(_SHOWN)
+                )
+            known = {str(one.get("uuid")): one.get("id") for one in found if isinstance(one.get("uuid"), str)}
+            if len(known) > 1:
+                listed = ", ".join(f"{uuid} (id {known[uuid]})" for uuid in known)
+                raise CommandFailed(f"several pipelines have the {key} {name}; --pipeline takes one of {listed}")
+            if known:
+                return next(iter(known))
+        return self._make_pipeline(name, owner, now)
+
+    def _make_pipeline(self, name: str, owner: Owner, now: datetime) -> str:
+        """Makes a pipeline that is valid for python-datacatalog's schema pipeline.json.
+
+        What the pipeline consists of is not known here: its one component is a service that is named after it.
         """
         uuid = uuids.typed(uuids.PIPELINE, name)
         document = {
             "id": name,
             "name": name,
             "uuid": uuid,
-            "components": [],
+            "components": [{"uri": f"urn:pipelinejobs:pipeline:{quote(name, safe='')}", "identifier": name}],
+            "processing_levels": ["1"],
             "_visible": True,
             **_common(owner, now),
         }
@@ -117,6 +152,8 @@ def job_document(new: NewJob, owner: Owner, now: datetime) -> Document:
         "pipeline_uuid": new.pipeline_uuid,
         "archive_path": new.archive_path,
         "archive_system": new.archive_system,
+        "archive_patterns": [dict(one) for one in new.archive_patterns],
+        "product_patterns": [dict(one) for one in new.product_patterns],
         "child_of": list(new.child_of),
         "generated_by": [new.pipeline_uuid],
         "acted_on": [],
@@ -133,8 +170,8 @@ def job_document(new: NewJob, owner: Owner, now: datetime) -> Document:
         "_visible": True,
         **_common(owner, moment),
     }
-    optional = ("archive_system", "session", "agent", "task")
-    stored = {key: value for key, value in document.items() if key not in optional or value is not None}
+    optional = ("archive_system", "archive_patterns", "product_patterns", "session", "agent", "task")
+    stored = {key: value for key, value in document.items() if key not in optional or value not in (None, [])}
     token = job_token(stored["uuid"], stored["_salt"], stored["_admin"])
     # The first token is remembered before any other program can change the salt.
     return stored | {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelinejobs.store.new_jobs import NewJobs
     from pipelinejobs.store.nonces import Nonces
     from pipelinejobs.store.pipelines import Pipelines
+    from pipelinejobs.store.repairs import Repairs
     from pipelinejobs.store.sessions import Sessions
 
 OLDEST_SERVER: Final = (5, 0)
@@ -49,6 +50,7 @@ class Store:
         executions: what became of the deliveries to the gateway.
         changes: which jobs have changed lately.
         sessions: who is signed in to the pages.
+        repairs: mending stored jobs.
     """
 
     def __init__(
@@ -108,6 +110,12 @@ class Store:
         from pipelinejobs.store.sessions import Sessions
 
         return Sessions(self.database)
+
+    @cached_property
+    def repairs(self) -> "Repairs":
+        from pipelinejobs.store.repairs import Repairs
+
+        return Repairs(self.database)
 
     @classmethod
     def at(

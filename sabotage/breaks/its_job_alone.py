@@ -102,7 +102,7 @@ ITS_JOB_ALONE: Final = (
         promises=("S13",),
         what="takes settings from a caller over those that are pinned",
         file="pipelinejobs/settings/pins.py",
-        old="elif not hmac.compare_digest(wanted, digest(text)):",
+        old="elif not any(hmac.compare_digest(wanted, digest(spelled)) for spelled in _spellings(name, text)):",
         new="elif not wanted:",
         tests=("tests/unit/settings/test_pins.py::test_a_sender_cannot_unset_what_is_pinned",),
     ),

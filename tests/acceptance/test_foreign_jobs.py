@@ -16,7 +16,99 @@ from demo.abaco import ROOT
 from demo.indexer import Indexer
 from fsm.replay import final_state
 from support_dump import raw
-from support_process import CheckedAbaco, Documents, NewJob, StoredJob, admin_token, callback, job_token, verdicts
+from support_gateway import serving, settings
+from support_process import (
+    CheckedAbaco,
+    Documents,
+    NewJob,
+    StoredJob,
+    admin_token,
+    callback,
+    insert_job,
+    job_token,
+    verdicts,
+)
+
+
+class TestItsSecrets:
+    """The environment that the original's secrets.json makes, as Abaco gives it."""
+
+    def test_the_actor_works_with_it_and_says_in_one_line_what_it_ignores(
+        self, abaco: CheckedAbaco, job: StoredJob
+    ) -> None:
+        original = json.loads((ROOT / "tests" / "data" / "secrets-of-the-original.json").read_text("utf-8"))
+        environ = {name: str(value) for name, value in original.items() if value is not None}
+        actor = abaco.configured(**environ, _REACTOR_TOKENS_ADMIN_KEY="", _REACTOR_TOKENS_ADMIN_SECRET="")
+        actor.hidden.update(value for value in original.values() if isinstance(value, str) and len(value) > 5)
+        assert actor.send(job.event("run")).verdict["verdict"] == "applied"
+        theirs = {
+            "secret": original["CATALOG_ADMIN_TOKEN_SECRET"],
+            "key": original["CATALOG_ADMIN_TOKEN_KEY"],
+            "lifetime": original["CATALOG_ADMIN_TOKEN_LIFETIME"],
+        }
+        execution = actor.send(job.event("reset", token=admin_token(**theirs)))
+        assert execution.verdict["verdict"] == "applied"
+        lines = [json.loads(line) for line in execution.stderr.splitlines()]
+        ignored = [line for line in lines if "ignored" in line["message"]]
+        assert [line["level"] for line in ignored] == ["INFO"]
+        for name in original.keys() - TAKEN:
+            assert name in ignored[0]["message"] or original[name] is None
+        assert not any(name in ignored[0]["message"] for name in TAKEN)
+
+
+TAKEN = {
+    "_REACTOR_LOGS_LEVEL",
+    "_REACTOR_PIPELINES_JOB_INDEXER_NONCE",
+    "CATALOG_ADMIN_TOKEN_KEY",
+    "CATALOG_ADMIN_TOKEN_SECRET",
+    "CATALOG_ADMIN_TOKEN_LIFETIME",
+}
+
+
+class TestJobsOf2018:
+    """Their history entries have no uuid, and their dates are text."""
+
+    @pytest.fixture
+    def old(self, jobs: Documents, abaco: CheckedAbaco) -> StoredJob:
+        job = insert_job(jobs, "job-of-2018.json")
+        abaco.hidden.add(job.token)
+        return job
+
+    @staticmethod
+    def repair(job: StoredJob, abaco: CheckedAbaco) -> None:
+        command = [sys.executable, "-m", "pipelinejobs", "doctor", "--repair", job.uuid, "--yes"]
+        environ = {**os.environ, **abaco.environment}
+        done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done
+
+    def test_after_repair_they_take_commands_reports_and_an_administrative_reset(
+        self, abaco: CheckedAbaco, old: StoredJob
+    ) -> None:
+        before = abaco.send(old.event("reset", token=admin_token()))
+        assert (before.verdict["verdict"], "damaged" in before.verdict["reason"]) == ("illegal", True)
+        self.repair(old, abaco)
+        runs = [
+            abaco.send(old.event("update")),
+            abaco.send(callback("agave", "FINISHED"), old.url()),
+            abaco.send(old.event("reset", token=admin_token())),
+        ]
+        assert verdicts(runs) == ["applied"] * 3, runs
+        assert old.names == ["create", "run", "update", "finish", "reset"]
+        assert old.stored()["_properties"]["revision"] == 4
+
+    def test_through_the_gateway_too(
+        self, abaco: CheckedAbaco, old: StoredJob, mongodb_uri: str, indexer: Indexer
+    ) -> None:
+        self.repair(old, abaco)
+        configured = settings(mongodb_uri, old.jobs.database.name, pipelines__job_indexer_url=indexer.url)
+        with serving(configured) as gateway:
+            for body, parameters in (
+                (old.event("update"), {}),
+                (callback("agave", "FINISHED"), old.url()),
+                (old.event("reset", token=admin_token()), {}),
+            ):
+                assert gateway.post(body, parameters).json()["result"]["verdict"] == "applied"
+        assert old.names == ["create", "run", "update", "finish", "reset"]
 
 
 class TestItsDocuments:

@@ -272,7 +272,7 @@ class TestJobsThatThisProjectMade:
     @pytest.fixture
     def own(self, world: World) -> StoredJob:
         owner = Owner(owner="jdoe")
-        pipeline = world.store.pipelines.make_pipeline("p", owner, NOW)
+        pipeline = world.store.pipelines.named("p", owner, NOW)
         new = NewJob(pipeline_uuid=pipeline, archive_path="/products/v2/x")
         document = world.store.pipelines.make_job(new, owner, NOW)
         token = job_token(document["uuid"], document["_salt"], document["_admin"])

@@ -60,7 +60,8 @@ def test_a_job_without_a_history() -> None:
     found = facts("LOST", damage="history is not an array")
     assert found["meaning"] == "not a state of the lifecycle"
     assert (found["because"], found["next"]) == (None, [])
-    assert found["problems"] == ["it cannot be changed: history is not an array"]
+    cure = f"(doctor --repair {UUID} says what can be mended)"
+    assert found["problems"] == [f"it cannot be changed: history is not an array {cure}"]
 
 
 def test_what_may_come_next() -> None:

@@ -22,7 +22,8 @@ def _section(name: str) -> str:
 
 def _row(setting: Setting) -> tuple[str, str, str]:
     wanted = f"{'Secret: ' if setting.secret else 'A value is '}{setting.kind.wanted}."
-    return literal(setting.name), default(setting.default), f"{plain(setting.meaning)} {plain(wanted)}"
+    also = f" Where it is not set, {literal(setting.also)} counts." if setting.also else ""
+    return literal(setting.name), default(setting.default), f"{plain(setting.meaning)} {plain(wanted)}{also}"
 
 
 def default(value: object) -> str:
@@ -58,7 +59,6 @@ def _listed(names: object) -> str:
 
 
 def variables() -> str:
-    """The environment variable of each setting."""
-    return table(
-        ("variable", "setting"), [(literal(one.variable), literal(one.name)) for one in TABLE.values()], "50 50"
-    )
+    """The environment variables of each setting."""
+    rows = [(literal(name), literal(one.name)) for one in TABLE.values() for name in one.variables]
+    return table(("variable", "setting"), rows, "50 50")

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelinejobs.errors import PipelineJobsError
+from pipelinejobs.gateway import paths
 from pipelinejobs.gateway.pages import job, jobs, live, owed, sign_in, static, templates
 from pipelinejobs.gateway.pages.visit import BASE, SignInNeeded, address_of
 from pipelinejobs.gateway.problem import Problem
@@ -35,20 +36,16 @@ HEADERS: Final = {
 """Besides those of all answers of the gateway."""
 
 _HOME: Final = f"{BASE}/jobs"
+_ROUTES: Final = [*sign_in.ROUTES, *jobs.ROUTES, *job.ROUTES, *owed.ROUTES, *live.ROUTES, *static.ROUTES]
+
+PATHS: Final = tuple(BASE + route.path for route in _ROUTES)
+"""The paths of all pages, with their parameters in braces."""
 
 
 def add_to(app: FastAPI, service: Service) -> None:
     """Gives an application its pages."""
     pages = Starlette(
-        routes=[
-            Route("/", _home),
-            *sign_in.ROUTES,
-            *jobs.ROUTES,
-            *job.ROUTES,
-            *owed.ROUTES,
-            *live.ROUTES,
-            *static.ROUTES,
-        ],
+        routes=[Route("/", _home), *_ROUTES],
         exception_handlers={
             SignInNeeded: _sign_in,
             Problem: _problem,
@@ -117,9 +114,11 @@ async def _unavailable(_: Request, error: Exception) -> Response:
     return await _problem(_, Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    reasons = {HTTPStatus.NOT_FOUND: "There is no such page.", HTTPStatus.METHOD_NOT_ALLOWED: "That is not done here."}
+    meant = paths.nearest(request.scope["path"], PATHS)
+    no_page = "There is no such page" + (f"; did you mean {meant}?" if meant else ".")
+    reasons = {HTTPStatus.NOT_FOUND: no_page, HTTPStatus.METHOD_NOT_ALLOWED: "That is not done here."}
     status = HTTPStatus(error.status_code)
     return _said(status, reasons.get(status, status.phrase), dict(error.headers or {}))
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
 
+from pipelinejobs import alike
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Unavailable, WrongSetting
 from pipelinejobs.gateway import desk, shapes
@@ -106,7 +107,10 @@ def place_of(service: Service, name: str) -> str:
     """
     place = service.names.place(name)
     if place is None:
-        raise Problem(HTTPStatus.NOT_FOUND, f"there is no actor {name[:64]!a} here")
+        known = (service.names.id, *service.names.aliases)
+        near = [one for one in known if alike.mistakes(name, one) <= alike.MOST]
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no actor {name[:64]!a} here{hint}")
     return place
 
 

@@ -47,6 +47,57 @@ def test_the_archive_path_may_be_said(cli: Cli, jobs: Jobs) -> None:
     assert jobs.distinct("archive_path") == ["/products/v2/run-42"]
 
 
+def test_says_what_the_indexer_is_to_index(cli: Cli, jobs: Jobs) -> None:
+    archive = [{"level": "1", "patterns": [r"\.csv$"]}]
+    product = [{"patterns": ["x"], "derived_from": ["107"], "derived_using": [], "generated_by": []}]
+    patterns = ["--archive-patterns", json.dumps(archive), "--product-patterns", json.dumps(product)]
+    cli.ok("create", "--pipeline-name", "sample", *patterns)
+    stored = jobs.find_one()
+    assert stored is not None
+    assert (stored["archive_patterns"], stored["product_patterns"]) == (archive, product)
+    assert stored["archive_system"] == "data-sd2e-community"
+
+
+def test_the_archive_system_may_be_said(cli: Cli, jobs: Jobs) -> None:
+    cli.ok("create", "--pipeline-name", "sample", "--archive-system", "data-mine")
+    assert jobs.distinct("archive_system") == ["data-mine"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("--archive-patterns", "{}", "must be a list"),
+        ("--archive-patterns", "[1]", "[0]: must be an object with level, patterns"),
+        ("--archive-patterns", '[{"patterns": []}]', "[0]: must be an object with level, patterns"),
+        ("--archive-patterns", '[{"level": "1", "patterns": [], "filter": 1}]', "[0]: must be an object"),
+        ("--archive-patterns", '[{"level": 1, "patterns": []}]', "[0].level: must be one of 0, 1"),
+        ("--archive-patterns", '[{"level": "1", "patterns": "x"}]', "[0].patterns: must be a list of texts"),
+        ("--archive-patterns", '[{"level": "1", "patterns": ["("]}]', "no regular expression"),
+        ("--product-patterns", '[{"patterns": [], "derived_from": []}]', "derived_from, derived_using, patterns"),
+        ("--product-patterns", "x", "JSON"),
+    ],
+)
+def test_refuses_patterns_that_the_indexer_would_not_read(
+    cli: Cli, jobs: Jobs, option: str, value: str, why: str
+) -> None:
+    done = cli("create", "--pipeline-name", "a", option, value)
+    assert done.exit_code == 2
+    assert why in done.err
+    assert len(done.err.splitlines()) == 1
+    assert jobs.count_documents({}) == 0
+
+
+def test_uses_a_pipeline_that_others_registered_under_the_name(cli: Cli, jobs: Jobs) -> None:
+    uuid = "106c46ff-b186-5981-859e-6ee0bbdcfd5a"
+    jobs.database["pipelines"].insert_one({"uuid": uuid, "name": "RNA-seq", "id": "rnaseq-0.1", "components": [{}]})
+    assert cli.ok("create", "--pipeline-name", "RNA-seq")["pipeline_uuid"] == uuid
+    jobs.database["pipelines"].insert_one({"uuid": f"{uuid[:-1]}b", "name": "RNA-seq", "components": [{}]})
+    done = cli("create", "--pipeline-name", "RNA-seq", "--data", '{"n": 1}')
+    assert done.exit_code == 1
+    assert uuid in done.err
+    assert jobs.count_documents({}) == 1
+
+
 def test_prints_the_token_for_people_too(cli: Cli) -> None:
     done = cli("create", "--pipeline-name", "sample", "--data", '{"n": 1}')
     lines = dict(line.split(": ") for line in done.out.splitlines())

@@ -16,6 +16,7 @@ from pipelinejobs.store.jobs import Jobs as StoredJobs
 
 Jobs = Collection[dict[str, Any]]
 ADMINISTRATION: dict[str, Any] = {"_REACTOR_TOKENS_ADMIN_KEY": "k" * 20, "_REACTOR_TOKENS_ADMIN_SECRET": "s" * 20}
+CURE = f"(doctor --repair {UUID} says what can be mended)"
 VECTORS = Path(__file__).resolve().parents[2] / "data" / "token-vectors.json"
 
 
@@ -81,15 +82,17 @@ def test_documents_with_the_same_uuid(cli: Cli, jobs: Jobs) -> None:
         ({"state": "RUNNING"}, "its state is RUNNING, but its history leads to FINISHED"),
         ({"last_event": "run"}, "its last_event is run, but its history ends with finish"),
         ({"history.1.name": "index"}, "its history does not follow the lifecycle: index while CREATED"),
-        ({"history": None}, "it cannot be changed: history is not an array"),
-        ({"state": "LOST"}, "it cannot be changed: state is not one of the lifecycle's"),
+        ({"history": None}, f"it cannot be changed: history is not an array {CURE}"),
+        ({"state": "LOST"}, f"it cannot be changed: state is not one of the lifecycle's {CURE}"),
         ({"_salt": None}, "it has no _salt, so that it has no token and nothing can be sent to the Indexer for it"),
     ],
 )
 def test_jobs_that_disagree_with_themselves(fixed: Cli, jobs: Jobs, damage: dict[str, Any], problem: str) -> None:
     jobs.insert_one(catalogued("job-finished.json"))
     jobs.update_one({}, {"$set": damage})
-    assert ("wrong", f"{UUID}: {problem}") in found(fixed("doctor", "--json"), "jobs")
+    findings = found(fixed("doctor", "--json"), "jobs")
+    assert ("wrong", f"{UUID}: {problem}") in findings
+    assert findings[-1] == ("note", "doctor --repair UUID says what can be mended of one, and with --yes mends it")
 
 
 def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +109,59 @@ def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkey
     assert found(fixed("doctor", "--json"), "jobs") == [
         ("wrong", f"{broken}: it cannot be read (ValueError)"),
         ("wrong", f"{wrong}: its state is RUNNING, but its history leads to CREATED"),
+        ("note", "doctor --repair UUID says what can be mended of one, and with --yes mends it"),
     ]
+
+
+class TestRepair:
+    OLD = "107b93f3-1eae-5e79-8a18-0a480f8aa3a6"
+
+    def test_says_what_it_would_do_and_does_nothing(self, fixed: Cli, jobs: Jobs) -> None:
+        jobs.insert_one(catalogued("job-of-2018.json"))
+        before = jobs.find_one()
+        done = fixed("doctor", "--repair", self.OLD, "--json")
+        assert (done.exit_code, done.json["mended"], jobs.find_one()) == (1, False, before)
+        assert found(done, "history.0.uuid")[0][0] == "wrong"
+        (said,) = found(done, "history.1.date")
+        assert said == ("wrong", 'would become "2018-11-05T17:25:40Z": it is text')
+        assert found(done, "job") == [("note", "nothing was changed; with --yes it is mended")]
+
+    def test_with_yes_it_does_and_the_job_takes_events(self, fixed: Cli, jobs: Jobs) -> None:
+        jobs.insert_one(catalogued("job-of-2018.json"))
+        (problem,) = fixed.ok("explain", self.OLD)["problems"]
+        assert f"doctor --repair {self.OLD}" in problem
+        done = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
+        assert (done.exit_code, done.json["mended"]) == (0, True)
+        assert found(done, "_properties.revision")[0] == ("ok", "became 1: it is 0; so many events came after create")
+        assert found(done, "job") == [("ok", "history and state agree, and it takes events")]
+        assert fixed.ok("send", self.OLD, "finish")["verdict"] == "applied"
+        assert fixed.ok("explain", self.OLD)["problems"] == []
+        again = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
+        assert [finding["what"] for finding in again.json["findings"]] == ["job"]
+
+    def test_what_is_left_is_said(self, fixed: Cli, jobs: Jobs) -> None:
+        jobs.insert_one(catalogued("job-finished.json"))
+        jobs.update_one({}, {"$set": {"history.1.name": "may_run", "last_event": "run"}})
+        done = fixed("doctor", "--repair", UUID, "--yes", "--json")
+        assert done.exit_code == 1
+        assert found(done, "last_event") == [("ok", "became \"finish\": it is 'run', and the history ends so")]
+        ((level, text),) = found(done, "left")
+        assert (level, "may_run while CREATED" in text) == ("note", True)
+        assert found(done, "job")[0][0] == "wrong"
+
+    def test_a_sound_job(self, fixed: Cli) -> None:
+        uuid = fixed.make()["uuid"]
+        done = fixed("doctor", "--repair", uuid)
+        assert (done.exit_code, done.out) == (0, "ok     job: history and state agree, and it takes events\n")
+
+    @pytest.mark.parametrize(
+        ("arguments", "exit_code"),
+        [(["--yes"], 2), (["--repair", "107"], 2), (["--repair", UUID], 1), (["--repair", UUID, "--yes"], 1)],
+    )
+    def test_what_it_cannot_do_is_said_in_one_line(self, fixed: Cli, arguments: list[str], exit_code: int) -> None:
+        done = fixed("doctor", *arguments)
+        assert (done.exit_code, done.out) == (exit_code, "")
+        assert len(done.err.splitlines()) == 1
 
 
 class TestTheGatewaysPort:
@@ -161,7 +216,10 @@ def test_jobs_whose_salt_was_changed_before_we_first_wrote(fixed: Cli, jobs: Job
 def test_a_misspelt_variable(fixed: Cli) -> None:
     done = fixed("doctor", "--json", _REACTOR_LIMITS_DATABSE="10")
     assert found(done, "environment") == [
-        ("note", "_REACTOR_LIMITS_DATABSE is not the variable of a setting, and says nothing")
+        (
+            "note",
+            "_REACTOR_LIMITS_DATABSE is not a setting, and says nothing; did you mean _REACTOR_LIMITS_DATABASE?",
+        )
     ]
 
 

@@ -1,5 +1,6 @@
 """`pin`, `admin-token` and `mongod`: the commands around a deployment."""
 
+import base64
 import json
 import shutil
 import time
@@ -15,6 +16,7 @@ from pipelinejobs.settings import CONFIG, load
 from pipelinejobs.settings.pins import GUARDED
 from pipelinejobs.tokens import admin_token
 
+ORIGINAL = Path(__file__).resolve().parents[2] / "data" / "secrets-of-the-original.json"
 KEY, SECRET = "k" * 20, "s" * 20
 SECRETS = {
     "_REACTOR_MONGODB_AUTHN": "bW9uZ29kYjovLzEyNy4wLjAuMToyNzAxNy8=",
@@ -72,7 +74,16 @@ class TestPin:
 
     @pytest.mark.parametrize(
         "content",
-        [None, b"", b"[]", b'{"a": 1}', b"\xff", b"[" * 100_000, b'{"a": "1", "a": "2"}', b"hunter2hunter2"],
+        [
+            None,
+            b"",
+            b"[]",
+            b'{"_REACTOR_MONGODB_AUTHN": [1]}',
+            b"\xff",
+            b"[" * 100_000,
+            b'{"a": "1", "a": "2"}',
+            b"hunter2hunter2",
+        ],
         ids=lambda value: str(value)[:20],
     )
     def test_a_file_that_is_no_secrets_json(self, cli: Cli, config: Path, secrets: Path, content: bytes | None) -> None:
@@ -89,6 +100,48 @@ class TestPin:
         done = cli("pin", "--secrets", str(secrets), "--config", str(tmp_path / "none.yml"))
         assert done.exit_code == 78
         assert "none.yml" in done.err
+
+
+class TestTheOriginals:
+    """Its secrets.json, as it is."""
+
+    def test_what_is_not_ours_is_named_in_one_line_and_left_alone(self, cli: Cli, config: Path, secrets: Path) -> None:
+        original = json.loads(ORIGINAL.read_text())
+        secrets.write_text(json.dumps(original))
+        text = config.read_text().replace("require_pins: false", "require_pins: true")
+        config.write_text(text)
+        done = cli("pin", "--secrets", str(secrets), "--config", str(config))
+        assert (done.exit_code, done.err) == (0, "")
+        first, second = done.out.splitlines()
+        assert "tokens.admin_key, tokens.admin_secret, tokens.admin_lifetime" in first
+        assert second.startswith("not settings of the manager, and ignored: _REACTOR_DEBUG, _REACTOR_LINKEDSTORES")
+        for value in original.values():
+            assert not isinstance(value, str) or len(value) < 6 or value not in done.out + config.read_text()
+        # Abaco gives numbers and truth values to the process as Python spells them.
+        environ = {name: str(value) for name, value in original.items() if value is not None}
+        assert load(environ, config).tokens.admin_lifetime == 1800
+
+    def test_a_key_alone_is_said_in_one_sentence(self, cli: Cli, config: Path, secrets: Path) -> None:
+        secrets.write_text(json.dumps({"CATALOG_ADMIN_TOKEN_KEY": "a-key"}))
+        told = cli.ok("pin", "--secrets", str(secrets), "--config", str(config))
+        said = "CATALOG_ADMIN_TOKEN_KEY is set without CATALOG_ADMIN_TOKEN_SECRET"
+        assert told["warnings"] == [f"{said}, so that there are no administrative tokens"]
+
+    def test_commands_take_it(
+        self, cli: Cli, mongodb_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("_REACTOR_MONGODB_URI")
+        authn = base64.urlsafe_b64encode(mongodb_uri.encode()).decode()
+        file = tmp_path / "secrets.json"
+        file.write_text(json.dumps({**json.loads(ORIGINAL.read_text()), "_REACTOR_MONGODB_AUTHN": authn}))
+        monkeypatch.setenv("PIPELINEJOBS_SECRETS", str(file))
+        done = cli("doctor", "--fix", "--json")
+        assert done.exit_code == 0
+        notes = [one["text"] for one in done.json["findings"] if one["what"] == "environment"]
+        assert len(notes) == 1
+        assert notes[0].startswith("not settings of the manager, and ignored: _REACTOR_DEBUG, ")
+        assert cli("jobs").err == ""
+        assert len(cli.ok("admin-token")["token"]) == 16
 
 
 class TestAdminToken:

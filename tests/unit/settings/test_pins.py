@@ -128,6 +128,65 @@ def test_required_pins_must_be_complete(refusal: Callable[..., str]) -> None:
         assert refusal(f"require_pins: true\npinned: {{{table}}}").startswith(f"{missing}: has no pin")
 
 
+THEIRS = {"CATALOG_ADMIN_TOKEN_KEY": CANARY, "CATALOG_ADMIN_TOKEN_SECRET": "s", "CATALOG_ADMIN_TOKEN_LIFETIME": "60"}
+OURS = {name.replace("CATALOG_ADMIN_TOKEN", "_REACTOR_TOKENS_ADMIN"): text for name, text in THEIRS.items()}
+
+
+@pytest.fixture
+def with_pins(tmp_path: Path) -> Path:
+    """A config.yml that requires pins, with those of an environment that has python-datacatalog's variables."""
+    config = tmp_path / "config.yml"
+    config.write_text("require_pins: true\n", encoding="utf-8")
+    named = ["tokens.admin_key", "tokens.admin_secret", "tokens.admin_lifetime"]
+    assert pins.write(config, THEIRS) == named
+    return config
+
+
+@pytest.mark.promise("S13")
+def test_pins_hold_for_what_is_said_by_a_variable_of_python_datacatalog(with_pins: Path) -> None:
+    assert settings.load(THEIRS, with_pins).tokens.admin_lifetime == 60
+    assert settings.load(OURS, with_pins).tokens.admin_lifetime == 60
+    for name in (*THEIRS, *OURS):
+        with pytest.raises(WrongSetting, match=f"{name} says does not match") as caught:
+            settings.load({**THEIRS, name: ANOTHER}, with_pins)
+        assert CANARY not in str(caught.value)
+        assert ANOTHER not in str(caught.value)
+    for name in THEIRS:
+        with pytest.raises(WrongSetting, match=f"{name} says does not match"):
+            settings.load({**THEIRS, name: ""}, with_pins)
+    for name in OURS:  # an empty one counts as not set; what then counts is what is pinned
+        tokens = settings.load({**THEIRS, name: ""}, with_pins).tokens
+        assert tokens.admin_key is not None
+        assert (tokens.admin_key.reveal(), tokens.admin_lifetime) == (CANARY, 60)
+
+
+@pytest.mark.promise("S13")
+def test_an_administrative_key_cannot_be_brought_where_there_is_none(refusal: Callable[..., str]) -> None:
+    table = ", ".join(f"{name}: null" for name in pins.GUARDED)
+    reason = refusal(f"require_pins: true\npinned: {{{table}}}", tokens_admin_key=CANARY)
+    assert reason == "tokens.admin_key: is pinned in config.yml and may not be set by _REACTOR_TOKENS_ADMIN_KEY"
+
+
+@pytest.mark.promise("S13")
+@pytest.mark.parametrize("name", sorted(THEIRS))
+def test_nor_by_a_variable_of_python_datacatalog(tmp_path: Path, name: str) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("require_pins: true\n", encoding="utf-8")
+    pins.write(config, {})
+    assert settings.load({name: ""}, config).tokens.admin_key is None
+    with pytest.raises(WrongSetting, match=f"may not be set by {name}"):
+        settings.load({name: THEIRS[name]}, config)
+
+
+@pytest.mark.parametrize("spelled", ["False", "false", "0", "no"])
+def test_a_truth_value_matches_however_it_is_spelled(load: Load, refusal: Callable[..., str], spelled: str) -> None:
+    """Of a `false` in secrets.json Abaco makes `False`."""
+    config = f"pinned: {{tokens.trust_on_first_use: {sha256('false')}}}"
+    assert load(config, tokens_trust_on_first_use=spelled).tokens.trust_on_first_use is False
+    assert "does not match" in refusal(config, tokens_trust_on_first_use="true")
+    assert "does not match" in refusal(config, tokens_trust_on_first_use="perhaps")
+
+
 @pytest.mark.promise("S13")
 @pytest.mark.parametrize(("name", "value"), [("pinned", "{}"), ("require_pins", "false"), ("require_pins", "true")])
 def test_the_pins_themselves_cannot_be_set_by_the_environment(

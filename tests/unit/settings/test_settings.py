@@ -122,6 +122,53 @@ def test_the_tree_is_frozen(load: Load) -> None:
         read.pinned["tokens.admin_key"] = None
 
 
+# The names that python-datacatalog has for three of them
+
+CATALOG = {
+    "CATALOG_ADMIN_TOKEN_KEY": "their-key",
+    "CATALOG_ADMIN_TOKEN_SECRET": "their-secret",
+    "CATALOG_ADMIN_TOKEN_LIFETIME": "60",
+}
+
+
+def tokens_of(path: Path, text: str, **environ: str) -> tuple[str, str, int]:
+    """Key, secret and lifetime, in an environment that has python-datacatalog's variables too."""
+    path.write_text(text, encoding="utf-8")
+    tokens = settings.load({**CATALOG, **environ}, path).tokens
+    assert tokens.admin_key is not None
+    assert tokens.admin_secret is not None
+    return tokens.admin_key.reveal(), tokens.admin_secret.reveal(), tokens.admin_lifetime
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "read"),
+    [
+        ("", {}, ("their-key", "their-secret", 60)),
+        ("", {"_REACTOR_TOKENS_ADMIN_KEY": ""}, ("their-key", "their-secret", 60)),
+        ("", {"_REACTOR_TOKENS_ADMIN_KEY": "ours"}, ("ours", "their-secret", 60)),
+        ("tokens: {admin_key: ours}", {}, ("ours", "their-secret", 60)),
+        ("tokens: {admin_key: ''}", {}, ("their-key", "their-secret", 60)),
+        ("tokens: {admin_lifetime: 90}", {}, ("their-key", "their-secret", 90)),
+        ("tokens: {admin_lifetime: 3600}", {}, ("their-key", "their-secret", 60)),
+        ("", {"_REACTOR_TOKENS_ADMIN_LIFETIME": "30"}, ("their-key", "their-secret", 30)),
+    ],
+)
+def test_they_count_where_ours_are_not_set(
+    tmp_path: Path, text: str, environ: dict[str, str], read: tuple[str, str, int]
+) -> None:
+    assert tokens_of(tmp_path / "config.yml", text, **environ) == read
+
+
+def test_a_wrong_one_is_named() -> None:
+    with pytest.raises(WrongSetting) as refused:  # the repository's own config.yml says 3600
+        settings.load({**CATALOG, "CATALOG_ADMIN_TOKEN_LIFETIME": "long"})
+    assert refused.value.reason.endswith(", not 'long' (set by CATALOG_ADMIN_TOKEN_LIFETIME)")
+
+
+def test_a_key_of_ours_that_is_alone_is_refused_still(refusal: Callable[..., str]) -> None:
+    assert refusal("", tokens_admin_key="ours").startswith("tokens.admin_secret: is missing")
+
+
 # How the environment's texts are read
 
 

@@ -1,0 +1,32 @@
+"""How far a text is from another one, to find out what was meant by a misspelt name."""
+
+from os.path import commonprefix
+from typing import Final
+
+MOST: Final = 2
+"""Mistakes that a name may have to be taken for misspelt."""
+
+
+def mistakes(one: str, other: str) -> int:
+    """How many letters are wrong, missing, too many, or exchanged with their neighbour (optimal string alignment).
+
+    Returns:
+        The number; of more than `MOST` only that it is more.
+    """
+    same = len(commonprefix((one, other)))  # noqa: RUF071 - letters are meant, not parts of a path
+    one, other = one[same:], other[same:]
+    if abs(len(one) - len(other)) > MOST or len(set(one) ^ set(other)) > 2 * MOST:
+        return MOST + 1  # the rest costs far more
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(one, 1):
+        further = [at]
+        for place, wanted in enumerate(other, 1):
+            count = min(row[place] + 1, further[place - 1] + 1, row[place - 1] + (letter != wanted))
+            if at > 1 and place > 1 and letter == other[place - 2] and one[at - 2] == wanted:
+                count = min(count, before[place - 2] + 1)
+            further.append(count)
+        if min(further) > MOST:
+            return MOST + 1
+        before, row = row, further
+    return row[-1]

@@ -1,0 +1,121 @@
+"""Mending stored jobs: the document as it is, and one guarded write of what `pipelinejobs.repair` says."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+
+from pipelinejobs.errors import CommandFailed
+from pipelinejobs.repair import MovedEntry, Plan, Repair
+from pipelinejobs.store import documents, verbatim
+from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.store.jobs import index_request
+
+_GUARDED: Final = ("uuid", "state", "last_event", "updated", "_properties", "_life")
+_OUTLINE: Final = {"seq": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
+
+
+class Stored(NamedTuple):
+    """A job as it was read.
+
+    Attributes:
+        raw: the document, as the bytes that it is.
+        document: the same, decoded.
+        moved: the entries of its present life in `jobs_history`.
+    """
+
+    raw: RawBSONDocument
+    document: Mapping[str, Any]
+    moved: list[MovedEntry]
+
+
+class Repairs:
+    """Reads jobs for repair, and mends them."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._options = database.codec_options
+        self._jobs = database["jobs"]
+        self._raw_jobs = self._jobs.with_options(codec_options=verbatim.as_bytes(self._options))
+        self._moved = database["jobs_history"]
+
+    def read(self, uuid: str) -> Stored | None:
+        """A job as it is stored; None when there is none.
+
+        Raises:
+            CommandFailed: more than one document has this uuid.
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            found = list(self._raw_jobs.find({"uuid": {"$eq": uuid}}).limit(2))
+        if not found:
+            return None
+        if len(found) > 1:
+            raise CommandFailed(f"{uuid} is the uuid of more than one document; which one is the job is for you to say")
+        document = verbatim.value(found[0], self._options)
+        return Stored(found[0], document, self._moved_of(document))
+
+    def _moved_of(self, document: Mapping[str, Any]) -> list[MovedEntry]:
+        history = document.get("history")
+        first = history[0] if isinstance(history, list) and history else None
+        life = first.get("uuid") if isinstance(first, dict) else None
+        if not isinstance(life, str):
+            return []  # entries are moved of sound jobs alone, and these have one
+        with translated():
+            rows = self._moved.find({"life": {"$eq": life}}, _OUTLINE).sort("seq", 1)
+            return [MovedEntry(row["_id"], row.get("seq"), row["entry"]) for row in rows]
+
+    def write(self, stored: Stored, plan: Plan) -> bool:
+        """Does what a plan says, if the job still is what it was read as.
+
+        Returns:
+            Whether it was; else nothing of the job was changed.
+
+        Raises:
+            OutcomeUnknown: it may have been written; reading the job again tells.
+            Unavailable: the database cannot be asked.
+        """
+        for repair in plan.repairs:
+            if repair.moved is not None:
+                self._write_moved(stored, repair)
+        fields = {repair.field: repair.value for repair in plan.repairs if repair.moved is None}
+        if plan.owes is not None:
+            entry = documents.to_entry(plan.owes)
+            fields["_outbox"] = [index_request(entry, _life(stored, fields))]
+        if not fields:
+            return True
+        with translated(writing=True):
+            return self._jobs.update_one(_guard(stored.raw, fields), {"$set": fields}).matched_count == 1
+
+    def _write_moved(self, stored: Stored, repair: Repair) -> None:
+        before = next(row.entry.get("date") for row in stored.moved if row.key == repair.moved)
+        with translated(writing=True):
+            query = {"_id": {"$eq": repair.moved}, repair.field: {"$eq": before}}
+            self._moved.update_one(query, {"$set": {repair.field: repair.value}})
+
+
+def _life(stored: Stored, fields: Mapping[str, Any]) -> str:
+    """The uuid of the job's `create` entry, once it is mended."""
+    if "history.0.uuid" in fields:
+        return str(fields["history.0.uuid"])
+    return str((fields.get("history") or stored.document["history"])[0]["uuid"])
+
+
+def _guard(raw: RawBSONDocument, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """That everything a repair was decided on still is what it was: each event changes one of these."""
+    history = raw.get("history")
+    guard: dict[str, Any] = {"_id": {"$eq": raw["_id"]}}
+    for name in (*_GUARDED, *(name for name in ("_moved", "_outbox") if name in fields)):
+        guard[name] = _same(raw, name)
+    if not isinstance(history, list):
+        return guard | {"history": _same(raw, "history")}
+    guard["history"] = {"$size": len(history)}
+    for path in fields:
+        if path.startswith("history."):
+            _, place, key = path.split(".")
+            guard[path] = _same(history[int(place)], key)
+    return guard
+
+
+def _same(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {"$eq": document[key]} if key in document else {"$exists": False}

@@ -1,0 +1,105 @@
+"""Variables that say no setting: of other programs, or misspelt."""
+
+import json
+import logging
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pipelinejobs import alike
+from pipelinejobs.settings import load
+from pipelinejobs.settings.foreign import Remark, others, remarks
+from pipelinejobs.settings.table import VARIABLES
+
+ORIGINAL = json.loads((Path(__file__).resolve().parents[2] / "data" / "secrets-of-the-original.json").read_text())
+KEY, SECRET = "CATALOG_ADMIN_TOKEN_KEY", "CATALOG_ADMIN_TOKEN_SECRET"
+LETTERS = st.sampled_from(string.ascii_uppercase + "_")
+
+
+def said(environ: dict[str, str], *foreign: str) -> list[Remark]:
+    return list(remarks(environ, load(environ), foreign))
+
+
+def test_no_setting_of_the_original_is_taken_for_one_of_ours_misspelt() -> None:
+    found = others(ORIGINAL)
+    assert found.misspelt == {}
+    assert set(found.foreign) == set(ORIGINAL) - VARIABLES
+    assert len(found.foreign) >= 15
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("_REACTOR_TOKENS_ADMINKEY", "_REACTOR_TOKENS_ADMIN_KEY"),
+        ("_REACTOR_TOKENS_ADMIN_SECERT", "_REACTOR_TOKENS_ADMIN_SECRET"),
+        ("_REACTOR_ADMIN_TOKEN_KEY", "_REACTOR_TOKENS_ADMIN_KEY"),
+        ("_reactor_mongodb_authn", "_REACTOR_MONGODB_AUTHN"),
+        ("REACTOR_MONGODB_AUTHN", "_REACTOR_MONGODB_AUTHN"),
+        ("CATALOG_ADMIN_TOKENS_KEY", "CATALOG_ADMIN_TOKEN_KEY"),
+    ],
+)
+def test_what_is_close_to_one_of_ours_is_misspelt(name: str, meant: str) -> None:
+    assert others([name, "PATH"]) == (["PATH"], {name: meant})
+
+
+@given(known=st.sampled_from(sorted(VARIABLES)), data=st.data())
+def test_every_name_with_few_mistakes_is_found(known: str, data: st.DataObject) -> None:
+    name = known
+    for _ in range(data.draw(st.integers(1, alike.MOST))):
+        at = data.draw(st.integers(0, len(name) - 2))
+        name = data.draw(
+            st.sampled_from(
+                [
+                    name[:at] + name[at + 1 :],
+                    name[:at] + data.draw(LETTERS) + name[at:],
+                    name[:at] + data.draw(LETTERS) + name[at + 1 :],
+                ]
+            )
+        )
+    assume(name not in VARIABLES)
+    assert name in others([name]).misspelt
+
+
+@given(known=st.sampled_from(sorted(VARIABLES)), data=st.data())
+def test_two_letters_exchanged_are_one_mistake(known: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(known) - 2))
+    name = known[:at] + known[at + 1] + known[at] + known[at + 2 :]
+    assume(name not in VARIABLES)
+    assert others([name]).misspelt.keys() == {name}
+
+
+@given(st.text(LETTERS, min_size=1, max_size=12))
+def test_what_has_nothing_of_ours_is_foreign(name: str) -> None:
+    assert others([name]) == ([name], {})  # the shortest of ours is longer by far
+
+
+def test_what_is_foreign_is_said_in_one_line() -> None:
+    (line,) = said({"_REACTOR_SLACK_WEBHOOK": "x", "_REACTOR_DEBUG": "1", "PATH": "/"}, "OTHER")
+    assert line == (
+        logging.INFO,
+        "not settings of the manager, and ignored: OTHER, _REACTOR_DEBUG, _REACTOR_SLACK_WEBHOOK",
+    )
+
+
+def test_of_an_environment_that_is_all_ours_nothing_is_said() -> None:
+    assert said({"_REACTOR_LOGS_LEVEL": "INFO", KEY: "k", SECRET: "s", "HOME": "/root"}) == []
+
+
+def test_what_is_misspelt_is_a_warning() -> None:
+    (line,) = said({"_REACTOR_LOG_LEVEL": "DEBUG"})
+    assert line == (
+        logging.WARNING,
+        "_REACTOR_LOG_LEVEL is not a setting, and says nothing; did you mean _REACTOR_LOGS_LEVEL?",
+    )
+
+
+@pytest.mark.parametrize(("alone", "missing"), [(KEY, SECRET), (SECRET, KEY)])
+def test_half_a_pair_is_said_and_gives_no_administrative_tokens(alone: str, missing: str) -> None:
+    environ = {alone: "hidden-value"}
+    assert load(environ).tokens.admin_key is None
+    assert load(environ).tokens.admin_secret is None
+    (line,) = said(environ)
+    assert line == (logging.WARNING, f"{alone} is set without {missing}, so that there are no administrative tokens")
