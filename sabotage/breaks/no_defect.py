@@ -36,10 +36,10 @@ NO_DEFECT: Final = (
     ),
     Break(
         promises=("P7", "S8"),
-        what="takes event names in any case",
+        what="takes letters of other alphabets for those of an event's name",
         file="pipelinejobs/messages/fields.py",
-        old="    if meant in EVENTS:\n",
-        new="    if meant in EVENTS:\n        return meant\n",
+        old="meant = value.strip(BLANKS).translate(_TO_LOWER)",
+        new="meant = value.strip(BLANKS).upper().lower()",
         tests=("tests/acceptance/test_attacks.py::TestNames::test_in_the_body",),
     ),
     Break(
