@@ -46,6 +46,7 @@ _CHARACTER_SETS: Final = re.compile("utf-(?:8|16|32)|iso8859|cp[0-9]|koi8|mac|gb
 _LAST_RESORT: Final = "iso-8859-1"  # in which Agave's client writes, without saying so; every byte is a letter of it
 _INT64_DIGITS: Final = 20
 _MOST_FIELDS: Final = 100
+_DEEPEST: Final = 100_000
 
 
 class Mended(NamedTuple):
@@ -54,7 +55,7 @@ class Mended(NamedTuple):
     Attributes:
         value: what it says, fit to be stored but for its size; None where there is no body, or nothing could be read.
         is_kept: whether it can be kept; else it only tells what it says.
-        text: the body as text, by which it can be sent again; None where it is not kept.
+        text: the body as text, by which it can be sent again; None where there is none, or it is too large.
     """
 
     value: Any = None
@@ -106,20 +107,31 @@ def read(delivery: Delivery, marks: Marks) -> Mended:
                 return _left_out(marks, "header Content-Encoding", problem, "the body is left out")
             if label == BINARY:
                 return _left_out(marks, "header Content-Type", f"is {BINARY}", "the body is left out")
-            text = _field(text) if label == FORM else text
-            if not text.strip():
-                return Mended()
-        try:
-            value = _unwrapped(_parsed(text, delivery.literal), delivery.literal)
-        except _Unread:
-            value = text
+            if label == FORM and (field := _field(text)) is not None:
+                return _of_text(field, delivery.literal, marks)
+        value = text
+    return _fit(value, text, marks)
+
+
+def _of_text(text: str, literal: bool, marks: Marks) -> Mended:
+    if not text.strip():
+        return Mended()
+    try:
+        value = _unwrapped(_parsed(text, literal), literal)
+    except _Unread:
+        value = text
+    return _fit(value, text, marks)
+
+
+def _fit(value: Any, text: str, marks: Marks) -> Mended:
+    """What can be kept of a value that was read of this text."""
     mender = _Mender(marks)
     is_object = isinstance(value, dict)
     value = mender.mended(value, level=1 if is_object else 2)
     if too_large(text) or (isinstance(value, str) and too_large(value)):
         return _left_out(marks, "body", TOO_LARGE)._replace(value=value)
     if mender.is_too_deep:
-        return _left_out(marks, "body", TOO_DEEP)._replace(value=value)
+        return _left_out(marks, "body", TOO_DEEP)._replace(value=value, text=storable(text))
     if not is_object and value is not None:
         marks.add("body", f"is {kind_of(value)} and no object; kept under `{KEPT_UNDER}`")
     return Mended(value, text=storable(text))
@@ -181,12 +193,12 @@ def _decoded_as(body: bytes, encoding: str) -> str | None:
         return None
 
 
-def _field(form: str) -> str:
-    """The field `message` of a form; the form itself where it has none."""
+def _field(form: str) -> str | None:
+    """The field `message` of a form; None where it has none."""
     try:
-        return parse_qs(form.strip(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)["message"][0]
+        return parse_qs(form.strip(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)[WRAPPING][0]
     except (ValueError, KeyError):
-        return form
+        return None
 
 
 def _unwrapped(value: Any, literal: bool) -> Any:
@@ -231,7 +243,12 @@ _PIECES: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def _shallow(text: str) -> str:
-    """A JSON text with null in the place of what is nested so deeply that it is not kept anyway."""
+    """A JSON text with null in the place of what is nested so deeply that it is not kept anyway.
+
+    To look at every bracket takes its time, so that this has an end: what is longer or deeper becomes no JSON.
+    """
+    if len(text) > MAX_BYTES:
+        return ""
     kept = []
     level, begin = 0, 0
     for piece in _PIECES.finditer(text):
@@ -239,6 +256,8 @@ def _shallow(text: str) -> str:
             level += 1
             if level == DEPTH + 2:
                 kept.append(f"{text[begin : piece.start()]}null")
+            if level > _DEEPEST:
+                return ""
         elif piece[0] in ("]", "}"):
             level -= 1
             if level == DEPTH + 1:
