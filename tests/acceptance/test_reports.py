@@ -129,6 +129,13 @@ class TestWhatIsKept:
         (line,) = [json.loads(line) for line in run.stderr.splitlines() if "malformed" in line]
         assert line["level"] == "WARNING"
 
+    def test_explain_words_it(self, abaco: CheckedAbaco, running: StoredJob) -> None:
+        reason = abaco.send("nonsense", running.url()).verdict["reason"]
+        command = [sys.executable, "-m", "pipelinejobs", "explain", running.uuid]
+        environment = {**os.environ, **abaco.environment}
+        shown = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60).stdout
+        assert f"a message that could not be read from jdoe, malformed while RUNNING: {reason}" in shown
+
     def test_of_others_nothing_is(self, abaco: CheckedAbaco, running: StoredJob) -> None:
         unknown = {"uuid": "10700000-0000-5000-8000-000000000000", "token": running.token}
         for parameters in (running.url(token="0123456789abcdef"), unknown, {"uuid": running.uuid}):
