@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from pipelinejobs import answer, log, redaction, runtime
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline, call_within
-from pipelinejobs.errors import NotInstalled, OutcomeUnknown, Unavailable, Undelivered, WrongSetting
+from pipelinejobs.errors import (
+    NotInstalled,
+    OutcomeUnknown,
+    PipelineJobsError,
+    Unavailable,
+    Undelivered,
+    WrongSetting,
+)
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.runtime import Context, Reactor
@@ -62,6 +69,7 @@ class Run:
             read = self._read(rx.context)
             if isinstance(read, Answer):
                 self._tell(read)
+                self._keep(rx, read)
             else:
                 self._handle(rx, read)
         except WrongSetting as error:
@@ -112,6 +120,31 @@ class Run:
         self._tell(handled.answer)
         services.manager.settle(handled, deadline)
 
+    def _keep(self, rx: Reactor, given: Answer) -> None:
+        """Keeps the refusal of a message that could not be read, if it showed a token of the job that it names."""
+        if given.verdict is not Verdict.MALFORMED:
+            return
+        from pipelinejobs.messages import claim
+
+        claimed = claim.of(self._delivery(rx.context))
+        if claimed is None:
+            return
+        configured = self._settings()
+        deadline = Deadline(configured.limits.one_shot)
+        self._watch(deadline)
+
+        from pipelinejobs import bootstrap  # here, because it loads the driver
+        from pipelinejobs.manager import Unread
+
+        if configured.mongodb.connection() is None and bootstrap.mongod(configured).status() is None:
+            return  # a laptop's own server is not started for this
+
+        try:
+            manager = bootstrap.services(configured, rx.context, brief=True).manager
+            manager.keep_unread(Unread(claimed, given.reason, given.execution), deadline)
+        except PipelineJobsError as error:
+            rx.logger.warning("a refusal could not be kept", extra={"fields": {"why": error.reason}})
+
     def _judge(self, manager: "Manager", event: Event, seconds: float) -> "Handled | None":
         """What the manager says; None where it does not come back in its time, whatever it hangs in."""
         try:
@@ -150,16 +183,15 @@ class Run:
                 "(outside Abaco, LOCALONLY=1 says so)"
             )
             return Answer(verdict=Verdict.UNAUTHORISED, reason=reason, execution=self._execution)
-        if context.binary:
-            reason = "body: is binary (application/octet-stream); send JSON text"
-            return Answer(verdict=Verdict.MALFORMED, reason=reason, execution=self._execution)
-        return answer.read(
-            Delivery(
-                id=self._execution,
-                body=context.message,
-                parameters=context.parameters,
-                sender=context.username,
-            )
+        return answer.read(self._delivery(context))
+
+    def _delivery(self, context: Context) -> Delivery:
+        return Delivery(
+            id=self._execution,
+            body=context.message,
+            parameters=context.parameters,
+            sender=context.username,
+            missing="is binary (application/octet-stream); send JSON text" if context.binary else None,
         )
 
     def _tell(self, given: Answer, exit_code: int | None = None) -> None:

@@ -21,6 +21,8 @@ from pipelinejobs.errors import Malformed, Undelivered
 from pipelinejobs.messages import event_id, reader
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.marks import unmarked
+from pipelinejobs.messages.values import readable
 from pipelinejobs.plural import counted
 from pipelinejobs.record import shown
 
@@ -115,7 +117,7 @@ class Handback:
 
 def again(event: Event, parameters: Mapping[str, str]) -> Message:
     """The message that brings the same event once more."""
-    repeated = {name: parameters[name] for name in _REPEATED if parameters.get(name)}
+    repeated = {name: readable(parameters[name]) for name in _REPEATED if parameters.get(name)}
     if event.external is None:  # else its id comes from what it says, and may be what no parameter can hold
         repeated["x_event_id"] = event_id.as_parameter(event.id)
     if event.message is not None:
@@ -162,4 +164,4 @@ def by_hand(event: Event, parameters: Mapping[str, str]) -> dict[str, str]:
 
 def _bare(event: Event) -> Event:
     """The event without what has no equality, without who brought it and without how it was written down."""
-    return event._replace(tokens=(), sender=None, message=None)
+    return event._replace(tokens=(), sender=None, message=None, data=unmarked(event.data))

@@ -16,7 +16,9 @@ from typing import Final
 from pipelinejobs import uuids
 from pipelinejobs.job import Entry, Job
 from pipelinejobs.messages import tapis
-from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.event_id import SENDER
+from pipelinejobs.messages.marks import unmarked
 
 LEFT_OUT: Final[Mapping[str, str]] = {"left_out": "there was no room for the data in the job's document"}
 """What an entry holds instead of data that do not fit (see `decide.without_data`)."""
@@ -37,7 +39,11 @@ def attempt_of(job: Job, event: Event) -> str:
 def entry_uuid(job: Job, event: Event) -> str:
     """The uuid of the history entry that `event` has, or would have, in this life of `job`."""
     where = job.life if event.external is None else attempt_of(job, event)
-    return uuids.typed(uuids.ENTRY, f"{event.kind}|{where}|{event.id}")
+    what = event.id
+    if event.kind is Kind.REPORT and event.id.startswith(SENDER):
+        # The id stands in the URL of a callback, which is the same for every status.
+        what = json.dumps([event.id, event.status])
+    return uuids.typed(uuids.ENTRY, f"{event.kind}|{where}|{what}")
 
 
 def implied_uuid(entry: str) -> str:
@@ -48,10 +54,11 @@ def implied_uuid(entry: str) -> str:
 def says_the_same(entry: Entry, event: Event) -> bool:
     """Whether the entry found under the event's id has the event's content.
 
-    A digest is its content. A Tapis notification is compared by the event inside it, because each subscription
-    wraps the same event in a notification of its own. Everything else is compared whole.
+    A digest is its content; so are a sender's id and a status, in a report that names no external job. A Tapis
+    notification is compared by the event inside it, because each subscription wraps the same event in a notification
+    of its own. Everything else is compared whole, but for the marks of what was mended in a report.
     """
-    if event.id.startswith("sha256:"):
+    if event.id.startswith("sha256:") or (event.kind is Kind.REPORT and event.id.startswith(SENDER)):
         return True
     if entry.name != event.name:
         return False
@@ -59,6 +66,8 @@ def says_the_same(entry: Entry, event: Event) -> bool:
         return True
     if event.id.startswith("tapis:"):
         return _canonical(tapis.said(entry.data)) == _canonical(tapis.said(event.data))
+    if event.kind is Kind.REPORT:
+        return _canonical(unmarked(entry.data)) == _canonical(unmarked(event.data))
     return _canonical(entry.data) == _canonical(event.data)
 
 

@@ -25,7 +25,7 @@ from pipelinejobs.verdict import Verdict
 
 _OTHERS_ROWS: Final = 5
 
-_KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED})
+_KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED, Verdict.MALFORMED})
 """What rests on a read alone: it is confirmed before it is said, and kept for whoever asks why."""
 _KNOWN_SENDER: Final = frozenset({Verdict.APPLIED, Verdict.DUPLICATE, Verdict.STALE, Verdict.ILLEGAL})
 
@@ -112,6 +112,20 @@ class Manager:
         """
         with within(min(self._database_seconds, deadline.remaining())):
             self._store.refused.keep(refusal)
+
+    def keep_unread(self, unread: "Unread", deadline: Deadline) -> None:
+        """Keeps the refusal of a delivery that could not be read, if it showed a token of the job that it names.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        event = unread.claim
+        with within(min(self._database_seconds, deadline.remaining())):
+            job = self._store.jobs.load(event.job)
+            authority = tokens.authority(job, event, self._policy, self._clock().timestamp())
+            if job is not None and tokens.is_shown(authority):
+                row = self._store.refused.row(event, Verdict.MALFORMED, unread.reason, job.state, unread.execution)
+                self._store.refused.keep(row)
 
     def settle(self, handled: Handled, deadline: Deadline) -> None:
         """What is done after the answer: keep a refusal, send what the job owes, apply again what another program has
@@ -247,6 +261,20 @@ class Manager:
         applied twice.
         """
         return self._store.jobs.was_last(case.execution, job)
+
+
+class Unread(NamedTuple):
+    """A delivery that was answered `malformed` before any job was looked at.
+
+    Attributes:
+        claim: the job that it names and the token that it shows (`messages.claim`).
+        reason: what its sender was told.
+        execution: the id of the execution.
+    """
+
+    claim: Event
+    reason: str
+    execution: str
 
 
 class _Judged(NamedTuple):

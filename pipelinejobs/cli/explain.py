@@ -53,7 +53,9 @@ def _event(entry: dict[str, Any]) -> str:
 
 
 def _refusal(row: dict[str, Any]) -> str:
-    what = f"{row['event']} ({row['status']})" if row.get("status") else row["event"]
+    what = row["event"] or "a message that could not be read"
+    if row.get("status"):
+        what = f"{what} ({row['status']})"
     sender = f" from {row['sender']}" if row.get("sender") else ""
     return f"{when(row['date'])} UTC {what}{sender}, {row['verdict']} while {row.get('state')}: {row['reason']}"
 

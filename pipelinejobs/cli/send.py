@@ -2,9 +2,9 @@
 
 Either name the job and the event, or give a message of any form with --message (a file, or - for standard input), and
 its URL parameters with --parameter. A uuid beside --message is the parameter uuid, which tells a callback's job; a JSON
-event must name its job itself. A message is held against message.jsonschema first, unless a parameter says what
-happened. Where no token is given the job's own is taken from the database, or with --admin an administrative one. The
-exit code is the verdict's.
+event must name its job itself. A message that is no report is held against message.jsonschema first, unless a parameter
+says what happened. Where no token is given the job's own is taken from the database, or with --admin an administrative
+one. The exit code is the verdict's.
 
 With --callback the event goes over the network to whatever manager the URL names, and no database and no library is
 needed: it is pipelinejobs/client.py, which can be copied to where a job runs. What cannot be delivered waits in the
@@ -32,9 +32,10 @@ from pipelinejobs.cli.session import Session
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import CommandFailed, Malformed, Unavailable
 from pipelinejobs.messages import schema
-from pipelinejobs.messages.body import MAX_BYTES, object_in
+from pipelinejobs.messages.body import object_in
 from pipelinejobs.messages.delivery import Delivery
-from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.mended import LARGEST
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.secret import Secret
 from pipelinejobs.tokens import admin_tokens, job_token
@@ -77,10 +78,11 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     if _goes_by_callback(options):
         return _by_callback(options)
     delivery = _delivery(options)
-    problems = _schema_problems(delivery) if options.message is not None else []
+    event = answer.read(delivery)
+    is_report = isinstance(event, Event) and event.kind is Kind.REPORT
+    problems = _schema_problems(delivery) if options.message is not None and not is_report else []
     if problems:
         return _report(Answer(verdict=Verdict.MALFORMED, reason="; ".join(problems), execution=delivery.id))
-    event = answer.read(delivery)
     if isinstance(event, Answer):
         return _report(event)
     try:
@@ -144,7 +146,7 @@ def _schema_problems(delivery: Delivery) -> list[str]:
     if any(delivery.parameters.get(name) for name in _SAYS_WHAT_HAPPENED):
         return []
     try:
-        body = object_in(delivery.body, literal=True)
+        body = object_in(delivery.body if isinstance(delivery.body, str) else None, literal=True)
     except Malformed:
         return []  # the reader says so too, and says it better
     return [] if body is None else schema.problems(body)
@@ -171,10 +173,10 @@ def _text(file: str) -> str:
     """The file's text; bytes that are not UTF-8 are left for the reader to refuse, and so is what is too long."""
     try:
         if file == "-":
-            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+            raw = sys.stdin.buffer.read(LARGEST + 1)
         else:
             with Path(file).open("rb") as opened:
-                raw = opened.read(MAX_BYTES + 1)
+                raw = opened.read(LARGEST + 1)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
     return raw.decode("utf-8", "surrogateescape")

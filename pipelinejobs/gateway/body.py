@@ -1,13 +1,15 @@
 """Reading the body of a request, with limits on its size and its time, and on what all bodies together may take."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
 from fastapi import Request
 
 from pipelinejobs.gateway.problem import Problem
-from pipelinejobs.messages.body import MAX_BYTES
+from pipelinejobs.messages.body import MAX_BYTES, TOO_LARGE
+from pipelinejobs.messages.mended import LARGEST
 
 ALL_BYTES: Final = 64 * MAX_BYTES
 
@@ -18,15 +20,19 @@ class Bodies:
     def __init__(self, most: int = ALL_BYTES) -> None:
         self._room = most
 
-    async def read(self, request: Request, seconds: float) -> "Body":
+    async def read(self, request: Request, seconds: float, *, of_report: Callable[[], bool] = lambda: False) -> "Body":
         """The whole body; to be used as a context manager, which gives the memory back.
+
+        Args:
+            of_report: asked about a body that is larger than a message may be: whether it may be that of a report,
+                whose status counts all the same.
 
         Raises:
             Problem: it is too large, too slow, or breaks off; or there is no memory for it now.
         """
-        body = Body(self)
+        body = Body(self, of_report)
         try:
-            if _announced(request) > MAX_BYTES:
+            if _announced(request) > MAX_BYTES and not of_report():
                 raise _too_large()
             async with asyncio.timeout(seconds):
                 await body.fill(request)
@@ -55,21 +61,32 @@ class Bodies:
 
 
 class Body:
-    """One body. `bytes` is what it holds."""
+    """One body.
 
-    def __init__(self, bodies: Bodies) -> None:
+    Attributes:
+        bytes: what it holds.
+        missing: the problem with a body that was read and not taken; None where it is here.
+    """
+
+    def __init__(self, bodies: Bodies, of_report: Callable[[], bool]) -> None:
         self._bodies = bodies
+        self._of_report = of_report
         self._taken = 0
         self.bytes = b""
+        self.missing: str | None = None
 
-    def __enter__(self) -> bytes:
-        return self.bytes
+    def __enter__(self) -> "Body":
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.release()
 
     async def fill(self, request: Request) -> None:
-        """Reads it, and never more of it than one piece beyond the limit."""
+        """Reads it, and never takes more memory than for the limit and one piece.
+
+        Of what may be a report a larger one is taken, and of a still larger one nothing: it is read to its end, so
+        that its sender, which is busy sending it, gets an answer.
+        """
         pieces = bytearray()
         more = True
         while more:
@@ -77,12 +94,19 @@ class Body:
             if message["type"] == "http.disconnect":
                 raise Problem(HTTPStatus.BAD_REQUEST, "body: breaks off")
             piece = message.get("body", b"")
-            if len(pieces) + len(piece) > MAX_BYTES:
+            more = message.get("more_body", False)
+            if self.missing is not None:
+                continue
+            if len(pieces) + len(piece) > MAX_BYTES and not self._of_report():
                 raise _too_large()
+            if len(pieces) + len(piece) > LARGEST:
+                self.missing = TOO_LARGE
+                pieces.clear()
+                self.release()
+                continue
             self._bodies.take(len(piece))
             self._taken += len(piece)
             pieces += piece
-            more = message.get("more_body", False)
         self.bytes = bytes(pieces)
 
     def release(self) -> None:
@@ -98,4 +122,4 @@ def _announced(request: Request) -> int:
 
 
 def _too_large() -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: is larger than {MAX_BYTES} bytes")
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: {TOO_LARGE}")

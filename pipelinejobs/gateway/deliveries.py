@@ -1,5 +1,6 @@
 """A message over HTTP becomes a delivery; what became of it is answered, counted, logged and kept."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from pipelinejobs import answer, redaction
 from pipelinejobs.answer import Answer
 from pipelinejobs.case import Handled
 from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import Malformed, WrongSetting
+from pipelinejobs.errors import WrongSetting
 from pipelinejobs.gateway.background import Background
 from pipelinejobs.gateway.groups import Groups
 from pipelinejobs.gateway.intake import Intake
@@ -22,16 +23,17 @@ from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.sender import Sender
 from pipelinejobs.gateway.watch import Watch
 from pipelinejobs.log import logger
-from pipelinejobs.manager import Manager
-from pipelinejobs.messages import event_id
+from pipelinejobs.manager import Manager, Unread
+from pipelinejobs.messages import claim, event_id, parameters
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
-from pipelinejobs.messages.http_body import text_of
+from pipelinejobs.messages.marks import Marks
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.verdict import EXIT_CODES, Verdict
 
 UNREAD: Final = "unread"
-_MOST_PARAMETERS: Final = 1000
+_LEVELS: Final = {Verdict.UNAVAILABLE: logging.ERROR, Verdict.MALFORMED: logging.WARNING}
+"""How loudly a verdict is logged, where that is not INFO."""
 _QUICKLY_READ: Final = 16 * 1024
 """Bytes of a body that is read at once; a larger one would keep others waiting."""
 
@@ -43,11 +45,12 @@ class Arrived:
     Attributes:
         execution: the id that it was given.
         user: who sent it.
-        body: what it holds.
+        body: what it holds; see `missing`.
         content_type, content_encoding, event_id: the headers Content-Type, Content-Encoding and Idempotency-Key.
         query: the URL's query, undecoded.
         at, began: when it came, by the calendar and by the monotonic clock.
         deadline: when its sender gives up.
+        missing: why the body is not here, where there was one that was not taken.
     """
 
     execution: str
@@ -60,6 +63,7 @@ class Arrived:
     at: datetime
     began: float
     deadline: Deadline
+    missing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Deliveries:
         *,
         metrics: Metrics,
         executions: Background[Execution],
-        refusals: Background[dict[str, Any]],
+        refusals: Background[dict[str, Any] | Unread],
         sender: Sender | None,
         watch: Watch,
         reading: Intake,
@@ -114,10 +118,11 @@ class Deliveries:
             Problem: there is too much to do already, or it is not judged in time.
         """
         started = datetime.now(UTC)
+        delivery = delivery_of(arrived)
         if len(arrived.body) <= _QUICKLY_READ:
-            read = self._read(arrived)
+            read = self._read(delivery)
         else:
-            read = await self._reading.run(partial(self._read, arrived), arrived.deadline.remaining())
+            read = await self._reading.run(partial(self._read, delivery), arrived.deadline.remaining())
         if isinstance(read, Answer):
             self._note(arrived, started, read, UNREAD)
             return Taken(read)
@@ -134,16 +139,17 @@ class Deliveries:
         self._note(arrived, started, handled.answer, read.kind.value)
         return Taken(handled.answer, read.message)
 
-    def _read(self, arrived: Arrived) -> Event | Answer:
-        try:
-            parameters = parameters_of(arrived.query, arrived.event_id)
-            body = text_of(arrived.body, arrived.content_type, arrived.content_encoding)
-        except Malformed as error:
-            return Answer(verdict=Verdict.MALFORMED, reason=error.reason, execution=arrived.execution)
-        if body is None:
-            body = parameters.get("message")  # Abaco takes this for the message where there is no other
-        delivery = Delivery(id=arrived.execution, body=body, parameters=parameters, sender=arrived.user, literal=False)
-        return answer.read(delivery)
+    def _read(self, delivery: Delivery) -> Event | Answer:
+        read = answer.read(delivery)
+        if isinstance(read, Answer):
+            self.keep_unread(delivery, read.reason)
+        return read
+
+    def keep_unread(self, delivery: Delivery, reason: str) -> None:
+        """Has the refusal of a delivery that could not be read kept with its job, if it shows a token of one."""
+        claimed = claim.of(delivery)
+        if claimed is not None:
+            self._refusals.add(Unread(claimed, reason, delivery.id))
 
     async def _judged(self, event: Event, arrived: Arrived) -> Handled:
         try:
@@ -174,8 +180,7 @@ class Deliveries:
             "user": arrived.user,
             "ms": round(seconds * 1000, 1),
         }
-        log = logger.error if given.verdict is Verdict.UNAVAILABLE else logger.info
-        log(given.reason, extra={"fields": fields})
+        logger.log(_LEVELS.get(given.verdict, logging.INFO), given.reason, extra={"fields": fields})
         self._executions.add(
             Execution(
                 id=given.execution,
@@ -195,32 +200,40 @@ class Deliveries:
         )
 
 
-def parameters_of(query: bytes, event_id: str | None) -> Mapping[str, str]:
+def delivery_of(arrived: Arrived) -> Delivery:
+    """A message over HTTP as a delivery."""
+    return Delivery(
+        id=arrived.execution,
+        body=arrived.body,
+        parameters=parameters_of(arrived.query),
+        sender=arrived.user,
+        literal=False,
+        content_type=arrived.content_type,
+        content_encoding=arrived.content_encoding,
+        event_id=arrived.event_id,
+        missing=arrived.missing,
+    )
+
+
+def parameters_of(query: bytes) -> Mapping[str, str]:
     """The URL parameters of a message, decoded once; of one that is given several times the first, as Abaco has it.
+
+    What is not UTF-8 is read with replacement characters, as Abaco does too. How many there are is bounded by the
+    longest header of a request.
 
     Args:
         query: the URL's query, undecoded.
-        event_id: the header Idempotency-Key, which is the parameter `x_event_id`.
-
-    Raises:
-        Malformed: they are not UTF-8, too many, or the header contradicts the parameter.
     """
-    try:
-        pairs = parse_qsl(
-            query.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
-        )
-    except UnicodeDecodeError:
-        raise Malformed("parameters", "are not UTF-8") from None
-    except ValueError:
-        raise Malformed("parameters", f"are more than {_MOST_PARAMETERS}") from None
     given: dict[str, str] = {}
-    for name, value in pairs:
+    for name, value in parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace"):
         given.setdefault(name, value)
-    if event_id:
-        if given.get("x_event_id") not in (None, "", event_id):
-            raise Malformed("header Idempotency-Key", "is another id than the parameter x_event_id")
-        given["x_event_id"] = event_id
     return given
+
+
+def may_be_report(query: bytes) -> bool:
+    """Whether the URL of a message is that of a callback: it names a job, shows a token and names no event."""
+    given = parameters.of_report(parameters_of(query), None, Marks())
+    return given is not None and given.token is not None
 
 
 def _failed(event: Event, arrived: Arrived, reason: str) -> Handled:

@@ -30,6 +30,7 @@ from pipelinejobs.gateway.periodic import Periodic
 from pipelinejobs.gateway.sender import Sender
 from pipelinejobs.gateway.watch import Watch
 from pipelinejobs.log import logger
+from pipelinejobs.manager import Unread
 from pipelinejobs.messages import schema
 from pipelinejobs.rights import Right
 from pipelinejobs.settings import Settings
@@ -88,7 +89,7 @@ class Service:
             dropped=self.metrics.dropped,
         )
         self._manager = services.manager
-        self._refusals: Background[dict[str, Any]] = Background(
+        self._refusals: Background[dict[str, Any] | Unread] = Background(
             "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=self.metrics.dropped
         )
         self._sender = Sender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
@@ -190,9 +191,13 @@ class Service:
         with within(self.settings.limits.database):
             self.store.executions.add(executions)
 
-    def _keep_refusals(self, refusals: list[dict[str, Any]]) -> None:
+    def _keep_refusals(self, refusals: list[dict[str, Any] | Unread]) -> None:
         for refusal in refusals:
-            self._manager.keep(refusal, Deadline(self.settings.limits.database))
+            deadline = Deadline(self.settings.limits.database)
+            if isinstance(refusal, Unread):
+                self._manager.keep_unread(refusal, deadline)
+            else:
+                self._manager.keep(refusal, deadline)
 
     def _watch(self) -> None:
         watch = self.metrics.watch

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from pipelinejobs.messages.fields import BLANKS
 from pipelinejobs.messages.report import Report
-from pipelinejobs.messages.statuses import in_upper_case
+from pipelinejobs.messages.statuses import as_word
 
 TEXTS: Final = ("appId", "executionSystem", "owner", "status")
 """The keys that hold text in every callback of either system."""
@@ -13,6 +14,12 @@ ALOE_TEXTS: Final = ("tenantId", "tenantQueue")
 
 LINKS: Final = "_links"
 """The key that holds an object in Agave's callbacks and is absent from Aloe's."""
+
+RUNTIME_EVENT: Final = "CUSTOM_USER_JOB_EVENT_NAME"
+"""A key that is in the body of every event that a running job sends itself."""
+
+PERMISSION: Final = ("job", "permission")
+"""The keys in the body of an event about permissions."""
 
 LEFT_OUT: Final = frozenset({LINKS, "retries", "localId"})
 """What is not kept of a callback: bulky, or of no use."""
@@ -31,11 +38,17 @@ def read(body: dict[str, Any], status: str | None = None) -> Report | None:
     kept = {key: value for key, value in body.items() if key not in LEFT_OUT}
     return Report(
         system=system,
-        job=body.get("id") or None,
-        status=in_upper_case(body["status"] if status is None else status),
+        job=body.get("id", "").strip(BLANKS) or None,
+        status=as_word(body["status"] if status is None else status),
         data=kept,
         said=kept,
     )
+
+
+def has_no_status(body: object) -> bool:
+    """Whether a body is one of those in which Agave says no status: nothing; an event that a running job sends itself,
+    whose variables are the job's own; or that a permission was given or taken."""
+    return isinstance(body, dict) and (not body or RUNTIME_EVENT in body or all(key in body for key in PERMISSION))
 
 
 def _system(body: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""The object inside a message's text, out of whatever it was wrapped in."""
+"""What is inside a message's text, out of whatever it was wrapped in."""
 
 from typing import Any, Final
 
@@ -9,12 +9,31 @@ from pipelinejobs.messages.values import Flaw, check, wrong_type
 MAX_BYTES: Final = 1024 * 1024
 """The longest body, in bytes of UTF-8."""
 
+TOO_LARGE: Final = f"is larger than {MAX_BYTES} bytes"
+
 WRAPPINGS: Final = 32
 """How many times an object may be wrapped in `{"message": ...}`."""
 
 
+WRAPPING: Final = "message"
+"""The key of an envelope."""
+
+KEPT_UNDER: Final = "body"
+"""The key in an event's data under which a body is kept that is no object."""
+
+
 def object_in(text: str | None, *, literal: bool) -> dict[str, Any] | None:
-    """The object that a body holds, or None where there is no body.
+    """The object that a body holds; see `value_in`.
+
+    Raises:
+        Malformed: as there, or it is not an object.
+    """
+    value: dict[str, Any] | None = value_in(text, literal=literal, plain=False)
+    return value
+
+
+def value_in(text: str | None, *, literal: bool, plain: bool) -> Any:
+    """What a body holds, or None where there is no body.
 
     While an object's only key is `message`, its value takes its place: an object, or the text of one. A blank text
     and null are no body. The result holds nothing that a message may not hold (`values.check`).
@@ -22,35 +41,39 @@ def object_in(text: str | None, *, literal: bool) -> dict[str, Any] | None:
     Args:
         text: the body as it arrived; None or blank: no body.
         literal: whether a Python literal is taken as well as JSON.
+        plain: whether it may be no object: a list, a number, a text, which need not be that of JSON.
 
     Raises:
-        Malformed: too large, not readable, not an object, or holding what a message may not hold.
+        Malformed: too large, not readable, not an object though it must be, or holding what a message may not hold.
     """
     if text is None or not text.strip():
         return None
     if too_large(text):
-        raise Malformed("body", f"is larger than {MAX_BYTES} bytes")
+        raise Malformed("body", TOO_LARGE)
     place = "body"
-    value = message_text.parse(text, literal=literal)
+    value = message_text.parse(text, literal=literal, plain=plain)
     for _ in range(WRAPPINGS + 1):
         if isinstance(value, Flaw):
             raise Malformed(place, value.problem)
         if not isinstance(value, dict):
-            raise Malformed(place, wrong_type("an object", value))
+            if not plain:
+                raise Malformed(place, wrong_type("an object", value))
+            check({KEPT_UNDER: value})
+            return value
         if not is_wrapping(value):
             check(value)
             return value
-        place, value = "message", value["message"]
+        place, value = WRAPPING, value[WRAPPING]
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
         if isinstance(value, str):
-            value = message_text.parse(value, literal=literal, place=place)
+            value = message_text.parse(value, literal=literal, place=place, plain=plain)
     raise Malformed("body", f"is wrapped in `message` more than {WRAPPINGS} times")
 
 
 def is_wrapping(body: dict[str, Any]) -> bool:
     """Whether an object is only the envelope of another one."""
-    return len(body) == 1 and "message" in body
+    return len(body) == 1 and WRAPPING in body
 
 
 def too_large(text: str) -> bool:

@@ -12,18 +12,24 @@ class Delivery(NamedTuple):
 
     Attributes:
         id: the delivery's own id: Abaco's execution id, or one made by the entry point. Never empty.
-        body: the message's text (`MSG`, or an HTTP body already turned into text); None or blank: no body.
+        body: the message: `MSG` as text, or the body of an HTTP request as bytes; None or blank: no body.
         parameters: the URL parameters, already decoded once. Only the names in `messages.parameters.NAMES`
             are looked at, so an environment or a whole query string may be given.
         sender: the authenticated user name (`_abaco_username`); None where nobody was authenticated.
         literal: whether the body may also be a Python literal, which is what Abaco makes of a JSON object.
+        content_type, content_encoding, event_id: the headers Content-Type, Content-Encoding and Idempotency-Key.
+        missing: why the body is not here although there was one, as a problem of it; None where it is here.
     """
 
     id: str
-    body: str | None = None
+    body: str | bytes | None = None
     parameters: Mapping[str, str] = MappingProxyType({})
     sender: str | None = None
     literal: bool = True
+    content_type: str | None = None
+    content_encoding: str | None = None
+    event_id: str | None = None
+    missing: str | None = None
 
     def __repr__(self) -> str:
         return shown(self, "body", "parameters")

@@ -7,7 +7,8 @@ from typing import Final
 from pipelinejobs.messages.report import Report
 
 _EXECUTION: Final = "execution:"
-_SENDER: Final = "sender:"
+SENDER: Final = "sender:"
+"""How an id begins that its sender gave."""
 _VERSION: Final = "report-1"
 """Part of every digest. It changes when the digest would be made of other things."""
 
@@ -22,12 +23,12 @@ def of_delivery(event_id: str | None, delivery: str) -> str:
     """
     if event_id is None:
         return _EXECUTION + delivery
-    return event_id if event_id.startswith(_EXECUTION) else _SENDER + event_id
+    return event_id if event_id.startswith(_EXECUTION) else SENDER + event_id
 
 
 def as_parameter(event_id: str) -> str:
     """The `x_event_id` by which a delivery of the same event gets this id again."""
-    return event_id.removeprefix(_SENDER)
+    return event_id.removeprefix(SENDER)
 
 
 def of_report(report: Report) -> str:

@@ -1,6 +1,7 @@
 """The two fields that every form of message has: the job's uuid and the event's name."""
 
 import re
+import string
 from typing import Final
 
 from fsm.lifecycle import EVENTS, RESERVED
@@ -8,12 +9,16 @@ from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.values import shown, wrong_type
 
 UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-UUID_LENGTH: Final = 36
+BLANKS: Final = " \t\n\v\f\r"
+"""What may stand around a uuid, an event's name or a status word, and does not count."""
 
 ALLOWED: Final = ", ".join(name for name in EVENTS if name not in RESERVED)
 """The names of the events that a message may carry, for a reason to list."""
 
 _UUID = re.compile(UUID_PATTERN)
+
+# Not str.lower, for which other letters become ASCII ones too.
+_TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def is_uuid(value: object) -> bool:
@@ -22,7 +27,7 @@ def is_uuid(value: object) -> bool:
 
 
 def job_uuid(value: object, place: str) -> str:
-    """The uuid of a job, which must be written in the canonical lower-case form.
+    """The uuid of a job, which must be written in the canonical lower-case form; blanks around it do not count.
 
     A wrong one is not shown in the reason: senders that mix up their parameters put a token here.
 
@@ -31,17 +36,18 @@ def job_uuid(value: object, place: str) -> str:
     """
     if not isinstance(value, str):
         raise Malformed(place, wrong_type("text", value))
-    if is_uuid(value):
-        return value
-    if is_uuid(value.lower()):
+    meant = value.strip(BLANKS)
+    if is_uuid(meant):
+        return meant
+    if is_uuid(meant.lower()):
         raise Malformed(place, "is a UUID with upper-case letters; write it in lower case")
-    if _UUID.search(value.lower()):
+    if _UUID.search(meant.lower()):
         raise Malformed(place, "has more around the UUID; send its 36 characters alone")
     raise Malformed(place, "is not a UUID in canonical form, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
 
 
 def event_name(value: object, place: str) -> str:
-    """The name of an event, which must be exactly one of the lifecycle's.
+    """The name of an event, one of the lifecycle's: in any case of letters, and with blanks around it.
 
     `create` is a name too: that no message may carry it is a question of authority, asked later.
 
@@ -50,11 +56,9 @@ def event_name(value: object, place: str) -> str:
     """
     if not isinstance(value, str):
         raise Malformed(place, wrong_type("text", value))
-    if value in EVENTS:
-        return value
-    meant = value.strip().lower()
+    meant = value.strip(BLANKS).translate(_TO_LOWER)
     if meant in EVENTS:
-        raise Malformed(place, f"is not exactly an event's name; write {meant}, in lower case and nothing around it")
+        return meant
     # A digit hints at a token or uuid in the wrong place, which must not be repeated.
     what = "is not an event" if any(map(str.isdigit, value)) else f"{shown(value)} is not an event"
     raise Malformed(place, f"{what}; the events are {ALLOWED}")

@@ -4,17 +4,19 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from pipelinejobs.errors import Malformed
-from pipelinejobs.messages.body import MAX_BYTES
+from pipelinejobs.messages.body import MAX_BYTES, TOO_LARGE
 from pipelinejobs.messages.values import shown
 
-_FORM: Final = "application/x-www-form-urlencoded"
+FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
-_BINARY: Final = "application/octet-stream"
+BINARY: Final = "application/octet-stream"
 _MOST_FIELDS: Final = 100
 _SEND: Final = "send the JSON text itself, in UTF-8"
 
 
-def text_of(body: bytes, content_type: str | None, content_encoding: str | None = None) -> str | None:
+def text_of(
+    body: bytes, content_type: str | None, content_encoding: str | None = None, *, plain: bool = False
+) -> str | None:
     """The message's text in a request, as `Delivery.body` takes it; None where there is no body.
 
     What the body holds counts, not what it is called: `curl --data '{...}'` calls its JSON a form, and that is
@@ -25,6 +27,7 @@ def text_of(body: bytes, content_type: str | None, content_encoding: str | None 
         body: the bytes, all of them.
         content_type: the header Content-Type, if there was one.
         content_encoding: the header Content-Encoding, if there was one.
+        plain: whether a form without the field is the text itself; curl calls every text a form.
 
     Raises:
         Malformed: compressed, binary, too large, not UTF-8, or a form without the field; the reason says what to send.
@@ -32,25 +35,30 @@ def text_of(body: bytes, content_type: str | None, content_encoding: str | None 
     if not body.strip():
         return None
     if len(body) > MAX_BYTES:
-        raise Malformed("body", f"is larger than {MAX_BYTES} bytes")
-    if content_encoding and content_encoding.strip().lower() != "identity":
-        raise Malformed("header Content-Encoding", f"is {shown(content_encoding)}; send the body uncompressed")
-    label = _media_type(content_type)
-    if label == _BINARY:
-        raise Malformed("header Content-Type", f"is {_BINARY}, which is not read; {_SEND}, as application/json")
+        raise Malformed("body", TOO_LARGE)
+    if is_encoded(content_encoding):
+        raise Malformed("header Content-Encoding", f"is {shown(content_encoding or '')}; send the body uncompressed")
+    label = media_type(content_type)
+    if label == BINARY:
+        raise Malformed("header Content-Type", f"is {BINARY}, which is not read; {_SEND}, as application/json")
     text = _decoded(body)
     if not text.strip():
         return None
     if text.lstrip().startswith(("{", "[")):
         return text
-    if label == _FORM:
-        return _message_field(text)
+    if label == FORM:
+        return _message_field(text, plain=plain)
     if label == _MULTIPART:
         raise Malformed("header Content-Type", f"is {_MULTIPART}, which is not read; {_SEND}")
     return text
 
 
-def _media_type(content_type: str | None) -> str:
+def is_encoded(content_encoding: str | None) -> bool:
+    """Whether the header Content-Encoding says that a body is compressed."""
+    return content_encoding is not None and content_encoding.strip().lower() not in ("", "identity")
+
+
+def media_type(content_type: str | None) -> str:
     """The media type of a Content-Type without its parameters, in lower case; empty where there is none."""
     return (content_type or "").partition(";")[0].strip().lower()
 
@@ -65,14 +73,18 @@ def _decoded(body: bytes) -> str:
     return text
 
 
-def _message_field(form: str) -> str | None:
+def _message_field(form: str, *, plain: bool) -> str | None:
     try:
         fields = parse_qs(form.strip(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
+        if plain:
+            return form
         raise Malformed("body", f"is labelled a form and is not one; {_SEND}") from None
     messages = fields.get("message", [])
     if len(messages) > 1:
         raise Malformed("body", "is a form with the field `message` twice")
+    if not messages and plain:
+        return form
     if not messages:
         raise Malformed("body", f"is labelled a form and has no field `message`; {_SEND}")
     return messages[0] if messages[0].strip() else None

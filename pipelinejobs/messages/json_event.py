@@ -30,6 +30,16 @@ def is_one(body: dict[str, Any]) -> bool:
     return all(key in body for key in REQUIRED) and all(key in KEYS for key in body)
 
 
+def names_an_event(body: dict[str, Any]) -> bool:
+    """Whether a body that has the required keys says in them which event of which job it is."""
+    try:
+        job_uuid(body["uuid"], "uuid")
+        event_name(body["name"], "name")
+    except Malformed:
+        return False
+    return True
+
+
 def read(body: dict[str, Any]) -> JsonEvent:
     """The JSON event in a body.
 
@@ -39,8 +49,8 @@ def read(body: dict[str, Any]) -> JsonEvent:
     for problem in problems(body):
         raise problem
     return JsonEvent(
-        job=body["uuid"],
-        name=body["name"],
+        job=job_uuid(body["uuid"], "uuid"),
+        name=event_name(body["name"], "name"),
         token=Secret(body["token"]) if "token" in body else None,
         data=body.get("data"),
     )

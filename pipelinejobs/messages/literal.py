@@ -4,6 +4,7 @@ Only what Python's `repr` writes for JSON is read. The text is never evaluated.
 """
 
 import ast
+import json
 import re
 from typing import Any, Final
 
@@ -55,6 +56,27 @@ def parse(text: str, place: str) -> Any:
     except (ValueError, RecursionError, MemoryError):
         # Python's parser gives up in one of these ways on what is nested too deeply or otherwise beyond it.
         raise Malformed(place, "is nested too deeply, or is not one") from None
+
+
+_WORDS: Final = {"True": "true", "False": "false", "None": "null", "nan": "NaN", "inf": "Infinity"}
+_TEXTS_AND_WORDS: Final = re.compile(rf"{_TEXT}|['\"].*|\b(?:{'|'.join(_WORDS)})\b", re.DOTALL)
+
+
+def as_json(text: str) -> str:
+    """A Python literal as JSON, of which Abaco made it: with NaN and infinities, and integers however long.
+
+    What is no literal becomes what is no JSON. The text must not hold lone surrogates.
+    """
+    return _TEXTS_AND_WORDS.sub(_in_json, text) if len(text) <= MAX_BYTES else ""
+
+
+def _in_json(found: re.Match[str]) -> str:
+    piece = found[0]
+    if piece in _WORDS:
+        return _WORDS[piece]
+    if piece[0] != piece[-1] or not re.fullmatch(_TEXT, piece):
+        return "?"  # a text without an end, or with an escape that `repr` does not write
+    return json.dumps(ast.literal_eval(piece) if "\\" in piece else piece[1:-1])
 
 
 def _value(node: ast.expr, place: str) -> Any:

@@ -1,13 +1,15 @@
 """The URL parameters of a delivery. Abaco hands them over as environment variables."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from pipelinejobs.errors import Malformed
-from pipelinejobs.messages.body import MAX_BYTES, too_large
-from pipelinejobs.messages.fields import event_name, job_uuid
-from pipelinejobs.messages.values import text_problem
+from pipelinejobs.messages.body import TOO_LARGE, too_large
+from pipelinejobs.messages.fields import BLANKS, event_name, is_uuid, job_uuid
+from pipelinejobs.messages.marks import Marks
+from pipelinejobs.messages.values import readable, storable, text_problem
 from pipelinejobs.secret import Secret
 
 NAMES: Final = (
@@ -29,6 +31,10 @@ NAMES: Final = (
 
 EVENT_ID_LENGTH: Final = 128
 
+_STATUS: Final = ("status", "state")
+_TRIMMED: Final = frozenset({"uuid", "event", "name", *_STATUS})
+_BAD_EVENT_ID: Final = f"must be 1 to {EVENT_ID_LENGTH} printable ASCII characters"
+_OTHER_KEY: Final = "is another id than the parameter x_event_id"
 _MACRO = re.compile(r"\$\{[^{}]*\}")
 
 
@@ -56,16 +62,20 @@ class Parameters(NamedTuple):
     event_id: str | None = None
 
 
-def read(given: Mapping[str, str]) -> Parameters:
+def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
     """The parameters of a delivery, checked.
 
     Args:
         given: names and values, decoded once; any other names beside ours may be among them.
+        key: the header Idempotency-Key, which is the parameter `x_event_id`.
 
     Raises:
         Malformed: a parameter is not what it should be; the reason names it and never shows a token.
     """
-    present = {name: value for name in NAMES if (value := _value(given, name)) is not None}
+    present = {name: value for name in NAMES if (value := value_of(given, name)) is not None}
+    for name, value in present.items():
+        if problem := TOO_LARGE if too_large(value) else text_problem(value):
+            raise Malformed(f"parameter {name}", problem)
     names = {
         place: event_name(present[key], place)
         for key, place in (("event", "parameter event"), ("name", "parameter name"))
@@ -73,30 +83,83 @@ def read(given: Mapping[str, str]) -> Parameters:
     }
     if len(set(names.values())) > 1:
         raise Malformed("parameter event", "says another event than parameter name; give one, or make them agree")
-    return Parameters(
+    if key and present.get("x_event_id") not in (None, key):
+        raise Malformed("header Idempotency-Key", _OTHER_KEY)
+    event_id = key or present.get("x_event_id")
+    if event_id is not None and not _is_event_id(event_id):
+        raise Malformed("parameter x_event_id", _BAD_EVENT_ID)
+    return _parameters(
+        present,
         job=job_uuid(present["uuid"], "parameter uuid") if "uuid" in present else None,
         name=next(iter(names.values()), None),
         name_place=next(iter(names), "parameter event"),
+        event_id=event_id,
+    )
+
+
+def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
+    """The parameters of what may be a report, of which nobody can mend any; None where it can be none.
+
+    That is where they name no job, or where they name an event: that is a command, and its sender is told.
+
+    Args:
+        given, key: as for `read`.
+        marks: gets a mark for each parameter that is not taken as it is.
+    """
+    present: dict[str, str] = {}
+    for name in NAMES:
+        value = value_of(given, name)
+        if value is None:
+            continue
+        if too_large(value):
+            marks.add(f"parameter {name}", f"{TOO_LARGE}; left out")
+            continue
+        if problem := text_problem(value):
+            marks.add(f"parameter {name}", f"{problem}; replaced by U+FFFD")
+        present[name] = storable(value)
+    if "event" in present or "name" in present or not is_uuid(present.get("uuid")):
+        return None
+    event_id = present.get("x_event_id") or key or None
+    if key and event_id != key:
+        marks.add("header Idempotency-Key", f"{_OTHER_KEY}; the parameter counts")
+    if event_id is not None and not _is_event_id(event_id):
+        marks.add("parameter x_event_id", f"{_BAD_EVENT_ID}; its digest counts")
+        event_id = f"sha256:{hashlib.sha256(event_id.encode()).hexdigest()}"
+    return _parameters(present, job=present["uuid"], event_id=event_id)
+
+
+def has_unresolved_status(given: Mapping[str, str]) -> bool:
+    """Whether a job system was to put its status into the URL and did not: what is there is still a macro."""
+    return any(_MACRO.fullmatch(given.get(name, "").strip(BLANKS)) for name in _STATUS)
+
+
+def _parameters(
+    present: Mapping[str, str],
+    *,
+    job: str | None,
+    name: str | None = None,
+    name_place: str = "parameter event",
+    event_id: str | None,
+) -> Parameters:
+    return Parameters(
+        job=job,
+        name=name,
+        name_place=name_place,
         token=Secret(present["token"]) if "token" in present else None,
         status=present.get("status", present.get("state")),
         note=present.get("note"),
         session=present.get("session"),
-        event_id=_event_id(present.get("x_event_id")),
+        event_id=event_id,
     )
 
 
-def _value(given: Mapping[str, str], name: str) -> str | None:
-    value = given.get(name)
-    if not value or _MACRO.fullmatch(value):
-        return None
-    if too_large(value):
-        raise Malformed(f"parameter {name}", f"is larger than {MAX_BYTES} bytes")
-    if problem := text_problem(value):
-        raise Malformed(f"parameter {name}", problem)
-    return value
+def value_of(given: Mapping[str, str], name: str) -> str | None:
+    """A parameter's value; None where it counts as absent."""
+    value = readable(given.get(name, ""))
+    if name in _TRIMMED:
+        value = value.strip(BLANKS)
+    return None if not value or _MACRO.fullmatch(value) else value
 
 
-def _event_id(value: str | None) -> str | None:
-    if value is None or (len(value) <= EVENT_ID_LENGTH and value.isascii() and value.isprintable()):
-        return value
-    raise Malformed("parameter x_event_id", f"must be 1 to {EVENT_ID_LENGTH} printable ASCII characters")
+def _is_event_id(text: str) -> bool:
+    return len(text) <= EVENT_ID_LENGTH and text.isascii() and text.isprintable()

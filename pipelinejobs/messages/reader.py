@@ -3,10 +3,11 @@
 from typing import Any
 
 from pipelinejobs.errors import Malformed
-from pipelinejobs.messages import agave, attempt, event_id, json_event, parameters, statuses, tapis
-from pipelinejobs.messages.body import object_in
+from pipelinejobs.messages import agave, attempt, event_id, http_body, json_event, parameters, statuses, tapis
+from pipelinejobs.messages.body import KEPT_UNDER, WRAPPING, value_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.marks import Marks, marked
 from pipelinejobs.messages.parameters import Parameters
 from pipelinejobs.messages.report import Report
 from pipelinejobs.secret import Secret
@@ -18,14 +19,26 @@ def read(delivery: Delivery) -> Event:
     """The event that a delivery means.
 
     The forms of message are tried in this order: a job system's callback, a JSON event, URL parameters that name
-    an event, a status parameter.
+    an event, a status parameter. What is none of them, or holds what a message may not hold, is a report all the same
+    where it names its job and says what happened (`_mended`): no job system can send it better.
 
     Raises:
         Malformed: it means none. The reason names the place of the first problem and shows no token.
     """
-    given = parameters.read(delivery.parameters)
-    body = object_in(delivery.body, literal=delivery.literal)
-    return _with_remarks(_event(delivery, given, body), given)._replace(message=body)
+    try:
+        return _strictly(delivery)
+    except Malformed:
+        report = _mended(delivery)
+        if report is None:
+            raise
+        return report
+
+
+def _strictly(delivery: Delivery) -> Event:
+    given = parameters.read(delivery.parameters, delivery.event_id)
+    body = _value(delivery, plain=given.name is not None)
+    message = body if isinstance(body, dict) or body is None else {WRAPPING: body}
+    return _with_remarks(_event(delivery, given, body), given)._replace(message=message)
 
 
 def explain(delivery: Delivery, error: Malformed) -> str:
@@ -40,12 +53,24 @@ def explain(delivery: Delivery, error: Malformed) -> str:
     try:
         if error.place.startswith("parameter ") or len(delivery.body or "") > _WORTH_EXPLAINING:
             return error.reason
-        body = object_in(delivery.body, literal=delivery.literal)
+        body = _value(delivery, plain=False)
         if body is None:
             return error.reason
         return "; ".join(list(dict.fromkeys([error.reason, *_problems(body)]))[: attempt.MOST_PROBLEMS])
     except Exception:  # the first reason is better than none, whatever went wrong in wording the others
         return error.reason
+
+
+def _value(delivery: Delivery, *, plain: bool) -> Any:
+    """What the body holds: an object, with `plain` anything; None where there is none."""
+    if delivery.missing is not None:
+        raise Malformed("body", delivery.missing)
+    text = delivery.body
+    if isinstance(text, bytes):
+        text = http_body.text_of(text, delivery.content_type, delivery.content_encoding, plain=plain)
+        if text is None:
+            text = delivery.parameters.get(WRAPPING)  # Abaco takes this for the message where there is no other
+    return value_in(text, literal=delivery.literal, plain=plain)
 
 
 def _problems(body: dict[str, Any]) -> list[str]:
@@ -58,7 +83,9 @@ def _problems(body: dict[str, Any]) -> list[str]:
     return schema.problems(body)
 
 
-def _event(delivery: Delivery, given: Parameters, body: dict[str, Any] | None) -> Event:
+def _event(delivery: Delivery, given: Parameters, body: Any) -> Event:
+    if not isinstance(body, dict) and body is not None and given.name is not None:
+        return _named_by_parameters(delivery, given, given.name, {KEPT_UNDER: body})
     report = None if body is None else agave.read(body, given.status) or tapis.read(body)
     if report is not None and given.name is not None:
         return _named_by_parameters(delivery, given, given.name, report.data)
@@ -71,6 +98,67 @@ def _event(delivery: Delivery, given: Parameters, body: dict[str, Any] | None) -
     if given.status is not None:
         return _status_by_parameters(delivery, given, given.status, body)
     raise attempt.refusal(body)
+
+
+def _mended(delivery: Delivery) -> Event | None:
+    """The report that a delivery is in spite of what is wrong with it; None where it is none, but a command."""
+    from pipelinejobs.messages import mended  # here, because nearly no message needs it
+
+    marks = Marks()
+    given = parameters.of_report(delivery.parameters, delivery.event_id, marks)
+    if given is None:
+        return None
+    read = mended.read(delivery, marks)
+    event = _report(delivery, given, read.value, marks, is_kept=read.is_kept)
+    if event is None:
+        return None
+    event = _with_remarks(event, given)
+    message = {WRAPPING: read.text} if read.text is not None else None
+    return event._replace(data=marked(event.data, marks), message=message)
+
+
+def _report(delivery: Delivery, given: Parameters, body: Any, marks: Marks, *, is_kept: bool) -> Event | None:
+    """The report in a body whose values are good; None where neither the body nor a parameter states a fact.
+
+    Args:
+        is_kept: whether the body becomes the event's data.
+    """
+    said = body if isinstance(body, dict) else {}
+    report = agave.read(said, given.status) or tapis.read(said)
+    if report is not None:
+        event = _reported(delivery, given, report)
+        return event if is_kept else event._replace(data={"status": report.status} if report.status else None)
+    kept: dict[str, Any] | None = None
+    if is_kept and body is not None:
+        kept = said if isinstance(body, dict) else {KEPT_UNDER: body}
+    if given.status is not None:
+        is_command = json_event.is_one(said) and json_event.names_an_event(said)
+        return None if is_command else _status_by_parameters(delivery, given, given.status, kept)
+    if not _is_silent(delivery, given, body, is_kept=is_kept):
+        return None
+    marks.add("status", f"none can be read; this is an {statuses.OTHERWISE}")
+    return Event(
+        job=_job(given),
+        name=statuses.OTHERWISE,
+        kind=Kind.REPORT,
+        id=_delivery_id(delivery, given),
+        data=kept,
+        tokens=_tokens(given.token),
+        sender=delivery.sender,
+    )
+
+
+def _is_silent(delivery: Delivery, given: Parameters, body: Any, *, is_kept: bool) -> bool:
+    """Whether a job system speaks without saying a status: by a body of Agave's that has none, or with nothing but a
+    macro in the URL where the status was to be. One that was not replaced is in the URLs of job systems alone."""
+    if given.token is None:
+        return False
+    if body is None and is_kept:
+        return True
+    said = body if isinstance(body, dict) else {}
+    if agave.has_no_status(body):
+        return True
+    return parameters.has_unresolved_status(delivery.parameters) and attempt.form_of(said) is not attempt.Form.EVENT
 
 
 def _reported(delivery: Delivery, given: Parameters, report: Report) -> Event:
@@ -117,7 +205,7 @@ def _named_by_parameters(delivery: Delivery, given: Parameters, name: str, data:
 
 
 def _status_by_parameters(delivery: Delivery, given: Parameters, status: str, data: dict[str, Any] | None) -> Event:
-    word = statuses.in_upper_case(status)
+    word = statuses.as_word(status)
     # The status goes into the data, since nothing else would tell KILLED from FAILED in the history.
     return Event(
         job=_job(given),

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from fsm.lifecycle import EVENTS
 from pipelinejobs.messages import agave, json_event, tapis
-from pipelinejobs.messages.fields import UUID_LENGTH, UUID_PATTERN
+from pipelinejobs.messages.fields import BLANKS, UUID_PATTERN
 from pipelinejobs.messages.values import DEPTH, INT64_MAX, INT64_MIN
 
 Schema = dict[str, Any]
 
+_BLANKS: Final = f"[{BLANKS.encode('unicode_escape').decode().replace('x0b', 'v').replace('x0c', 'f')}]*"
 _STORABLE_TEXT: Final = r"^[^\u0000\ud800-\udfff]*$"
 
 
@@ -26,8 +27,9 @@ def definition() -> Schema:
         "$comment": "Written by `python -m pipelinejobs.messages.schema_definition`: change that, not this file.",
         "title": "A message to the PipelineJobs Manager",
         "description": (
-            "A message that says by itself what happened to a job. The parameters of the URL may add to it: "
-            "a callback needs the parameter uuid, and may have token."
+            "A message that says by itself what happened to a job, and is taken as it is. The parameters of the URL "
+            "may add to it: a callback needs the parameter uuid, and may have token. A callback that differs is taken "
+            "all the same where it can be mended."
         ),
         "anyOf": [_ref("event"), _ref("wrapped"), _ref("agave"), _ref("aloe"), _ref("tapis")],
         "$defs": {
@@ -38,10 +40,9 @@ def definition() -> Schema:
             "tapis": _tapis(),
             "data": _data(),
             "uuid": {
-                "description": "A job's uuid in canonical form. The length keeps a line break from following it.",
+                "description": "A job's uuid in canonical form; blanks around it do not count.",
                 "type": "string",
-                "pattern": f"^{UUID_PATTERN}$",
-                "maxLength": UUID_LENGTH,
+                "pattern": f"^{_BLANKS}{UUID_PATTERN}{_BLANKS}$",
             },
             "text": {
                 "description": "Text without NUL and lone surrogates.",
@@ -62,7 +63,15 @@ def _event() -> Schema:
         "additionalProperties": False,
         "properties": {
             "uuid": _ref("uuid"),
-            "name": {"description": "The event. `create` is reserved and refused.", "enum": list(EVENTS)},
+            "name": {
+                "description": (
+                    "The event, in any case of letters; blanks around it do not count. "
+                    "`create` is reserved and refused."
+                ),
+                "type": "string",
+                "pattern": f"^{_BLANKS}(?:{'|'.join(map(_in_any_case, EVENTS))}){_BLANKS}$",
+                "examples": list(EVENTS),
+            },
             "token": _ref("text"),
             "data": {"type": "object", **_ref("level-2")},
         },
@@ -113,13 +122,14 @@ def _tapis() -> Schema:
 def _data() -> Schema:
     return {
         "description": (
-            "The body when URL parameters name the event: any object, which becomes the event's data. One whose only "
-            "key is `message` is taken as the envelope of another; one with `uuid`, `name` and none but the keys of "
-            "a JSON event is taken as that."
+            "The body when URL parameters name the event: an object becomes the event's data, and anything else is "
+            "kept in the data under `body`, be it JSON or any other text. An object whose only key is `message` is "
+            "taken as the envelope of what it holds, which is not checked here; one with `uuid`, `name` and none but "
+            "the keys of a JSON event is taken as that."
         ),
-        "type": "object",
-        **_ref("level-1"),
-        "not": {"required": ["message"], "maxProperties": 1},
+        "if": {"type": "object"},
+        "then": _ref("level-1"),
+        "else": _ref("level-2"),
     }
 
 
@@ -148,6 +158,10 @@ def _level(level: int) -> Schema:
         "propertyNames": _ref("text"),
         "additionalProperties": inside,
     }
+
+
+def _in_any_case(name: str) -> str:
+    return "".join(f"[{letter}{letter.upper()}]" for letter in name)
 
 
 def _texts(*keys: str) -> dict[str, Schema]:

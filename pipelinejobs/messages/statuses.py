@@ -3,6 +3,8 @@
 import string
 from typing import Final
 
+from pipelinejobs.messages.fields import BLANKS
+
 _EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "run": ("RUNNING",),
     "finish": ("FINISHED",),
@@ -39,9 +41,9 @@ EVENT_OF: Final[dict[str, str]] = {status: event for event, statuses in _EVENTS.
 _TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
 
-def in_upper_case(status: str) -> str:
-    """A status word as the table has it. Only ASCII letters change."""
-    return status.translate(_TO_UPPER)
+def as_word(status: str) -> str:
+    """A status word as the table has it: in upper case, where only ASCII letters change, and without blanks around."""
+    return status.strip(BLANKS).translate(_TO_UPPER)
 
 
 def event_of(status: str | None) -> str:

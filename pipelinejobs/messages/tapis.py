@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from pipelinejobs.messages.fields import BLANKS
 from pipelinejobs.messages.report import Report
-from pipelinejobs.messages.statuses import in_upper_case
+from pipelinejobs.messages.statuses import as_word
 from pipelinejobs.messages.text import json_value
 from pipelinejobs.messages.values import text_problem
 
@@ -49,7 +50,7 @@ def _status(kind: str, data: object) -> str | None:
     if event_type != NEW_STATUS:
         return None
     word = _text(_new_job_status(data)) or (details[-1] if details else None)
-    return None if word is None else in_upper_case(word)
+    return None if word is None else as_word(word)
 
 
 def _new_job_status(data: object) -> object:
@@ -65,4 +66,4 @@ def _new_job_status(data: object) -> object:
 
 def _text(value: object) -> str | None:
     # The text inside `event.data` is parsed here, after the body was checked, so it is checked here too.
-    return value if isinstance(value, str) and value and text_problem(value) is None else None
+    return (value.strip(BLANKS) or None) if isinstance(value, str) and text_problem(value) is None else None

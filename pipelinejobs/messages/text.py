@@ -8,11 +8,15 @@ from pipelinejobs.errors import Malformed
 from pipelinejobs.messages import literal as python_literal
 from pipelinejobs.messages.values import TOO_DEEP, TOO_LARGE, Flaw, shown, text_problem
 
-_CONTINUED_LINE = re.compile(r"\\\r?\n")
+CONTINUED_LINE: Final = re.compile(r"\\\r?\n")
+"""A backslash at the end of a line, which a shell was to take out."""
+
+"""A backslash at the end of a line, which a shell was to take out."""
+
 _INT64_DIGITS = 20  # the length of -9223372036854775808
 
 
-def parse(text: str, *, literal: bool, place: str = "body") -> Any:
+def parse(text: str, *, literal: bool, place: str = "body", plain: bool = False) -> Any:
     """The value that a message's text stands for.
 
     JSON is tried first. If it fails, it is tried once more without its backslash-newline pairs: the printed
@@ -21,6 +25,12 @@ def parse(text: str, *, literal: bool, place: str = "body") -> Any:
 
     What JSON allows but a message may not hold (a key twice, NaN, an integer of many digits) is in the result as a
     `values.Flaw`: the result must go through `values.check`.
+
+    Args:
+        text: without what no message may hold, else it is refused.
+        literal: whether it may be a Python literal.
+        place: where in the message it stands.
+        plain: whether a text that is none of these stands for itself.
 
     Raises:
         Malformed: the text is none of these, at `place`.
@@ -33,17 +43,21 @@ def parse(text: str, *, literal: bool, place: str = "body") -> Any:
         return json_value(text)
     except ValueError as error:
         problem = str(error)
-    repaired = _CONTINUED_LINE.sub("", text)
+    repaired = CONTINUED_LINE.sub("", text)
     if repaired != text:
         try:
             return json_value(repaired)
         except ValueError as error:
             problem = str(error)
     if not literal:
+        if plain:
+            return text
         raise Malformed(place, f"is not JSON: {problem}")
     try:
         return python_literal.parse(repaired, place)
     except Malformed as refusal:
+        if plain:
+            return text
         both = f"is neither JSON ({problem}) nor a Python literal ({refusal.problem})"
     raise Malformed(place, both)
 

@@ -18,6 +18,7 @@ TOO_DEEP: Final = f"is nested deeper than {DEPTH} levels"
 TOO_LARGE: Final = "is an integer beyond 64 bits, which MongoDB cannot hold; send it as text"
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,59}")
 _SHOWN = 60
 _PLACE_LENGTH = 200
@@ -82,6 +83,21 @@ def text_problem(text: str) -> str | None:
     if found[0] == "\0":
         return "holds a NUL character"
     return "holds a lone surrogate: half a character, or a byte that is not UTF-8"
+
+
+def storable(text: str) -> str:
+    """A text with U+FFFD in the place of everything that `text_problem` names."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def readable(text: str) -> str:
+    """A text of the environment or a URL with U+FFFD in the place of bytes that are not UTF-8 (surrogateescape)."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return _SURROGATES.sub("\ufffd", text)
 
 
 def problem_of(value: object) -> str | None:

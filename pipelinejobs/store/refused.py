@@ -13,6 +13,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.values import storable
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.verdict import Verdict
 
@@ -35,14 +36,21 @@ class Refused:
         self.limits = limits
 
     def row(self, event: Event, verdict: Verdict, reason: str, state: str, execution: str) -> Document:
-        """What is kept of one refusal but its date: not the token, and no more than the limit of its data."""
+        """What is kept of one refusal but its date: not the token, and no more than the limit of its data.
+
+        Args:
+            event: what was refused; without a name where that could not be read.
+            verdict, reason: what its sender was told.
+            state: the job's, then.
+            execution: the id of the execution.
+        """
         return {
             "job": event.job,
             "verdict": verdict.value,
             "reason": reason[:1024],
-            "event": event.name,
-            "kind": event.kind.value,
-            "status": event.status[:64] if event.status else None,
+            "event": event.name or None,
+            "kind": event.kind.value if event.name else None,
+            "status": storable(event.status[:64]) if event.status else None,
             "state": state,
             "sender": event.sender[:128] if event.sender else None,
             "execution": execution[:128],

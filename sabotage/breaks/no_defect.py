@@ -4,7 +4,53 @@ from typing import Final
 
 from sabotage.breaks.one import Break
 
+_REPORTS: Final = "tests/unit/messages/test_messages_reports.py"
+
 NO_DEFECT: Final = (
+    Break(
+        promises=("P7",),
+        what="refuses a report for what is wrong with its body",
+        file="pipelinejobs/messages/reader.py",
+        old="        report = _mended(delivery)\n",
+        new="        report = None\n",
+        tests=(
+            f"{_REPORTS}::test_whatever_its_body_and_parameters",
+            f"{_REPORTS}::TestText::test_a_failed_job_on_abaco",
+            f"{_REPORTS}::TestWithoutAStatus::test_it_is_an_update",
+        ),
+    ),
+    Break(
+        promises=("P7",),
+        what="refuses a report in another encoding",
+        file="pipelinejobs/messages/mended.py",
+        old='return text or body.decode(_LAST_RESORT), f"is not UTF-8; read as {encoding.upper()}"',
+        new='return body.decode("utf-8"), None',
+        tests=(f"{_REPORTS}::test_whatever_its_body_and_parameters",),
+    ),
+    Break(
+        promises=("P7",),
+        what="looks for no status in a body that is too deep",
+        file="pipelinejobs/messages/mended.py",
+        old='_left_out(marks, "body", TOO_DEEP)._replace(value=value, text=storable(text))',
+        new='_left_out(marks, "body", TOO_DEEP)',
+        tests=(f"{_REPORTS}::test_what_is_too_deep_or_too_large_is_left_out_and_its_status_counts",),
+    ),
+    Break(
+        promises=("P7", "S9"),
+        what="guesses what a command means that names an event in its URL",
+        file="pipelinejobs/messages/parameters.py",
+        old='if "event" in present or "name" in present or not is_uuid(present.get("uuid")):',
+        new='if not is_uuid(present.get("uuid")):',
+        tests=(f"{_REPORTS}::TestCommands::test_a_name_in_the_url",),
+    ),
+    Break(
+        promises=("S18",),
+        what="keeps malformed deliveries with a job whose token they do not show",
+        file="pipelinejobs/manager.py",
+        old="            if job is not None and tokens.is_shown(authority):\n",
+        new="            if job is not None:\n",
+        tests=("tests/integration/gateway/test_gateway_reports.py::TestWhatIsKept::test_of_others_nothing_is",),
+    ),
     Break(
         promises=("P7",),
         what="answers a wrong request for a nonce with an error of its own",
@@ -36,10 +82,10 @@ NO_DEFECT: Final = (
     ),
     Break(
         promises=("P7", "S8"),
-        what="takes event names in any case",
+        what="takes letters of other alphabets for those of an event's name",
         file="pipelinejobs/messages/fields.py",
-        old="    if meant in EVENTS:\n",
-        new="    if meant in EVENTS:\n        return meant\n",
+        old="meant = value.strip(BLANKS).translate(_TO_LOWER)",
+        new="meant = value.strip(BLANKS).upper().lower()",
         tests=("tests/acceptance/test_attacks.py::TestNames::test_in_the_body",),
     ),
     Break(

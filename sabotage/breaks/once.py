@@ -6,6 +6,14 @@ from sabotage.breaks.one import Break
 
 ONCE: Final = (
     Break(
+        promises=("P2",),
+        what="takes marks for a part of what a report says",
+        file="pipelinejobs/identity.py",
+        old="_canonical(unmarked(entry.data)) == _canonical(unmarked(event.data))",
+        new="_canonical(entry.data) == _canonical(event.data)",
+        tests=("tests/unit/test_decide.py::TestReportsUnderTheSendersId::test_marks_make_no_other_report",),
+    ),
+    Break(
         promises=("P2", "F13"),
         what="writes onto a job that has the event already",
         file="pipelinejobs/store/documents.py",

@@ -62,7 +62,7 @@ TURNED_AWAY: Final = (
         promises=("P10", "S11"),
         what="reads a body to its end, however long it is",
         file="pipelinejobs/gateway/body.py",
-        old="if len(pieces) + len(piece) > MAX_BYTES:",
+        old="if len(pieces) + len(piece) > MAX_BYTES and not self._of_report():",
         new="if len(pieces) < 0:",
         tests=(
             (

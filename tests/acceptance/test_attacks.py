@@ -30,7 +30,7 @@ NOBODY = "10700000-0000-5000-8000-000000000000"
 def deaf(free_port: int) -> CheckedAbaco:
     """The actor over a database that is not there: whatever asks it ends as `unavailable`."""
     uri = f"mongodb://admin:{PASSWORD}@127.0.0.1:{free_port}/"
-    return CheckedAbaco(environment=environment(uri, "none", _REACTOR_LIMITS_DATABASE="2"))
+    return CheckedAbaco(environment=environment(uri, "none", _REACTOR_LIMITS_DATABASE="0.5"))
 
 
 def malformed(abaco: CheckedAbaco, body: Any, parameters: dict[str, str] | None = None) -> Execution:
@@ -133,13 +133,13 @@ class TestOperators:
         [
             {"uuid[$ne]": "", "event": "run", "token": "t"},
             {"uuid": '{"$ne": null}', "event": "run", "token": "t"},
-            {"uuid": UUID, "event[$ne]": "x", "token": "t"},
+            {"uuid": UUID, "event[$ne]": "x"},
             {"uuid": UUID + ".*", "event": "run", "token": "t"},
             {"uuid": "$where", "event": "run", "token": "t"},
             {"uuid": UUID, "event": "$set", "token": "t"},
             {"uuid": UUID.upper(), "event": "run", "token": "t"},
             {"uuid": "urn:uuid:" + UUID, "event": "run", "token": "t"},
-            {"uuid": UUID + "\n", "event": "run", "token": "t"},
+            {"uuid": UUID + "\n.*", "event": "run", "token": "t"},
         ],
         ids=repr,
     )
@@ -202,9 +202,8 @@ class TestKeys:
 @pytest.mark.promise("S8")
 class TestNames:
     NAMES = (
-        "may_reset", "trigger", "states", "FINISH", "Finish", "__class__", "finish ", " finish", "finish\n",
-        "f\u0131nish", "to_FINISHED", "is_FINISHED", "\ufb01nish", "events", "add_transition", "delete", "",
-        "run,finish",
+        "may_reset", "trigger", "states", "__class__", "fin ish", "f\u0131nish", "to_FINISHED", "is_FINISHED",
+        "\ufb01nish", "re\u017fet", "events", "add_transition", "delete", "", "run,finish", "finish\u00a0",
     )  # fmt: skip
 
     @pytest.mark.parametrize("name", NAMES)
@@ -260,8 +259,9 @@ class TestNumbersAndText:
     def test_are_malformed_in_odd_encodings(self, deaf: CheckedAbaco, body: str) -> None:
         malformed(deaf, body)
 
-    def test_bad_utf8_in_a_parameter(self, deaf: CheckedAbaco) -> None:
-        malformed(deaf, None, {"uuid": UUID, "event": "run", "token": "t", "note": "\udcff"})
+    def test_bad_utf8_in_a_parameter_is_replaced(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+        assert abaco.send(None, job.url("run", note="a\udcffb")).verdict["verdict"] == "applied"
+        assert job.last["data"] == {"note": "a\ufffdb"}
 
     def test_the_largest_that_fit_are_stored(self, abaco: CheckedAbaco, job: StoredJob) -> None:
         data = '{"most": 9223372036854775807, "least": -9223372036854775808, "minus": -0, "tiny": 5e-324}'

@@ -288,3 +288,24 @@ def test_an_external_job_is_never_forgotten() -> None:
     assert one_more.verdict is Verdict.STALE
     assert str(MOST_EXTERNALS) in one_more.reason
     assert judge(job, a_command("finish")).verdict is Verdict.APPLIED
+
+
+class TestReportsUnderTheSendersId:
+    """The id stands in the URL of a callback, which a job system calls with whatever it has to say."""
+
+    def test_each_status_is_another_report(self) -> None:
+        job = a_job("RUNNING")
+        running = a_report("run", "RUNNING", id="sender:x", external=None)
+        finished = a_report("finish", "FINISHED", id="sender:x", external=None)
+        assert identity.entry_uuid(job, running) != identity.entry_uuid(job, finished)
+
+    def test_the_same_status_is_the_same_report_whatever_is_around_it(self) -> None:
+        job, event = a_job("RUNNING"), a_report("run", "RUNNING", id="sender:x", external=None, data={"mended": ["a"]})
+        seen = Entry(uuid=identity.entry_uuid(job, event), name="run", data={"other": 1}, date=NOW)
+        assert judge(job, event, seen).verdict is Verdict.DUPLICATE
+
+    def test_marks_make_no_other_report(self) -> None:
+        job = a_job("RUNNING")
+        event = a_report("run", "RUNNING", id="execution:x", external=None, data={"a": 1, "mended": ["b"]})
+        seen = Entry(uuid=identity.entry_uuid(job, event), name="run", data={"a": 1}, date=NOW)
+        assert judge(job, event, seen).verdict is Verdict.DUPLICATE

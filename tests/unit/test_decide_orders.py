@@ -61,6 +61,22 @@ def test_seven_reports_in_all_5040_orders(way: list[str], final: str) -> None:
     assert orders == 5040
 
 
+@pytest.mark.promise("P3")
+@pytest.mark.promise("P5")
+@pytest.mark.parametrize(
+    "ends", [("FINISHED", "FAILED"), ("CANCELLED", "FINISHED"), ("FINISHED", "FAILED", "CANCELLED")]
+)
+def test_of_two_different_ends_the_first_wins(ends: tuple[str, ...]) -> None:
+    for order in permutations([report(status) for status in ("QUEUED", "RUNNING", "ARCHIVING", *ends)]):
+        statuses = [event.status for event in order]
+        first = next(status for status in statuses if status in ends)
+        state, history, owed = run(order)
+        assert state == ("FINISHED" if first == "FINISHED" else "FAILED"), statuses
+        assert owed == (first == "FINISHED"), statuses
+        assert [name for name in history if name in ("finish", "fail")] == [EVENT_OF[str(first)]], statuses
+        assert final_state(history) == state, statuses
+
+
 @pytest.mark.promise("P5")
 @pytest.mark.parametrize("first", sorted(EVENTS))
 def test_commands_are_judged_as_the_machine_of_transitions_judges_them(first: str) -> None:

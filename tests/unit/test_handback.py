@@ -14,7 +14,8 @@ from pipelinejobs.deadline import Deadline
 from pipelinejobs.errors import Malformed, Undelivered
 from pipelinejobs.handback import COUNT, Handback, again, by_hand, count, obstacle
 from pipelinejobs.messages.delivery import Delivery
-from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.marks import unmarked
 from pipelinejobs.messages.reader import read
 
 pytestmark = pytest.mark.promise("F20")
@@ -46,6 +47,24 @@ FORMS: dict[str, tuple[object, dict[str, str]]] = {
     "Tapis's notification with an id that cannot be printed": (notified("a\x07b"), WHERE),
     "Tapis's notification with an id longer than ours": (notified("u" * 200), WHERE),
     "Agave's callback as an event": (sample("agave-callback"), {**WHERE, "event": "update"}),
+    "a text with a status": ("Job failed. Unable to stage 'inputs'\n", {**WHERE, "status": "FAILED", "note": "\udce9"}),
+    "a text with an event": ("disk full", {**WHERE, "event": "fail"}),
+    "a list with an event": ([1, {"a": None}], {**WHERE, "event": "update"}),
+    "a callback that was mended": (
+        json.dumps(sample("agave-callback")).replace("{", f'{{"x": NaN, "y": {2**64}, "z": "\\ud800", ', 1),
+        WHERE,
+    ),
+    "a callback with bytes of another encoding": (
+        json.dumps(sample("aloe-callback") | {"name": "\udce9"}, ensure_ascii=False),
+        {**WHERE, "status": "RUNNING"},
+    ),
+    "a callback that is too deep": (
+        json.dumps(sample("tapis-notification")).replace("{", '{"x": ' + "[" * 40 + "]" * 40 + ", ", 1),
+        WHERE,
+    ),
+    "no status that can be read": ({"CUSTOM_USER_JOB_EVENT_NAME": "HALF_WAY"}, {**WHERE, "status": "${JOB_STATUS}"}),
+    "nothing at all": (None, WHERE),
+    "a status and an id that is none": ("{}", {**WHERE, "status": "RUNNING", "x_event_id": "a\nb"}),
     "a sender's own id": ({"uuid": JOB, "name": "run", "token": TOKEN}, {"x_event_id": "mine: 1"}),
 }
 
@@ -59,7 +78,8 @@ def read_again(event: Event, parameters: Mapping[str, str], execution: str) -> E
 
 
 def bare(event: Event) -> Event:
-    return event._replace(tokens=(), sender=None, message=None)
+    data = unmarked(event.data) if event.kind is Kind.REPORT else event.data
+    return event._replace(tokens=(), sender=None, message=None, data=data)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -159,10 +159,10 @@ async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
     if kind != "application/x-www-form-urlencoded":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
     with await call.service_of(request).bodies.read(request, deadline.remaining()) as body:
-        if len(body) > _MOST_BYTES:
+        if len(body.bytes) > _MOST_BYTES:
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
         try:
-            pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+            pairs = parse_qsl(body.bytes.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except ValueError:
             raise Problem(HTTPStatus.BAD_REQUEST, "The form cannot be read; nothing was done.") from None
     return dict(pairs)

@@ -1,6 +1,7 @@
 """The actor's messages: `POST` and `GET .../{actor}/messages`."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
@@ -11,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from pipelinejobs.answer import Answer
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.gateway import names, shapes
-from pipelinejobs.gateway.deliveries import Arrived, Taken
+from pipelinejobs.gateway.deliveries import Arrived, Taken, may_be_report, parameters_of
 from pipelinejobs.gateway.envelope import Dialect, dialect, failure, success
 from pipelinejobs.gateway.problem import RETRY_SECONDS, STATUSES, Problem
 from pipelinejobs.gateway.routes.call import (
@@ -25,6 +26,8 @@ from pipelinejobs.gateway.routes.call import (
     service_of,
 )
 from pipelinejobs.log import logger
+from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, is_wrapping
+from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.redaction import HIDDEN
 from pipelinejobs.rights import Right
 from pipelinejobs.verdict import Verdict
@@ -86,24 +89,33 @@ async def post(request: Request, actor: ActorName) -> Response:
     at, began = datetime.now(UTC), monotonic()
     deadline = Deadline(service.settings.limits.request)
     place = place_of(service, actor)
+    query = request.scope["query_string"]
+    call: Call | None = None
     try:
         call = await admit(request, [place], Right.EXECUTE, deadline)
-        with await service.bodies.read(request, deadline.remaining()) as body:
+        of_report = partial(may_be_report, query)
+        with await service.bodies.read(request, deadline.remaining(), of_report=of_report) as body:
             arrived = Arrived(
                 execution=execution,
                 user=call.caller.user,
-                body=body,
+                body=body.bytes,
+                missing=body.missing,
                 content_type=request.headers.get("content-type"),
                 content_encoding=request.headers.get("content-encoding"),
                 event_id=request.headers.get("idempotency-key"),
-                query=request.scope["query_string"],
+                query=query,
                 at=at,
                 began=began,
                 deadline=deadline,
             )
-            return _answered(call, await service.deliveries.take(arrived))
+            taken = await service.deliveries.take(arrived)
+            return _answered(call, taken, is_too_large=body.missing is not None or len(body.bytes) > MAX_BYTES)
     except Problem as problem:
         given = Answer(verdict=problem.verdict, reason=problem.reason, execution=execution)
+        if call is not None and given.verdict is Verdict.MALFORMED:
+            parameters = parameters_of(query)
+            lost = Delivery(id=execution, parameters=parameters, sender=call.caller.user, missing=given.reason)
+            service.deliveries.keep_unread(lost, given.reason)
         service.metrics.delivered(given.verdict, "unread", monotonic() - began)
         fields = {"execution": execution, "verdict": given.verdict.value, "status": int(problem.status)}
         log = logger.error if given.verdict is Verdict.UNAVAILABLE else logger.warning
@@ -118,9 +130,11 @@ async def get(call: Reader) -> JSONResponse:
     return success(result, shapes.Mailbox, call.spoken)
 
 
-def _answered(call: Call, taken: Taken) -> Response:
+def _answered(call: Call, taken: Taken, *, is_too_large: bool) -> Response:
     """The answer to a message that was taken."""
     status = STATUSES[taken.answer.verdict]
+    if status is HTTPStatus.BAD_REQUEST and is_too_large:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if status is HTTPStatus.OK:
         return success(_result(call, taken), shapes.Message, call.spoken)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
@@ -145,6 +159,8 @@ def _shown(message: dict[str, Any] | None) -> Any:
     """The message as Abaco repeats it, but for the token in it."""
     if message is None:
         return ""
+    if is_wrapping(message):
+        return message[WRAPPING]
     return message | {"token": HIDDEN} if "token" in message else message
 
 

@@ -138,7 +138,7 @@ async def _make(request: Request, at: _At) -> JSONResponse:
         with await call.service.bodies.read(request, call.deadline.remaining()) as body:
             kind = request.headers.get("content-type")
             # In a thread: a body of a megabyte takes long to read, and nobody else would be answered meanwhile.
-            asked = await call.ask(partial(nonce_body.read, body, kind, alias=at.kind == "Alias"))
+            asked = await call.ask(partial(nonce_body.read, body.bytes, kind, alias=at.kind == "Alias"))
     except Malformed as error:
         raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
     tenant = call.service.names.tenant

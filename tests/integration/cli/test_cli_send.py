@@ -42,7 +42,7 @@ def test_the_exit_code_is_the_verdicts(cli: Cli) -> None:
     asked = {
         Verdict.ILLEGAL: ["send", job["uuid"], "finish"],
         Verdict.UNAUTHORISED: ["send", job["uuid"], "run", "--token", "0123456789abcdef"],
-        Verdict.MALFORMED: ["send", job["uuid"], "FINISH"],
+        Verdict.MALFORMED: ["send", job["uuid"], "finsh"],
         Verdict.APPLIED: ["send", job["uuid"], "run", "--id", "one"],
         Verdict.DUPLICATE: ["send", job["uuid"], "run", "--id", "one"],
     }
@@ -207,7 +207,7 @@ class TestMessages:
         [
             ({}, ["says nothing of what happened"]),
             ({"uuid": UNKNOWN}, ["name: is missing"]),
-            ({"uuid": 5, "name": "FINISH", "extra": 1, "data": []}, ["uuid: must be text", "name:", "extra", "data:"]),
+            ({"uuid": 5, "name": "finsh", "extra": 1, "data": []}, ["uuid: must be text", "name:", "extra", "data:"]),
             ({"uuid": UNKNOWN, "name": "run", "data": None}, ["data: must be an object, not null"]),
             ({"uuid": UNKNOWN, "name": "run", "token": None}, ["token: must be text, not null"]),
             ({"message": {"uuid": UNKNOWN, "name": 1}}, ["name: must be text"]),

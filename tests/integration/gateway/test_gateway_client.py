@@ -61,8 +61,8 @@ class TestVerdicts:
         sender = attached(gateway.url, job, nonce=nonce)
         with pytest.raises(Illegal, match="finish"):
             sender.finish()
-        with pytest.raises(Malformed, match="lower case"):
-            sender.send("FINISH")
+        with pytest.raises(Malformed, match="is not an event"):
+            sender.send("finsh")
         with pytest.raises(Unauthorised):
             sender.reset()
         with pytest.raises(Unauthorised, match="credential"):

@@ -68,6 +68,14 @@ def test_everything_of_it(gateway: Gateway, indexer: Indexer, job: StoredJob) ->
     assert "Its way, from CREATED: run to RUNNING, finish to FINISHED." in page
 
 
+def test_what_could_not_be_read(gateway: Gateway, job: StoredJob) -> None:
+    reason = gateway.post(b"nonsense", job.url()).json()["message"]
+    eventually(lambda: list(gateway.service.store.refused.of(job.uuid)))
+    text = section(page_of(gateway, job), "refused")
+    assert "a message that could not be read malformed while CREATED, from sender" in text
+    assert reason in text
+
+
 def test_a_new_one(gateway: Gateway, job: StoredJob) -> None:
     text = seen(page_of(gateway, job))
     assert "Nothing is owed to the Indexer." in text

@@ -31,7 +31,7 @@ def job(**more: Any) -> Job:
 
 def event_by(url: str, body: object) -> Event:
     """What the manager reads when a job system posts this to that URL."""
-    return read(delivery(body, parameters_of(urlsplit(url).query.encode(), None)))
+    return read(delivery(body, parameters_of(urlsplit(url).query.encode())))
 
 
 class TestTheFile:
@@ -224,7 +224,7 @@ class TestForJobSystems:
     def test_what_needs_encoding_is_encoded(self) -> None:
         url = job(nonce="a&b=c+d%").callback_url(session="x y&z", note="${JOB_ERROR}")
         assert url.endswith("&note=${JOB_ERROR}")
-        given = parameters_of(urlsplit(url).query.encode(), None)
+        given = parameters_of(urlsplit(url).query.encode())
         assert (given["x-nonce"], given["session"]) == ("a&b=c+d%", "x y&z")
 
 

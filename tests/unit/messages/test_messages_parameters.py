@@ -4,7 +4,8 @@ import pytest
 
 from message_samples import JOB
 from pipelinejobs.errors import Malformed
-from pipelinejobs.messages.parameters import NAMES, Parameters, read
+from pipelinejobs.messages.marks import Marks
+from pipelinejobs.messages.parameters import NAMES, Parameters, has_unresolved_status, of_report, read
 
 
 def refused(**given: str) -> str:
@@ -71,7 +72,81 @@ def test_a_note_around_a_macro_is_a_note(note: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_unstorable_text_is_refused_by_name(name: str) -> None:
     assert refused(**{name: "a\0b"}) == f"parameter {name}: holds a NUL character"
-    assert refused(**{name: "\udcff"}).startswith(f"parameter {name}: holds a lone surrogate")
+
+
+@pytest.mark.promise("S9")
+def test_bytes_that_are_not_utf_8_are_replaced() -> None:
+    assert read({"note": "a\udcffb"}).note == "a\ufffdb"
+    assert read({"note": "\udcc3\udca9"}).note == "\u00e9", "the environment was not read as UTF-8"
+    assert read({"session": "\ud800"}).session == "\ufffd"
+    assert refused(event="r\udcff").startswith("parameter event: ")
+
+
+def test_blanks_around_words_do_not_count() -> None:
+    given = read({"uuid": f" {JOB}\n", "event": "RUN ", "name": "\trun", "status": "FINISHED\n", "note": " n "})
+    assert (given.job, given.name, given.status, given.note) == (JOB, "run", "FINISHED", " n ")
+    assert read({"uuid": " ", "event": "\n", "status": " ${STATUS} ", "state": "x"}) == Parameters(status="x")
+
+
+class TestOfAReport:
+    def given(self, marks: Marks, key: str | None = None, **more: str) -> Parameters | None:
+        return of_report({"uuid": JOB, "status": "FINISHED", **more}, key, marks)
+
+    def test_good_ones_are_what_they_are(self) -> None:
+        marks = Marks()
+        good = {"uuid": JOB, "status": "FINISHED", "token": "t", "note": "n", "session": "s", "x_event_id": "e"}
+        found = of_report(good, None, marks)
+        assert found is not None
+        assert found._replace(token=None) == read(good)._replace(token=None)
+        assert marks.texts() == []
+
+    @pytest.mark.parametrize(
+        ("more", "mark"),
+        [
+            ({"note": "a\0b"}, "parameter note: holds a NUL character; replaced by U+FFFD"),
+            ({"session": "x" * (1024 * 1024 + 1)}, "parameter session: is larger than 1048576 bytes; left out"),
+            (
+                {"x_event_id": "caf\xe9"},
+                "parameter x_event_id: must be 1 to 128 printable ASCII characters; its digest counts",
+            ),
+        ],
+    )
+    def test_none_of_them_costs_it(self, more: dict[str, str], mark: str) -> None:
+        marks = Marks()
+        assert self.given(marks, **more) is not None
+        assert marks.texts() == [mark]
+
+    def test_a_bad_id_is_an_id_still(self) -> None:
+        ids = {text: self.given(Marks(), x_event_id=text) for text in ("a\nb", "a\nc")}
+        assert {given.event_id[:7] for given in ids.values() if given and given.event_id} == {"sha256:"}
+        assert ids["a\nb"] != ids["a\nc"]
+        assert self.given(Marks(), x_event_id="a\nb") == ids["a\nb"]
+
+    def test_a_header_that_says_another_id(self) -> None:
+        marks = Marks()
+        found = self.given(marks, key="two", x_event_id="one")
+        assert found is not None
+        assert found.event_id == "one"
+        assert len(marks.texts()) == 1
+
+    @pytest.mark.parametrize("more", [{"uuid": "107"}, {"uuid": ""}, {"event": "run"}, {"event": "x"}, {"name": "y"}])
+    def test_what_is_a_command_or_names_no_job(self, more: dict[str, str]) -> None:
+        assert self.given(Marks(), **more) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"), [("${JOB_STATUS}", True), (" ${S}\n", True), ("RUNNING", False), ("", False)]
+)
+def test_a_macro_that_was_not_replaced(status: str, answer: bool) -> None:
+    assert has_unresolved_status({"status": status}) is answer
+    assert has_unresolved_status({"state": status}) is answer
+
+
+@pytest.mark.parametrize(("given", "key", "event_id"), [({}, "one", "one"), ({"x_event_id": "one"}, "one", "one")])
+def test_the_header_is_the_parameter(given: dict[str, str], key: str, event_id: str) -> None:
+    assert read(given, key).event_id == event_id
+    with pytest.raises(Malformed, match="header Idempotency-Key"):
+        read({"x_event_id": "one"}, "two")
 
 
 @pytest.mark.promise("S14")
@@ -92,7 +167,6 @@ def test_event_and_name_are_the_same_thing() -> None:
 
 def test_wrong_values_are_named() -> None:
     assert refused(uuid="107").startswith("parameter uuid: is not a UUID")
-    assert refused(event="FINISH").startswith("parameter event: is not exactly an event's name; write finish")
     assert refused(name="updated").startswith('parameter name: "updated" is not an event')
 
 

@@ -8,6 +8,7 @@ import pytest
 from message_samples import JOB, OTHER_JOB, TOKEN, delivery, event_of, refusal_of, sample, token_of
 from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.event import Kind
+from pipelinejobs.messages.fields import ALLOWED
 from pipelinejobs.messages.reader import explain, read
 from pipelinejobs.messages.statuses import EVENT_OF
 
@@ -112,9 +113,44 @@ class TestUrlParameters:
         event = event_of(uuid=JOB, event="update", status="FINISHED")
         assert (event.name, event.kind, event.status) == ("update", Kind.EXPLICIT, None)
 
-    def test_a_body_that_is_no_object(self) -> None:
-        assert refusal_of("[]", uuid=JOB, event="update") == "body: must be an object, not a list"
-        assert refusal_of("hello", uuid=JOB, event="update").startswith("body: is neither JSON")
+    @pytest.mark.parametrize("wrapped", [False, True])
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("[]", []),
+            ('["a", {"b": 1}]', ["a", {"b": 1}]),
+            ("5", 5),
+            ("true", True),
+            ("disk full", "disk full"),
+            ('{"uuid": ', '{"uuid": '),
+        ],
+    )
+    def test_a_body_that_is_no_object(self, text: str, value: Any, wrapped: bool) -> None:
+        event = event_of({"message": text} if wrapped else text, uuid=JOB, event="FAIL", note="n")
+        assert (event.name, event.kind, event.data) == ("fail", Kind.EXPLICIT, {"body": value, "note": "n"})
+        assert event.message == {"message": value}
+
+    def test_a_json_string_is_text(self) -> None:
+        assert event_of('"disk full"', uuid=JOB, event="fail").data == {"body": "disk full"}
+        assert event_of({"message": [1]}, uuid=JOB, event="fail").data == {"body": [1]}
+        assert event_of("null", uuid=JOB, event="fail").data is None
+
+    @pytest.mark.promise("S9")
+    @pytest.mark.parametrize(
+        "body",
+        [
+            '{"x": NaN}',
+            "[1e400]",
+            '[{"a": 1, "a": 2}]',
+            "9" * 30,
+            '["\\ud800"]',
+            "\ufeff{}",
+            "a\0",
+            "[" * 40 + "]" * 40,
+        ],
+    )
+    def test_a_command_is_as_strict_as_ever(self, body: str) -> None:
+        assert refusal_of(body, uuid=JOB, event="update", token=TOKEN, status="FINISHED")
 
     def test_the_job_must_be_said(self) -> None:
         assert refusal_of(event="update") == "parameter uuid: is missing"
@@ -220,7 +256,7 @@ class TestOrder:
 
     def test_nothing_at_all(self) -> None:
         assert refusal_of().startswith("body: says nothing of what happened; send ")
-        assert refusal_of(uuid=JOB, token=TOKEN, note="x", status="${STATUS}").startswith("body: says nothing")
+        assert refusal_of(uuid=JOB, note="x", status="${STATUS}").startswith("body: says nothing"), "there is no token"
 
 
 class TestRemarks:
@@ -299,10 +335,10 @@ class TestExplain:
         ("body", "expected"),
         [
             (
-                {"uuid": 5, "name": "FINISH", "data": [], "token": None},
+                {"uuid": 5, "name": "finish!", "data": [], "token": None},
                 [
                     "uuid: must be text, not a number",
-                    "name: is not exactly an event's name; write finish, in lower case and nothing around it",
+                    f'name: "finish!" is not an event; the events are {ALLOWED}',
                     "token: must be text, not null",
                     "data: must be an object, not a list",
                 ],

@@ -44,7 +44,12 @@ def test_it_needs_no_other_document() -> None:
 
 
 def test_the_names_are_the_lifecycles() -> None:
-    assert schema_definition.definition()["$defs"]["event"]["properties"]["name"]["enum"] == list(EVENTS)
+    name = schema_definition.definition()["$defs"]["event"]["properties"]["name"]
+    assert name["examples"] == list(EVENTS)
+    for event in EVENTS:
+        for spelt in (event, event.upper(), f" {event.title()}\n"):
+            assert re.search(name["pattern"], spelt)
+        assert not re.search(name["pattern"], f"{event}x")
 
 
 def test_every_pattern_is_plain_ascii_and_anchored() -> None:
@@ -53,7 +58,7 @@ def test_every_pattern_is_plain_ascii_and_anchored() -> None:
         assert pattern.isascii()
         assert pattern.startswith("^")
         re.compile(pattern)
-    assert len(set(patterns)) == 3
+    assert len(set(patterns)) == 4
 
 
 def test_each_level_holds_the_next() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fsm.lifecycle import EVENTS, RESERVED
-from pipelinejobs.messages.statuses import EVENT_OF, event_of, in_upper_case
+from pipelinejobs.messages.statuses import EVENT_OF, as_word, event_of
 
 
 def words(text: str) -> list[str]:
@@ -47,7 +47,7 @@ def test_every_event_is_one_that_a_message_may_carry() -> None:
 @pytest.mark.parametrize("status", sorted({*AGAVE, *ALOE, *TAPIS}))
 @pytest.mark.parametrize("spelt", [str.upper, str.lower, str.title, str.swapcase, str.capitalize])
 def test_any_case(status: str, spelt: Callable[[str], str]) -> None:
-    assert event_of(in_upper_case(spelt(status))) == EXPECTED[status]
+    assert event_of(as_word(spelt(status))) == EXPECTED[status]
 
 
 @pytest.mark.parametrize("status", ["EMPTY_STATUS_RESPONSE", "RESTORED", "", "{}", "FINISHED ", "__class__", None])
@@ -58,4 +58,4 @@ def test_any_other_is_an_update(status: str | None) -> None:
 @pytest.mark.promise("S8")
 @pytest.mark.parametrize("status", ["f\u0131n\u0131shed", "\u017ftopped", "FINI\u0405HED"])
 def test_look_alike_letters_are_other_letters(status: str) -> None:
-    assert event_of(in_upper_case(status)) == "update"
+    assert event_of(as_word(status)) == "update"

@@ -1,0 +1,48 @@
+"""Which job a delivery that cannot be read names, and which token it shows for it."""
+
+from typing import Any, Final
+
+from pipelinejobs.errors import Malformed
+from pipelinejobs.messages import mended, parameters
+from pipelinejobs.messages.delivery import Delivery
+from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.fields import event_name, job_uuid
+from pipelinejobs.messages.marks import Marks
+from pipelinejobs.secret import Secret
+
+NO_NAME: Final = ""
+"""The name of the event that such a delivery means, where it does not say."""
+
+
+def of(delivery: Delivery) -> Event | None:
+    """What is claimed, as an event that means nothing: job, token, sender and, where one can be read, a name.
+
+    A parameter counts for more than the body. None where no job is named or no token shown.
+    """
+    said: dict[str, str] = {}
+    if not all(parameters.value_of(delivery.parameters, name) for name in ("uuid", "token")):
+        body = mended.read(delivery, Marks()).value
+        said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
+    given = {name: parameters.value_of(delivery.parameters, name) or said.get(name) for name in parameters.NAMES}
+    try:
+        job = job_uuid(given["uuid"], "uuid")
+    except Malformed:
+        return None
+    if not given["token"]:
+        return None
+    return Event(
+        job=job,
+        name=_name(given["event"] or given["name"]),
+        kind=Kind.EXPLICIT,
+        id="",
+        status=given["status"] or given["state"],
+        tokens=(Secret(given["token"]),),
+        sender=delivery.sender,
+    )
+
+
+def _name(given: Any) -> str:
+    try:
+        return event_name(given, "name")
+    except Malformed:
+        return NO_NAME

@@ -1,0 +1,56 @@
+"""Marks: what was replaced or left out of a report, and why, in the event's data.
+
+A mark is no part of what a report says: it changes neither its id nor whether two reports are the same.
+"""
+
+from typing import Any, Final
+
+KEY: Final = "mended"
+"""The key in an event's data that holds the marks, a list of texts `where: what is wrong; what became of it`."""
+
+MOST: Final = 20
+"""How many marks one report has; one more says how many others there were."""
+
+
+class Marks:
+    """The marks of one report, in the order in which they were made; each once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, None] = {}
+        self._others = 0
+
+    def add(self, place: str, what: str) -> None:
+        """One more: `what` became of what is at `place`."""
+        if len(self._texts) < MOST:
+            self._texts[f"{place}: {what}"] = None
+        else:
+            self._others += 1
+
+    def texts(self) -> list[str]:
+        """All of them, for the data."""
+        return [*self._texts, *([f"and {self._others} more"] if self._others else [])]
+
+
+def marked(data: dict[str, Any] | None, marks: Marks) -> dict[str, Any] | None:
+    """An event's data with the marks; where the data have a key of that name, the marks' key begins with `_`."""
+    texts = marks.texts()
+    if not texts:
+        return data
+    own = data or {}
+    return {**own, _free(own): texts}
+
+
+def unmarked(data: Any) -> Any:
+    """An event's data without its marks; anything else as it is."""
+    if not isinstance(data, dict) or KEY not in data:
+        return data
+    last = _free(data).removeprefix("_")
+    return {key: value for key, value in data.items() if key != last}
+
+
+def _free(data: dict[str, Any]) -> str:
+    """The first of `mended`, `_mended` and so on that is no key of the data."""
+    key = KEY
+    while key in data:
+        key = f"_{key}"
+    return key
