@@ -191,6 +191,7 @@ def test_of_the_secrets_met_later_the_newest_are_remembered(lines: Lines) -> Non
         ('{"accessToken":"c4n\\"4ry"}', '{"accessToken":"***"}'),
         ('{"token": "c4n4ry', '{"token": "***'),
         ("{'token': 'c4n4ry', 'x-nonce': 'c4n4ry'}", "{'token': '***', 'x-nonce': '***'}"),
+        ("{'uuid': '107', '_salt': 'c4n4ry=='}", "{'uuid': '107', '_salt': '***'}"),
         ('{"body": "{\\"token\\": \\"c4n4ry\\"}"}', '{"body": "{\\"token\\": \\"***\\"}"}'),
     ],
 )
