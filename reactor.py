@@ -27,7 +27,7 @@ from pipelinejobs.errors import (
 )
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
-from pipelinejobs.runtime import Context, Reactor
+from pipelinejobs.runtime import Context, OurReactor, Reactor
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class Run:
         self._exit_code = 0
         self._event: Event | None = None
         self._local = False
+        self._rx: Reactor = OurReactor(self._environment, log.configure("INFO", ()))
+        """The SDK's, where there is one, from when the redaction knows what is secret."""
 
     def main(self) -> int:
         """Handles the message.
@@ -63,15 +65,15 @@ class Run:
         Returns:
             The exit code.
         """
-        rx = runtime.reactor(self._environment, log.configure("INFO", ()))
-        self._local = rx.context.local and rx.context.actor_id is None
+        context = self._rx.context
+        self._local = context.local and context.actor_id is None
         try:
-            read = self._read(rx.context)
+            read = self._read(context)
             if isinstance(read, Answer):
                 self._tell(read)
-                self._keep(rx, read)
+                self._keep(context, read)
             else:
-                self._handle(rx, read)
+                self._handle(context, read)
         except WrongSetting as error:
             self._give_up(error.reason)
             self._tell(answer.unavailable(error, self._execution), EXIT_WRONG_SETTING)
@@ -84,10 +86,10 @@ class Run:
             self._tell(answer.unavailable(error, self._execution))
         except Exception:
             # Nobody reads a traceback in a container's log; the sender gets a verdict, the log one line.
-            rx.logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
+            self._rx.logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
             self._give_up("unexpected error")
             self._tell(answer.unavailable(Unavailable("unexpected error in the manager"), self._execution))
-        return self._end(rx)
+        return self._end()
 
     def _settings(self) -> "Settings":
         from pipelinejobs import settings  # here, because a message that is refused does not need them
@@ -98,37 +100,45 @@ class Run:
             log.logger.log(remark.level, remark.text)
         return configured
 
-    def _handle(self, rx: Reactor, event: Event) -> None:
-        for token in event.tokens:
-            redaction.add_secret(token.reveal())
+    def _handle(self, context: Context, event: Event) -> None:
+        self._hide(context, event)
         self._event = event
         configured = self._settings()
         deadline = Deadline(configured.limits.one_shot)
         self._watch(deadline)
+        self._rx = runtime.reactor(self._environment, log.logger)
 
         from pipelinejobs import bootstrap  # here, because it loads the driver
 
-        services = bootstrap.services(configured, rx.context, brief=True)
+        services = bootstrap.services(configured, context, brief=True)
         handled = self._judge(
             services.manager, event, min(configured.limits.database, configured.limits.one_shot * _JUDGING_SHARE)
         )
         if handled is None or handled.answer.verdict is Verdict.UNAVAILABLE:
             given = handled.answer if handled else answer.about(event, self._execution, *_NO_ANSWER)
-            reason = self._hand_back(bootstrap.handback(configured, rx.context), event, deadline)
+            reason = self._hand_back(bootstrap.handback(configured, context), event, deadline)
             self._tell(given._replace(reason=f"{given.reason}; {reason}"))
             return
         self._tell(handled.answer)
         services.manager.settle(handled, deadline)
 
-    def _keep(self, rx: Reactor, given: Answer) -> None:
+    def _hide(self, context: Context, event: Event) -> None:
+        """Tells the redaction what the message and Abaco have brought that is secret."""
+        for secret in (*event.tokens, context.access_token):
+            if secret is not None:
+                redaction.add_secret(secret.reveal())
+        redaction.add_secret(self._environment.get("x-nonce", ""))
+
+    def _keep(self, context: Context, given: Answer) -> None:
         """Keeps the refusal of a message that could not be read, if it showed a token of the job that it names."""
         if given.verdict is not Verdict.MALFORMED:
             return
         from pipelinejobs.messages import claim
 
-        claimed = claim.of(self._delivery(rx.context))
+        claimed = claim.of(self._delivery(context))
         if claimed is None:
             return
+        self._hide(context, claimed)
         configured = self._settings()
         deadline = Deadline(configured.limits.one_shot)
         self._watch(deadline)
@@ -140,10 +150,10 @@ class Run:
             return  # a laptop's own server is not started for this
 
         try:
-            manager = bootstrap.services(configured, rx.context, brief=True).manager
+            manager = bootstrap.services(configured, context, brief=True).manager
             manager.keep_unread(Unread(claimed, given.reason, given.execution), deadline)
         except PipelineJobsError as error:
-            rx.logger.warning("a refusal could not be kept", extra={"fields": {"why": error.reason}})
+            log.logger.warning("a refusal could not be kept", extra={"fields": {"why": error.reason}})
 
     def _judge(self, manager: "Manager", event: Event, seconds: float) -> "Handled | None":
         """What the manager says; None where it does not come back in its time, whatever it hangs in."""
@@ -203,17 +213,17 @@ class Run:
                 self._told = given
                 self._exit_code = EXIT_CODES[given.verdict] if exit_code is None else exit_code
 
-    def _end(self, rx: Reactor) -> int:
+    def _end(self) -> int:
         """Ends as reactors do, which is with one log line."""
         assert self._told is not None
         about = f"{self._told.event} of job {self._told.uuid}: " if self._told.event is not None else ""
         line = f"{self._told.verdict.value}: {about}{self._told.reason}"
         try:
             if self._exit_code == 0:
-                rx.on_success(line)
+                self._rx.on_success(line)
             if self._told.verdict is Verdict.UNAVAILABLE:
-                rx.on_failure(line, self._exit_code)
-            rx.logger.warning(line)  # the sender's mistake, which is no reason to wake an operator
+                self._rx.on_failure(line, self._exit_code)
+            self._rx.logger.warning(line)  # the sender's mistake, which is no reason to wake an operator
             return self._exit_code
         except SystemExit:
             return self._exit_code
@@ -241,4 +251,5 @@ def leave(exit_code: int) -> NoReturn:
 
 if __name__ == "__main__":
     gc.disable()  # what a run of one message leaves behind ends with it, and to look for it costs at every import
-    leave(Run(os.environ).main())
+    with log.alone():
+        leave(Run(os.environ).main())

@@ -49,10 +49,16 @@ class WrongSetting(PipelineJobsError):
 
 
 class NotInstalled(PipelineJobsError):
-    """A library is not installed for the Python that was started."""
+    """A library is not installed for the Python that was started.
 
-    def __init__(self, missing: ModuleNotFoundError) -> None:
-        way_out = "`. .venv/bin/activate` first, and `make setup` before that"
+    `way_out` is what the reader can do about it.
+    """
+
+    def __init__(
+        self,
+        missing: ModuleNotFoundError,
+        way_out: str = "`. .venv/bin/activate` first, and `make setup` before that",
+    ) -> None:
         super().__init__(f"{sys.executable} has no library {missing.name}; {way_out}")
 
 

@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -45,6 +46,42 @@ def configure(level: str, secrets: Iterable[str], stream: TextIO | None = None) 
     logger.propagate = False
     logger.setLevel(level)
     return logger
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """While it lasts, whatever this process logs is written by the project's handlers and by no others.
+
+    For an entry point, whose process is its own. Libraries (such as the Reactors SDK) bring loggers, handlers and
+    formatters at any time and in any thread, and these do not hide what is secret. Warnings, and errors that end a
+    thread, are logged as well, instead of printed.
+    """
+    before = logging.Logger.callHandlers, threading.excepthook
+    logging.Logger.callHandlers = _write  # type: ignore[assignment,method-assign]  # a logger class would miss existing loggers
+    threading.excepthook = _thread_ended
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        logging.Logger.callHandlers, threading.excepthook = before  # type: ignore[method-assign]
+
+
+def _write(_: logging.Logger, record: logging.LogRecord) -> None:
+    """Writes a record of any logger, in place of that logger's own handlers.
+
+    Of other loggers than ours only warnings and worse: pymongo's, for one, hold whole documents at DEBUG.
+    """
+    if record.levelno >= (logger.level if record.name == logger.name else max(logger.level, logging.WARNING)):
+        for handler in logger.handlers:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+
+
+def _thread_ended(error: threading.ExceptHookArgs) -> None:
+    if error.exc_value is not None and not isinstance(error.exc_value, SystemExit):
+        name = error.thread.name if error.thread else "?"
+        logger.error("a thread ended with an error", exc_info=error.exc_value, extra={"fields": {"thread": name}})
 
 
 @contextmanager

@@ -16,7 +16,8 @@ REMEMBERED: Final = 256
 HIDDEN: Final = "***"
 """What is shown in place of a secret."""
 
-_WORDS: Final = ("token", "nonce", "password", "passwd", "secret", "authorization")
+_WORDS: Final = ("token", "nonce", "password", "passwd", "secret", "authorization", "salt")
+"""What the names of secrets end with; of a job's salt its token can be computed."""
 _NAMES: Final = f"(?:{'|'.join(_WORDS)})"
 
 _MARKS: Final = (*_WORDS, "bearer", "//", "_", "pj-", "\\u")

@@ -3,7 +3,8 @@
 The Reactors SDK is what authors of reactors know, but it is on no package index and does not import everywhere. Where
 it can be imported its own Reactor is used, elsewhere ours; both are seen here through the few names that reactor.py
 needs.
-Settings are always read by `pipelinejobs.settings`.
+Settings are always read by `pipelinejobs.settings`, and messages to other actors are sent by `pipelinejobs.actors`:
+the SDK's `send_message` keeps to no deadline, and one that is tried again is sent twice.
 """
 
 import importlib.util
@@ -14,12 +15,10 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 from pipelinejobs.deadline import call_within
-from pipelinejobs.errors import Undelivered
 from pipelinejobs.messages import parameters
 from pipelinejobs.record import shown
 from pipelinejobs.secret import Secret
 
-_SEND_SECONDS: Final = 10.0
 _SDK_SECONDS: Final = 5.0
 
 _KEPT: Final = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "MSG", "LOCALONLY", *parameters.NAMES})
@@ -109,20 +108,6 @@ class Reactor(Protocol):
     def logger(self) -> logging.Logger:
         """Where log lines go."""
 
-    def send_message(
-        self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str] | None = None
-    ) -> None:
-        """Sends a message to another actor, in 10 s at the most.
-
-        Args:
-            actor_id: its id or alias.
-            message: what it gets as its message.
-            environment: URL parameters to go with it.
-
-        Raises:
-            Undelivered: it did not reach the actor, or nobody knows.
-        """
-
     def on_success(self, message: str) -> NoReturn:
         """Logs, and ends the process well."""
 
@@ -137,25 +122,6 @@ class OurReactor:
         self.context = context(environ)
         self.logger = logger
 
-    def send_message(
-        self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str] | None = None
-    ) -> None:
-        """Sends a message through the actors API. See `Reactor.send_message`."""
-        from uuid import uuid4
-
-        from pipelinejobs import actors  # these libraries are not needed for a message that sends none
-
-        if self.context.api_server is None:
-            raise Undelivered("there is no actors API to send through (_abaco_api_server is not set)")
-        actor = actors.on_abaco(
-            actor_id,
-            api_server=self.context.api_server,
-            nonce=None,
-            access_token=self.context.access_token,
-            provenance={**self.context.provenance, **(environment or {})},
-        )
-        actor.send(message, key=uuid4().hex, deadline=_SEND_SECONDS)
-
     def on_success(self, message: str) -> NoReturn:
         """Logs at INFO and exits with 0."""
         self.logger.info(message)
@@ -168,25 +134,14 @@ class OurReactor:
 
 
 class SdkReactor(OurReactor):
-    """The same names over a Reactor of the Reactors SDK: its logger, and its way of sending.
+    """The same names beside a Reactor of the Reactors SDK, which is given our logger: its own hides too little.
 
-    It ends as ours does, in the SDK's words; the exit code of a failure is ours, since the SDK knows only 1.
+    It ends as ours does: the exit code of a failure is ours, since the SDK knows only 1.
     """
 
-    def __init__(self, sdk: Any, environ: Mapping[str, str]) -> None:
-        super().__init__(environ, sdk.logger)
-        self._sdk = sdk
-
-    def send_message(
-        self, actor_id: str, message: Mapping[str, Any], environment: Mapping[str, str] | None = None
-    ) -> None:
-        """Sends a message through the SDK, once. See `Reactor.send_message`."""
-        # One try: in variant B of the SDK every further one ends in a NameError.
-        options = {"environment": dict(environment or {}), "ignoreErrors": False, "retryMaxAttempts": 0}
-        try:
-            call_within(_SEND_SECONDS, lambda: self._sdk.send_message(actor_id, dict(message), **options))
-        except (Exception, SystemExit) as error:
-            raise Undelivered(f"the Reactors SDK did not send it ({type(error).__name__})") from None
+    def __init__(self, sdk: Any, environ: Mapping[str, str], logger: logging.Logger) -> None:
+        super().__init__(environ, logger)
+        sdk.logger = logger
 
 
 def has_sdk() -> bool:
@@ -195,12 +150,16 @@ def has_sdk() -> bool:
 
 
 def reactor(environ: Mapping[str, str], logger: logging.Logger) -> Reactor:
-    """The SDK's reactor where there is one that can be made, else ours."""
+    """The SDK's reactor where there is one that can be made, else ours.
+
+    The SDK reads the environment of the process by itself, and may log any of it: to be called when the redaction knows
+    every secret.
+    """
     if not has_sdk():
         return OurReactor(environ, logger)
     try:
         # Its constructor asks a server on the internet for our address and would wait for it for ever.
-        return SdkReactor(call_within(_SDK_SECONDS, _make_sdk), environ)
+        return SdkReactor(call_within(_SDK_SECONDS, _make_sdk), environ, logger)
     except (Exception, SystemExit) as error:
         logger.warning("the Reactors SDK is not usable here", extra={"fields": {"why": type(error).__name__}})
         return OurReactor(environ, logger)

@@ -2,6 +2,8 @@
 
 A server that a test session starts is stopped by a small guard process, which waits for the end of the
 session however that comes: a normal end, an interrupt, or a kill.
+
+What a session takes over from the shell that started it, and what it must not leave behind, is in `support_session`.
 """
 
 import logging
@@ -29,6 +31,9 @@ from pipelinejobs.store.connection import connect
 from support_canaries import assert_hidden, forget, seen_in
 from support_dump import dump
 from support_process import Documents, NewJob, StoredJob, insert_job
+from support_session import pytest_configure, pytest_configure_node, pytest_sessionfinish
+
+__all__ = ["pytest_configure", "pytest_configure_node", "pytest_sessionfinish"]  # hooks, which pytest looks for here
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,6 +7,7 @@ not take the product's word for them.
 import base64
 import copy
 import json
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -126,6 +127,7 @@ def environment(uri: str, database: str, **more: str) -> dict[str, str]:
         "_REACTOR_TOKENS_ADMIN_KEY": ADMIN_KEY,
         "_REACTOR_TOKENS_ADMIN_SECRET": ADMIN_SECRET,
         "_REACTOR_PIPELINES_JOB_INDEXER_NONCE": NONCE,
+        "TMPDIR": tempfile.gettempdir(),
         **more,
     }
 

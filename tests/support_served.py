@@ -65,7 +65,7 @@ def served(
         process = subprocess.Popen(
             command or (sys.executable, "-m", "pipelinejobs", "serve", *arguments),
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": str(directory), **variables},
+            env={"PATH": os.environ["PATH"], "HOME": str(directory), **variables, "TMPDIR": str(directory)},
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

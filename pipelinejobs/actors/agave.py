@@ -1,6 +1,6 @@
 """Through agavepy, as reactors on Abaco speak to each other.
 
-agavepy (0.9.5) makes the request: address, query, credentials, body. It sets no timeout, follows redirects, writes
+agavepy makes the request: address, query, credentials, body. It sets no timeout, follows redirects, writes
 tokens and nonces into its log, and puts its own directory first on `sys.path` when it is imported. None of that happens
 here: what it sends goes through `exchange`, and `contained` fences it in.
 """

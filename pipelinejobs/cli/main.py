@@ -30,7 +30,7 @@ from pipelinejobs.cli import (
 from pipelinejobs.cli.inputs import Misused
 from pipelinejobs.cli.report import Report, printable
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import Malformed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.errors import Malformed, NotInstalled, PipelineJobsError, Unavailable, WrongSetting
 from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 
 COMMANDS: Final[dict[str, ModuleType]] = {
@@ -127,6 +127,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _exit_code(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except ModuleNotFoundError as error:
+        missing = NotInstalled(error, "`pip install -r requirements-gateway.txt` installs it")
+        _say(f"{options.command}: {missing.reason}")
+        return EXIT_WRONG_SETTING
     except Exception as error:
         # Nobody who operates this can use a traceback; what it says may hold secrets.
         what = redaction.redacted(f"{type(error).__name__}: {error}")

@@ -18,7 +18,7 @@ from pipelinejobs import log, settings
 from pipelinejobs.cli import inputs, progress, sample
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import CommandFailed, WrongSetting
+from pipelinejobs.errors import WrongSetting
 from pipelinejobs.gateway.siblings import TOGETHER
 from pipelinejobs.settings import TABLE
 from pipelinejobs.settings.kinds import Unfit
@@ -44,11 +44,8 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 
 
 def _serve(options: argparse.Namespace, session: Session, others: int) -> Report:
-    try:
-        with session.progress.step("Loading the gateway"):
-            from pipelinejobs.gateway import descriptors, metrics, server, service, siblings, supervisor
-    except ImportError as error:
-        raise CommandFailed(f"the gateway's libraries are not installed ({error}): requirements-gateway.txt") from None
+    with session.progress.step("Loading the gateway"):  # its libraries are not those of an actor
+        from pipelinejobs.gateway import descriptors, metrics, server, service, siblings, supervisor
 
     configured = session.settings
     gateway = configured.gateway._replace(

@@ -1,7 +1,6 @@
 """Serving: the socket, TLS, signals, and an end that loses nothing."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -11,13 +10,12 @@ from typing import Final
 
 import uvicorn
 
-from pipelinejobs import VERSION
+from pipelinejobs import VERSION, log
 from pipelinejobs.errors import WrongSetting
 from pipelinejobs.gateway import supervisor
 from pipelinejobs.gateway.app import served
 from pipelinejobs.gateway.protocol import Limits, limited
 from pipelinejobs.gateway.service import Service
-from pipelinejobs.log import logger
 from pipelinejobs.settings.gateway import Gateway
 
 _BACKLOG: Final = 1024
@@ -136,8 +134,7 @@ def serve(
     before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         config = configured(service)
-        _log_through_ours()
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        with log.alone(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
             runner.run(Server(config, service, ready, ending).serve(sockets=[listening]))
     finally:
         service.close(service.settings.limits.drain)
@@ -147,12 +144,3 @@ def serve(
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Nothing: when uvicorn has ended, it sends itself the signal once more, and we are not done yet."""
-
-
-def _log_through_ours() -> None:
-    """What uvicorn has to say goes where everything else goes, as one JSON object in a line."""
-    for name in ("uvicorn", "uvicorn.error"):
-        theirs = logging.getLogger(name)
-        theirs.handlers[:] = logger.handlers if name == "uvicorn" else []
-        theirs.propagate = name != "uvicorn"
-        theirs.setLevel(logging.WARNING)

@@ -263,10 +263,11 @@ def called(words: list[str], root: Path = ROOT) -> httpx.Response:
 
 def test_make_run(tmp_path: Path, nothing_left: None, free_port: int) -> None:
     make = ("make", "--no-print-directory", "run")
+    background = ("sh", "-c", 'trap "" INT; exec "$@"', "sh", *make)  # of a script's `make run &`; it ends on SIGTERM
     variables = {"_REACTOR_MONGODB_EMBEDDED_DIRECTORY": str(tmp_path / "mongodb"), "PORT": str(free_port)}
     first: list[str] = []
-    for start in range(2):
-        with served(variables, tmp_path, command=make) as gateway:
+    for start, command in enumerate((make, background)):
+        with served(variables, tmp_path, command=command) as gateway:
             eventually(lambda: "Ctrl-C ends it.\n" in gateway.printed)
             text = "".join(gateway.printed)
             assert gateway.url == f"http://127.0.0.1:{free_port}"

@@ -4,7 +4,9 @@ import io
 import json
 import logging
 import re
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -189,6 +191,7 @@ def test_of_the_secrets_met_later_the_newest_are_remembered(lines: Lines) -> Non
         ('{"accessToken":"c4n\\"4ry"}', '{"accessToken":"***"}'),
         ('{"token": "c4n4ry', '{"token": "***'),
         ("{'token': 'c4n4ry', 'x-nonce': 'c4n4ry'}", "{'token': '***', 'x-nonce': '***'}"),
+        ("{'uuid': '107', '_salt': 'c4n4ry=='}", "{'uuid': '107', '_salt': '***'}"),
         ('{"body": "{\\"token\\": \\"c4n4ry\\"}"}', '{"body": "{\\"token\\": \\"***\\"}"}'),
     ],
 )
@@ -248,6 +251,67 @@ def test_tracebacks_come_with_debug_alone(lines: Lines, stream: io.StringIO) -> 
     assert line["traceback"].endswith("ValueError: ***")
     assert "in deep" in line["traceback"]
     assert len(line["traceback"]) <= log.LONGEST
+
+
+@pytest.fixture
+def library() -> Iterator[tuple[logging.Logger, io.StringIO]]:
+    """A library's logger at DEBUG with a handler of its own, and what that handler writes."""
+    theirs, written = logging.getLogger("a.library"), io.StringIO()
+    handler = logging.StreamHandler(written)
+    theirs.addHandler(handler)
+    theirs.setLevel(logging.DEBUG)
+    yield theirs, written
+    theirs.removeHandler(handler)
+    theirs.setLevel(logging.NOTSET)
+
+
+@pytest.mark.promise("S15")
+def test_nothing_is_logged_past_it(lines: Lines, library: tuple[logging.Logger, io.StringIO]) -> None:
+    theirs, written = library
+    with log.alone():
+        for logger in (theirs, logging.getLogger(), logging.getLogger("a.library.part")):
+            logger.warning("mind the %s", SECRET)
+        log.logger.info("all is well")
+    assert [line["message"] for line in lines()] == ["mind the ***"] * 3 + ["all is well"]
+    assert written.getvalue() == ""
+    theirs.warning("afterwards")
+    assert written.getvalue() == "afterwards\n"
+
+
+@pytest.mark.promise("S15")
+def test_of_libraries_only_warnings_are_written(
+    lines: Lines, stream: io.StringIO, library: tuple[logging.Logger, io.StringIO]
+) -> None:
+    log.configure("DEBUG", [], stream)
+    with log.alone():
+        theirs, _ = library
+        theirs.debug("a document")
+        theirs.info("a request")
+        log.logger.debug("ours")
+        log.configure("ERROR", [], stream)
+        theirs.warning("a trifle")
+        theirs.error("a fault")
+    assert [line["message"] for line in lines()] == ["ours", "a fault"]
+
+
+@pytest.mark.promise("S15")
+def test_what_is_otherwise_printed_is_logged(lines: Lines, capfd: pytest.CaptureFixture[str]) -> None:
+    def fail(kind: type[BaseException]) -> None:
+        raise kind(SECRET)
+
+    with log.alone():
+        for kind in (ValueError, SystemExit):
+            thread = threading.Thread(target=fail, args=[kind], name="sender")
+            thread.start()
+            thread.join()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn(SECRET, stacklevel=1)
+    ended, warned = lines()
+    assert (ended["level"], ended["thread"], ended["error"]) == ("ERROR", "sender", "ValueError: ***")
+    assert warned["level"] == "WARNING"
+    assert "UserWarning: ***" in warned["message"]
+    assert capfd.readouterr() == ("", "")
 
 
 class Hostile:

@@ -102,21 +102,41 @@ class Disk(Judge):
         super().judge(cases)
 
 
+class Clock(Judge):
+    """Takes 0.3 s for every group, on a clock that nothing else moves."""
+
+    now = 0.0
+
+    def judge(self, cases: Sequence[Case]) -> None:
+        self.now += 0.3
+        super().judge(cases)
+
+
 def test_who_was_answered_together_goes_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """To a disk it matters how many groups there are; and senders come again one by one."""
+    clock = Clock()
+    clock.goes_on.clear()
     monkeypatch.setattr("pipelinejobs.gateway.groups._LONGEST_GATHERING_SECONDS", 20)
+    monkeypatch.setattr("pipelinejobs.gateway.groups.monotonic", lambda: clock.now)
 
     async def main() -> None:
-        judge = Disk()
-        with groups(judge) as running:
+        with groups(clock) as running:
 
             async def sender(job: int) -> None:
                 for number in range(6):
                     await asyncio.sleep(0.002 * job)
                     await judged(running, event(job, number))
 
-            await asyncio.gather(*map(sender, range(5)))
-        sizes = [len(group) for group in judge.groups]
+            first = asyncio.create_task(sender(0))
+            await until(lambda: clock.groups)
+            others = [asyncio.create_task(sender(job)) for job in range(1, 5)]
+            await until(lambda: running.inside == 5)
+            clock.goes_on.set()
+            await first
+            await until(lambda: running.inside == 4 and len(clock.groups) == 6)
+            clock.now += 1  # until then the four wait for the first sender, which does not come again
+            await asyncio.gather(*others)
+        sizes = [len(group) for group in clock.groups]
         assert sizes == [1, 5, 5, 5, 5, 5, 4]  # at first nobody knew that there are more
 
     run(main())
