@@ -1,7 +1,8 @@
 """Look for everything that is wrong: settings, database, indexes, jobs, undelivered messages.
 
-Each line is `ok`, `note` (worth knowing) or `wrong`. With --fix the missing indexes are made. The exit code is 1 when
-something is wrong that stays so.
+Each line is `ok`, `note` (worth knowing) or `wrong`. With --fix the missing indexes are made, and salts that a former
+version has stored in jobs are replaced by hashes of their tokens. The exit code is 1 when something is wrong that stays
+so.
 
 With --repair one job is looked at, and what would be mended is said; with --yes it is mended, in one guarded write.
 What would have to be guessed is said and left. Dates that were stored as text are read as UTC where they name no zone.
@@ -23,6 +24,7 @@ from pipelinejobs.cli.mend import repaired
 from pipelinejobs.cli.report import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.first_tokens import replace_salts
 from pipelinejobs.plural import counted
 from pipelinejobs.reading import steady
 from pipelinejobs.settings import TABLE, Settings
@@ -32,11 +34,12 @@ from pipelinejobs.store.store import is_too_old
 from pipelinejobs.tokens import was_rotated
 
 _SHOWN: Final = 20
+_LATE_SECONDS: Final = 60.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--fix", action="store_true", help="make the indexes that are missing")
+    parser.add_argument("--fix", action="store_true", help="make missing indexes, replace salts of a former version")
     parser.add_argument(
         "--jobs", type=inputs.positive, metavar="N", help="look into at most so many jobs (default: all of them)"
     )
@@ -82,6 +85,8 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
     yield _server(version)
     yield from _guarded("indexes", lambda: _indexes(store, fix=options.fix))
     yield from _guarded("jobs", lambda: _jobs(store, session.settings, options.jobs))
+    yield from _guarded("tokens", lambda: _salts(store, fix=options.fix))
+    yield from _guarded("journal", lambda: _journal(store))
     yield from _guarded("outbox", lambda: _outbox(store))
 
 
@@ -201,6 +206,27 @@ def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
     except Exception as error:
         return [f"it cannot be read ({type(error).__name__})"], False
     return (read.problems, was_rotated(read.job)) if read is not None else ([], False)
+
+
+def _salts(store: Store, *, fix: bool) -> Iterator[Finding]:
+    if fix:
+        count = replace_salts(store)
+        if count:
+            yield ok("tokens", f"salts of a former version replaced by hashes, in {counted(count, 'job')}")
+    elif store.new_jobs.outdated(1):
+        what = "jobs hold salts of a former version, of which a reader of the database could make tokens"
+        yield wrong("tokens", f"{what}; doctor --fix replaces them by hashes")
+
+
+def _journal(store: Store) -> Iterator[Finding]:
+    count, oldest = store.journal.waiting()
+    late = oldest is not None and (store.outbox.now() - oldest).total_seconds() > _LATE_SECONDS
+    if late:
+        yield note(
+            "journal",
+            f"{counted(count, 'applied event')} not yet looked for in the job, though another program may have undone "
+            "it; a gateway does so, or the next one-shot run, or drain",
+        )
 
 
 def _outbox(store: Store) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Send everything that is owed to the Indexer, also what was given up.
 
-Each message is tried once. Messages that another process is just sending are waited for. The exit code is 1 when
+Before that, events that another program has undone are applied again, and owe again what they owed. Each message is
+tried once. Messages that another process is just sending are waited for. The exit code is 1 when
 something stays owed.
 
   python -m pipelinejobs drain --seconds 60
@@ -56,4 +57,5 @@ def _drained(session: Session, seconds: float) -> Tally:
             tell(sent + failed, {"sent": str(sent), "failed": str(failed)})
 
         session.attempted = attempted
+        session.services.manager.journal.look(Deadline(seconds))
         return session.services.outbox.drain(Deadline(seconds))

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,27 @@ class TestSettings:
         assert "no administrative tokens" in found(done, "tokens")[0][1]
         assert "nothing says how to reach" in found(done, "indexer")[0][1]
         assert done.exit_code == 0
+
+
+@pytest.mark.promise("S18")
+def test_salts_of_a_former_version_are_wrong_until_they_are_replaced(fixed: Cli, jobs: Jobs) -> None:
+    jobs.insert_one(catalogued("job-created.json") | {"_salts": ["former-salt"]})
+    others = found(fixed("doctor", "--json"), "tokens")
+    [(level, text)] = [finding for finding in others if "former" in finding[1]]
+    assert (level, "doctor --fix" in text) == ("wrong", True)
+    assert ("ok", "salts of a former version replaced by hashes, in 1 job") in found(
+        fixed("doctor", "--fix", "--json"), "tokens"
+    )
+    stored = jobs.find_one()
+    assert stored is not None
+    assert "former-salt" not in str(stored)
+    assert not [text for _, text in found(fixed("doctor", "--json"), "tokens") if "former" in text]
+
+
+def test_applied_events_that_no_run_has_looked_for(fixed: Cli, jobs: Jobs) -> None:
+    row = {"job": UUID, "life": "x", "entry": "y", "applied": datetime.now(UTC)}
+    jobs.database["jobs_journal"].insert_one(row)
+    assert found(fixed("doctor", "--json"), "journal") == []
+    jobs.database["jobs_journal"].update_one({}, {"$set": {"applied": datetime(2026, 1, 1, tzinfo=UTC)}})
+    [(level, text)] = found(fixed("doctor", "--json"), "journal")
+    assert (level, text.startswith("1 applied event not yet looked for")) == ("note", True)

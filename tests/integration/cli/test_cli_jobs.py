@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
+import support_datacatalog as datacatalog
 from demo.indexer import Indexer
 from factories import TOKEN, UUID, catalogued
 from integration.cli.conftest import Cli
+from pipelinejobs import journal
 from pipelinejobs.tokens import job_token, token_hash
+from support_process import insert_job
 
 Jobs = Collection[dict[str, Any]]
 UNKNOWN = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"
@@ -27,7 +30,7 @@ def test_an_unknown_job(cli: Cli, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", LOOKING)
-@pytest.mark.parametrize("uuid", ["x", UUID.upper(), f"{UUID}\n", "\udcff", "\x1b[31m"])
+@pytest.mark.parametrize("uuid", ["x", UUID.upper(), f"{UUID}x", "\udcff", "\x1b[31m"])
 def test_a_bad_uuid(cli: Cli, command: str, uuid: str) -> None:
     done = cli(command, uuid)
     assert done.exit_code == 2
@@ -254,6 +257,19 @@ class TestDrain:
             assert "1 message ..." in done.err
             assert job["token"] not in done.out + done.err
             assert cli("drain", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url).out.startswith("sent 0")
+
+    def test_owes_and_sends_again_what_another_program_has_undone(
+        self, cli: Cli, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal, "FIRST_LOOK_SECONDS", 0.0)
+        job = insert_job(jobs)
+        cli.ok("send", job.uuid, "run")
+        datacatalog.writes(job, "update", "RUNNING", at_the_end=lambda: cli.ok("send", job.uuid, "finish"))
+        assert job.state == "RUNNING"
+        with Indexer() as indexer:
+            cli("drain", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url)
+            assert len(indexer.received) == 1
+        assert job.names == ["create", "run", "update", "finish"]
 
     def test_says_what_stays_owed(self, cli: Cli) -> None:
         uuid = cli.make()["uuid"]
