@@ -31,6 +31,8 @@ SETTLED_SECONDS: Final = 10.0
 """Longer than python-datacatalog takes to read a job and replace it: half a second where it has 5,000 entries."""
 
 _MOST: Final = 500
+_TOGETHER: Final = 50
+"""Events that are in memory at a time; one may hold a megabyte."""
 _OVERLAP_SECONDS: Final = 2.0
 """A row is dated a moment before others can read it."""
 _DATABASE_SECONDS: Final = 5.0
@@ -102,9 +104,12 @@ class Journal:
                 gone = found.over | (good if forget else set())
                 if gone:
                     self._store.journal.forget(gone)
-                undone = self._store.journal.events(found.undone) if found.undone else []
-            count += len(undone)
-            self._apply_again(undone)
+            count += len(found.undone)
+            undone = [row.key for row in rows if row.key in found.undone]
+            for start in range(0, len(undone), _TOGETHER):
+                with within(_DATABASE_SECONDS):
+                    events = self._store.journal.events(undone[start : start + _TOGETHER])
+                self._apply_again(events)
             if len(rows) < _MOST:
                 break
             since = rows[-1].applied

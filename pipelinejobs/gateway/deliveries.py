@@ -132,8 +132,8 @@ class Deliveries:
             self._refusals.add(refusal)
         if handled.first_use:
             self._metrics.first_use()
-        if handled.watch is not None and len(arrived.body) <= _QUICKLY_READ:  # a larger one is too much to keep around
-            self._watch.add(handled.watch)
+        if handled.watch is not None:
+            self._watch.add(handled.watch, len(arrived.body))
         if handled.owes and self._sender is not None:
             self._sender.wake()
         self._note(arrived, started, handled.answer, read.kind.value)

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
+import support_datacatalog as datacatalog
 from factories import catalogued
 from integration.cli.conftest import Cli
 from pipelinejobs import uuids
 from pipelinejobs.tokens import job_token
+from support_process import StoredJob
 
 Jobs = Collection[dict[str, Any]]
 PARENT = "10483e8d-6602-532a-8941-176ce20dd05a"
@@ -140,7 +142,7 @@ def test_refuses_a_pipeline_that_does_not_exist(cli: Cli, jobs: Jobs) -> None:
         ["--pipeline-name", "a", "--pipeline", PARENT],
         ["--pipeline", "demo"],
         ["--pipeline", PARENT.upper()],
-        ["--pipeline", f"{PARENT}\n"],
+        ["--pipeline", f"{PARENT}x"],
         ["--pipeline-name", "a", "--child-of", "10483e8d"],
         ["--pipeline-name", "a", "--owner", "\udcff"],
         ["--pipeline-name", "a", "--archive-path", "\0"],
@@ -189,3 +191,11 @@ def test_keeps_keys_of_data_as_they_are(cli: Cli, jobs: Jobs) -> None:
     stored = jobs.find_one({"uuid": uuid})
     assert stored is not None
     assert json.dumps(stored["data"]) == json.dumps(data)
+
+
+def test_the_token_that_is_printed_outlives_the_salt(cli: Cli, jobs: Jobs) -> None:
+    made = cli.make()
+    datacatalog.writes(StoredJob(jobs, made["uuid"], made["token"]), "run", "RUNNING")
+    strict = {"_REACTOR_TOKENS_TRUST_ON_FIRST_USE": "false"}
+    sent = cli("send", made["uuid"], "update", "--token", made["token"], "--json", **strict)
+    assert sent.json["verdict"] == "applied"
