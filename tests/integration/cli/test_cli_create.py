@@ -196,6 +196,6 @@ def test_keeps_keys_of_data_as_they_are(cli: Cli, jobs: Jobs) -> None:
 def test_the_token_that_is_printed_outlives_the_salt(cli: Cli, jobs: Jobs) -> None:
     made = cli.make()
     datacatalog.writes(StoredJob(jobs, made["uuid"], made["token"]), "run", "RUNNING")
-    strict = {"_REACTOR_TOKENS_TRUST_ON_FIRST_USE": "false"}
+    strict: dict[str, Any] = {"_REACTOR_TOKENS_TRUST_ON_FIRST_USE": "false"}
     sent = cli("send", made["uuid"], "update", "--token", made["token"], "--json", **strict)
     assert sent.json["verdict"] == "applied"
