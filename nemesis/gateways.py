@@ -25,13 +25,16 @@ from pymongo.write_concern import WriteConcern
 from pipelinejobs.store import connection
 connection._DURABLE = WriteConcern(w=1, j=False)
 connection.ReadConcern = lambda _: ReadConcern("local")
+from pipelinejobs.gateway.watch import Watch
+Watch.add = lambda *_: None
 from pipelinejobs.cli.main import main
 sys.exit(main(["serve"]))
 """
 """The product, broken on purpose: it does not wait for a majority. There is no setting that does this.
 
-Nor does it read what a majority has, or a lone primary would acknowledge one event of each job at the most, since the
-next one would be decided on a state that stands still.
+Nor does it look for its events later, to apply again those that are gone. Nor does it read what a majority has, or a
+lone primary would acknowledge one event of each job at the most, since the next one would be decided on a state that
+stands still.
 """
 
 

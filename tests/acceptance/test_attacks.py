@@ -113,8 +113,11 @@ class TestTokens:
         assert verdicts(abaco.send_all(forms)) == ["unauthorised"] * 3
         assert raw(jobs) == before
 
-    def test_two_tokens_that_differ_are_malformed(self, deaf: CheckedAbaco) -> None:
-        malformed(deaf, event(), {"token": "another"})
+    def test_of_two_tokens_none_is_good(self, abaco: CheckedAbaco, job: StoredJob, jobs: Documents) -> None:
+        before = raw(jobs)
+        wrong = abaco.send(job.event("run", token="0" * 16), {"token": "another"})
+        assert wrong.verdict["verdict"] == "unauthorised"
+        assert raw(jobs) == before
 
 
 @pytest.mark.promise("S6")
