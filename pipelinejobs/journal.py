@@ -79,15 +79,19 @@ class Journal:
         return undone
 
     def look_at(self, watched: Sequence[Journaled]) -> None:
-        """Looks at events that are in no journal, since no other program was known to write to their jobs.
+        """Looks at events that are in no journal, since no other program was known to write to their jobs. Those that
+        were undone are written into it first, so that a process that dies now loses none.
 
         Raises:
-            Unavailable: the database cannot be asked.
+            Unavailable: the database cannot be asked; looking at the same events again is no harm.
         """
         rows = [Row(one.key, one.event.job, one.life, one.entry) for one in watched]
         with within(_DATABASE_SECONDS):
-            undone = self._store.journal.look_for(rows).undone
-        self._apply_again([one for one in watched if one.key in undone])
+            keys = self._store.journal.look_for(rows).undone
+            undone = [one for one in watched if one.key in keys]
+            if undone:
+                self._store.journal.add(undone)
+        self._apply_again(undone)
 
     def _look(self, since: datetime | None, until: datetime, deadline: Deadline, *, forget: bool) -> int:
         """Looks at the rows written between two times; returns how many had been undone."""
@@ -101,7 +105,7 @@ class Journal:
                 good = {row.key for row in rows} - found.undone - found.over
                 gone = found.over | (good if forget else set())
                 if gone:
-                    self._store.journal.forget(gone)
+                    self._store.journal.forget(gone, until)
                 undone = self._store.journal.events(found.undone) if found.undone else []
             count += len(undone)
             self._apply_again(undone)

@@ -145,14 +145,15 @@ class Journal:
             found = self._raw.find({"_id": {"$in": list(keys)}}).sort("revision", ASCENDING)
             return [_journaled(verbatim.value(row, self._options)) for row in found]
 
-    def forget(self, keys: Collection[str]) -> None:
-        """Takes rows out.
+    def forget(self, keys: Collection[str], until: datetime | None = None) -> None:
+        """Takes rows out; where a time (database time) is given, only those that were not written anew since.
 
         Raises:
             OutcomeUnknown: some of them may still be there, which is no harm.
         """
+        as_read: Document = {} if until is None else {"applied": {"$lte": until}}
         with translated(writing=True):
-            self._journal.delete_many({"_id": {"$in": list(keys)}})
+            self._journal.delete_many({"_id": {"$in": list(keys)}, **as_read})
 
     def waiting(self) -> tuple[int, datetime | None]:
         """How many events are watched, and since when the oldest of them.

@@ -295,6 +295,24 @@ class TestJobsThatThisProjectMade:
         assert len(world.rows()) == 1  # from now on another program is known to write to it
         assert "_alone" not in own.stored()
 
+    def test_one_that_was_undone_is_written_down_before_it_is_applied_again(
+        self, world: World, own: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[Handled] = []
+        datacatalog.writes(own, "update", "CREATED", at_the_end=lambda: seen.append(world.send(own, "run")))
+        assert seen[0].watch is not None
+
+        def killed(_: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.store.jobs, "apply", killed)
+            with pytest.raises(KeyboardInterrupt):
+                world.manager.journal.look_at([seen[0].watch])
+        assert own.names == ["create", "update"]
+        assert world.look() == 1
+        assert own.names == ["create", "update", "run"]
+
     def test_a_short_run_writes_them_down_after_its_answer(self, world: World, own: StoredJob) -> None:
         world.manager.settle(world.send(own, "run"), Deadline(20))
         assert len(world.rows()) == 1
@@ -340,6 +358,41 @@ class TestTheAnswerWaits:
         monkeypatch.undo()
         assert world.send(running, "finish", id="sender:mine").answer.verdict is Verdict.DUPLICATE
         assert {row["name"] for row in world.rows()} == {"run", "finish"}
+
+
+class TestSeveralLookAtOnce:
+    def test_what_one_of_them_made_owed_again_is_not_withdrawn_by_another(
+        self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        datacatalog.writes(running, "update", "RUNNING", at_the_end=lambda: applied(world.send(running, "finish")))
+        other = World(world.store, world.jobs)
+        withdraw = world.store.jobs.withdraw
+
+        def late(*given: Any) -> None:
+            monkeypatch.undo()
+            monkeypatch.setattr(journal, "FIRST_LOOK_SECONDS", 0.0)
+            assert other.look() == 1
+            withdraw(*given)
+
+        monkeypatch.setattr(world.store.jobs, "withdraw", late)
+        world.look()
+        assert (running.names.count("finish"), world.owed(running)) == (1, ["index"])
+        assert world.counted + other.counted == [journal.APPLIED_AGAIN]
+
+    def test_a_row_that_was_written_anew_meanwhile_is_not_forgotten(
+        self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal, "SETTLED_SECONDS", 0.0)
+        look_for, later = world.store.journal.look_for, datetime(2999, 1, 1, tzinfo=UTC)
+
+        def looked_for(rows: Any) -> Any:
+            found = look_for(rows)
+            world.jobs.database["jobs_journal"].update_many({}, {"$set": {"applied": later}})
+            return found
+
+        monkeypatch.setattr(world.store.journal, "look_for", looked_for)
+        world.look()
+        assert len(world.rows()) == 1
 
 
 @pytest.mark.parametrize("count", [1, 40])
