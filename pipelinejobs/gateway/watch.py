@@ -22,6 +22,7 @@ class Watch:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._events: deque[tuple[float, Journaled]] = deque(maxlen=_MOST)
+        self._due: list[Journaled] = []
 
     def add(self, event: Journaled) -> None:
         """One more; where there are too many, the oldest is not looked for."""
@@ -31,10 +32,13 @@ class Watch:
         """Looks for those whose time has come.
 
         Raises:
-            Unavailable: the database cannot be asked.
+            Unavailable: the database cannot be asked; the next look begins with the same events.
         """
-        while self._events and self._events[0][0] <= monotonic():
-            due: list[Journaled] = []
-            while self._events and self._events[0][0] <= monotonic() and len(due) < _BATCH:
-                due.append(self._events.popleft()[1])
-            self._journal.look_at(due)
+        while self._due or self._is_due():
+            while self._is_due() and len(self._due) < _BATCH:
+                self._due.append(self._events.popleft()[1])
+            self._journal.look_at(self._due)
+            self._due = []
+
+    def _is_due(self) -> bool:
+        return bool(self._events) and self._events[0][0] <= monotonic()
