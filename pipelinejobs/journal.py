@@ -78,6 +78,15 @@ class Journal:
         self._looked_until = first - timedelta(seconds=_OVERLAP_SECONDS)
         return undone
 
+    def take(self, watched: Sequence[Journaled]) -> None:
+        """Takes over events that were watched in memory, at least one.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with within(_DATABASE_SECONDS):
+            self._store.journal.add(watched)
+
     def look_at(self, watched: Sequence[Journaled]) -> None:
         """Looks at events that are in no journal, since no other program was known to write to their jobs. Those that
         were undone are written into it first, so that a process that dies now loses none.
@@ -89,8 +98,8 @@ class Journal:
         with within(_DATABASE_SECONDS):
             keys = self._store.journal.look_for(rows).undone
             undone = [one for one in watched if one.key in keys]
-            if undone:
-                self._store.journal.add(undone)
+        if undone:
+            self.take(undone)
         self._apply_again(undone)
 
     def _look(self, since: datetime | None, until: datetime, deadline: Deadline, *, forget: bool) -> int:

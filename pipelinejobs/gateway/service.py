@@ -160,6 +160,10 @@ class Service:
             intake.close(deadline.remaining())
         for periodic in self._periodic:
             periodic.close(deadline.remaining())
+        try:
+            self._watch_events.hand_over()
+        except Unavailable as error:
+            logger.warning("events of the last seconds are watched no more", extra={"fields": {"why": error.reason}})
         if self._sender is not None:
             self._sender.close(deadline.remaining())
         self._refusals.close(deadline.remaining())

@@ -40,5 +40,17 @@ class Watch:
             self._journal.look_at(self._due)
             self._due = []
 
+    def hand_over(self) -> None:
+        """Writes those that were not looked for yet into the journal, for other gateways and the next runs.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        while self._due or self._events:
+            while self._events and len(self._due) < _BATCH:
+                self._due.append(self._events.popleft()[1])
+            self._journal.take(self._due)
+            self._due = []
+
     def _is_due(self) -> bool:
         return bool(self._events) and self._events[0][0] <= monotonic()

@@ -23,6 +23,10 @@ class Looked:
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
         self.batches: list[list[int | float]] = []
+        self.taken: list[int | float] = []
+
+    def take(self, watched: Sequence[Journaled]) -> None:
+        self.taken += [one.revision for one in watched]
 
     def look_at(self, watched: Sequence[Journaled]) -> None:
         if self.failures:
@@ -65,3 +69,17 @@ def test_what_could_not_be_looked_for_is_looked_for_the_next_time() -> None:
         watching.look()
     watching.look()
     assert looked.batches == [[0, 1], [2]]
+
+
+def test_at_the_end_the_journal_gets_what_was_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = Looked(failures=1)
+    watching = Watch(cast("Any", looked))
+    for number in range(3):
+        watching.add(journaled(number))
+    with pytest.raises(Unavailable):
+        watching.look()
+    monkeypatch.setattr(watch, "_SECONDS", 3600.0)
+    watching.add(journaled(3))
+    watching.hand_over()
+    watching.hand_over()
+    assert (looked.taken, looked.batches) == ([0, 1, 2, 3], [])
