@@ -26,7 +26,8 @@ from pipelinejobs.verdict import Verdict
 _OTHERS_ROWS: Final = 5
 
 _KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED, Verdict.MALFORMED})
-"""What rests on a read alone: it is confirmed before it is said, and kept for whoever asks why."""
+"""Verdicts based only on a read. They are re-checked with a linearizable read before they are returned, and stored for
+`explain`."""
 _KNOWN_SENDER: Final = frozenset({Verdict.APPLIED, Verdict.DUPLICATE, Verdict.STALE, Verdict.ILLEGAL})
 
 
@@ -67,10 +68,18 @@ class Manager:
                 return case.handled
             time.sleep(case.pause())
 
-    def case(self, event: Event, execution: str, seconds: float | None = None, *, is_new: bool = False) -> Case:
+    def case(
+        self,
+        event: Event,
+        execution: str,
+        seconds: float | None = None,
+        *,
+        is_new: bool = False,
+        is_large: bool = False,
+    ) -> Case:
         """An event to be judged; see `handle` and `Case`."""
         limit = self._database_seconds if seconds is None else min(self._database_seconds, seconds)
-        return Case(event, execution, Deadline(limit), is_new=is_new)
+        return Case(event, execution, Deadline(limit), is_new=is_new, is_large=is_large)
 
     def judge(self, cases: Sequence[Case]) -> None:
         """One round: reads the jobs together, decides about each, and writes together.
@@ -300,7 +309,7 @@ def _unavailable(case: Case, trouble: Unavailable) -> Handled:
 def _applied(case: Case, judged: _Judged) -> Applied:
     """The answer, and what the journal has to hold before it is given.
 
-    A job that no other program is known to write to is left alone until after the answer.
+    For a job that no other program is known to write to that is nothing, unless the event is large.
     """
     event, job, decision = case.event, judged.job, judged.decision
     handled = _handled(case, judged)
@@ -325,7 +334,9 @@ def _applied(case: Case, judged: _Judged) -> Applied:
         trusted=change.trusted if change is not None else job.trusted,
     )
     is_alone = change.alone if change is not None else job.alone
-    return Applied(handled._replace(watch=journaled), None) if is_alone else Applied(handled, journaled)
+    if is_alone and not case.is_large:
+        return Applied(handled._replace(watch=journaled), None)
+    return Applied(handled, journaled)
 
 
 def _handled(case: Case, judged: _Judged) -> Handled:

@@ -33,6 +33,13 @@ def test_one_that_another_program_undoes_is_applied_again(gateway: Gateway, own:
     eventually(lambda: own.names == ["create", "update", "run"], 60)
 
 
+def test_a_large_one_is_in_the_journal_before_the_answer(
+    gateway: Gateway, database: Database[Any], own: StoredJob
+) -> None:
+    assert gateway.post(own.event("run", {"text": "x" * 20_000})).status_code == 200
+    assert [row["job"] for row in database["jobs_journal"].find()] == [own.uuid]
+
+
 def test_a_gateway_that_ends_leaves_them_to_the_others(
     mongodb_uri: str, database: Database[Any], own: StoredJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
