@@ -2,8 +2,8 @@
 
 python-datacatalog's `setup()` makes a job, and puts its token into the callback URLs for good. Seconds later its
 `run()` changes the salt, and after that the token can no longer be computed. So the gateway looks for new jobs all the
-time. A look costs a find by an index that holds nothing but jobs to which nothing has happened yet, on a replica set and
-on a standalone server alike; any number of gateways may look.
+time. A look costs a find by an index that holds nothing but jobs to which nothing has happened yet, on a replica set
+and on a standalone server alike; any number of gateways may look.
 """
 
 from collections import deque
