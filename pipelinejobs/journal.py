@@ -150,18 +150,18 @@ class Journal:
             logger.warning("another program had undone an applied event; it is applied again", extra={"fields": fields})
             return
         with within(_DATABASE_SECONDS):
-            if case.handled.kept_state is not None:
+            if self._keep(case.handled, again.key):
                 self.count(LOST)
-                reason = case.handled.answer.reason
-                logger.error(reason, extra={"fields": fields})
-                self._keep(case.handled)
+                logger.error(case.handled.answer.reason, extra={"fields": fields})
             self._store.journal.forget([again.key])
 
-    def _keep(self, handled: Handled) -> None:
-        assert handled.kept_state is not None
-        given = handled.answer
-        row = self._store.refused.row(handled.event, given.verdict, given.reason, handled.kept_state, given.execution)
-        self._store.refused.keep(row)
+    def _keep(self, handled: Handled, key: str) -> bool:
+        """Keeps the refusal of an event that is lost. False where there is none, or another process has kept it."""
+        given, state = handled.answer, handled.kept_state
+        if state is None:
+            return False
+        row = self._store.refused.row(handled.event, given.verdict, given.reason, state, given.execution)
+        return self._store.refused.keep(row, key)
 
 
 def as_it_was(job: Job | None, again: Journaled) -> Job | None:

@@ -127,7 +127,7 @@ class Journal:
         with translated():
             query = {"uuid": {"$in": list({row.job for row in rows})}}
             fields = documents.presence(sorted({row.entry for row in rows}))
-            jobs = {job["uuid"]: job for job in self._jobs.find(query, fields)}
+            jobs = {job["uuid"]: job for job in self._jobs.find(query, fields) if isinstance(job["uuid"], str)}
             missing = [row for row in rows if row.entry not in jobs.get(row.job, {}).get("present", ())]
             keys = [documents.moved_key(row.life, row.entry) for row in missing]
             moved = {row["_id"] for row in self._moved.find({"_id": {"$in": keys}}, {"_id": 1})} if keys else set()

@@ -379,6 +379,31 @@ class TestSeveralLookAtOnce:
         assert (running.names.count("finish"), world.owed(running)) == (1, ["index"])
         assert world.counted + other.counted == [journal.APPLIED_AGAIN]
 
+    def test_what_is_no_longer_possible_is_said_once(
+        self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        datacatalog.writes(running, "fail", "FAILED", at_the_end=lambda: applied(world.send(running, "finish")))
+        other = World(world.store, world.jobs)
+        keep = world.store.refused.keep
+
+        def late(*given: Any) -> bool:
+            monkeypatch.setattr(world.store.refused, "keep", keep)
+            assert other.look() == 1
+            return keep(*given)
+
+        monkeypatch.setattr(world.store.refused, "keep", late)
+        world.look()
+        assert len(list(world.store.refused.of(running.uuid))) == 1
+        assert world.counted + other.counted == [journal.LOST]
+        assert [record.levelno for record in caplog.records if "undone" in record.message] == [logging.ERROR]
+
+    def test_a_job_whose_uuid_is_damaged_stands_in_no_ones_way(self, world: World, running: StoredJob) -> None:
+        world.jobs.update_one({"uuid": running.uuid}, {"$set": {"uuid": [running.uuid]}})
+        job = insert_job(world.jobs)
+        datacatalog.writes(job, "update", "CREATED", at_the_end=lambda: applied(world.send(job, "run")))
+        assert world.look() == 1
+        assert job.names == ["create", "update", "run"]
+
     def test_a_row_that_was_written_anew_meanwhile_is_not_forgotten(
         self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch
     ) -> None:
