@@ -52,15 +52,29 @@ class Case:
         deadline: when its sender gives up.
         handled: what came of it; None until then.
         rounds: how many there were.
-        unconfirmed: whether there was a write of which nobody knows whether it happened.
+        unconfirmed: true if a write was sent but never confirmed.
         is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
+        is_large: whether the event is too large to be kept in memory after the answer (`Handled.watch`).
         applied: what is to be answered as soon as the journal has the event; None until it is applied.
         again: the event as it was applied before, where another program has undone it; None for any other.
     """
 
-    __slots__ = ("again", "applied", "deadline", "event", "execution", "handled", "is_new", "rounds", "unconfirmed")
+    __slots__ = (
+        "again",
+        "applied",
+        "deadline",
+        "event",
+        "execution",
+        "handled",
+        "is_large",
+        "is_new",
+        "rounds",
+        "unconfirmed",
+    )
 
-    def __init__(self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False) -> None:
+    def __init__(
+        self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False, is_large: bool = False
+    ) -> None:
         self.event = event
         self.execution = execution
         self.deadline = deadline
@@ -68,6 +82,7 @@ class Case:
         self.rounds = 0
         self.unconfirmed = False
         self.is_new = is_new
+        self.is_large = is_large
         self.applied: Applied | None = None
         self.again: Journaled | None = None
 

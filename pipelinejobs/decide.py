@@ -191,7 +191,7 @@ def _change(job: Job, event: Event, authority: Authority, entries: tuple[Entry, 
         attempt=entries[-1].uuid if event.name == "reset" else job.attempt,
         tokens=tuple(hashes),
         trusted=_trusted(job, event, authority),
-        # Each event of python-datacatalog changes the salt, so that a token nobody remembers tells of one.
+        # Each event of python-datacatalog changes the salt, so that a token not yet remembered tells of one.
         alone=job.alone and tuple(hashes) == job.tokens,
         external=digest if digest not in job.externals else None,
         owes_index=_owes_index(job, event, after),

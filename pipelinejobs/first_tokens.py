@@ -1,12 +1,13 @@
 """The first token of each new job is remembered before another program can change the salt.
 
 python-datacatalog's `setup()` makes a job, and puts its token into the callback URLs for good. Seconds later its
-`run()` changes the salt, and after that nobody can compute that token. So the gateway looks for new jobs all the time.
-A look costs a find by an index that holds nothing but jobs to which nothing has happened yet, on a replica set and on
-a standalone server alike; any number of gateways may look.
+`run()` changes the salt, and after that the token can no longer be computed. So the gateway looks for new jobs all the
+time. A look costs a find by an index that holds nothing but jobs to which nothing has happened yet, on a replica set
+and on a standalone server alike; any number of gateways may look.
 """
 
 from collections import deque
+from itertools import islice, takewhile
 from time import monotonic
 from typing import Final
 
@@ -53,14 +54,14 @@ class FirstTokens:
             self._later[number].extend((due, *row) for row in rows)
 
     def _look_again(self) -> int:
-        count = 0
+        count, now = 0, monotonic()
         for number, line in reversed(list(enumerate(self._later))):
-            due: list[tuple[Job, str]] = []
-            while line and line[0][0] <= monotonic() and len(due) < _MOST:
-                due.append(line.popleft()[1:])
+            due = [row[1:] for row in takewhile(lambda row: row[0] <= now, islice(line, _MOST))]
             if due:
                 count += self._store.new_jobs.remember(due)
                 self._look_later(number + 1, due)
+                for _ in due:
+                    line.popleft()
         return count
 
 
@@ -68,13 +69,12 @@ def replace_salts(store: Store) -> int:
     """Replaces the salts that a former version has stored in jobs by hashes. All jobs are looked through.
 
     Returns:
-        In how many jobs.
+        In how many jobs. Damaged ones, which cannot be written to, are left as they are.
 
     Raises:
         Unavailable: the database cannot be asked; what is not done yet stays readable and may be done later.
     """
-    count = 0
-    while jobs := store.new_jobs.outdated(_MOST):
-        store.new_jobs.renew(jobs)
-        count += len(jobs)
+    jobs, count = store.new_jobs.outdated(), 0
+    while batch := list(islice(jobs, _MOST)):
+        count += store.new_jobs.renew(batch)
     return count

@@ -59,6 +59,11 @@ class Journal:
         self._store = store
         self._judge = judge
         self._looked_until: datetime | None = None
+        self._said = False
+        self.beside_others = True
+        """Whether another program is known to write to the database. While none is, a job that this project made is
+        spared the journal (`case.Handled.watch`); but only where something looks for its events all the time, which a
+        gateway does."""
         self.count: Callable[[str], None] = uncounted
         """Told what became of each event that was undone, one of `OUTCOMES`."""
 
@@ -80,16 +85,43 @@ class Journal:
         self._looked_until = first - timedelta(seconds=_OVERLAP_SECONDS)
         return undone
 
-    def look_at(self, watched: Sequence[Journaled]) -> None:
-        """Looks at events that are in no journal, since no other program was known to write to their jobs.
+    def agree(self) -> None:
+        """Tells other gateways, and is told by them, whether another program writes to the database.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
+        with within(_DATABASE_SECONDS):
+            if not self.beside_others:
+                self.beside_others = self._store.journal.is_beside_others()
+            elif not self._said:
+                self._store.journal.say_beside_others()
+            self._said = self.beside_others
+
+    def take(self, watched: Sequence[Journaled]) -> None:
+        """Takes over events that were watched in memory, at least one.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with within(_DATABASE_SECONDS):
+            self._store.journal.add(watched)
+
+    def look_at(self, watched: Sequence[Journaled]) -> None:
+        """Looks at events that are in no journal, since no other program was known to write to their jobs. Those that
+        were undone are written into it first, so that a process that dies now loses none.
+
+        Raises:
+            Unavailable: the database cannot be asked; looking at the same events again is no harm.
+        """
         rows = [Row(one.key, one.event.job, one.life, one.entry) for one in watched]
         with within(_DATABASE_SECONDS):
-            undone = self._store.journal.look_for(rows).undone
-        self._apply_again([one for one in watched if one.key in undone])
+            keys = self._store.journal.look_for(rows).undone
+            undone = [one for one in watched if one.key in keys]
+        if undone:
+            self.beside_others = True
+            self.take(undone)
+        self._apply_again(undone)
 
     def _look(self, since: datetime | None, until: datetime, deadline: Deadline, *, forget: bool) -> int:
         """Looks at the rows written between two times; returns how many had been undone."""
@@ -103,7 +135,7 @@ class Journal:
                 good = {row.key for row in rows} - found.undone - found.over
                 gone = found.over | (good if forget else set())
                 if gone:
-                    self._store.journal.forget(gone)
+                    self._store.journal.forget(gone, until)
             count += len(found.undone)
             undone = [row.key for row in rows if row.key in found.undone]
             for start in range(0, len(undone), _TOGETHER):
@@ -142,18 +174,18 @@ class Journal:
             logger.warning("another program had undone an applied event; it is applied again", extra={"fields": fields})
             return
         with within(_DATABASE_SECONDS):
-            if case.handled.kept_state is not None:
+            if self._keep(case.handled, again.key):
                 self.count(LOST)
-                reason = case.handled.answer.reason
-                logger.error(reason, extra={"fields": fields})
-                self._keep(case.handled)
+                logger.error(case.handled.answer.reason, extra={"fields": fields})
             self._store.journal.forget([again.key])
 
-    def _keep(self, handled: Handled) -> None:
-        assert handled.kept_state is not None
-        given = handled.answer
-        row = self._store.refused.row(handled.event, given.verdict, given.reason, handled.kept_state, given.execution)
-        self._store.refused.keep(row)
+    def _keep(self, handled: Handled, key: str) -> bool:
+        """Keeps the refusal of an event that is lost. False where there is none, or another process has kept it."""
+        given, state = handled.answer, handled.kept_state
+        if state is None:
+            return False
+        row = self._store.refused.row(handled.event, given.verdict, given.reason, state, given.execution)
+        return self._store.refused.keep(row, key)
 
 
 def as_it_was(job: Job | None, again: Journaled) -> Job | None:

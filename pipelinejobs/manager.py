@@ -26,7 +26,8 @@ from pipelinejobs.verdict import Verdict
 _OTHERS_ROWS: Final = 5
 
 _KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED, Verdict.MALFORMED})
-"""What rests on a read alone: it is confirmed before it is said, and kept for whoever asks why."""
+"""Verdicts based only on a read. They are re-checked with a linearizable read before they are returned, and stored for
+`explain`."""
 _KNOWN_SENDER: Final = frozenset({Verdict.APPLIED, Verdict.DUPLICATE, Verdict.STALE, Verdict.ILLEGAL})
 
 
@@ -67,10 +68,18 @@ class Manager:
                 return case.handled
             time.sleep(case.pause())
 
-    def case(self, event: Event, execution: str, seconds: float | None = None, *, is_new: bool = False) -> Case:
+    def case(
+        self,
+        event: Event,
+        execution: str,
+        seconds: float | None = None,
+        *,
+        is_new: bool = False,
+        is_large: bool = False,
+    ) -> Case:
         """An event to be judged; see `handle` and `Case`."""
         limit = self._database_seconds if seconds is None else min(self._database_seconds, seconds)
-        return Case(event, execution, Deadline(limit), is_new=is_new)
+        return Case(event, execution, Deadline(limit), is_new=is_new, is_large=is_large)
 
     def judge(self, cases: Sequence[Case]) -> None:
         """One round: reads the jobs together, decides about each, and writes together.
@@ -137,8 +146,6 @@ class Manager:
             refusal = self.refusal(handled)
             if refusal is not None:
                 self.keep(refusal, deadline)
-            if handled.watch is not None:
-                self._store.journal.add([handled.watch])
             if handled.answer.verdict in _KNOWN_SENDER:
                 answers = not handled.owes or self._outbox.send_own(handled.event.job, deadline)
                 self.journal.look(deadline)
@@ -163,7 +170,7 @@ class Manager:
             if judged is None:
                 continue
             if judged.decision.change is None:
-                case.applied = _applied(case, judged)
+                case.applied = self._applied(case, judged)
             else:
                 writes.append((case, judged))
         self._acknowledge(cases)
@@ -202,11 +209,46 @@ class Manager:
             raise
         for (case, judged), outcome in zip(writes, outcomes, strict=True):
             if outcome is Written.YES:
-                case.applied = _applied(case, judged)
+                case.applied = self._applied(case, judged)
             elif outcome is Written.UNKNOWN:
                 case.unconfirmed = True
             elif outcome is Written.TOO_LARGE:
                 self._too_large(case, judged)
+
+    def _applied(self, case: Case, judged: "_Judged") -> Applied:
+        """The answer, and what the journal has to hold before it is given.
+
+        While no other program is known to write to the database, that is nothing for a job that this project made,
+        unless the event is large.
+        """
+        event, job, decision = case.event, judged.job, judged.decision
+        handled = _handled(case, judged)
+        if handled.first_use:
+            fields = {"job": event.job, "event": event.name, "user": event.sender, "execution": case.execution}
+            logger.warning(
+                "a token was trusted on first use: another program changed the job's salt before this one saw the job",
+                extra={"fields": fields},
+            )
+        if job is None or decision.verdict not in (Verdict.APPLIED, Verdict.DUPLICATE):
+            return Applied(handled, None)
+        change = decision.change
+        journaled = Journaled(
+            event=event._replace(tokens=(), message=None),
+            life=job.life,
+            attempt=attempt_of(job, event),
+            entry=entry_uuid(job, event),
+            execution=case.execution,
+            revision=job.revision,
+            owes=change.owes_index if change is not None else case.again is not None and case.again.owes,
+            tokens=change.tokens if change is not None else tuple(tokens.remembered(job)),
+            trusted=change.trusted if change is not None else job.trusted,
+        )
+        is_alone = change.alone if change is not None else job.alone
+        if not is_alone:
+            self.journal.beside_others = True
+        if not self.journal.beside_others and not case.is_large:
+            return Applied(handled._replace(watch=journaled), None)
+        return Applied(handled, journaled)
 
     def _too_large(self, case: Case, judged: "_Judged") -> None:
         """A command is told so. A report is a fact, and a job system never repeats it: then what it says goes alone."""
@@ -215,7 +257,7 @@ class Manager:
             case.event = smaller
         else:
             decision = refused(case.event, judged.authority, DocumentFull().reason)
-            case.applied = _applied(case, judged._replace(decision=decision))
+            case.applied = self._applied(case, judged._replace(decision=decision))
 
     def _judged(self, case: Case, job: Job | None, moved: Mapping[str, Entry], now: datetime) -> "_Judged | None":
         """Decides about the job as it was read. None where older history had to be moved first: then it was changed."""
@@ -295,37 +337,6 @@ def _unavailable(case: Case, trouble: Unavailable) -> Handled:
     why = OutcomeUnknown() if case.unconfirmed or case.applied is not None else trouble
     given = answer.about(case.event, case.execution, Verdict.UNAVAILABLE, why.reason)
     return Handled(answer=given, event=case.event)
-
-
-def _applied(case: Case, judged: _Judged) -> Applied:
-    """The answer, and what the journal has to hold before it is given.
-
-    A job that no other program is known to write to is left alone until after the answer.
-    """
-    event, job, decision = case.event, judged.job, judged.decision
-    handled = _handled(case, judged)
-    if handled.first_use:
-        fields = {"job": event.job, "event": event.name, "user": event.sender, "execution": case.execution}
-        logger.warning(
-            "a token was trusted on first use: another program changed the job's salt before this one saw the job",
-            extra={"fields": fields},
-        )
-    if job is None or decision.verdict not in (Verdict.APPLIED, Verdict.DUPLICATE):
-        return Applied(handled, None)
-    change = decision.change
-    journaled = Journaled(
-        event=event._replace(tokens=(), message=None),
-        life=job.life,
-        attempt=attempt_of(job, event),
-        entry=entry_uuid(job, event),
-        execution=case.execution,
-        revision=job.revision,
-        owes=change.owes_index if change is not None else case.again is not None and case.again.owes,
-        tokens=change.tokens if change is not None else tuple(tokens.remembered(job)),
-        trusted=change.trusted if change is not None else job.trusted,
-    )
-    is_alone = change.alone if change is not None else job.alone
-    return Applied(handled._replace(watch=journaled), None) if is_alone else Applied(handled, journaled)
 
 
 def _handled(case: Case, judged: _Judged) -> Handled:

@@ -1,8 +1,7 @@
 """Where the process runs: the container of an Abaco actor, seen through a `Reactor`.
 
 The Reactors SDK is what authors of reactors know, but it is on no package index and does not import everywhere. Where
-it can be imported its own Reactor is used, elsewhere ours; both are seen here through the few names that reactor.py
-needs.
+it can be imported its Reactor is made and given our logger. The few names that reactor.py needs are ours everywhere.
 Settings are always read by `pipelinejobs.settings`, and messages to other actors are sent by `pipelinejobs.actors`:
 the SDK's `send_message` keeps to no deadline, and one that is tried again is sent twice.
 """

@@ -209,13 +209,15 @@ def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
 
 
 def _salts(store: Store, *, fix: bool) -> Iterator[Finding]:
-    if fix:
-        count = replace_salts(store)
-        if count:
-            yield ok("tokens", f"salts of a former version replaced by hashes, in {counted(count, 'job')}")
-    elif store.new_jobs.outdated(1):
+    if fix and (count := replace_salts(store)):
+        yield ok("tokens", f"salts of a former version replaced by hashes, in {counted(count, 'job')}")
+    left = next(store.new_jobs.outdated(), None)
+    if left is not None:
         what = "jobs hold salts of a former version, of which a reader of the database could make tokens"
-        yield wrong("tokens", f"{what}; doctor --fix replaces them by hashes")
+        cure = "doctor --fix replaces them by hashes"
+        if fix:
+            cure = f"{left.uuid or left.key} is damaged and has to be mended before (doctor --repair UUID)"
+        yield wrong("tokens", f"{what}; {cure}")
 
 
 def _journal(store: Store) -> Iterator[Finding]:

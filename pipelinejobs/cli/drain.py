@@ -1,8 +1,7 @@
 """Send everything that is owed to the Indexer, also what was given up.
 
 Before that, events that another program has undone are applied again, and owe again what they owed. Each message is
-tried once. Messages that another process is just sending are waited for. The exit code is 1 when
-something stays owed.
+tried once. Messages that another process is just sending are waited for. The exit code is 1 when something stays owed.
 
   python -m pipelinejobs drain --seconds 60
 """
@@ -57,5 +56,6 @@ def _drained(session: Session, seconds: float) -> Tally:
             tell(sent + failed, {"sent": str(sent), "failed": str(failed)})
 
         session.attempted = attempted
-        session.services.manager.journal.look(Deadline(seconds))
-        return session.services.outbox.drain(Deadline(seconds))
+        deadline = Deadline(seconds)
+        session.services.manager.journal.look(deadline)
+        return session.services.outbox.drain(deadline)

@@ -39,10 +39,7 @@ def json_object(text: str) -> dict[str, Any]:
     value = _json(text)
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(values.wrong_type("an object", value))
-    try:
-        values.check(value)
-    except Malformed as error:
-        raise argparse.ArgumentTypeError(error.reason.removeprefix("body: ")) from None
+    _check(value)
     return value
 
 
@@ -65,6 +62,7 @@ def _patterns(text: str, required: tuple[str, ...]) -> list[dict[str, Any]]:
     found = _json(text)
     if not isinstance(found, list):
         raise argparse.ArgumentTypeError(values.wrong_type("a list", found))
+    _check({"list": found})
     for place, one in enumerate(found):
         if not isinstance(one, dict) or not set(required) <= one.keys() <= {*required, "generated_by"}:
             keys = ", ".join(required)
@@ -90,6 +88,13 @@ def _json(text: str) -> Any:
     if isinstance(value, values.Flaw):
         raise argparse.ArgumentTypeError(value.problem)
     return value
+
+
+def _check(value: dict[str, Any]) -> None:
+    try:
+        values.check(value)
+    except Malformed as error:
+        raise argparse.ArgumentTypeError(error.reason.removeprefix("body: ")) from None
 
 
 def line(text: str) -> str:

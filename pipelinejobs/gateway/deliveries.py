@@ -35,7 +35,7 @@ UNREAD: Final = "unread"
 _LEVELS: Final = {Verdict.UNAVAILABLE: logging.ERROR, Verdict.MALFORMED: logging.WARNING}
 """How loudly a verdict is logged, where that is not INFO."""
 _QUICKLY_READ: Final = 16 * 1024
-"""Bytes of a body that is read at once; a larger one would keep others waiting."""
+"""Bytes of a body that is read at once; a larger one would keep others waiting, and is not watched in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ class Deliveries:
         if handled.first_use:
             self._metrics.first_use()
         if handled.watch is not None:
-            self._watch.add(handled.watch, len(arrived.body))
+            self._watch.add(handled.watch)
         if handled.owes and self._sender is not None:
             self._sender.wake()
         self._note(arrived, started, handled.answer, read.kind.value)
@@ -154,7 +154,13 @@ class Deliveries:
     async def _judged(self, event: Event, arrived: Arrived) -> Handled:
         try:
             is_new = event.id == event_id.of_delivery(None, arrived.execution)  # which was made a moment ago
-            return await self._events.judge(event, arrived.execution, arrived.deadline, is_new=is_new)
+            return await self._events.judge(
+                event,
+                arrived.execution,
+                arrived.deadline,
+                is_new=is_new,
+                is_large=len(arrived.body) > _QUICKLY_READ,
+            )
         except Problem:
             raise
         except WrongSetting as error:

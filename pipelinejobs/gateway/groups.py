@@ -66,8 +66,10 @@ class Groups:
         for thread in self._threads:
             thread.start()
 
-    async def judge(self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False) -> Handled:
-        """What the manager says about an event; `is_new` as in `case.Case`.
+    async def judge(
+        self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False, is_large: bool = False
+    ) -> Handled:
+        """What the manager says about an event; `is_new` and `is_large` as in `case.Case`.
 
         Raises:
             Problem: there is too much to do already, or it is not judged in time.
@@ -78,7 +80,8 @@ class Groups:
                 HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once (messages); nothing was done, try again"
             )
         loop = asyncio.get_running_loop()
-        turn = _Turn(self._manager.case(event, execution, deadline.remaining(), is_new=is_new), loop)
+        case = self._manager.case(event, execution, deadline.remaining(), is_new=is_new, is_large=is_large)
+        turn = _Turn(case, loop)
         self.inside += 1
         late = loop.call_later(deadline.remaining() + _GRACE_SECONDS, turn.give_up)
         self._add(turn)

@@ -96,9 +96,10 @@ class Service:
         self._first_tokens = FirstTokens(services.store)
         self._journal = services.manager.journal
         self._journal.count = self.metrics.undone
+        self._journal.beside_others = False
         self._watch_events = Watch(self._journal)
         self._periodic = (
-            Periodic("looking for new jobs", self._first_tokens.look, _FIRST_TOKENS_SECONDS),
+            Periodic("looking for new jobs", self._look_for_new_jobs, _FIRST_TOKENS_SECONDS),
             Periodic("looking for events that were undone", self._look_for_events, _JOURNAL_SECONDS),
         )
         self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)
@@ -134,6 +135,7 @@ class Service:
             self.store.ensure_indexes()
         except CommandFailed as error:
             logger.error(error.reason)  # the gateway can work without it, and says on /readyz that it should not
+        self._journal.agree()
         for periodic in self._periodic:
             periodic.start()
         schema.accepts({})  # loads what words refusals now, not while somebody waits
@@ -160,6 +162,10 @@ class Service:
             intake.close(deadline.remaining())
         for periodic in self._periodic:
             periodic.close(deadline.remaining())
+        try:
+            self._watch_events.hand_over()
+        except Unavailable as error:
+            logger.warning("events of the last seconds are watched no more", extra={"fields": {"why": error.reason}})
         if self._sender is not None:
             self._sender.close(deadline.remaining())
         self._refusals.close(deadline.remaining())
@@ -183,7 +189,12 @@ class Service:
             return [error.reason]
         return [f"missing indexes: {', '.join(missing)}; doctor --fix makes them"] if missing else []
 
+    def _look_for_new_jobs(self) -> None:
+        if self._first_tokens.look():
+            self._journal.beside_others = True  # what this project makes is remembered when it is made
+
     def _look_for_events(self) -> None:
+        self._journal.agree()
         self._journal.look(Deadline(_LOOK_FOR_EVENTS_SECONDS))
         self._watch_events.look()
 

@@ -1,57 +1,64 @@
-"""Applied events of jobs that no other program is known to write to: each is looked for once, some seconds later.
+"""Applied events of jobs that no other program is known to write to are looked for in memory, some seconds later.
 
-A job that this project made has nothing in the journal (`pipelinejobs.journal`), which spares it a write for each
-event. Still another program may write to it for the first time and undo one. Events in memory cost next to nothing.
+While no other program is known to write to the database, a job that this project made has nothing in the journal
+(`pipelinejobs.journal`), which spares it a write for each event. Still another program may write to one for the first
+time and undo an event. Events in memory cost next to nothing.
 """
 
-import threading
 from collections import deque
 from time import monotonic
 from typing import Final
 
-from pipelinejobs.journal import FIRST_LOOK_SECONDS, Journal
+from pipelinejobs.journal import FIRST_LOOK_SECONDS, SETTLED_SECONDS, Journal
 from pipelinejobs.store.journal import Journaled
 
-_MOST: Final = 4_000
-_MOST_BYTES: Final = 4 * 1024 * 1024
-"""Of the messages they came in. Where there is more, the oldest are not looked for."""
+_SECONDS: Final = (FIRST_LOOK_SECONDS, SETTLED_SECONDS - FIRST_LOOK_SECONDS)
+"""Until the first look, and from there to the second."""
+_MOST: Final = 1_000
+"""Events that wait for either look; of more the oldest are not looked for."""
 _BATCH: Final = 500
 
 
 class Watch:
-    """The events of the last seconds."""
+    """The events of the last seconds. One thread adds them, another one looks."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._lock = threading.Lock()
-        self._events: deque[tuple[float, int, Journaled]] = deque()
-        self._bytes = 0
+        self._waiting: list[deque[tuple[float, Journaled]]] = [deque(maxlen=_MOST) for _ in _SECONDS]
+        self._due: list[list[Journaled]] = [[] for _ in _SECONDS]
 
-    def add(self, event: Journaled, size: int) -> None:
-        """One more, which came in a message of so many bytes."""
-        with self._lock:
-            self._events.append((monotonic() + FIRST_LOOK_SECONDS, size, event))
-            self._bytes += size
-            while len(self._events) > _MOST or self._bytes > _MOST_BYTES:
-                self._take()
+    def add(self, event: Journaled) -> None:
+        """One more."""
+        self._waiting[0].append((monotonic() + _SECONDS[0], event))
 
     def look(self) -> None:
         """Looks for those whose time has come.
 
         Raises:
+            Unavailable: the database cannot be asked; the next look begins with the same events.
+        """
+        for number in reversed(range(len(_SECONDS))):
+            while due := self._taken(number):
+                self._journal.look_at(due)
+                if number + 1 < len(_SECONDS):
+                    again = monotonic() + _SECONDS[number + 1]
+                    self._waiting[number + 1].extend((again, one) for one in due)
+                due.clear()
+
+    def hand_over(self) -> None:
+        """Writes those that may still be undone into the journal, for other gateways and the next runs.
+
+        Raises:
             Unavailable: the database cannot be asked.
         """
-        while due := self._due():
-            self._journal.look_at(due)
+        for number in range(len(_SECONDS)):
+            while due := self._taken(number, whether_due=False):
+                self._journal.take(due)
+                due.clear()
 
-    def _due(self) -> list[Journaled]:
-        due: list[Journaled] = []
-        with self._lock:
-            while self._events and self._events[0][0] <= monotonic() and len(due) < _BATCH:
-                due.append(self._take())
+    def _taken(self, number: int, *, whether_due: bool = True) -> list[Journaled]:
+        """Some of those that wait for this look; those that a look has failed for are among them."""
+        waiting, due = self._waiting[number], self._due[number]
+        while waiting and len(due) < _BATCH and not (whether_due and waiting[0][0] > monotonic()):
+            due.append(waiting.popleft()[1])
         return due
-
-    def _take(self) -> Journaled:
-        _, size, event = self._events.popleft()
-        self._bytes -= size
-        return event

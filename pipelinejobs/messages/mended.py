@@ -166,9 +166,8 @@ def _decoded(body: bytes, content_type: str | None) -> tuple[str, str | None]:
     """The text of these bytes, and a mark where they are not simply UTF-8."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
-            return body[len(mark) :].decode(
-                encoding, "replace"
-            ), f"begins with a byte order mark; read as {encoding.upper()}"
+            rest = body[len(mark) :].decode(encoding, "replace")
+            return rest, f"begins with a byte order mark; read as {encoding.upper()}"
     found = json.detect_encoding(body)
     if found != "utf-8":  # UTF-16 or UTF-32 without a mark, if it is one of them
         text = _decoded_as(body, found)

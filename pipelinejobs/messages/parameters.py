@@ -98,9 +98,9 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
 
 
 def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
-    """The parameters of what may be a report, of which nobody can mend any; None where it can be none.
+    """The parameters of what may be a report, read as far as they can be; None where it can be none.
 
-    That is where they name no job, or where they name an event: that is a command, and its sender is told.
+    It can be none where they name no job, or where they name an event: that is a command, and its sender is told.
 
     Args:
         given, key: as for `read`.

@@ -85,7 +85,7 @@ def _problems(body: dict[str, Any]) -> list[str]:
 
 def _event(delivery: Delivery, given: Parameters, body: Any) -> Event:
     if not isinstance(body, dict) and body is not None and given.name is not None:
-        return _named_by_parameters(delivery, given, given.name, {KEPT_UNDER: body})
+        return _named_by_parameters(delivery, given, given.name, _kept(body))
     report = None if body is None else agave.read(body, given.status) or tapis.read(body)
     if report is not None and given.name is not None:
         return _named_by_parameters(delivery, given, given.name, report.data)
@@ -130,7 +130,7 @@ def _report(delivery: Delivery, given: Parameters, body: Any, marks: Marks, *, i
         return event if is_kept else event._replace(data={"status": report.status} if report.status else None)
     kept: dict[str, Any] | None = None
     if is_kept and body is not None:
-        kept = said if isinstance(body, dict) else {KEPT_UNDER: body}
+        kept = said if isinstance(body, dict) else _kept(body)
     if given.status is not None:
         is_command = json_event.is_one(said) and json_event.names_an_event(said)
         return None if is_command else _status_by_parameters(delivery, given, given.status, kept)
@@ -217,6 +217,15 @@ def _status_by_parameters(delivery: Delivery, given: Parameters, status: str, da
         tokens=_tokens(given.token),
         sender=delivery.sender,
     )
+
+
+def _kept(body: Any) -> dict[str, Any]:
+    """The data for a body that is no object. A text may be that of an event which could not be read, with its token."""
+    if not isinstance(body, str):
+        return {KEPT_UNDER: body}
+    from pipelinejobs.redaction import without_lookalikes  # here, because nearly no message needs it
+
+    return {KEPT_UNDER: without_lookalikes(body)}
 
 
 def _job(given: Parameters) -> str:

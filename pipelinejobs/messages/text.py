@@ -11,8 +11,6 @@ from pipelinejobs.messages.values import TOO_DEEP, TOO_LARGE, Flaw, shown, text_
 CONTINUED_LINE: Final = re.compile(r"\\\r?\n")
 """A backslash at the end of a line, which a shell was to take out."""
 
-"""A backslash at the end of a line, which a shell was to take out."""
-
 _INT64_DIGITS = 20  # the length of -9223372036854775808
 
 

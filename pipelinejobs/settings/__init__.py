@@ -132,8 +132,8 @@ def _value(setting: Setting, written: object, said: Given | None) -> object:
 def _without_half_a_pair(settings: Settings, said: Mapping[str, Given]) -> Settings:
     """The settings, without an administrative key or secret of python-datacatalog's that is alone.
 
-    There the other has a default, in public source. Nobody may have administrative tokens of that, and the rest of
-    such an environment is good; `remarks` says it.
+    There the other has a default, in public source, from which no administrative token may be made. The rest of such an
+    environment is good; `remarks` says it.
     """
     key, secret = settings.tokens.admin_key, settings.tokens.admin_secret
     name = "tokens.admin_key" if key is not None else "tokens.admin_secret"

@@ -181,14 +181,19 @@ class Jobs:
 
     def withdraw(self, job: Job, entry: str) -> None:
         """Takes away what a job owes by an entry that another program has removed, before the entry is written again:
-        that program may have left the one and not the other.
+        that program may have left the one and not the other. Where the entry is there, its messages stay.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         with translated():  # whether it was done does not matter: nothing is owed twice that has the same key
             self._jobs.update_one(
-                {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, "_outbox.entry": {"$eq": entry}},
+                {
+                    "_id": {"$eq": job.key},
+                    "uuid": {"$eq": job.uuid},
+                    "_outbox.entry": {"$eq": entry},
+                    "history.uuid": {"$ne": entry},  # another gateway may have written it again since the job was read
+                },
                 {"$pull": {"_outbox": {"entry": {"$eq": entry}}}},
             )
 

@@ -21,6 +21,8 @@ from pipelinejobs.record import shown
 from pipelinejobs.store import documents, verbatim
 from pipelinejobs.store.connection import Document, translated
 
+_BESIDE_OTHERS: Final = "beside others"
+"""The `_id` of the one document that is no event."""
 _EVENT: Final = ("job", "name", "id", "external", "data", "status", "sender")
 """Fields of an event that a row keeps as they are; tokens and the message as it came are not needed again."""
 
@@ -127,7 +129,7 @@ class Journal:
         with translated():
             query = {"uuid": {"$in": list({row.job for row in rows})}}
             fields = documents.presence(sorted({row.entry for row in rows}))
-            jobs = {job["uuid"]: job for job in self._jobs.find(query, fields)}
+            jobs = {job["uuid"]: job for job in self._jobs.find(query, fields) if isinstance(job["uuid"], str)}
             missing = [row for row in rows if row.entry not in jobs.get(row.job, {}).get("present", ())]
             keys = [documents.moved_key(row.life, row.entry) for row in missing]
             moved = {row["_id"] for row in self._moved.find({"_id": {"$in": keys}}, {"_id": 1})} if keys else set()
@@ -145,14 +147,33 @@ class Journal:
             found = self._raw.find({"_id": {"$in": list(keys)}}).sort("revision", ASCENDING)
             return [_journaled(verbatim.value(row, self._options)) for row in found]
 
-    def forget(self, keys: Collection[str]) -> None:
-        """Takes rows out.
+    def forget(self, keys: Collection[str], until: datetime | None = None) -> None:
+        """Takes rows out; where a time (database time) is given, only those that were not written anew since.
 
         Raises:
             OutcomeUnknown: some of them may still be there, which is no harm.
         """
+        as_read: Document = {} if until is None else {"applied": {"$lte": until}}
         with translated(writing=True):
-            self._journal.delete_many({"_id": {"$in": list(keys)}})
+            self._journal.delete_many({"_id": {"$in": list(keys)}, **as_read})
+
+    def is_beside_others(self) -> bool:
+        """Whether a gateway has said that another program writes to the database.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            return self._journal.find_one({"_id": _BESIDE_OTHERS}) is not None
+
+    def say_beside_others(self) -> None:
+        """Says so, for good.
+
+        Raises:
+            OutcomeUnknown: it may not have been written.
+        """
+        with translated(writing=True):
+            self._journal.update_one({"_id": _BESIDE_OTHERS}, {"$setOnInsert": {"said": True}}, upsert=True)
 
     def waiting(self) -> tuple[int, datetime | None]:
         """How many events are watched, and since when the oldest of them.
@@ -161,8 +182,9 @@ class Journal:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            count = self._journal.count_documents({})
-            oldest = self._journal.find_one({}, {"applied": 1}, sort=[("applied", ASCENDING)])
+            events = {"applied": {"$exists": True}}
+            count = self._journal.count_documents(events)
+            oldest = self._journal.find_one(events, {"applied": 1}, sort=[("applied", ASCENDING)])
         return count, oldest["applied"] if oldest is not None else None
 
 

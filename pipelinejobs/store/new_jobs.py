@@ -1,6 +1,6 @@
 """Jobs of which this project remembers no token yet, and jobs that still hold the salts of a former version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pymongo import DESCENDING, UpdateOne
@@ -48,7 +48,7 @@ class NewJobs:
         with translated():
             return self._quickly.bulk_write(operations, ordered=False).modified_count
 
-    def outdated(self, most: int) -> list[Job]:
+    def outdated(self) -> Iterator[Job]:
         """Jobs that hold salts of a former version. There is no index for them: all jobs are looked through.
 
         Raises:
@@ -56,17 +56,21 @@ class NewJobs:
         """
         query = {"$or": [{"_salts": {"$exists": True}}, {"_token_pin": {"$exists": True}}]}
         with translated():
-            return [documents.to_job(document) for document in self._jobs.find(query, documents.HEAD).limit(most)]
+            for document in self._jobs.find(query, documents.HEAD):
+                yield documents.to_job(document)
 
-    def renew(self, jobs: Sequence[Job]) -> None:
+    def renew(self, jobs: Sequence[Job]) -> int:
         """Replaces the salts in these jobs by hashes of their tokens, unless an event does so at the same time.
+
+        Returns:
+            In how many.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         operations = [UpdateOne(documents.unchanged(job), documents.renewal(job)) for job in jobs]
         with translated():
-            self._jobs.bulk_write(operations, ordered=False)
+            return self._jobs.bulk_write(operations, ordered=False).modified_count
 
 
 def _still(job: Job, token: str) -> dict[str, Any]:

@@ -57,20 +57,27 @@ class Refused:
             "data": _cut(event.data, self.limits.size),
         }
 
-    def keep(self, row: Document) -> None:
+    def keep(self, row: Document, key: str | None = None) -> bool:
         """Keeps one refusal, and lets go of the oldest of its job beyond the limit.
+
+        Args:
+            key: names the refusal where several processes may keep the same one.
+
+        Returns:
+            Whether it is new; False if one of the same key was kept before.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         with translated(writing=True):
-            self._refused.update_one(
-                {"_id": ObjectId()}, {"$set": row, "$currentDate": {"date": True}}, upsert=True
+            kept = self._refused.update_one(
+                {"_id": key or ObjectId()}, {"$set": row, "$currentDate": {"date": True}}, upsert=True
             )  # an insert, dated by the database
             newest = self._refused.find({"job": {"$eq": row["job"]}}, {"_id": 1}).sort([("date", -1), ("_id", -1)])
             surplus = [old["_id"] for old in newest.skip(self.limits.per_job).limit(1000)]
             if surplus:
                 self._refused.delete_many({"_id": {"$in": surplus}})
+        return kept.upserted_id is not None
 
     def of(self, uuid: str) -> Iterator[dict[str, Any]]:
         """What was refused for a job, oldest first.

@@ -68,6 +68,24 @@ def test_what_a_program_takes_away_that_had_read_the_job_before_is_remembered_ag
     assert remembered(job) == first(job)
 
 
+def test_a_database_that_was_away_costs_no_second_look(
+    looking: FirstTokens, jobs: Documents, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_tokens, "_AGAIN_SECONDS", (0.0,))
+    job = insert_job(jobs)
+    datacatalog.writes(job, "run", "RUNNING", at_the_end=looking.look)
+
+    def away(_: Any) -> int:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.new_jobs, "remember", away)
+        with pytest.raises(Unavailable):
+            looking.look()
+    looking.look()
+    assert remembered(job) == first(job)
+
+
 def test_tokens_that_were_remembered_meanwhile_stay(
     looking: FirstTokens, jobs: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +188,17 @@ class TestFormerVersions:
         job = insert_job(jobs, _salts=["old"], _life="another", _token_pin=token_hash(UUID, TOKEN))
         first_tokens.replace_salts(store)
         assert not job.stored().keys() & {"_salts", "_token_pin", "_tokens", "_first_use"}
+
+    @pytest.mark.parametrize("odd", [{"uuid": 7}, {"_properties": {"revision": "3"}}, {"_properties": None}])
+    def test_damaged_jobs_stand_in_nobodys_way(
+        self, store: Store, jobs: Documents, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(first_tokens, "_MOST", 1)
+        stored = insert_job(jobs, _salts=["old"]).stored()
+        jobs.replace_one({"_id": stored["_id"]}, stored | odd)
+        job = insert_job(jobs, _salts=["old"])
+        assert first_tokens.replace_salts(store) == 1
+        assert "_salts" not in job.stored()
 
     def test_jobs_without_any_are_left_alone(self, store: Store, jobs: Documents) -> None:
         job = insert_job(jobs)

@@ -72,7 +72,7 @@ class World:
         return self.manager.journal.look(Deadline(30))
 
     def rows(self) -> list[dict[str, Any]]:
-        return list(self.jobs.database["jobs_journal"].find())
+        return list(self.jobs.database["jobs_journal"].find({"applied": {"$exists": True}}))
 
     def owed(self, job: StoredJob) -> list[str]:
         return [row["name"] for row in job.stored().get("_outbox", ())]
@@ -271,6 +271,7 @@ class TestWhatIsLeftAlone:
 class TestJobsThatThisProjectMade:
     @pytest.fixture
     def own(self, world: World) -> StoredJob:
+        world.manager.journal.beside_others = False
         owner = Owner(owner="jdoe")
         pipeline = world.store.pipelines.named("p", owner, NOW)
         new = NewJob(pipeline_uuid=pipeline, archive_path="/products/v2/x")
@@ -295,9 +296,47 @@ class TestJobsThatThisProjectMade:
         assert len(world.rows()) == 1  # from now on another program is known to write to it
         assert "_alone" not in own.stored()
 
-    def test_a_short_run_writes_them_down_after_its_answer(self, world: World, own: StoredJob) -> None:
-        world.manager.settle(world.send(own, "run"), Deadline(20))
-        assert len(world.rows()) == 1
+    def test_one_that_was_undone_is_written_down_before_it_is_applied_again(
+        self, world: World, own: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[Handled] = []
+        datacatalog.writes(own, "update", "CREATED", at_the_end=lambda: seen.append(world.send(own, "run")))
+        assert seen[0].watch is not None
+
+        def killed(_: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.store.jobs, "apply", killed)
+            with pytest.raises(KeyboardInterrupt):
+                world.manager.journal.look_at([seen[0].watch])
+        assert own.names == ["create", "update"]
+        assert world.look() == 1
+        assert own.names == ["create", "update", "run"]
+
+    def test_a_short_run_writes_them_down_before_its_answer(self, world: World, own: StoredJob) -> None:
+        world.manager.journal.beside_others = True
+        handled = world.send(own, "run")
+        assert (handled.watch, len(world.rows())) == (None, 1)
+
+    def test_once_another_program_is_known_they_are_like_any_other(
+        self, world: World, own: StoredJob, jobs: Documents
+    ) -> None:
+        applied(world.send(insert_job(jobs), "run"))
+        handled = world.send(own, "run")
+        assert (handled.watch, len(world.rows())) == (None, 2)
+
+    def test_what_one_gateway_knows_all_know_soon(self, world: World, own: StoredJob, jobs: Documents) -> None:
+        other = World(world.store, world.jobs)
+        other.manager.journal.beside_others = False
+        for one in (world, other):
+            one.manager.journal.agree()
+        assert not other.manager.journal.beside_others
+        applied(world.send(insert_job(jobs), "run"))
+        for one in (world, other):
+            one.manager.journal.agree()
+        assert other.send(own, "run").watch is None
+        assert world.store.journal.waiting()[0] == 2
 
     def test_after_the_first_salt_of_another_program_they_are_like_any_other(
         self, world: World, own: StoredJob
@@ -340,6 +379,66 @@ class TestTheAnswerWaits:
         monkeypatch.undo()
         assert world.send(running, "finish", id="sender:mine").answer.verdict is Verdict.DUPLICATE
         assert {row["name"] for row in world.rows()} == {"run", "finish"}
+
+
+class TestSeveralLookAtOnce:
+    def test_what_one_of_them_made_owed_again_is_not_withdrawn_by_another(
+        self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        datacatalog.writes(running, "update", "RUNNING", at_the_end=lambda: applied(world.send(running, "finish")))
+        other = World(world.store, world.jobs)
+        withdraw = world.store.jobs.withdraw
+
+        def late(*given: Any) -> None:
+            monkeypatch.undo()
+            monkeypatch.setattr(journal, "FIRST_LOOK_SECONDS", 0.0)
+            assert other.look() == 1
+            withdraw(*given)
+
+        monkeypatch.setattr(world.store.jobs, "withdraw", late)
+        world.look()
+        assert (running.names.count("finish"), world.owed(running)) == (1, ["index"])
+        assert world.counted + other.counted == [journal.APPLIED_AGAIN]
+
+    def test_what_is_no_longer_possible_is_said_once(
+        self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        datacatalog.writes(running, "fail", "FAILED", at_the_end=lambda: applied(world.send(running, "finish")))
+        other = World(world.store, world.jobs)
+        keep = world.store.refused.keep
+
+        def late(*given: Any) -> bool:
+            monkeypatch.setattr(world.store.refused, "keep", keep)
+            assert other.look() == 1
+            return keep(*given)
+
+        monkeypatch.setattr(world.store.refused, "keep", late)
+        world.look()
+        assert len(list(world.store.refused.of(running.uuid))) == 1
+        assert world.counted + other.counted == [journal.LOST]
+        assert [record.levelno for record in caplog.records if "undone" in record.message] == [logging.ERROR]
+
+    def test_a_job_whose_uuid_is_damaged_stands_in_no_ones_way(self, world: World, running: StoredJob) -> None:
+        world.jobs.update_one({"uuid": running.uuid}, {"$set": {"uuid": [running.uuid]}})
+        job = insert_job(world.jobs)
+        datacatalog.writes(job, "update", "CREATED", at_the_end=lambda: applied(world.send(job, "run")))
+        assert world.look() == 1
+        assert job.names == ["create", "update", "run"]
+
+    def test_a_row_that_was_written_anew_meanwhile_is_not_forgotten(
+        self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal, "SETTLED_SECONDS", 0.0)
+        look_for, later = world.store.journal.look_for, datetime(2999, 1, 1, tzinfo=UTC)
+
+        def looked_for(rows: Any) -> Any:
+            found = look_for(rows)
+            world.jobs.database["jobs_journal"].update_many({}, {"$set": {"applied": later}})
+            return found
+
+        monkeypatch.setattr(world.store.journal, "look_for", looked_for)
+        world.look()
+        assert len(world.rows()) == 1
 
 
 @pytest.mark.parametrize("count", [1, 40])

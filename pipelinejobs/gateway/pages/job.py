@@ -94,7 +94,6 @@ def _shown(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None
 def hiding(job: Job) -> Hide:
     """Hides what shows a token of this job, wherever a writer may have put it: its salt, and the tokens themselves."""
     salt = job.salt if job.salt is not None and len(job.salt) >= _SHORTEST_SALT else None
-
     known = frozenset([*remembered(job), *(row.token for row in job.trusted or ())])
 
     def hide(text: str) -> str:

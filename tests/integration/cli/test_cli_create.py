@@ -75,6 +75,7 @@ def test_the_archive_system_may_be_said(cli: Cli, jobs: Jobs) -> None:
         ("--archive-patterns", '[{"level": 1, "patterns": []}]', "[0].level: must be one of 0, 1"),
         ("--archive-patterns", '[{"level": "1", "patterns": "x"}]', "[0].patterns: must be a list of texts"),
         ("--archive-patterns", '[{"level": "1", "patterns": ["("]}]', "no regular expression"),
+        ("--archive-patterns", '[{"level": "1", "patterns": ["\\ud800"]}]', "surrogate"),
         ("--product-patterns", '[{"patterns": [], "derived_from": []}]', "derived_from, derived_using, patterns"),
         ("--product-patterns", "x", "JSON"),
     ],
@@ -125,6 +126,11 @@ def test_uses_a_pipeline_that_exists(cli: Cli) -> None:
     assert cli.ok("create", "--pipeline", pipeline, "--data", '{"n": 1}')["pipeline_uuid"] == pipeline
 
 
+def test_blanks_around_a_uuid_do_not_count(cli: Cli) -> None:
+    pipeline = cli.make()["pipeline_uuid"]
+    assert cli.ok("create", "--pipeline", f" {pipeline}\n", "--data", '{"n": 1}')["pipeline_uuid"] == pipeline
+
+
 def test_refuses_a_pipeline_that_does_not_exist(cli: Cli, jobs: Jobs) -> None:
     done = cli("create", "--pipeline", "10650844-1baa-55c5-a481-5e945b19c065")
     assert done.exit_code == 1
@@ -142,7 +148,7 @@ def test_refuses_a_pipeline_that_does_not_exist(cli: Cli, jobs: Jobs) -> None:
         ["--pipeline-name", "a", "--pipeline", PARENT],
         ["--pipeline", "demo"],
         ["--pipeline", PARENT.upper()],
-        ["--pipeline", f"{PARENT}x"],
+        ["--pipeline", f"{PARENT} {PARENT}"],
         ["--pipeline-name", "a", "--child-of", "10483e8d"],
         ["--pipeline-name", "a", "--owner", "\udcff"],
         ["--pipeline-name", "a", "--archive-path", "\0"],

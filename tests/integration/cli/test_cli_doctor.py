@@ -342,6 +342,18 @@ def test_salts_of_a_former_version_are_wrong_until_they_are_replaced(fixed: Cli,
     assert not [text for _, text in found(fixed("doctor", "--json"), "tokens") if "former" in text]
 
 
+def test_salts_in_a_damaged_job_stay_until_it_is_mended(fixed: Cli, jobs: Jobs) -> None:
+    damaged = catalogued("job-created.json") | {"_salts": ["former-salt"], "_properties": {"revision": "3"}}
+    jobs.insert_one(damaged)
+    done = fixed("doctor", "--fix", "--json")
+    [(level, text)] = [finding for finding in found(done, "tokens") if "former" in finding[1]]
+    assert (level, f"{damaged['uuid']} is damaged" in text) == ("wrong", True)
+    fixed("doctor", "--repair", damaged["uuid"], "--yes")
+    assert ("ok", "salts of a former version replaced by hashes, in 1 job") in found(
+        fixed("doctor", "--fix", "--json"), "tokens"
+    )
+
+
 def test_applied_events_that_no_run_has_looked_for(fixed: Cli, jobs: Jobs) -> None:
     row = {"job": UUID, "life": "x", "entry": "y", "applied": datetime.now(UTC)}
     jobs.database["jobs_journal"].insert_one(row)

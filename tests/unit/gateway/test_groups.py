@@ -31,7 +31,15 @@ class Judge:
         self.under_way: set[str] = set()
         self.together: list[str] = []
 
-    def case(self, event: Event, execution: str, seconds: float | None = None, *, is_new: bool = False) -> Case:
+    def case(
+        self,
+        event: Event,
+        execution: str,
+        seconds: float | None = None,
+        *,
+        is_new: bool = False,
+        is_large: bool = False,
+    ) -> Case:
         return Case(event, execution, Deadline(seconds or 10))
 
     def judge(self, cases: Sequence[Case]) -> None:

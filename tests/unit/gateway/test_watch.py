@@ -1,34 +1,38 @@
-"""Events that are looked for some seconds later: in time, once, and bounded."""
+"""Applied events that are in no journal are looked for some seconds later."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 
-from factories import LIFE, a_command
+from pipelinejobs.errors import Unavailable
 from pipelinejobs.gateway import watch
 from pipelinejobs.gateway.watch import Watch
+from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.store.journal import Journaled
 
 
+def journaled(number: int) -> Journaled:
+    event = Event(job="a job", name="update", kind=Kind.EXPLICIT, id=f"execution:{number}")
+    return Journaled(event, "life", "life", f"entry {number}", "e", number, False, (), None)
+
+
 class Looked:
-    """A journal that remembers what it was asked to look for."""
+    """A journal that notes what it was to look at, and cannot for the first times."""
 
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.batches: list[list[int | float]] = []
+        self.taken: list[int | float] = []
 
-    def look_at(self, watched: list[Journaled]) -> None:
-        self.batches.append([one.entry for one in watched])
+    def take(self, watched: Sequence[Journaled]) -> None:
+        self.taken += [one.revision for one in watched]
 
-
-@pytest.fixture
-def looked() -> Looked:
-    return Looked()
-
-
-@pytest.fixture
-def watching(looked: Looked) -> Watch:
-    journal: Any = looked
-    return Watch(journal)
+    def look_at(self, watched: Sequence[Journaled]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("away")
+        self.batches.append([one.revision for one in watched])
 
 
 @pytest.fixture(autouse=True)
@@ -36,59 +40,66 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, which the test moves."""
     moment = [0.0]
     monkeypatch.setattr(watch, "monotonic", lambda: moment[0])
+    monkeypatch.setattr(watch, "_BATCH", 2)
     return moment
 
 
-def event(number: int) -> Journaled:
-    return Journaled(
-        event=a_command("update"),
-        life=LIFE,
-        attempt=LIFE,
-        entry=str(number),
-        execution="e",
-        revision=number,
-        owes=False,
-        tokens=(),
-        trusted=None,
-    )
+def watching(looked: Looked, count: int) -> Watch:
+    """A watch over so many events."""
+    made = Watch(cast("Any", looked))
+    for number in range(count):
+        made.add(journaled(number))
+    return made
 
 
-def test_each_is_looked_for_once_when_its_time_has_come(watching: Watch, looked: Looked, now: list[float]) -> None:
-    watching.add(event(1), 10)
-    watching.look()
+def test_each_is_looked_for_twice_and_some_together(now: list[float]) -> None:
+    looked = Looked()
+    watched = watching(looked, 5)
+    watched.look()
     assert looked.batches == []
-    now[0] = 1.0
-    watching.add(event(2), 10)
     now[0] = 2.0
-    watching.look()
-    watching.look()
-    assert looked.batches == [["1"]]
-    now[0] = 3.0
-    watching.look()
-    assert looked.batches == [["1"], ["2"]]
+    watched.look()
+    watched.look()
+    assert looked.batches == [[0, 1], [2, 3], [4]]
+    now[0] = 9.9
+    watched.look()
+    assert len(looked.batches) == 3
+    now[0] = 10.0
+    watched.look()
+    watched.look()
+    assert looked.batches == [[0, 1], [2, 3], [4]] * 2
 
 
-def test_many_are_looked_for_in_parts(watching: Watch, looked: Looked, now: list[float]) -> None:
-    for number in range(1_200):
-        watching.add(event(number), 1)
+def test_what_could_not_be_looked_for_is_looked_for_the_next_time(now: list[float]) -> None:
+    looked = Looked(failures=1)
+    watched = watching(looked, 3)
     now[0] = 2.0
-    watching.look()
-    assert [len(batch) for batch in looked.batches] == [500, 500, 200]
+    with pytest.raises(Unavailable):
+        watched.look()
+    watched.look()
+    assert looked.batches == [[0, 1], [2]]
+
+
+def test_at_the_end_the_journal_gets_what_may_still_be_undone(now: list[float]) -> None:
+    looked = Looked()
+    watched = watching(looked, 3)
+    now[0] = 2.0
+    watched.look()
+    looked.failures = 1
+    watched.add(journaled(3))
+    now[0] = 4.0
+    with pytest.raises(Unavailable):
+        watched.look()
+    watched.add(journaled(4))
+    watched.hand_over()
+    watched.hand_over()
+    assert sorted(looked.taken) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.promise("F16")
-@pytest.mark.parametrize(("size", "kept"), [(1, 4_000), (1024 * 1024, 4)])
-def test_there_are_never_more_than_fit(watching: Watch, looked: Looked, now: list[float], size: int, kept: int) -> None:
-    for number in range(5_000):
-        watching.add(event(number), size)
+def test_there_are_never_more_than_fit(now: list[float]) -> None:
+    looked = Looked()
+    watched = watching(looked, 5_000)
     now[0] = 2.0
-    watching.look()
-    found = [one for batch in looked.batches for one in batch]
-    assert found == [str(number) for number in range(5_000 - kept, 5_000)]
-
-
-def test_what_is_larger_than_all_that_fits_is_left_out(watching: Watch, looked: Looked, now: list[float]) -> None:
-    watching.add(event(1), 5 * 1024 * 1024)
-    now[0] = 2.0
-    watching.look()
-    assert looked.batches == []
+    watched.look()
+    assert [one for batch in looked.batches for one in batch] == list(range(4_000, 5_000))

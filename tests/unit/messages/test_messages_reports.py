@@ -278,3 +278,22 @@ def test_blanks_around_words_and_ids_do_not_count(blank: str) -> None:
     assert posted(json.dumps(around).encode()).external == f"agave:{body['id']}"
     event = by_abaco(None, uuid=blank.format(JOB), event=blank.format("RUN"))
     assert (event.job, event.name) == (JOB, "run")
+
+
+@pytest.mark.promise("P6")
+@pytest.mark.parametrize("happened", [{"event": "finish"}, {"status": "FINISHED"}])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"uuid": "{JOB}", "name": "finish", "token": "{TOKEN}",}}',
+        f'{{"deliveryTarget": {{"address": "https://x/messages?x-nonce=SD2E_abCDefGH1234&token={TOKEN}"}}, "event": {{',
+        f"curl 'https://x/messages?x-nonce=SD2E_abCDefGH1234&token={TOKEN}'",
+    ],
+)
+def test_a_text_that_is_kept_shows_no_token_and_no_nonce(text: str, happened: dict[str, str]) -> None:
+    event = posted(text.encode(), **happened)
+    kept = str(event.data)
+    assert "body" in (event.data or {})
+    assert TOKEN not in kept
+    assert "abCDefGH1234" not in kept
+    assert posted(text.encode(), **happened).data == event.data
