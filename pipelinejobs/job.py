@@ -34,10 +34,12 @@ class Trusted(NamedTuple):
         sender: the authenticated user it came from; None where a former version did not write that down, then it is
             good from anyone.
         token: its hash.
+        attempt: the job's attempt in which it was trusted; empty where that was not written down.
     """
 
     sender: str | None
     token: str
+    attempt: str = ""
 
 
 class Job(NamedTuple):
@@ -53,6 +55,8 @@ class Job(NamedTuple):
         salt: the present `_salt`; None where there is none (then no job token exists).
         tokens: hashes of tokens remembered by us, oldest first; None where we never saw this life before.
         trusted: tokens trusted on first use; None for a job that gave no reason to trust any.
+        former_tokens: hashes of tokens of lives of the job that are over; none of them is ever trusted.
+        others_attempt: whether another program began the present attempt, by a reset of its own.
         alone: whether this project made the job, and no other program is known to write to it.
         externals: attempt by digest of the external job's name (see `identity.external_digest`).
         entries: how many entries the embedded history holds; moved: how many were moved out of it.
@@ -74,6 +78,8 @@ class Job(NamedTuple):
     salt: str | None = None
     tokens: tuple[str, ...] | None = None
     trusted: tuple[Trusted, ...] | None = None
+    former_tokens: tuple[str, ...] = ()
+    others_attempt: bool = False
     alone: bool = False
     externals: Mapping[str, str] = MappingProxyType({})
     entries: int = 1
@@ -84,4 +90,4 @@ class Job(NamedTuple):
     damage: str | None = None
 
     def __repr__(self) -> str:
-        return shown(self, "key", "salt", "tokens", "trusted")
+        return shown(self, "key", "salt", "tokens", "trusted", "former_tokens")

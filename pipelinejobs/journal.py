@@ -18,9 +18,11 @@ from typing import Final
 from pipelinejobs.case import Case, Handled
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.decide import Decision
+from pipelinejobs.errors import PipelineJobsError
 from pipelinejobs.identity import external_digest
 from pipelinejobs.job import Job
 from pipelinejobs.log import logger
+from pipelinejobs.repair import plan
 from pipelinejobs.store import Store, within
 from pipelinejobs.store.journal import Journaled, Row
 from pipelinejobs.verdict import Verdict
@@ -37,6 +39,8 @@ _OVERLAP_SECONDS: Final = 2.0
 """A row is dated a moment before others can read it."""
 _DATABASE_SECONDS: Final = 5.0
 _EVENT_SECONDS: Final = 10.0
+_FOLLOWS: Final = frozenset({"state", "last_event", "_properties.revision", "_moved"})
+"""Fields that follow from a job's history."""
 
 APPLIED_AGAIN: Final = "applied again"
 LOST: Final = "no longer possible"
@@ -121,7 +125,7 @@ class Journal:
         if undone:
             self.beside_others = True
             self.take(undone)
-        self._apply_again(undone)
+        self._apply_again(undone, Deadline(_EVENT_SECONDS))
 
     def _look(self, since: datetime | None, until: datetime, deadline: Deadline, *, forget: bool) -> int:
         """Looks at the rows written between two times; returns how many had been undone."""
@@ -136,18 +140,20 @@ class Journal:
                 gone = found.over | (good if forget else set())
                 if gone:
                     self._store.journal.forget(gone, until)
+            for uuid in found.moved:
+                self._mend(uuid)
             count += len(found.undone)
             undone = [row.key for row in rows if row.key in found.undone]
             for start in range(0, len(undone), _TOGETHER):
                 with within(_DATABASE_SECONDS):
                     events = self._store.journal.events(undone[start : start + _TOGETHER])
-                self._apply_again(events)
+                self._apply_again(events, deadline.at_most(_EVENT_SECONDS))
             if len(rows) < _MOST:
                 break
             since = rows[-1].applied
         return count
 
-    def _apply_again(self, undone: Sequence[Journaled]) -> None:
+    def _apply_again(self, undone: Sequence[Journaled], deadline: Deadline) -> None:
         """Decides these events again, those of one job in their order."""
         waiting = list(undone)
         while waiting:
@@ -155,17 +161,46 @@ class Journal:
             for one in waiting:
                 jobs.setdefault(one.event.job, one)
             waiting = [one for one in waiting if jobs[one.event.job] is not one]
-            cases = [_case(one) for one in jobs.values()]
+            cases = [_case(one, deadline) for one in jobs.values()]
+            self._judge_all(cases)
+            for case in cases:
+                if case.handled is not None:
+                    self._conclude(case, case.handled)
+
+    def _judge_all(self, cases: Sequence[Case]) -> None:
+        """Judges them until they are handled. One that nobody has thought of must not keep the others from it."""
+        try:
             while unhandled := [case for case in cases if case.handled is None]:
                 self._judge(unhandled)
                 sleep(max((case.pause() for case in unhandled if case.handled is None), default=0.0))
-            for case in cases:
-                self._conclude(case)
+        except PipelineJobsError:
+            raise
+        except Exception:
+            if len(cases) > 1:
+                for case in cases:
+                    self._judge_all([case])
+                return
+            logger.error("an event that was undone cannot be applied again; this is a defect", exc_info=True)
 
-    def _conclude(self, case: Case) -> None:
+    def _mend(self, uuid: str) -> None:
+        """Mends what follows from a job's history, where another program has left it behind: state, last event, counts.
+
+        That program takes them from an earlier read of the job. Entries that have moved out of it meanwhile stay.
+        """
+        with within(_DATABASE_SECONDS):
+            stored = self._store.repairs.read(uuid)
+            if stored is None:
+                return
+            found = plan(stored.document, stored.moved)
+            if not found.repairs or any(one.moved or one.field not in _FOLLOWS for one in found.repairs):
+                return
+            if self._store.repairs.write(stored, found):
+                fields = {"job": uuid, **{one.field: one.value for one in found.repairs}}
+                logger.warning("another program had set a job back behind its history", extra={"fields": fields})
+
+    def _conclude(self, case: Case, handled: Handled) -> None:
         assert case.again is not None
-        assert case.handled is not None
-        verdict, again = case.handled.answer.verdict, case.again
+        verdict, again = handled.answer.verdict, case.again
         if verdict in (Verdict.DUPLICATE, Verdict.UNAVAILABLE):
             return  # it is there after all; or it is looked at the next time
         fields = {"job": again.event.job, "event": again.event.name, "entry": again.entry}
@@ -174,10 +209,11 @@ class Journal:
             logger.warning("another program had undone an applied event; it is applied again", extra={"fields": fields})
             return
         with within(_DATABASE_SECONDS):
-            if self._keep(case.handled, again.key):
+            if self._keep(handled, again.key):
                 self.count(LOST)
-                logger.error(case.handled.answer.reason, extra={"fields": fields})
+                logger.error(handled.answer.reason, extra={"fields": fields})
             self._store.journal.forget([again.key])
+        self._mend(again.event.job)
 
     def _keep(self, handled: Handled, key: str) -> bool:
         """Keeps the refusal of an event that is lost. False where there is none, or another process has kept it."""
@@ -229,7 +265,7 @@ _OWED_IN: Final = {"finish": "FINISHED", "index": "INDEXING"}
 """The state in which there still is something to be indexed."""
 
 
-def _case(again: Journaled) -> Case:
-    case = Case(again.event, again.execution, Deadline(_EVENT_SECONDS))
+def _case(again: Journaled, deadline: Deadline) -> Case:
+    case = Case(again.event, again.execution, deadline)
     case.again = again
     return case

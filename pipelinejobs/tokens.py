@@ -14,7 +14,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from fsm.lifecycle import ADMINISTRATIVE, RESERVED
+from fsm.lifecycle import ADMINISTRATIVE, INITIAL, RESERVED
 from pipelinejobs.job import Job, Trusted
 from pipelinejobs.messages.event import Event
 from pipelinejobs.secret import Secret
@@ -105,8 +105,14 @@ def remembered(job: Job) -> list[str]:
 
 
 def was_rotated(job: Job) -> bool:
-    """Whether the job's salt was changed before this project first saw the job, so that its first token is unknown."""
-    return job.trusted is not None or (job.tokens is None and job.revision > 0)
+    """Whether a token of the job may have been given out, and the salt changed, before this project saw the job.
+
+    So it is where something has happened to a job of which no token is remembered; and where python-datacatalog itself
+    has reset a job for another run. A job that it has made again is none of these: it keeps counting its revision, but
+    its present token is the one that was given out with it.
+    """
+    has_happened = job.revision > 0 and (job.entries + job.moved > 1 or job.state != INITIAL)
+    return job.trusted is not None or job.others_attempt or (job.tokens is None and has_happened)
 
 
 def authority(job: Job | None, event: Event, policy: Policy, time: float) -> Authority:
@@ -138,16 +144,18 @@ def first_use(job: Job, event: Event) -> Trusted | None:
     """The trust in the event's token that comes with its application; None where there is no reason for any.
 
     python-datacatalog's `run()` changes the salt before the first callback comes. Unless this project saw the job
-    before, the token in the callback can never be known. So it is believed: one for each authenticated sender, that no
-    sender can lock out another.
+    before, the token in the callback can never be known. So it is believed: one for each authenticated sender in each
+    attempt, that no sender can lock out another.
     """
     rows = job.trusted or ()
     token = next((token.reveal() for token in event.tokens if token), None)
     if token is None or not event.sender or not was_rotated(job) or len(rows) >= _MOST_TRUSTED:
         return None
-    if any(row.sender in (None, event.sender) for row in rows):
+    shown = token_hash(job.uuid, token)
+    taken = any(row.sender in (None, event.sender) and row.attempt in ("", job.attempt) for row in rows)
+    if taken or _any_same([shown], job.former_tokens):
         return None
-    return Trusted(event.sender, token_hash(job.uuid, token))
+    return Trusted(event.sender, shown, job.attempt)
 
 
 def refusal(shown: Authority, event: Event) -> str | None:

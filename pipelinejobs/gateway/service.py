@@ -195,8 +195,10 @@ class Service:
 
     def _look_for_events(self) -> None:
         self._journal.agree()
-        self._journal.look(Deadline(_LOOK_FOR_EVENTS_SECONDS))
-        self._watch_events.look()
+        try:
+            self._journal.look(Deadline(_LOOK_FOR_EVENTS_SECONDS))
+        finally:
+            self._watch_events.look()
 
     def _keep_executions(self, executions: list[Execution]) -> None:
         with within(self.settings.limits.database):

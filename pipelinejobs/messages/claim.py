@@ -15,28 +15,29 @@ NO_NAME: Final = ""
 
 
 def of(delivery: Delivery) -> Event | None:
-    """What is claimed, as an event that means nothing: job, token, sender and, where one can be read, a name.
+    """What is claimed, as an event that means nothing: job, tokens, sender and, where one can be read, a name.
 
-    A parameter counts for more than the body. None where no job is named or no token shown.
+    A parameter counts for more than the body; of tokens both count. None where no job is named or no token shown.
     """
-    said: dict[str, str] = {}
-    if not all(parameters.value_of(delivery.parameters, name) for name in ("uuid", "token")):
-        body = mended.read(delivery, Marks()).value
-        said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
-    given = {name: parameters.value_of(delivery.parameters, name) or said.get(name) for name in parameters.NAMES}
+    body = mended.read(delivery, Marks()).value
+    said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
+    given = {name: parameters.value_of(delivery.parameters, name) for name in parameters.NAMES}
+    if given["uuid"] and said.get("uuid", given["uuid"]) != given["uuid"]:
+        said = {}  # it speaks of another job
+    tokens = tuple(Secret(token) for token in (said.get("token"), given["token"]) if token)
     try:
-        job = job_uuid(given["uuid"], "uuid")
+        job = job_uuid(given["uuid"] or said.get("uuid"), "uuid")
     except Malformed:
         return None
-    if not given["token"]:
+    if not tokens:
         return None
     return Event(
         job=job,
-        name=_name(given["event"] or given["name"]),
+        name=_name(given["event"] or given["name"] or said.get("event") or said.get("name")),
         kind=Kind.EXPLICIT,
         id="",
-        status=given["status"] or given["state"],
-        tokens=(Secret(given["token"]),),
+        status=given["status"] or given["state"] or said.get("status") or said.get("state"),
+        tokens=tokens,
         sender=delivery.sender,
     )
 

@@ -125,10 +125,12 @@ def _of_text(text: str, literal: bool, marks: Marks) -> Mended:
 
 def _fit(value: Any, text: str, marks: Marks) -> Mended:
     """What can be kept of a value that was read of this text."""
+    if too_large(text) and not isinstance(value, dict):
+        return _left_out(marks, "body", TOO_LARGE)
     mender = _Mender(marks)
     is_object = isinstance(value, dict)
     value = mender.mended(value, level=1 if is_object else 2)
-    if too_large(text) or (isinstance(value, str) and too_large(value)):
+    if too_large(text):
         return _left_out(marks, "body", TOO_LARGE)._replace(value=value)
     if mender.is_too_deep:
         return _left_out(marks, "body", TOO_DEEP)._replace(value=value, text=storable(text))

@@ -125,6 +125,11 @@ def _report(delivery: Delivery, given: Parameters, body: Any, marks: Marks, *, i
     """
     said = body if isinstance(body, dict) else {}
     report = agave.read(said, given.status) or tapis.read(said)
+    if report is None and given.token is not None:
+        report = agave.read(said, given.status, leniently=True)
+        if report is not None:
+            odd = attempt.refusal(said)
+            marks.add(odd.place, f"{odd.problem}; kept as it is")
     if report is not None:
         event = _reported(delivery, given, report)
         return event if is_kept else event._replace(data={"status": report.status} if report.status else None)

@@ -37,13 +37,16 @@ OTHERWISE: Final = "update"
 EVENT_OF: Final[dict[str, str]] = {status: event for event, statuses in _EVENTS.items() for status in statuses}
 """The event of each known status."""
 
+_AROUND: Final = BLANKS + "\0\u00a0\u200b\u2028\u2029\u3000\ufeff\ufffd"
+"""What no one sees around a word: other blanks, marks of byte order, and what stands for what could not be read."""
+
 # Not str.upper, for which the Turkish dotless i and the long s become letters of FINISHED.
 _TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
 
 def as_word(status: str) -> str:
     """A status word as the table has it: in upper case, where only ASCII letters change, and without blanks around."""
-    return status.strip(BLANKS).translate(_TO_UPPER)
+    return status.strip(_AROUND).translate(_TO_UPPER)
 
 
 def event_of(status: str | None) -> str:

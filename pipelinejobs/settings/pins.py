@@ -127,6 +127,8 @@ def as_text(value: object) -> str | None:
     """A value of YAML or JSON as the environment would spell it; None when it is not one."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # JSON knows one kind of number, and may write 3600 as 3600.0
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, list) and all(isinstance(part, str) for part in value):

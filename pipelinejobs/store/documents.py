@@ -7,7 +7,9 @@ keep its types. Ours, which its writes leave alone, are:
 `_life`         uuid of the `create` entry that the other fields of ours belong to
 `_attempt`      uuid of the newest `reset` entry, else of the `create` entry
 `_tokens`       hashes of tokens remembered: the first and the newest eight
-`_first_use`    tokens trusted on first use: `{sender: name, token: hash}`; not there where there is no reason to
+`_first_use`    tokens trusted on first use: `{sender, token: hash, attempt}`; not there where there is no reason to
+`_theirs`       uuid of the newest `reset` entry that another program wrote, once an event of ours has come after it
+`_former_tokens` hashes of tokens of lives of the job that are over
 `_alone`        true in a job that this project made and that no other program is known to have written to
 `_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
 `_outbox`       messages owed to other actors, see `store.outbox`
@@ -37,6 +39,7 @@ _OURS: Final = (
     "_attempt",
     "_tokens",
     "_first_use",
+    "_theirs",
     "_alone",
     "_externals",
     "_moved",
@@ -44,6 +47,11 @@ _OURS: Final = (
     "_execution",
 )
 _OUTDATED: Final = ("_salts", "_token_pin")
+_FORMER: Final = "_former_tokens"
+_MOST_FORMER: Final = 18
+
+OWN: Final = frozenset({*_OURS, *_OUTDATED, _FORMER})
+"""The fields of a job that are this project's."""
 
 _ENTRIES: Final = {"$cond": [{"$isArray": "$history"}, "$history", []]}
 
@@ -63,6 +71,8 @@ HEAD: Final[dict[str, Any]] = {
     "_attempt": 1,
     "_tokens": 1,
     "_first_use": 1,
+    "_theirs": 1,
+    "_former_tokens": 1,
     "_alone": 1,
     "_salts": 1,
     "_token_pin": 1,
@@ -112,6 +122,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
     resets = [uuid for uuid in document.get("resets", ()) if isinstance(uuid, str)]
     properties = document.get("_properties")
     revision: Any = properties.get("revision") if isinstance(properties, dict) else None
+    attempt = resets[-1] if resets else _text(ours.get("_attempt")) or life
     job = Job(
         key=document["_id"],
         uuid=_text(document.get("uuid")),
@@ -119,7 +130,10 @@ def to_job(document: Mapping[str, Any]) -> Job:
         last_event=_text(document.get("last_event")) or None,
         revision=revision if _is_number(revision) else 0,
         life=life,
-        attempt=resets[-1] if resets else _text(ours.get("_attempt")) or life,
+        attempt=attempt,
+        # The newest attempt that this project knew of is written with each of its events; before the first it is the
+        # life's own.
+        others_attempt=attempt != (ours.get("_attempt") or life) or attempt == ours.get("_theirs"),
         admin=document.get("_admin"),
         has_admin="_admin" in document,
         salt=document.get("_salt") if isinstance(document.get("_salt"), str) else None,
@@ -133,7 +147,9 @@ def to_job(document: Mapping[str, Any]) -> Job:
         outdated=tuple(name for name in _OUTDATED if name in ours),
         damage=_damage(document, life, revision, ours.get("_moved")),
     )
-    return job._replace(tokens=_tokens(job, ours))
+    of_former = _tokens(job, document) if former_life else None
+    former = dict.fromkeys([*_hashes(document.get(_FORMER)), *(of_former or ())])
+    return job._replace(tokens=_tokens(job, ours), former_tokens=tuple(former)[-_MOST_FORMER:])
 
 
 def to_entry(value: Mapping[str, Any]) -> Entry:
@@ -187,6 +203,8 @@ def update(job: Job, change: Change, owed: list[dict[str, Any]], execution: str)
         bound = {**job.externals, change.external: job.attempt}
         rows = [{"id": digest, "attempt": attempt} for digest, attempt in bound.items()]
         fields["_externals"] = rows
+    if job.others_attempt:
+        fields["_theirs"] = job.attempt
     if change.trusted is not None:
         fields["_first_use"] = [row._asdict() for row in change.trusted]
     pushes: dict[str, Any] = {"history": {"$each": [from_entry(entry) for entry in change.entries]}}
@@ -223,9 +241,9 @@ def moved(count: int) -> dict[str, Any]:
     return {"$eq": count} if count else {"$in": [0, None]}
 
 
-def forget_former_life() -> dict[str, Any]:
-    """The write that takes our fields off a job that was made again in place."""
-    return {"$unset": dict.fromkeys((*_OURS, *_OUTDATED), "")}
+def forget_former_life(job: Job) -> dict[str, Any]:
+    """The write that takes our fields off a job that was made again in place, but for what its tokens were."""
+    return {"$unset": dict.fromkeys((*_OURS, *_OUTDATED), ""), "$set": {_FORMER: list(job.former_tokens)}}
 
 
 def owed_row(key: str, entry: Entry, life: str, message: str) -> dict[str, Any]:
@@ -274,9 +292,13 @@ def _tokens(job: Job, ours: Mapping[str, Any]) -> tuple[str, ...] | None:
     hashes, salts = ours.get("_tokens"), ours.get("_salts")
     if not isinstance(hashes, list) and not isinstance(salts, list):
         return None
-    known = [one for one in hashes if isinstance(one, str)] if isinstance(hashes, list) else []
+    known = _hashes(hashes)
     former = [salt_hash(job, salt) for salt in salts if isinstance(salt, str)] if isinstance(salts, list) else []
     return tuple(dict.fromkeys([*known, *former]))
+
+
+def _hashes(value: Any) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _trusted(ours: Mapping[str, Any]) -> tuple[Trusted, ...] | None:
@@ -285,7 +307,7 @@ def _trusted(ours: Mapping[str, Any]) -> tuple[Trusted, ...] | None:
         return None
     given = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     known = [
-        Trusted(row.get("sender"), row["token"])
+        Trusted(row.get("sender"), row["token"], _text(row.get("attempt")))
         for row in given
         if isinstance(row.get("token"), str) and isinstance(row.get("sender"), str | None)
     ]

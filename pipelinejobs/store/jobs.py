@@ -176,7 +176,7 @@ class Jobs:
                     "history.0.uuid": {"$eq": job.life},
                     "_life": {"$ne": job.life},
                 },
-                documents.forget_former_life(),
+                documents.forget_former_life(job),
             )
 
     def withdraw(self, job: Job, entry: str) -> None:

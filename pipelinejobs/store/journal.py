@@ -79,10 +79,13 @@ class Found(NamedTuple):
     Attributes:
         undone: those whose entry the job has no more.
         over: those whose job is gone, or was made again: nothing of them touches the new one.
+        moved: the jobs of those whose entry is in `jobs_history` alone, where no other program takes it away; what
+            followed from it may be gone all the same.
     """
 
     undone: set[str]
     over: set[str]
+    moved: set[str]
 
 
 class Journal:
@@ -135,7 +138,8 @@ class Journal:
             moved = {row["_id"] for row in self._moved.find({"_id": {"$in": keys}}, {"_id": 1})} if keys else set()
         over = {row.key for row in missing if jobs.get(row.job, {}).get("first") != row.life}
         undone = {row.key for row, key in zip(missing, keys, strict=True) if key not in moved}
-        return Found(undone - over, over)
+        behind = {row.job for row, key in zip(missing, keys, strict=True) if key in moved}
+        return Found(undone - over, over, behind)
 
     def events(self, keys: Collection[str]) -> list[Journaled]:
         """Events by their keys, those of one job in the order in which they were applied.

@@ -20,10 +20,10 @@ BESIDE_OTHERS: Final = (
         promises=("P11",),
         what="answers before the journal has the event",
         file="pipelinejobs/manager.py",
-        old="            if outcome is Written.YES:\n                case.applied = _applied(case, judged)\n",
+        old="            if outcome is Written.YES:\n                case.applied = self._applied(case, judged)\n",
         new=(
             "            if outcome is Written.YES:\n"
-            "                case.applied = _applied(case, judged)\n"
+            "                case.applied = self._applied(case, judged)\n"
             "                case.handled = case.applied.handled\n"
         ),
         tests=(
@@ -66,8 +66,8 @@ BESIDE_OTHERS: Final = (
         promises=("P11", "S18"),
         what="trusts one token of a job, and not one of each sender",
         file="pipelinejobs/tokens.py",
-        old="    if any(row.sender in (None, event.sender) for row in rows):\n",
-        new="    if rows:\n",
+        old="taken = any(row.sender in (None, event.sender) and row.attempt in",
+        new="taken = any(row.attempt in",
         tests=(
             "tests/unit/test_tokens.py::TestTrustOnFirstUse::test_a_stranger_who_comes_first_locks_nobody_out",
             "tests/acceptance/test_standard_agent.py::test_a_stranger_who_comes_first_locks_nobody_out",
@@ -80,6 +80,25 @@ BESIDE_OTHERS: Final = (
         old="if row.sender is None or row.sender == sender]",
         new="if sender]",
         tests=("tests/unit/test_tokens.py::TestTrustOnFirstUse::test_a_trusted_token_is_good_from_its_sender_alone",),
+    ),
+    Break(
+        promises=("P9", "S18"),
+        what="trusts a token of a former life of the job",
+        file="pipelinejobs/tokens.py",
+        old="    if taken or _any_same([shown], job.former_tokens):\n",
+        new="    if taken:\n",
+        tests=(
+            "tests/unit/test_tokens.py::TestTrustOnFirstUse::test_a_token_of_a_former_life_is_never_trusted",
+            "tests/acceptance/test_standard_agent.py::TestAnotherRunOfTheJob::test_one_that_was_made_again",
+        ),
+    ),
+    Break(
+        promises=("P11", "P5"),
+        what="believes that an entry which has moved out of the job has had its effect",
+        file="pipelinejobs/journal.py",
+        old="            for uuid in found.moved:\n                self._mend(uuid)\n",
+        new="",
+        tests=("tests/integration/test_journal.py::test_entries_that_have_moved_out_of_the_job_meanwhile",),
     ),
     Break(
         promises=("S18",),

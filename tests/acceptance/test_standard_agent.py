@@ -122,3 +122,33 @@ def test_an_old_token_in_the_url_beside_the_newest_in_the_body(abaco: CheckedAba
     assert both.verdict["verdict"] == "applied"
     neither = strict.send(job.event("update", token="wrong"), {"uuid": job.uuid, "token": "0" * 16})
     assert neither.verdict["verdict"] == "unauthorised"
+
+
+class TestAnotherRunOfTheJob:
+    """The agent makes the job again in place, or resets it, and puts the token of then into the callback URL."""
+
+    def test_one_that_was_made_again(self, abaco: CheckedAbaco, new_job: NewJob, jobs: Documents) -> None:
+        job = new_job()
+        assert abaco.send(callback("agave", "RUNNING"), job.url()).verdict["verdict"] == "applied"
+        again = StoredJob(jobs, job.uuid, datacatalog.makes_again(job))
+        stranger = abaco.of("stranger").send(callback("agave", "FINISHED"), again.url(token="0" * 16))
+        assert stranger.verdict["verdict"] == "unauthorised"
+        runs(again)
+        late = abaco.send(callback("agave", "FINISHED"), job.url())
+        assert late.verdict["verdict"] == "unauthorised"
+        ends_well(by_reactor(abaco), again, "aloe")
+        assert abaco.send(callback("agave", "FINISHED"), job.url()).verdict["verdict"] == "unauthorised"
+
+    def test_one_that_python_datacatalog_has_reset(
+        self, abaco: CheckedAbaco, new_job: NewJob, jobs: Documents, indexer: Indexer
+    ) -> None:
+        job = new_job()
+        runs(job)
+        assert abaco.send(callback("agave", "FAILED"), job.url()).verdict["verdict"] == "applied"
+        datacatalog.writes(job, "reset", "RESET")
+        again = StoredJob(jobs, job.uuid, datacatalog.writes(job, "ready", "CREATED"))
+        newest = runs(again)
+        ends_well(by_reactor(abaco), again, "tapis")
+        assert [request.body["message"]["token"] for request in indexer.received] == [newest]
+        other = abaco.send(callback("tapis", "QUEUED"), again.url(token="0" * 16)).verdict
+        assert other["verdict"] == "unauthorised"

@@ -222,6 +222,29 @@ def test_whatever_its_data_holds(world: World, jobs: Documents, data: dict[str, 
     assert (entry.name, entry.data) == ("update", data)
 
 
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("names", [("run", *["update"] * 9, "finish"), ("run", *["resource"] * 5)])
+def test_entries_that_have_moved_out_of_the_job_meanwhile(
+    store: Store, jobs: Documents, window: str, names: tuple[str, ...]
+) -> None:
+    store.history = History(jobs.database, history.Limits(4, 10**6))
+    world = World(store, jobs)
+    job = insert_job(jobs)
+
+    def all_of_it() -> None:
+        for name in names:
+            applied(world.send(job, name))
+
+    datacatalog.writes(job, "resource", "CREATED", **{window: all_of_it})
+    for _ in range(3):
+        world.look()
+    entries = [entry.name for entry in world.store.history.entries(job.uuid)]
+    assert sorted(entries) == sorted(["create", "resource", *names])
+    assert final_state(entries) == job.state == final_state(["create", *names])
+    assert world.problems(job) == []
+    assert set(world.owed(job)) <= {"index"}
+
+
 class TestWhatIsLeftAlone:
     def test_a_row_goes_when_the_time_of_such_writers_is_over(
         self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch

@@ -228,7 +228,7 @@ class TestFirstUse:
         job = a_job("RUNNING", revision=1, salt="rotated")
         decision = judge(job, a_command("update"), authority=Authority.FIRST_USE)
         assert decision.change is not None
-        assert decision.change.trusted == (Trusted("jdoe", token_hash(UUID, TOKEN)),)
+        assert decision.change.trusted == (Trusted("jdoe", token_hash(UUID, TOKEN), LIFE),)
         assert TOKEN not in repr(decision.change)
 
     def test_each_sender_has_one_of_its_own(self) -> None:
@@ -236,7 +236,7 @@ class TestFirstUse:
         job = a_job("RUNNING", revision=1, salt="rotated", tokens=(), trusted=strangers)
         decision = judge(job, a_command("update"), authority=Authority.FIRST_USE)
         assert decision.change is not None
-        assert decision.change.trusted == (*strangers, Trusted("jdoe", token_hash(UUID, TOKEN)))
+        assert decision.change.trusted == (*strangers, Trusted("jdoe", token_hash(UUID, TOKEN), LIFE))
 
     @pytest.mark.parametrize(
         ("event", "verdict"), [(a_command("run"), Verdict.UNAUTHORISED), (a_report("run"), Verdict.STALE)]

@@ -184,6 +184,25 @@ class TestTrustOnFirstUse:
         wrong = a_command("update", sender="stranger")
         assert tokens.authority(job, wrong, self.policy, TIME) is Authority.NONE
 
+    def test_a_job_that_was_made_again_gives_no_reason_to_trust(self) -> None:
+        job = a_job("CREATED", revision=5, salt="of the new life")
+        assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.NONE
+
+    def test_a_token_of_a_former_life_is_never_trusted(self) -> None:
+        job = a_job("RUNNING", **self.rotated, former_tokens=(token_hash(UUID, TOKEN),))
+        assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.NONE
+        assert tokens.authority(job, a_command("update", "0" * 16), self.policy, TIME) is Authority.FIRST_USE
+
+    def test_an_attempt_that_another_program_began_has_a_token_of_its_own(self) -> None:
+        before = Trusted("jdoe", token_hash(UUID, "0" * 16), "108-first")
+        job = a_job(
+            "RUNNING", **self.rotated, tokens=("x",), trusted=(before,), attempt="108-second", others_attempt=True
+        )
+        assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.FIRST_USE
+        job = job._replace(trusted=(before, Trusted("jdoe", token_hash(UUID, TOKEN), "108-second")))
+        for shown, expected in ((TOKEN, Authority.JOB), ("0" * 16, Authority.JOB), ("1" * 16, Authority.NONE)):
+            assert tokens.authority(job, a_command("update", shown), self.policy, TIME) is expected
+
     def test_the_senders_are_bounded(self) -> None:
         many = tuple(self.strangers._replace(sender=f"sender {n}") for n in range(100))
         job = a_job("RUNNING", **self.rotated, tokens=("x",), trusted=many)

@@ -30,6 +30,12 @@ def test_the_job_and_its_token(body: Any, parameters: dict[str, str], name: str)
     assert (claimed.data, claimed.message) == (None, None)
 
 
+def test_both_tokens_count() -> None:
+    claimed = claim.of(delivery({"uuid": JOB, "name": "update", "token": "newest", "foo": 2}, WHERE))
+    assert claimed is not None
+    assert [token.reveal() for token in claimed.tokens] == ["newest", TOKEN]
+
+
 @pytest.mark.parametrize(
     ("body", "parameters"),
     [

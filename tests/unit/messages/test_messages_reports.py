@@ -233,11 +233,42 @@ class TestWithoutAStatus:
             ({"uuid": JOB, "name": "finsh"}, 'name: "finsh" is not an event'),
             ({"uuid": JOB, "name": "run", "data": []}, "data: must be an object"),
             ({"uuid": OTHER_JOB, "name": "run"}, "parameter uuid: is"),
-            (sample("agave-callback") | {"appId": 5}, "appId: must be text"),
+            (sample("agave-callback") | {"status": 5}, "status: must be text"),
         ],
     )
     def test_an_attempt_at_something_else_is_told_what_is_wrong(self, body: dict[str, Any], place: str) -> None:
         assert refusal_of(body, **WHERE).startswith(place)
+
+
+class TestCallbacksOfOtherTypes:
+    """The keys tell a callback, and its status what happened; no other value of it matters."""
+
+    @pytest.mark.parametrize("odd", [None, 5, [], {}, True, "text"])
+    @pytest.mark.parametrize(
+        ("system", "key"),
+        [
+            *(("agave", key) for key in ("appId", "executionSystem", "owner", "_links", "id")),
+            *(("aloe", key) for key in ("appId", "executionSystem", "owner", "tenantId", "tenantQueue", "id")),
+        ],
+    )
+    def test_it_is_a_report_all_the_same(self, system: str, key: str, odd: Any) -> None:
+        body = sample(f"{system}-callback") | {"status": "FINISHED", key: odd}
+        event = read(Delivery(id="e", body=json.dumps(body), parameters=WHERE))
+        assert (event.kind, event.name, event.status) == (Kind.REPORT, "finish", "FINISHED")
+        assert (event.data or {}).get(key, odd) == odd
+        good = (key == "_links" and odd == {}) or (key != "_links" and isinstance(odd, str))
+        assert bool(marks_of(event)) is not good
+
+    def test_but_not_without_a_token(self) -> None:
+        body = sample("agave-callback") | {"owner": None}
+        with pytest.raises(Malformed):
+            read(Delivery(id="e", body=json.dumps(body), parameters={"uuid": JOB}))
+
+
+@pytest.mark.parametrize("around", ["\0", "\u00a0", "\ufeff", "\u200b", "\ufffd", " \r\n"])
+def test_what_no_one_sees_around_a_status_word_does_not_count(around: str) -> None:
+    event = read(Delivery(id="e", body=None, parameters=WHERE | {"status": f"{around}Finished{around}"}))
+    assert (event.name, event.status) == ("finish", "FINISHED")
 
 
 class TestCommands:
