@@ -22,7 +22,6 @@ from pipelinejobs.errors import PipelineJobsError
 from pipelinejobs.identity import external_digest
 from pipelinejobs.job import Job
 from pipelinejobs.log import logger
-from pipelinejobs.repair import plan
 from pipelinejobs.store import Store, within
 from pipelinejobs.store.journal import Journaled, Row
 from pipelinejobs.verdict import Verdict
@@ -187,6 +186,8 @@ class Journal:
 
         That program takes them from an earlier read of the job. Entries that have moved out of it meanwhile stay.
         """
+        from pipelinejobs.repair import plan  # here, because nearly no run needs it
+
         with within(_DATABASE_SECONDS):
             stored = self._store.repairs.read(uuid)
             if stored is None:

@@ -236,7 +236,7 @@ class Manager:
             event=event._replace(tokens=(), message=None),
             life=job.life,
             attempt=attempt_of(job, event),
-            entry=entry_uuid(job, event),
+            entry=change.entries[-1].uuid if change is not None else entry_uuid(job, event),
             execution=case.execution,
             revision=job.revision,
             owes=change.owes_index if change is not None else case.again is not None and case.again.owes,
