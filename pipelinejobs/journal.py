@@ -82,9 +82,11 @@ class Journal:
         with within(min(_DATABASE_SECONDS, deadline.remaining())):
             now = self._store.outbox.now()
         settled, first = now - timedelta(seconds=SETTLED_SECONDS), now - timedelta(seconds=FIRST_LOOK_SECONDS)
-        undone = self._look(None, settled, deadline, forget=True)
-        since = max(settled, self._looked_until or settled)
-        undone += self._look(since, first, deadline, forget=False)
+        if self._looked_until is None:
+            undone = self._look(None, first, deadline, settled)
+        else:  # what lies between the two was looked at before
+            undone = self._look(None, settled, deadline, settled)
+            undone += self._look(max(settled, self._looked_until), first, deadline, settled)
         self._looked_until = first - timedelta(seconds=_OVERLAP_SECONDS)
         return undone
 
@@ -126,8 +128,12 @@ class Journal:
             self.take(undone)
         self._apply_again(undone, Deadline(_EVENT_SECONDS))
 
-    def _look(self, since: datetime | None, until: datetime, deadline: Deadline, *, forget: bool) -> int:
-        """Looks at the rows written between two times; returns how many had been undone."""
+    def _look(self, since: datetime | None, until: datetime, deadline: Deadline, settled: datetime) -> int:
+        """Looks at the rows written between two times, and forgets those that are settled.
+
+        Returns:
+            How many had been undone.
+        """
         count = 0
         while not deadline.passed():
             with within(min(_DATABASE_SECONDS, deadline.remaining())):
@@ -135,8 +141,7 @@ class Journal:
                 if not rows:
                     break
                 found = self._store.journal.look_for(rows)
-                good = {row.key for row in rows} - found.undone - found.over
-                gone = found.over | (good if forget else set())
+                gone = found.over | {row.key for row in rows if row.applied and row.applied <= settled} - found.undone
                 if gone:
                     self._store.journal.forget(gone, until)
             for uuid in found.moved:

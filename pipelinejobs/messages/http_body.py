@@ -1,7 +1,6 @@
 """The text of a message in the body of an HTTP request."""
 
 from typing import Final
-from urllib.parse import parse_qs
 
 from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.body import MAX_BYTES, TOO_LARGE
@@ -74,6 +73,8 @@ def _decoded(body: bytes) -> str:
 
 
 def _message_field(form: str, *, plain: bool) -> str | None:
+    from urllib.parse import parse_qs  # here, because an actor gets no forms
+
     try:
         fields = parse_qs(form.strip(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:

@@ -9,7 +9,6 @@ import json
 import math
 import re
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs
 
 from pipelinejobs.messages import literal as python_literal
 from pipelinejobs.messages.body import KEPT_UNDER, MAX_BYTES, TOO_LARGE, WRAPPING, WRAPPINGS, is_wrapping, too_large
@@ -196,6 +195,8 @@ def _decoded_as(body: bytes, encoding: str) -> str | None:
 
 def _field(form: str) -> str | None:
     """The field `message` of a form; None where it has none."""
+    from urllib.parse import parse_qs  # here, because an actor gets no forms
+
     try:
         return parse_qs(form.strip(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)[WRAPPING][0]
     except (ValueError, KeyError):

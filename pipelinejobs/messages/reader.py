@@ -102,12 +102,12 @@ def _event(delivery: Delivery, given: Parameters, body: Any) -> Event:
 
 def _mended(delivery: Delivery) -> Event | None:
     """The report that a delivery is in spite of what is wrong with it; None where it is none, but a command."""
-    from pipelinejobs.messages import mended  # here, because nearly no message needs it
-
     marks = Marks()
     given = parameters.of_report(delivery.parameters, delivery.event_id, marks)
     if given is None:
         return None
+    from pipelinejobs.messages import mended  # here, because nearly no message needs it
+
     read = mended.read(delivery, marks)
     event = _report(delivery, given, read.value, marks, is_kept=read.is_kept)
     if event is None:

@@ -45,8 +45,8 @@ BESIDE_OTHERS: Final = (
         promises=("P11", "P2"),
         what="forgets a row at its first look, though the other program may not be done",
         file="pipelinejobs/journal.py",
-        old="gone = found.over | (good if forget else set())",
-        new="gone = found.over | good",
+        old="if row.applied and row.applied <= settled}",
+        new="}",
         tests=("tests/integration/test_journal.py::TestUndone::test_an_event_whose_application_is_undone_twice",),
     ),
     Break(
