@@ -14,8 +14,8 @@ from pipelinejobs.store.journal import Journaled
 
 _SECONDS: Final = (FIRST_LOOK_SECONDS, SETTLED_SECONDS - FIRST_LOOK_SECONDS)
 """Until the first look, and from there to the second."""
-_MOST: Final = 1_000
-"""Events that wait for either look; of more the oldest are not looked for."""
+_MOST: Final = 300
+"""Events that wait for either look; of more the oldest are not looked for, since a look has its price too."""
 _BATCH: Final = 500
 
 

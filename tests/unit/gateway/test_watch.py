@@ -99,7 +99,7 @@ def test_at_the_end_the_journal_gets_what_may_still_be_undone(now: list[float]) 
 @pytest.mark.promise("F16")
 def test_there_are_never_more_than_fit(now: list[float]) -> None:
     looked = Looked()
-    watched = watching(looked, 5_000)
+    watched = watching(looked, 1_000)
     now[0] = 2.0
     watched.look()
-    assert [one for batch in looked.batches for one in batch] == list(range(4_000, 5_000))
+    assert [one for batch in looked.batches for one in batch] == list(range(700, 1_000))
