@@ -11,6 +11,7 @@ same event is never written twice.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from time import sleep
 from typing import Final
@@ -18,7 +19,7 @@ from typing import Final
 from pipelinejobs.case import Case, Handled
 from pipelinejobs.deadline import Deadline
 from pipelinejobs.decide import Decision
-from pipelinejobs.errors import PipelineJobsError
+from pipelinejobs.errors import CommandFailed, PipelineJobsError
 from pipelinejobs.identity import external_digest
 from pipelinejobs.job import Job
 from pipelinejobs.log import logger
@@ -97,11 +98,11 @@ class Journal:
             Unavailable: the database cannot be asked.
         """
         with within(_DATABASE_SECONDS):
-            if not self.beside_others:
-                self.beside_others = self._store.journal.is_beside_others()
-            elif not self._said:
+            if self.beside_others and not self._said:
                 self._store.journal.say_beside_others()
-            self._said = self.beside_others
+                self._said = True
+            elif not self._said and self._store.journal.is_beside_others():
+                self.beside_others = self._said = True  # never back: a thread that judges may have found it out now
 
     def take(self, watched: Sequence[Journaled]) -> None:
         """Takes over events that were watched in memory, at least one.
@@ -193,7 +194,7 @@ class Journal:
         """
         from pipelinejobs.repair import plan  # here, because nearly no run needs it
 
-        with within(_DATABASE_SECONDS):
+        with within(_DATABASE_SECONDS), suppress(CommandFailed):  # the uuid of several documents
             stored = self._store.repairs.read(uuid)
             if stored is None:
                 return
