@@ -47,7 +47,7 @@ BESIDE_OTHERS: Final = (
         file="pipelinejobs/journal.py",
         old="if row.applied and row.applied <= settled}",
         new="}",
-        tests=("tests/integration/test_journal.py::TestUndone::test_an_event_whose_application_is_undone_twice",),
+        tests=("tests/integration/test_journal.py::TestUndone::test_an_event_that_was_still_there_at_the_first_look",),
     ),
     Break(
         promises=("P11",),
@@ -55,12 +55,7 @@ BESIDE_OTHERS: Final = (
         file="pipelinejobs/journal.py",
         old="    if job is None or job.life != again.life:\n",
         new="    if job is None:\n",
-        tests=(
-            (
-                "tests/integration/test_journal.py::TestWhatIsLeftAlone"
-                "::test_nothing_touches_a_job_that_was_deleted_or_made_again"
-            ),
-        ),
+        tests=("tests/unit/test_journal_decided.py::test_nothing_is_known_of_a_job_in_another_life",),
     ),
     Break(
         promises=("P11", "S18"),

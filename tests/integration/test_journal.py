@@ -202,6 +202,18 @@ class TestUndone:
         assert world.send(job, "update", tokens=(Secret("0" * 16),)).answer.verdict is Verdict.UNAUTHORISED
         applied(world.send(job, "update"))
 
+    def test_an_event_that_was_still_there_at_the_first_look(
+        self, world: World, running: StoredJob, window: str
+    ) -> None:
+        def slowly() -> None:
+            applied(world.send(running, "finish"))
+            assert world.look() == 0
+
+        datacatalog.writes(running, "update", "RUNNING", **{window: slowly})
+        assert running.names == ["create", "run", "update"]
+        assert world.look() == 1
+        assert running.names == ["create", "run", "update", "finish"]
+
     def test_an_event_whose_application_is_undone_twice(self, world: World, running: StoredJob, window: str) -> None:
         datacatalog.writes(running, "update", "RUNNING", **{window: lambda: applied(world.send(running, "finish"))})
         datacatalog.writes(running, "update", "RUNNING", **{window: world.look})
