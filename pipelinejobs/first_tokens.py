@@ -41,7 +41,7 @@ class FirstTokens:
             new = [
                 (job, salt_hash(job, job.salt))
                 for job in self._store.new_jobs.unseen(_MOST)
-                if job.salt is not None and isinstance(job.uuid, str)
+                if job.salt is not None and job.uuid
             ]
             count = self._store.new_jobs.remember(new) if new else 0
             count += self._look_again()

@@ -199,7 +199,8 @@ class Manager:
     def _write(self, writes: "Sequence[tuple[Case, _Judged]]") -> None:
         """Writes what was decided. Whoever lost the race for a job, or may have, is judged again."""
         for case, judged in writes:
-            if case.again is not None and judged.job is not None:
+            change = judged.decision.change
+            if case.again is not None and judged.job is not None and change is not None and change.owes_index:
                 self._store.jobs.withdraw(judged.job, case.again.entry)
         try:
             outcomes = self._store.jobs.apply([judged.write(case.execution) for case, judged in writes])

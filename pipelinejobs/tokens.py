@@ -86,9 +86,14 @@ def token_hash(uuid: str, token: str) -> str:
     return "v1:" + sha256(f"first-use|{uuid}|{token}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def token_under(job: Job, salt: str) -> str:
+    """The token that the job has under this salt."""
+    return job_token(job.uuid, salt, job.admin, has_admin=job.has_admin)
+
+
 def salt_hash(job: Job, salt: str) -> str:
     """The hash of the token that the job has under this salt."""
-    return token_hash(job.uuid, job_token(job.uuid, salt, job.admin, has_admin=job.has_admin))
+    return token_hash(job.uuid, token_under(job, salt))
 
 
 def same(shown: Secret | str, expected: Secret | str) -> bool:

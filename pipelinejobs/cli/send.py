@@ -38,7 +38,7 @@ from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.messages.mended import LARGEST
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.secret import Secret
-from pipelinejobs.tokens import admin_tokens, job_token
+from pipelinejobs.tokens import admin_tokens, token_under
 from pipelinejobs.verdict import EXIT_CODES, Verdict
 
 _SAYS_WHAT_HAPPENED: Final = ("event", "name", "status", "state")
@@ -166,7 +166,7 @@ def _tokens(event: Event, options: argparse.Namespace, session: Session) -> tupl
         raise _NoJob(session.no_job(event.job).reason)
     if job.salt is None:
         return ()
-    return (Secret(job_token(job.uuid, job.salt, job.admin, has_admin=job.has_admin)),)
+    return (Secret(token_under(job, job.salt)),)
 
 
 def _text(file: str) -> str:

@@ -23,7 +23,7 @@ A job that was made again in place (python-datacatalog's re-creation keeps unkno
 entry: then `_life` does not match and all fields of ours count as absent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -148,7 +148,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
         damage=_damage(document, life, revision, ours.get("_moved")),
     )
     of_former = _tokens(job, document) if former_life else None
-    former = dict.fromkeys([*_hashes(document.get(_FORMER)), *(of_former or ())])
+    former = dict.fromkeys([*_texts(document.get(_FORMER)), *(of_former or ())])
     return job._replace(tokens=_tokens(job, ours), former_tokens=tuple(former)[-_MOST_FORMER:])
 
 
@@ -165,6 +165,11 @@ def to_entry(value: Mapping[str, Any]) -> Entry:
 def from_entry(entry: Entry) -> dict[str, Any]:
     """A history entry as it is stored: the keys of python-datacatalog, in its order."""
     return {"date": entry.date, "data": entry.data, "name": entry.name, "uuid": entry.uuid}
+
+
+def from_trusted(rows: Iterable[Trusted]) -> list[dict[str, Any]]:
+    """Tokens trusted on first use as they are stored."""
+    return [row._asdict() for row in rows]
 
 
 def guard(job: Job, change: Change) -> dict[str, Any]:
@@ -206,7 +211,7 @@ def update(job: Job, change: Change, owed: list[dict[str, Any]], execution: str)
     if job.others_attempt:
         fields["_theirs"] = job.attempt
     if change.trusted is not None:
-        fields["_first_use"] = [row._asdict() for row in change.trusted]
+        fields["_first_use"] = from_trusted(change.trusted)
     pushes: dict[str, Any] = {"history": {"$each": [from_entry(entry) for entry in change.entries]}}
     if owed:
         pushes["_outbox"] = {"$each": owed}
@@ -231,7 +236,7 @@ def renewal(job: Job) -> dict[str, Any]:
     """The write that replaces the fields of former versions; those of a life that is over just go."""
     fields: dict[str, Any] = {} if job.tokens is None else {"_tokens": list(job.tokens)}
     if job.trusted is not None:
-        fields["_first_use"] = [row._asdict() for row in job.trusted]
+        fields["_first_use"] = from_trusted(job.trusted)
     gone = {"$unset": dict.fromkeys(_OUTDATED, "")}
     return gone | ({"$set": fields} if fields else {})
 
@@ -292,12 +297,11 @@ def _tokens(job: Job, ours: Mapping[str, Any]) -> tuple[str, ...] | None:
     hashes, salts = ours.get("_tokens"), ours.get("_salts")
     if not isinstance(hashes, list) and not isinstance(salts, list):
         return None
-    known = _hashes(hashes)
-    former = [salt_hash(job, salt) for salt in salts if isinstance(salt, str)] if isinstance(salts, list) else []
-    return tuple(dict.fromkeys([*known, *former]))
+    former = [salt_hash(job, salt) for salt in _texts(salts)]
+    return tuple(dict.fromkeys([*_texts(hashes), *former]))
 
 
-def _hashes(value: Any) -> list[str]:
+def _texts(value: Any) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 

@@ -204,7 +204,7 @@ def _stored(one: Journaled) -> Document:
         "revision": one.revision,
         "owes": one.owes,
         "tokens": list(one.tokens),
-        "trusted": None if one.trusted is None else [row._asdict() for row in one.trusted],
+        "trusted": None if one.trusted is None else documents.from_trusted(one.trusted),
     }
 
 
