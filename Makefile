@@ -10,7 +10,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak sabotage bench docs lint format lock clean
+.PHONY: help setup run demo test soak mutants bench docs lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -52,19 +52,19 @@ run: setup  ## serve the gateway, with a MongoDB of this directory's own; HOST, 
 	  $(BIN)/python -m pipelinejobs serve --sample $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"} $(ARGS)
 
 demo: setup  ## take a sample job through its life and show every verdict
-	@$(BIN)/python -m demo $(ARGS)
+	@$(BIN)/python -m tools.demo $(ARGS)
 
 test: setup  ## run all tests; ARGS="-k name -x" goes to pytest
 	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 soak: setup  ## do to a whole deployment what machines and networks do, for ten minutes, and count; ARGS="--seconds 3600"
-	@$(BIN)/python -m nemesis $(ARGS)
+	@$(BIN)/python -m tools.chaos $(ARGS)
 
-sabotage: setup  ## break every promise on purpose, each in a copy, and see that the tests notice; ARGS="--only P4"
-	@$(BIN)/python -m sabotage --baseline $(ARGS)
+mutants: setup  ## break every promise on purpose, each in a copy, and see that the tests notice; ARGS="--only P4"
+	@$(BIN)/python -m tools.mutants --baseline $(ARGS)
 
 bench: setup  ## measure against the raw driver and bare Python, and print ratios; ARGS="--quick --only history"
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m tools.bench $(ARGS)
 
 docs: setup  ## build the documentation into docs/_build/html; a warning is an error, and no network is needed
 	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q -d docs/_build/doctrees $(ARGS) docs docs/_build/html

@@ -1,8 +1,8 @@
 """Entry point 1: one message of Abaco in one process.
 
 Abaco gives the message as `MSG` and the URL parameters in the environment. The last line on stdout is the verdict as
-one JSON object, log lines go to stderr, and the exit code says the verdict too (`pipelinejobs.verdict`). While MongoDB
-is away the message is handed back to the queue that it came from (`pipelinejobs.handback`).
+one JSON object, log lines go to stderr, and the exit code says the verdict too (`pipelinejobs.core.verdict`). While
+MongoDB is away the message is handed back to the queue that it came from (`pipelinejobs.service.requeue`).
 """
 
 import gc
@@ -14,10 +14,16 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from pipelinejobs import answer, log, redaction, runtime
-from pipelinejobs.answer import Answer
-from pipelinejobs.deadline import Deadline, call_within
-from pipelinejobs.errors import (
+from pipelinejobs import runtime
+from pipelinejobs.core import outcome
+from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+from pipelinejobs.messages.delivery import Delivery
+from pipelinejobs.messages.event import Event
+from pipelinejobs.runtime import Context, OurReactor, Reactor
+from pipelinejobs.util import log, redaction
+from pipelinejobs.util.deadline import Deadline, call_within
+from pipelinejobs.util.errors import (
     NotInstalled,
     OutcomeUnknown,
     PipelineJobsError,
@@ -25,15 +31,11 @@ from pipelinejobs.errors import (
     Undelivered,
     WrongSetting,
 )
-from pipelinejobs.messages.delivery import Delivery
-from pipelinejobs.messages.event import Event
-from pipelinejobs.runtime import Context, OurReactor, Reactor
-from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 
 if TYPE_CHECKING:
-    from pipelinejobs.case import Handled
-    from pipelinejobs.handback import Handback
-    from pipelinejobs.manager import Manager
+    from pipelinejobs.service.attempt import Handled
+    from pipelinejobs.service.manager import Manager
+    from pipelinejobs.service.requeue import Handback
     from pipelinejobs.settings import Settings
 
 _JUDGING_SHARE: Final = 0.6
@@ -76,19 +78,19 @@ class Run:
                 self._handle(context, read)
         except WrongSetting as error:
             self._give_up(error.reason)
-            self._tell(answer.unavailable(error, self._execution), EXIT_WRONG_SETTING)
+            self._tell(outcome.unavailable(error, self._execution), EXIT_WRONG_SETTING)
         except ModuleNotFoundError as error:
             missing = NotInstalled(error)
             self._give_up(missing.reason)
-            self._tell(answer.unavailable(missing, self._execution), EXIT_WRONG_SETTING)
+            self._tell(outcome.unavailable(missing, self._execution), EXIT_WRONG_SETTING)
         except Unavailable as error:
             self._give_up(error.reason)
-            self._tell(answer.unavailable(error, self._execution))
+            self._tell(outcome.unavailable(error, self._execution))
         except Exception:
             # Nobody reads a traceback in a container's log; the sender gets a verdict, the log one line.
             self._rx.logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
             self._give_up("unexpected error")
-            self._tell(answer.unavailable(Unavailable("unexpected error in the manager"), self._execution))
+            self._tell(outcome.unavailable(Unavailable("unexpected error in the manager"), self._execution))
         return self._end()
 
     def _settings(self) -> "Settings":
@@ -115,7 +117,7 @@ class Run:
             services.manager, event, min(configured.limits.database, configured.limits.one_shot * _JUDGING_SHARE)
         )
         if handled is None or handled.answer.verdict is Verdict.UNAVAILABLE:
-            given = handled.answer if handled else answer.about(event, self._execution, *_NO_ANSWER)
+            given = handled.answer if handled else outcome.about(event, self._execution, *_NO_ANSWER)
             reason = self._hand_back(bootstrap.handback(configured, context), event, deadline)
             self._tell(given._replace(reason=f"{given.reason}; {reason}"))
             return
@@ -144,7 +146,7 @@ class Run:
         self._watch(deadline)
 
         from pipelinejobs import bootstrap  # here, because it loads the driver
-        from pipelinejobs.manager import Unread
+        from pipelinejobs.service.manager import Unread
 
         if configured.mongodb.connection() is None and bootstrap.mongod(configured).status() is None:
             return  # a laptop's own server is not started for this
@@ -179,7 +181,7 @@ class Run:
         """
         if self._event is None or self._told is not None or self._local:
             return
-        from pipelinejobs.handback import by_hand
+        from pipelinejobs.service.requeue import by_hand
 
         fields = {"why": why, **by_hand(self._event, self._environment)}
         log.logger.critical("a message is lost; send it again by hand", extra={"fields": fields, "whole": True})
@@ -193,7 +195,7 @@ class Run:
                 "(outside Abaco, LOCALONLY=1 says so)"
             )
             return Answer(verdict=Verdict.UNAUTHORISED, reason=reason, execution=self._execution)
-        return answer.read(self._delivery(context))
+        return outcome.read(self._delivery(context))
 
     def _delivery(self, context: Context) -> Delivery:
         return Delivery(
@@ -237,7 +239,7 @@ class Run:
     def _out_of_time(self) -> None:
         error = Unavailable("the time for this run is over; it cannot be known whether the event was written")
         self._give_up(error.reason)
-        self._tell(answer.unavailable(error, self._execution))
+        self._tell(outcome.unavailable(error, self._execution))
         leave(self._exit_code)
 
 

@@ -23,8 +23,8 @@ def main() -> int:
     try:
         from pipelinejobs.cli.main import main as run
     except ModuleNotFoundError as error:
-        from pipelinejobs.errors import NotInstalled
-        from pipelinejobs.verdict import EXIT_WRONG_SETTING
+        from pipelinejobs.core.verdict import EXIT_WRONG_SETTING
+        from pipelinejobs.util.errors import NotInstalled
 
         print(f"pipelinejobs: {NotInstalled(error).reason}", file=sys.stderr)
         return EXIT_WRONG_SETTING

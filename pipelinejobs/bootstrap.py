@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pipelinejobs import actors
-from pipelinejobs.backoff import Backoff
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.manager import Manager
-from pipelinejobs.outbox import Attempt, Outbox, silent
+from pipelinejobs.core.tokens import Policy
 from pipelinejobs.runtime import Context
-from pipelinejobs.secret import Secret
+from pipelinejobs.service.manager import Manager
+from pipelinejobs.service.outbox_relay import Attempt, Outbox, silent
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store, history, refused
-from pipelinejobs.tokens import Policy
+from pipelinejobs.util.backoff import Backoff
+from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:  # a run that finds its database needs none of these
-    from pipelinejobs.handback import Handback, Queue
     from pipelinejobs.mongod import Mongod, Running
+    from pipelinejobs.service.requeue import Handback, Queue
 
 _WHERE_MONGODB_IS: Final = frozenset({"mongodb.authn", "mongodb.uri", "mongodb.username"})
 
@@ -101,7 +101,7 @@ def services(
 
 def handback(settings: Settings, context: Context) -> "Handback":
     """What hands a message back to the queue that it came from, where that is one of Abaco's."""
-    from pipelinejobs.handback import Handback
+    from pipelinejobs.service.requeue import Handback
 
     limits = Backoff(attempts=settings.handback.attempts, longest=settings.handback.longest_delay)
     return Handback(_own_queue(settings, context), limits)

@@ -13,10 +13,10 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
-from pipelinejobs.deadline import call_within
 from pipelinejobs.messages import parameters
-from pipelinejobs.record import shown
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.deadline import call_within
+from pipelinejobs.util.record import shown
+from pipelinejobs.util.secret import Secret
 
 _SDK_SECONDS: Final = 5.0
 

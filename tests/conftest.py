@@ -22,16 +22,16 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from pipelinejobs import log
 from pipelinejobs.mongod import Mongod, host
-from pipelinejobs.secret import Secret
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import connect
-from support_canaries import assert_hidden, forget, seen_in
-from support_dump import dump
-from support_process import Documents, NewJob, StoredJob, insert_job
-from support_session import pytest_configure, pytest_configure_node, pytest_sessionfinish
+from pipelinejobs.util import log
+from pipelinejobs.util.secret import Secret
+from support.canaries import assert_hidden, forget, seen_in
+from support.dump import dump
+from support.process import Documents, NewJob, StoredJob, insert_job
+from support.session import pytest_configure, pytest_configure_node, pytest_sessionfinish
+from tools.demo.indexer import Indexer
 
 __all__ = ["pytest_configure", "pytest_configure_node", "pytest_sessionfinish"]  # hooks, which pytest looks for here
 

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from pipelinejobs.actors.agave import AgaveActor
-from pipelinejobs.actors.http import HttpActor
-from pipelinejobs.secret import Secret
+from pipelinejobs.actors.plain_http import HttpActor
+from pipelinejobs.util.secret import Secret
 
 __all__ = ["Actor", "AgaveActor", "HttpActor", "at_url", "on_abaco"]
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelinejobs.actors.line import Line, call
-from pipelinejobs.errors import Undelivered
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.errors import Undelivered
+from pipelinejobs.util.http_line import Line, call
+from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -76,11 +76,11 @@ class AgaveActor:
 
     def _usable_server(self) -> str:
         """The API's host; Undelivered where agavepy could not do what is asked, or would do something else."""
-        from pipelinejobs.actors import exchange  # an HTTP client, which a run that sends nothing does not need
+        from pipelinejobs.util import http_client  # an HTTP client, which a run that sends nothing does not need
 
         if not _ACTOR.fullmatch(self._actor_id):
             raise Undelivered("what should name the actor is neither an id nor an alias")
-        to = exchange.target(self._api_server)
+        to = http_client.target(self._api_server)
         if not to.secure:
             raise Undelivered(f"agavepy speaks https only, and the actors API at {to.where} is not https")
         if not (self._nonce or self._token):
@@ -144,12 +144,12 @@ class _Wire:
         """
         import requests
 
-        from pipelinejobs.actors import exchange
+        from pipelinejobs.util import http_client
 
         body = request.body or b""
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
-        to = exchange.target(request.url or "")
-        exchange.post(to, body.encode() if isinstance(body, str) else bytes(body), headers, self._calls.line)
+        to = http_client.target(request.url or "")
+        http_client.post(to, body.encode() if isinstance(body, str) else bytes(body), headers, self._calls.line)
         response = requests.Response()
         response.status_code = 200
         response.raw = io.BytesIO(b"{}")

@@ -9,10 +9,10 @@ import argparse
 from datetime import UTC, datetime
 
 from pipelinejobs.bootstrap import policy
-from pipelinejobs.cli.report import Report, when
+from pipelinejobs.cli.output import Report, when
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.tokens import admin_tokens
+from pipelinejobs.core.tokens import admin_tokens
+from pipelinejobs.util.errors import WrongSetting
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,10 @@ The token is shown this once. What it prints besides goes into the setting gatew
 import argparse
 import re
 
-from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.gateway.credentials.static import digest, new_token
-from pipelinejobs.rights import Right
+from pipelinejobs.core.permission import Right
+from pipelinejobs.gateway.auth.static_tokens import digest, new_token
 from pipelinejobs.settings import TABLE
 
 _RIGHTS = [right.name for right in Right if right is not Right.NONE]

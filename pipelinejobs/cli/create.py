@@ -12,13 +12,13 @@ The Indexer indexes files in the archive system alone, and of these the ones who
 
 import argparse
 
-from pipelinejobs import uuids
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import CommandFailed
+from pipelinejobs.core import uuids
+from pipelinejobs.core.tokens import job_token
 from pipelinejobs.store.pipelines import ARCHIVE_SYSTEM, NewJob, Owner
-from pipelinejobs.tokens import job_token
+from pipelinejobs.util.errors import CommandFailed
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

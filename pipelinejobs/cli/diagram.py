@@ -9,7 +9,7 @@ import argparse
 
 from fsm import diagram
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
 
 

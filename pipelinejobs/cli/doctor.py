@@ -16,22 +16,22 @@ import argparse
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pipelinejobs import redaction
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.findings import Finding, note, of_environment, of_settings, ok, wrong
-from pipelinejobs.cli.machine import of_port
-from pipelinejobs.cli.mend import repaired
-from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.doctor_findings import Finding, note, of_environment, of_settings, ok, wrong
+from pipelinejobs.cli.doctor_machine import of_port
+from pipelinejobs.cli.doctor_repair import repaired
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
-from pipelinejobs.first_tokens import replace_salts
-from pipelinejobs.plural import counted
-from pipelinejobs.reading import steady
+from pipelinejobs.core.tokens import was_rotated
+from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.service.first_tokens import replace_salts
 from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
 from pipelinejobs.store.store import is_too_old
-from pipelinejobs.tokens import was_rotated
+from pipelinejobs.util import redaction
+from pipelinejobs.util.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.util.plural import counted
 
 _SHOWN: Final = 20
 _LATE_SECONDS: Final = 60.0

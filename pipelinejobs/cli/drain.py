@@ -9,13 +9,13 @@ tried once. Messages that another process is just sending are waited for. The ex
 import argparse
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import CommandFailed
-from pipelinejobs.outbox import Attempt, Tally
-from pipelinejobs.plural import noun
+from pipelinejobs.service.outbox_relay import Attempt, Tally
 from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import CommandFailed
+from pipelinejobs.util.plural import noun
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,12 +8,12 @@ It also tells what was refused and why, what is owed to the Indexer, and what is
 import argparse
 from typing import Any
 
-from pipelinejobs import reading
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report, section, short, when
+from pipelinejobs.cli.output import Report, section, short, when
 from pipelinejobs.cli.session import Session
-from pipelinejobs.plural import counted
+from pipelinejobs.diagnose import snapshot
 from pipelinejobs.store.outbox import PENDING
+from pipelinejobs.util.plural import counted
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Explains the job."""
-    facts = reading.explained(session.store, options.uuid)
+    facts = snapshot.explained(session.store, options.uuid)
     if facts is None:
         raise session.no_job(options.uuid)
     return Report(data=facts, lines=lines_of(facts))

@@ -9,7 +9,7 @@ import argparse
 
 from fsm.replay import walk
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report, short, table, when
+from pipelinejobs.cli.output import Report, short, table, when
 from pipelinejobs.cli.session import Session
 
 

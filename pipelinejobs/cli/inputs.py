@@ -7,9 +7,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipelinejobs.errors import CommandFailed, Malformed
 from pipelinejobs.messages import fields, values
 from pipelinejobs.messages import text as message_text
+from pipelinejobs.util.errors import CommandFailed, Malformed
 
 _MOST: Final = 2**31 - 1
 

@@ -9,7 +9,7 @@ import argparse
 
 from fsm.lifecycle import STATES
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report, table, when
+from pipelinejobs.cli.output import Report, table, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.store.listing import Filter
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any, Final, NoReturn, TextIO
 
-from pipelinejobs import redaction
 from pipelinejobs.cli import (
     admin_token,
     bearer,
@@ -28,10 +27,11 @@ from pipelinejobs.cli import (
     show,
 )
 from pipelinejobs.cli.inputs import Misused
-from pipelinejobs.cli.report import Report, printable
+from pipelinejobs.cli.output import Report, printable
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import Malformed, NotInstalled, PipelineJobsError, Unavailable, WrongSetting
-from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+from pipelinejobs.util import redaction
+from pipelinejobs.util.errors import Malformed, NotInstalled, PipelineJobsError, Unavailable, WrongSetting
 
 COMMANDS: Final[dict[str, ModuleType]] = {
     "create": create,

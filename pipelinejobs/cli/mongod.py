@@ -9,7 +9,7 @@ status is 1 when it does not run.
 import argparse
 
 from pipelinejobs import settings
-from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.mongod import Mongod
 from pipelinejobs.mongod.server import DIRECTORY_SETTING

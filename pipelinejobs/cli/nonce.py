@@ -13,14 +13,14 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report, table, when
+from pipelinejobs.cli.output import Report, table, when
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import CommandFailed
-from pipelinejobs.rights import Right
+from pipelinejobs.core.permission import Right
 from pipelinejobs.store.nonces import UNLIMITED, NewNonce, Nonce
+from pipelinejobs.util.errors import CommandFailed
 
 if TYPE_CHECKING:
-    from pipelinejobs.gateway.names import Names
+    from pipelinejobs.gateway.actor_names import Names
 
 _LEVELS = [right.name for right in Right if right is not Right.NONE]
 _DAY = 86400
@@ -49,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Does it."""
-    from pipelinejobs.gateway.names import names  # its library is the gateway's, which an actor has not
+    from pipelinejobs.gateway.actor_names import names  # its library is the gateway's, which an actor has not
 
     known = names(session.settings)
     name = options.name or session.settings.pipelines.job_manager_id

@@ -14,11 +14,11 @@ import argparse
 from pathlib import Path
 
 from pipelinejobs import settings
-from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import CommandFailed, WrongSetting
-from pipelinejobs.settings import CONFIG, foreign, pins, secrets_file
-from pipelinejobs.verdict import EXIT_WRONG_SETTING
+from pipelinejobs.core.verdict import EXIT_WRONG_SETTING
+from pipelinejobs.settings import CONFIG, other_variables, pins, secrets_file
+from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     exit_code = 0
     try:
         configured = settings.load(secrets.ours, options.config)
-        warnings += [remark.text for remark in foreign.remarks(secrets.ours, configured)]
+        warnings += [remark.text for remark in other_variables.remarks(secrets.ours, configured)]
     except WrongSetting as error:
         warnings.append(f"a process with these secrets would not start: {error.reason}")
         exit_code = EXIT_WRONG_SETTING

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, TextIO
 
-from pipelinejobs.cli.lines import Lines, Tell
+from pipelinejobs.cli.progress_lines import Lines, Tell
 
 
 class Progress(Protocol):
@@ -43,7 +43,7 @@ def progress(stream: TextIO | None = None, environ: Mapping[str, str] = os.envir
     stream = stream if stream is not None else sys.stderr
     if stream.isatty() and environ.get("TERM", "dumb") not in ("dumb", "unknown", "") and not environ.get("CI"):
         with suppress(ImportError):  # it is in requirements-gateway.txt, which an actor does not install
-            from pipelinejobs.cli.drawn import Drawn
+            from pipelinejobs.cli.progress_terminal import Drawn
 
             return Drawn(stream)
     return Lines(stream)

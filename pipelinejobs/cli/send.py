@@ -22,24 +22,25 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from pipelinejobs import answer, client
-from pipelinejobs.answer import Answer
+from pipelinejobs import client
 from pipelinejobs.bootstrap import policy
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.inputs import Misused
-from pipelinejobs.cli.report import Report
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import CommandFailed, Malformed, Unavailable
+from pipelinejobs.core import outcome
+from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.tokens import admin_tokens, token_under
+from pipelinejobs.core.verdict import EXIT_CODES, Verdict
 from pipelinejobs.messages import schema
 from pipelinejobs.messages.body import object_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
-from pipelinejobs.messages.mended import LARGEST
+from pipelinejobs.messages.lenient import LARGEST
 from pipelinejobs.messages.parameters import NAMES
-from pipelinejobs.secret import Secret
-from pipelinejobs.tokens import admin_tokens, token_under
-from pipelinejobs.verdict import EXIT_CODES, Verdict
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import CommandFailed, Malformed, Unavailable
+from pipelinejobs.util.secret import Secret
 
 _SAYS_WHAT_HAPPENED: Final = ("event", "name", "status", "state")
 """Parameters with which any object is a message's body."""
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     if _goes_by_callback(options):
         return _by_callback(options)
     delivery = _delivery(options)
-    event = answer.read(delivery)
+    event = outcome.read(delivery)
     is_report = isinstance(event, Event) and event.kind is Kind.REPORT
     problems = _schema_problems(delivery) if options.message is not None and not is_report else []
     if problems:
@@ -90,9 +91,9 @@ def run(options: argparse.Namespace, session: Session) -> Report:
             event = event._replace(tokens=_tokens(event, options, session))
         handled = session.services.manager.handle(event, delivery.id)
     except _NoJob as error:
-        return _report(answer.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))
+        return _report(outcome.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))
     except Unavailable as error:
-        return _report(answer.about(event, delivery.id, Verdict.UNAVAILABLE, error.reason))
+        return _report(outcome.about(event, delivery.id, Verdict.UNAVAILABLE, error.reason))
     session.services.manager.settle(handled, Deadline(session.settings.limits.one_shot))
     return _report(handled.answer)
 

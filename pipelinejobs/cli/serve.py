@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
-from pipelinejobs import log, settings
-from pipelinejobs.cli import inputs, progress, sample
-from pipelinejobs.cli.report import Report
+from pipelinejobs import settings
+from pipelinejobs.cli import inputs, progress, sample_job
+from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.gateway.siblings import TOGETHER
+from pipelinejobs.gateway.workers import TOGETHER
 from pipelinejobs.settings import TABLE
-from pipelinejobs.settings.kinds import Unfit
+from pipelinejobs.settings.field_types import Unfit
+from pipelinejobs.util import log
+from pipelinejobs.util.errors import WrongSetting
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,8 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 
 def _serve(options: argparse.Namespace, session: Session, others: int) -> Report:
     with session.progress.step("Loading the gateway"):  # its libraries are not those of an actor
-        from pipelinejobs.gateway import descriptors, metrics, server, service, siblings, supervisor
+        from pipelinejobs.gateway import metrics, service, workers
+        from pipelinejobs.gateway.http import descriptors, server, systemd
 
     configured = session.settings
     gateway = configured.gateway._replace(
@@ -53,7 +55,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
         port=_given("gateway.port", options.port, configured.gateway.port),
     )
     first = options.sibling is None
-    listening = server.listen(gateway) if first else siblings.joined(*options.sibling)
+    listening = server.listen(gateway) if first else workers.joined(*options.sibling)
     with ExitStack() as ends:
         ends.callback(listening.close)
         log.configure(configured.logs.level, settings.secrets(configured))
@@ -69,20 +71,20 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
         said = []
         if options.sample:
             with session.progress.step("Making a sample job"):
-                said = sample.lines(session, address)
+                said = sample_job.lines(session, address)
 
         def ready() -> None:
             if first:
-                supervisor.tell_ready()
+                systemd.tell_ready()
                 _print(f"The gateway serves at {address}", *said)
 
         if first and others:
-            family = siblings.Siblings(others, listening, metrics.of_ended_process)
+            family = workers.Siblings(others, listening, metrics.of_ended_process)
             ends.callback(family.close, configured.limits.drain)
             server.serve(parts, listening, ready, family.end)
         else:
             server.serve(parts, listening, ready)
-            if not first and siblings.is_orphan():
+            if not first and workers.is_orphan():
                 shutil.rmtree(os.environ[TOGETHER], ignore_errors=True)  # its owner was killed
     return Report(data={"address": address}, lines=["stopped"] if first else [])
 

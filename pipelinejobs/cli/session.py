@@ -6,16 +6,18 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 
-from pipelinejobs import log, reading, runtime, settings
+from pipelinejobs import runtime, settings
 from pipelinejobs.bootstrap import Services, mongod, services
 from pipelinejobs.cli import progress
 from pipelinejobs.cli.progress import Progress
-from pipelinejobs.errors import CommandFailed
-from pipelinejobs.job import Entry, Job
-from pipelinejobs.outbox import Attempt
-from pipelinejobs.settings import Settings, foreign, secrets_file
-from pipelinejobs.settings.foreign import Remark
+from pipelinejobs.core.job import Entry, Job
+from pipelinejobs.diagnose import snapshot
+from pipelinejobs.service.outbox_relay import Attempt
+from pipelinejobs.settings import Settings, other_variables, secrets_file
+from pipelinejobs.settings.other_variables import Remark
 from pipelinejobs.store import Store
+from pipelinejobs.util import log
+from pipelinejobs.util.errors import CommandFailed
 
 
 class Session:
@@ -50,7 +52,7 @@ class Session:
         Raises:
             WrongSetting: one of the settings is wrong.
         """
-        return list(foreign.remarks(self.environment, self.settings, self._joined.foreign))
+        return list(other_variables.remarks(self.environment, self.settings, self._joined.foreign))
 
     @cached_property
     def settings(self) -> Settings:
@@ -104,7 +106,7 @@ class Session:
         Raises:
             CommandFailed: there is no such job.
         """
-        read = reading.steady(self.store, uuid, with_data=True)
+        read = snapshot.steady(self.store, uuid, with_data=True)
         if read is None:
             raise self.no_job(uuid)
         return read.job, read.history

@@ -9,9 +9,9 @@ import argparse
 from typing import Any
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.report import Report, short, when
+from pipelinejobs.cli.output import Report, short, when
 from pipelinejobs.cli.session import Session
-from pipelinejobs.views import public_job
+from pipelinejobs.core.views import public_job
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

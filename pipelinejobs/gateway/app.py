@@ -12,15 +12,15 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelinejobs import VERSION
-from pipelinejobs.errors import Malformed, Unavailable, WrongSetting
-from pipelinejobs.gateway import paths
-from pipelinejobs.gateway.envelope import Dialect, dialect, failure
+from pipelinejobs.gateway.http import paths
+from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure
+from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.parameter_errors import problem_of
 from pipelinejobs.gateway.pages import site
-from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.routes import changes, executions, health, jobs, messages, nonces
 from pipelinejobs.gateway.service import Service
-from pipelinejobs.gateway.wording import problem_of
-from pipelinejobs.log import logger
+from pipelinejobs.util.errors import Malformed, Unavailable, WrongSetting
+from pipelinejobs.util.log import logger
 
 _BASES: Final = {Dialect.V2: "/actors/v2", Dialect.V3: "/v3/actors"}
 

@@ -9,27 +9,28 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from pipelinejobs import answer, redaction
-from pipelinejobs.answer import Answer
-from pipelinejobs.case import Handled
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.gateway.background import Background
-from pipelinejobs.gateway.groups import Groups
-from pipelinejobs.gateway.intake import Intake
+from pipelinejobs.core import outcome
+from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.verdict import EXIT_CODES, Verdict
+from pipelinejobs.gateway.actor_names import Names
+from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.metrics import Metrics
-from pipelinejobs.gateway.names import Names
-from pipelinejobs.gateway.problem import Problem
-from pipelinejobs.gateway.sender import Sender
-from pipelinejobs.gateway.watch import Watch
-from pipelinejobs.log import logger
-from pipelinejobs.manager import Manager, Unread
+from pipelinejobs.gateway.tasks.applied_watch import Watch
+from pipelinejobs.gateway.tasks.background import Background
+from pipelinejobs.gateway.tasks.batcher import Groups
+from pipelinejobs.gateway.tasks.outbox_sender import Sender
+from pipelinejobs.gateway.tasks.worker_pool import Intake
 from pipelinejobs.messages import claim, event_id, parameters
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.marks import Marks
+from pipelinejobs.service.attempt import Handled
+from pipelinejobs.service.manager import Manager, Unread
 from pipelinejobs.store.executions import Execution
-from pipelinejobs.verdict import EXIT_CODES, Verdict
+from pipelinejobs.util import redaction
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.log import logger
 
 UNREAD: Final = "unread"
 _LEVELS: Final = {Verdict.UNAVAILABLE: logging.ERROR, Verdict.MALFORMED: logging.WARNING}
@@ -140,7 +141,7 @@ class Deliveries:
         return Taken(handled.answer, read.message)
 
     def _read(self, delivery: Delivery) -> Event | Answer:
-        read = answer.read(delivery)
+        read = outcome.read(delivery)
         if isinstance(read, Answer):
             self.keep_unread(delivery, read.reason)
         return read
@@ -243,4 +244,4 @@ def may_be_report(query: bytes) -> bool:
 
 
 def _failed(event: Event, arrived: Arrived, reason: str) -> Handled:
-    return Handled(answer=answer.about(event, arrived.execution, Verdict.UNAVAILABLE, reason), event=event)
+    return Handled(answer=outcome.about(event, arrived.execution, Verdict.UNAVAILABLE, reason), event=event)

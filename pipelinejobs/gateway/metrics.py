@@ -17,11 +17,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from pipelinejobs.gateway.siblings import TOGETHER
-from pipelinejobs.journal import OUTCOMES
-from pipelinejobs.outbox import Tally
+from pipelinejobs.core.verdict import Verdict
+from pipelinejobs.gateway.workers import TOGETHER
+from pipelinejobs.service.outbox_relay import Tally
+from pipelinejobs.service.reapply import OUTCOMES
 from pipelinejobs.store.outbox import Depth
-from pipelinejobs.verdict import Verdict
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 

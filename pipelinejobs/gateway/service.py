@@ -8,36 +8,36 @@ from time import monotonic
 from typing import Any, Final
 
 from pipelinejobs.bootstrap import Services
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
-from pipelinejobs.first_tokens import FirstTokens
-from pipelinejobs.gateway import names as actor_names
-from pipelinejobs.gateway.background import Background
-from pipelinejobs.gateway.body import Bodies
-from pipelinejobs.gateway.changes import Feed
-from pipelinejobs.gateway.credentials import Authenticator
-from pipelinejobs.gateway.credentials.grants import Rights
-from pipelinejobs.gateway.credentials.nonce import NonceDesk
-from pipelinejobs.gateway.credentials.oauth2 import Oauth2
-from pipelinejobs.gateway.credentials.static import StaticTokens
-from pipelinejobs.gateway.credentials.tapis import Tapis
+from pipelinejobs.core.permission import Right
+from pipelinejobs.gateway import actor_names as actor_names
+from pipelinejobs.gateway.auth import Authenticator
+from pipelinejobs.gateway.auth.authenticator import Desk
+from pipelinejobs.gateway.auth.nonce import NonceDesk
+from pipelinejobs.gateway.auth.oauth2 import Oauth2
+from pipelinejobs.gateway.auth.permissions import Rights
+from pipelinejobs.gateway.auth.static_tokens import StaticTokens
+from pipelinejobs.gateway.auth.tapis import Tapis
 from pipelinejobs.gateway.deliveries import Deliveries
-from pipelinejobs.gateway.desk import Desk
-from pipelinejobs.gateway.groups import Groups
-from pipelinejobs.gateway.intake import Intake
+from pipelinejobs.gateway.http.body import Bodies
 from pipelinejobs.gateway.metrics import Metrics
-from pipelinejobs.gateway.periodic import Periodic
-from pipelinejobs.gateway.sender import Sender
-from pipelinejobs.gateway.watch import Watch
-from pipelinejobs.log import logger
-from pipelinejobs.manager import Unread
+from pipelinejobs.gateway.tasks.applied_watch import Watch
+from pipelinejobs.gateway.tasks.background import Background
+from pipelinejobs.gateway.tasks.batcher import Groups
+from pipelinejobs.gateway.tasks.change_feed import Feed
+from pipelinejobs.gateway.tasks.outbox_sender import Sender
+from pipelinejobs.gateway.tasks.periodic import Periodic
+from pipelinejobs.gateway.tasks.worker_pool import Intake
 from pipelinejobs.messages import schema
-from pipelinejobs.rights import Right
+from pipelinejobs.service.first_tokens import FirstTokens
+from pipelinejobs.service.manager import Unread
 from pipelinejobs.settings import Settings
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.store.outbox import Depth
 from pipelinejobs.store.store import is_too_old
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.util.log import logger
 
 _READERS: Final = 8
 _WAITING_READERS: Final = 64

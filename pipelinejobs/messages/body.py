@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages import text as message_text
 from pipelinejobs.messages.values import Flaw, check, wrong_type
+from pipelinejobs.util.errors import Malformed
 
 MAX_BYTES: Final = 1024 * 1024
 """The longest body, in bytes of UTF-8."""

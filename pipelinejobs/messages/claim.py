@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from pipelinejobs.errors import Malformed
-from pipelinejobs.messages import mended, parameters
+from pipelinejobs.messages import lenient, parameters
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.messages.fields import event_name, job_uuid
 from pipelinejobs.messages.marks import Marks
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.errors import Malformed
+from pipelinejobs.util.secret import Secret
 
 NO_NAME: Final = ""
 """The name of the event that such a delivery means, where it does not say."""
@@ -19,7 +19,7 @@ def of(delivery: Delivery) -> Event | None:
 
     A parameter counts for more than the body; of tokens both count. None where no job is named or no token shown.
     """
-    body = mended.read(delivery, Marks()).value
+    body = lenient.read(delivery, Marks()).value
     said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
     given = {name: parameters.value_of(delivery.parameters, name) for name in parameters.NAMES}
     if given["uuid"] and said.get("uuid", given["uuid"]) != given["uuid"]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pipelinejobs.record import shown
+from pipelinejobs.util.record import shown
 
 
 class Delivery(NamedTuple):

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from pipelinejobs.record import shown
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.record import shown
+from pipelinejobs.util.secret import Secret
 
 
 class Kind(StrEnum):

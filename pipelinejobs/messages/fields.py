@@ -5,8 +5,8 @@ import string
 from typing import Final
 
 from fsm.lifecycle import EVENTS, RESERVED
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.values import shown, wrong_type
+from pipelinejobs.util.errors import Malformed
 
 UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 BLANKS: Final = " \t\n\v\f\r"

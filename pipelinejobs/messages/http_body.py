@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.body import MAX_BYTES, TOO_LARGE
 from pipelinejobs.messages.values import shown
+from pipelinejobs.util.errors import Malformed
 
 FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"

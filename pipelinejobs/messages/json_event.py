@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.fields import event_name, job_uuid
 from pipelinejobs.messages.values import place, wrong_type
-from pipelinejobs.record import shown
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.errors import Malformed
+from pipelinejobs.util.record import shown
+from pipelinejobs.util.secret import Secret
 
 REQUIRED: Final = ("uuid", "name")
 KEYS: Final = (*REQUIRED, "token", "data")

@@ -8,8 +8,8 @@ import json
 import re
 from typing import Any, Final
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.values import Flaw, shown
+from pipelinejobs.util.errors import Malformed
 
 MAX_BYTES: Final = 131_067
 """The longest value of `MSG` that Linux lets Abaco pass on. A longer literal cannot come from Abaco."""

@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.body import TOO_LARGE, too_large
 from pipelinejobs.messages.fields import BLANKS, event_name, is_uuid, job_uuid
 from pipelinejobs.messages.marks import Marks
 from pipelinejobs.messages.values import readable, storable, text_problem
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.errors import Malformed
+from pipelinejobs.util.secret import Secret
 
 NAMES: Final = (
     "uuid",

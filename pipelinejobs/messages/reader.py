@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from pipelinejobs.errors import Malformed
-from pipelinejobs.messages import agave, attempt, event_id, http_body, json_event, parameters, statuses, tapis
+from pipelinejobs.messages import agave, event_id, forms, http_body, json_event, parameters, statuses, tapis
 from pipelinejobs.messages.body import KEPT_UNDER, WRAPPING, value_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.messages.marks import Marks, marked
 from pipelinejobs.messages.parameters import Parameters
 from pipelinejobs.messages.report import Report
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.errors import Malformed
+from pipelinejobs.util.secret import Secret
 
 _WORTH_EXPLAINING = 16 * 1024  # characters; to find every problem of a larger body could take a second
 
@@ -56,7 +56,7 @@ def explain(delivery: Delivery, error: Malformed) -> str:
         body = _value(delivery, plain=False)
         if body is None:
             return error.reason
-        return "; ".join(list(dict.fromkeys([error.reason, *_problems(body)]))[: attempt.MOST_PROBLEMS])
+        return "; ".join(list(dict.fromkeys([error.reason, *_problems(body)]))[: forms.MOST_PROBLEMS])
     except Exception:  # the first reason is better than none, whatever went wrong in wording the others
         return error.reason
 
@@ -75,7 +75,7 @@ def _value(delivery: Delivery, *, plain: bool) -> Any:
 
 def _problems(body: dict[str, Any]) -> list[str]:
     """What is wrong with the form of a body. Its values are good: a body that holds others is refused before."""
-    if attempt.form_of(body) is attempt.Form.EVENT:
+    if forms.form_of(body) is forms.Form.EVENT:
         return [problem.reason for problem in json_event.problems(body)]
     # Imported here: jsonschema takes as long to load as all the rest of a refusal. The other forms have many more keys.
     from pipelinejobs.messages import schema
@@ -97,7 +97,7 @@ def _event(delivery: Delivery, given: Parameters, body: Any) -> Event:
         return _named_by_parameters(delivery, given, given.name, body)
     if given.status is not None:
         return _status_by_parameters(delivery, given, given.status, body)
-    raise attempt.refusal(body)
+    raise forms.refusal(body)
 
 
 def _mended(delivery: Delivery) -> Event | None:
@@ -106,9 +106,9 @@ def _mended(delivery: Delivery) -> Event | None:
     given = parameters.of_report(delivery.parameters, delivery.event_id, marks)
     if given is None:
         return None
-    from pipelinejobs.messages import mended  # here, because nearly no message needs it
+    from pipelinejobs.messages import lenient  # here, because nearly no message needs it
 
-    read = mended.read(delivery, marks)
+    read = lenient.read(delivery, marks)
     event = _report(delivery, given, read.value, marks, is_kept=read.is_kept)
     if event is None:
         return None
@@ -128,7 +128,7 @@ def _report(delivery: Delivery, given: Parameters, body: Any, marks: Marks, *, i
     if report is None and given.token is not None:
         report = agave.read(said, given.status, leniently=True)
         if report is not None:
-            odd = attempt.refusal(said)
+            odd = forms.refusal(said)
             marks.add(odd.place, f"{odd.problem}; kept as it is")
     if report is not None:
         event = _reported(delivery, given, report)
@@ -163,7 +163,7 @@ def _is_silent(delivery: Delivery, given: Parameters, body: Any, *, is_kept: boo
     said = body if isinstance(body, dict) else {}
     if agave.has_no_status(body):
         return True
-    return parameters.has_unresolved_status(delivery.parameters) and attempt.form_of(said) is not attempt.Form.EVENT
+    return parameters.has_unresolved_status(delivery.parameters) and forms.form_of(said) is not forms.Form.EVENT
 
 
 def _reported(delivery: Delivery, given: Parameters, report: Report) -> Event:
@@ -228,7 +228,7 @@ def _kept(body: Any) -> dict[str, Any]:
     """The data for a body that is no object. A text may be that of an event which could not be read, with its token."""
     if not isinstance(body, str):
         return {KEPT_UNDER: body}
-    from pipelinejobs.redaction import without_lookalikes  # here, because nearly no message needs it
+    from pipelinejobs.util.redaction import without_lookalikes  # here, because nearly no message needs it
 
     return {KEPT_UNDER: without_lookalikes(body)}
 

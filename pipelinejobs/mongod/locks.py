@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
-from pipelinejobs.errors import Unavailable
+from pipelinejobs.util.errors import Unavailable
 
 _POLL_SECONDS: Final = 0.02
 

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pipelinejobs.errors import Unavailable, WrongSetting
-from pipelinejobs.mongod import host, locks, words
+from pipelinejobs.mongod import host, locks, server_log
 from pipelinejobs.mongod.binary import find
 from pipelinejobs.mongod.running import Running, Server
+from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 DIRECTORY_SETTING: Final = "mongodb.embedded_directory"
 START_SECONDS: Final = 20.0
@@ -156,7 +156,7 @@ class Mongod:
             if port is None or not host.is_free(port):
                 port = host.free_port()
             host.write_whole(self._port, str(port))
-            said_before = words.opened(self.log)
+            said_before = server_log.opened(self.log)
             server = None
             try:
                 server = self._spawn(binary, port)
@@ -236,7 +236,7 @@ class Mongod:
                 raise Unavailable(
                     f"The embedded mongod (pid {server.pid}, port {server.port}) did not answer in time; it "
                     f"goes on starting, so try again. Its log is {self.log}, which ends with: "
-                    f"{words.last_line(self.log)}"
+                    f"{server_log.last_line(self.log)}"
                 )
             patience = min(left, _PING_SECONDS)
             if host.listens(server.port, patience) and self._pings(server.port, patience):
@@ -291,7 +291,7 @@ class Mongod:
         return port if 0 < port < 65536 else None
 
     def _ended_early(self, binary: Path, said_before: int) -> WrongSetting:
-        last = words.last_words(self.log, said_before)
+        last = server_log.last_words(self.log, said_before)
         if not last.by_mongod:  # the loader spoke: a library or a processor feature is missing
             return WrongSetting("mongodb", f"{binary} cannot run here: {last.text}. Its log is {self.log}")
         problem = f"the embedded mongod ended while starting: {last.text}. Its log is {self.log}"

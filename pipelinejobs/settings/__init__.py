@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.secret import Secret
 from pipelinejobs.settings import config_file, mongodb_uri, pins
-from pipelinejobs.settings.foreign import remarks
+from pipelinejobs.settings.field_types import ROOT, Choice, Seconds, Switch, Unfit, Whole
 from pipelinejobs.settings.gateway import Gateway
-from pipelinejobs.settings.kinds import ROOT, Choice, Seconds, Switch, Unfit, Whole
 from pipelinejobs.settings.mongodb import Mongodb
+from pipelinejobs.settings.other_variables import remarks
 from pipelinejobs.settings.table import (
     SECTIONS,
     TABLE,
@@ -33,6 +31,8 @@ from pipelinejobs.settings.table import (
     given,
     variable,
 )
+from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.secret import Secret
 
 __all__ = [
     "CONFIG",

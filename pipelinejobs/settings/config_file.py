@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import yaml
 
-from pipelinejobs.errors import WrongSetting
 from pipelinejobs.settings.table import SECTIONS, TABLE
+from pipelinejobs.util.errors import WrongSetting
 
 PINNED: Final = "pinned"
 REQUIRE_PINS: Final = "require_pins"

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.record import shown
-from pipelinejobs.rights import Right
-from pipelinejobs.settings.kinds import Location, Names, Row, Text, Unfit, Url, Whole
+from pipelinejobs.core.permission import Right
+from pipelinejobs.settings.field_types import Location, Names, Row, Text, Unfit, Url, Whole
+from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.record import shown
 
 ACTOR_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}"
 ACTOR_WORDS: Final = "an actor's id or alias: letters, digits, and . _ ~ - after the first"

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.secret import Secret
 from pipelinejobs.settings import mongodb_uri
-from pipelinejobs.settings.kinds import ROOT, Hidden, Location, Row, Text, Unfit, Whole
+from pipelinejobs.settings.field_types import ROOT, Hidden, Location, Row, Text, Unfit, Whole
+from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.secret import Secret
 
 _HOST: Final = Text(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?", "a host name or address")
 _DATABASE: Final = Text(r"[^/\\. \"$*<>:|?]{1,63}", 'a database name: at most 63 characters, none of /\\. "$*<>:|?')

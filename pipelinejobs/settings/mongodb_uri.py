@@ -9,7 +9,7 @@ import binascii
 import re
 from urllib.parse import quote, unquote, unquote_plus
 
-from pipelinejobs.settings.kinds import Unfit
+from pipelinejobs.settings.field_types import Unfit
 
 _SCHEMES = ("mongodb://", "mongodb+srv://")
 _UNPADDED = {ord("-"): "+", ord("_"): "/", ord("="): None}

@@ -18,11 +18,11 @@ from typing import Final
 
 import yaml
 
-from pipelinejobs.errors import CommandFailed, WrongSetting
 from pipelinejobs.settings import config_file
 from pipelinejobs.settings.config_file import PINNED
-from pipelinejobs.settings.kinds import Switch, Unfit
+from pipelinejobs.settings.field_types import Switch, Unfit
 from pipelinejobs.settings.table import TABLE, Given, given, variable
+from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
 GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mongodb.", "pipelines.")))
 """The settings that must be pinned: whoever changes one of them takes over jobs or receives tokens and nonces."""

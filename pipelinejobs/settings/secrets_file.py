@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.settings import foreign
+from pipelinejobs.settings import other_variables
 from pipelinejobs.settings.pins import as_text
 from pipelinejobs.settings.table import VARIABLES
+from pipelinejobs.util.errors import WrongSetting
 
 VARIABLE: Final = "PIPELINEJOBS_SECRETS"
 """The variable that names the file."""
@@ -61,7 +61,7 @@ def read(path: Path) -> Secrets:
         raise Unreadable(f"{path} is not JSON, or names a variable twice") from None
     if not isinstance(found, dict):
         raise Unreadable(f"{path} is not a JSON object")
-    others = foreign.others(found)
+    others = other_variables.others(found)
     for name, meant in others.misspelt.items():
         raise WrongSetting(name, f"is not a setting; did you mean {meant}?")
     ours = {name: value for name, value in found.items() if name in VARIABLES}

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple
 
-from pipelinejobs.record import shown
-from pipelinejobs.secret import Secret
+from pipelinejobs.settings.field_types import Choice, Hidden, Kind, Names, Row, Seconds, Switch, Text, Whole, http_url
 from pipelinejobs.settings.gateway import ACTOR_PATTERN, ACTOR_WORDS, Gateway
-from pipelinejobs.settings.kinds import Choice, Hidden, Kind, Names, Row, Seconds, Switch, Text, Whole, http_url
 from pipelinejobs.settings.mongodb import Mongodb
+from pipelinejobs.util.record import shown
+from pipelinejobs.util.secret import Secret
 
 _HOUR = 3600
 

@@ -23,8 +23,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from pipelinejobs.errors import OutcomeUnknown, PipelineJobsError, Unavailable, WrongSetting
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.errors import OutcomeUnknown, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.util.secret import Secret
 
 Document = dict[str, Any]
 

@@ -15,8 +15,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from pipelinejobs.job import Entry, Job
-from pipelinejobs.store import documents, verbatim
+from pipelinejobs.core.job import Entry, Job
+from pipelinejobs.store import job_document, verbatim
 from pipelinejobs.store.connection import Document, translated
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
@@ -75,7 +75,7 @@ class History:
         Raises:
             Unavailable: the database cannot be asked.
         """
-        keys = [documents.moved_key(job.life, uuid) for job, uuid in wanted]
+        keys = [job_document.moved_key(job.life, uuid) for job, uuid in wanted]
         with translated():
             found = list(self._raw_moved.find({"_id": {"$in": keys}}))
         entries = [self._entry(row["entry"]) for row in found]
@@ -151,14 +151,14 @@ class History:
         yield from self._not_moved(embedded, count)[max(offset - 1 - count, 0) :]
 
     def _entry(self, read: RawBSONDocument) -> Entry:
-        return documents.to_entry(verbatim.value(read, self._options))
+        return job_document.to_entry(verbatim.value(read, self._options))
 
     def _not_moved(self, embedded: list[RawBSONDocument], moved: int) -> list[RawBSONDocument]:
         """The entries behind `create` that are in the job alone; a crash may have left some in both places."""
         life, rest = embedded[0].get("uuid"), embedded[1:]
         if not moved or not isinstance(life, str):
             return rest
-        keys = [documents.moved_key(life, entry["uuid"]) for entry in rest if isinstance(entry.get("uuid"), str)]
+        keys = [job_document.moved_key(life, entry["uuid"]) for entry in rest if isinstance(entry.get("uuid"), str)]
         both = {row["uuid"] for row in self._moved.find({"_id": {"$in": keys}, "seq": {"$lt": moved}}, {"uuid": 1})}
         return [entry for entry in rest if entry.get("uuid") not in both]
 
@@ -187,7 +187,7 @@ class History:
         start = document.get("_moved") or 0
         rows = [
             {
-                "_id": documents.moved_key(job.life, entry["uuid"]),
+                "_id": job_document.moved_key(job.life, entry["uuid"]),
                 "job": job.uuid,
                 "life": job.life,
                 "seq": start + place,
@@ -207,7 +207,7 @@ class History:
                     "_id": {"$eq": job.key},
                     "uuid": {"$eq": job.uuid},
                     "history.0.uuid": {"$eq": job.life},
-                    "_moved": documents.moved(start),
+                    "_moved": job_document.moved(start),
                 },
                 {
                     "$pull": {"history": {"uuid": {"$in": [entry["uuid"] for entry in leaving]}}},

@@ -10,9 +10,9 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from pipelinejobs.errors import CommandFailed
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.store.new_jobs import INDEX as NEW_TOKENS
+from pipelinejobs.util.errors import CommandFailed
 
 _DAY: Final = 86400
 _CONFLICTS: Final = frozenset({85, 86, 11000})  # IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey

@@ -8,12 +8,12 @@ import pymongo
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from pipelinejobs import uuids
-from pipelinejobs.decide import Change
-from pipelinejobs.errors import Unavailable
-from pipelinejobs.job import Entry, Job
-from pipelinejobs.store import documents, verbatim
+from pipelinejobs.core import uuids
+from pipelinejobs.core.decide import Change
+from pipelinejobs.core.job import Entry, Job
+from pipelinejobs.store import job_document, verbatim
 from pipelinejobs.store.connection import TOO_LARGE, Document, DocumentFull, confirmed, translated
+from pipelinejobs.util.errors import Unavailable
 
 INDEX_REQUEST: Final = "index"
 
@@ -66,12 +66,12 @@ class Jobs:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            found = list(self._jobs.find({"uuid": {"$in": list(uuids)}}, documents.HEAD))
+            found = list(self._jobs.find({"uuid": {"$in": list(uuids)}}, job_document.HEAD))
         loaded: dict[str, Job] = {}
         for document in found:
             named = document["uuid"] if isinstance(document["uuid"], list) else [document["uuid"]]  # MongoDB finds both
             for uuid in set(named) & set(uuids):
-                loaded.setdefault(uuid, documents.to_job(document))
+                loaded.setdefault(uuid, job_document.to_job(document))
         return loaded
 
     def load_confirmed(self, uuid: str) -> Job | None:
@@ -80,8 +80,8 @@ class Jobs:
         Raises:
             Unavailable: the database cannot be asked.
         """
-        document = confirmed(self._jobs, {"uuid": {"$eq": uuid}}, documents.HEAD)
-        return documents.to_job(document) if document is not None else None
+        document = confirmed(self._jobs, {"uuid": {"$eq": uuid}}, job_document.HEAD)
+        return job_document.to_job(document) if document is not None else None
 
     def entry(self, job: Job, uuid: str) -> Entry | None:
         """The embedded history entry with this uuid; None when there is none.
@@ -94,7 +94,7 @@ class Jobs:
             found = self._raw.find_one(query, {"history.$": 1, "_id": 0})
         if found is None or not found.get("history"):
             return None
-        return documents.to_entry(verbatim.value(found["history"][0], self._options))
+        return job_document.to_entry(verbatim.value(found["history"][0], self._options))
 
     def was_last(self, execution: str, job: Job) -> bool:
         """Whether this execution was the last one to write an event of the job.
@@ -123,8 +123,8 @@ class Jobs:
         for job, change, execution in writes:
             if job.former_life:
                 self._forget_former_life(job)
-            update = documents.update(job, change, _owed(job, change), execution)
-            operations.append(pymongo.UpdateOne(documents.guard(job, change), update))
+            update = job_document.update(job, change, _owed(job, change), execution)
+            operations.append(pymongo.UpdateOne(job_document.guard(job, change), update))
         refused: set[int] = set()
         try:
             with translated(writing=True):
@@ -155,7 +155,7 @@ class Jobs:
         try:
             with translated():
                 query = {"uuid": {"$in": [job.uuid for job, _, _ in writes]}}
-                added = {one["uuid"]: documents.added(one) for one in self._jobs.find(query, documents.TAIL)}
+                added = {one["uuid"]: job_document.added(one) for one in self._jobs.find(query, job_document.TAIL)}
         except Unavailable:
             return [Written.UNKNOWN] * len(writes)
         there = [added.get(job.uuid, {}).get(change.entries[-1].uuid, -1) >= job.entries for job, change, _ in writes]
@@ -176,7 +176,7 @@ class Jobs:
                     "history.0.uuid": {"$eq": job.life},
                     "_life": {"$ne": job.life},
                 },
-                documents.forget_former_life(job),
+                job_document.forget_former_life(job),
             )
 
     def withdraw(self, job: Job, entry: str) -> None:
@@ -210,7 +210,7 @@ class Jobs:
 def index_request(entry: Entry, life: str) -> dict[str, Any]:
     """The row of the outbox for the index request that this entry makes owed."""
     key = uuids.typed(uuids.ENTRY, f"owed|{INDEX_REQUEST}|{entry.uuid}")
-    return documents.owed_row(key, entry, life, INDEX_REQUEST)
+    return job_document.owed_row(key, entry, life, INDEX_REQUEST)
 
 
 def _owed(job: Job, change: Change) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 python-datacatalog replaces whole documents without a guard. One of its writes that had read the job a moment before
 takes away what was written meanwhile, and the job does not show it. So an applied event of such a job is written down
 here as well, until it has been seen in the job after the longest time that such a write may take (see
-`pipelinejobs.journal`).
+`pipelinejobs.service.reapply`).
 
 All times are the database's.
 """
@@ -15,11 +15,11 @@ from typing import Any, Final, NamedTuple
 from pymongo import ASCENDING, UpdateOne
 from pymongo.database import Database
 
-from pipelinejobs.job import Trusted
+from pipelinejobs.core.job import Trusted
 from pipelinejobs.messages.event import Event, Kind
-from pipelinejobs.record import shown
-from pipelinejobs.store import documents, verbatim
+from pipelinejobs.store import job_document, verbatim
 from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.util.record import shown
 
 _BESIDE_OTHERS: Final = "beside others"
 """The `_id` of the one document that is no event."""
@@ -131,10 +131,10 @@ class Journal:
         """
         with translated():
             query = {"uuid": {"$in": list({row.job for row in rows})}}
-            fields = documents.presence(sorted({row.entry for row in rows}))
+            fields = job_document.presence(sorted({row.entry for row in rows}))
             jobs = {job["uuid"]: job for job in self._jobs.find(query, fields) if isinstance(job["uuid"], str)}
             missing = [row for row in rows if row.entry not in jobs.get(row.job, {}).get("present", ())]
-            keys = [documents.moved_key(row.life, row.entry) for row in missing]
+            keys = [job_document.moved_key(row.life, row.entry) for row in missing]
             moved = {row["_id"] for row in self._moved.find({"_id": {"$in": keys}}, {"_id": 1})} if keys else set()
         over = {row.key for row in missing if jobs.get(row.job, {}).get("first") != row.life}
         undone = {row.key for row, key in zip(missing, keys, strict=True) if key not in moved}
@@ -204,7 +204,7 @@ def _stored(one: Journaled) -> Document:
         "revision": one.revision,
         "owes": one.owes,
         "tokens": list(one.tokens),
-        "trusted": None if one.trusted is None else documents.from_trusted(one.trusted),
+        "trusted": None if one.trusted is None else job_document.from_trusted(one.trusted),
     }
 
 

@@ -15,10 +15,10 @@ from bson.errors import BSONError
 from pymongo import DESCENDING
 from pymongo.database import Database
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.store.outbox import UNDELIVERED
+from pipelinejobs.util.errors import Malformed
 
 LONGEST_TEXT: Final = 200
 """Characters of a text that is looked for."""

@@ -8,8 +8,8 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from pipelinejobs.job import Job
-from pipelinejobs.store import documents
+from pipelinejobs.core.job import Job
+from pipelinejobs.store import job_document
 from pipelinejobs.store.connection import Document, translated
 
 INDEX: Final = "new_tokens"
@@ -32,8 +32,8 @@ class NewJobs:
         """
         query = {"_properties.revision": 0, "_tokens": None, "_salt": {"$type": "string"}}
         with translated():
-            found = self._quickly.find(query, documents.HEAD).sort("_id", DESCENDING).limit(most).hint(INDEX)
-            return [documents.to_job(document) for document in found]
+            found = self._quickly.find(query, job_document.HEAD).sort("_id", DESCENDING).limit(most).hint(INDEX)
+            return [job_document.to_job(document) for document in found]
 
     def remember(self, first: Sequence[tuple[Job, str]]) -> int:
         """Puts the hash of a job's first token in front of those that it remembers, where it is not among them.
@@ -56,8 +56,8 @@ class NewJobs:
         """
         query = {"$or": [{"_salts": {"$exists": True}}, {"_token_pin": {"$exists": True}}]}
         with translated():
-            for document in self._jobs.find(query, documents.HEAD):
-                yield documents.to_job(document)
+            for document in self._jobs.find(query, job_document.HEAD):
+                yield job_document.to_job(document)
 
     def renew(self, jobs: Sequence[Job]) -> int:
         """Replaces the salts in these jobs by hashes of their tokens, unless an event does so at the same time.
@@ -68,7 +68,7 @@ class NewJobs:
         Raises:
             Unavailable: the database cannot be asked.
         """
-        operations = [UpdateOne(documents.unchanged(job), documents.renewal(job)) for job in jobs]
+        operations = [UpdateOne(job_document.unchanged(job), job_document.renewal(job)) for job in jobs]
         with translated():
             return self._jobs.bulk_write(operations, ordered=False).modified_count
 

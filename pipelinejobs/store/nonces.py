@@ -17,10 +17,10 @@ import pymongo
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
-from pipelinejobs.errors import PipelineJobsError
-from pipelinejobs.rights import Right
-from pipelinejobs.secret import Secret
+from pipelinejobs.core.permission import Right
 from pipelinejobs.store.connection import Document, database_time, translated
+from pipelinejobs.util.errors import PipelineJobsError
+from pipelinejobs.util.secret import Secret
 
 UNLIMITED: Final = -1
 MOST_USES: Final = 2**31 - 1

@@ -14,10 +14,10 @@ import pymongo
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from pipelinejobs.record import shown
-from pipelinejobs.secret import Secret
+from pipelinejobs.core.tokens import job_token
 from pipelinejobs.store.connection import Document, database_time, translated
-from pipelinejobs.tokens import job_token
+from pipelinejobs.util.record import shown
+from pipelinejobs.util.secret import Secret
 
 PENDING: Final = "pending"
 UNDELIVERED: Final = "undelivered"

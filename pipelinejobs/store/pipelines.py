@@ -11,10 +11,10 @@ from urllib.parse import quote
 from pymongo.database import Database
 
 from fsm.lifecycle import INITIAL
-from pipelinejobs import uuids
-from pipelinejobs.errors import CommandFailed
+from pipelinejobs.core import uuids
+from pipelinejobs.core.tokens import job_token, token_hash
 from pipelinejobs.store.connection import Document, translated
-from pipelinejobs.tokens import job_token, token_hash
+from pipelinejobs.util.errors import CommandFailed
 
 ARCHIVE_SYSTEM: Final = "data-sd2e-community"
 """Where python-datacatalog puts outputs when nothing else is said. Without one the Indexer indexes nothing."""

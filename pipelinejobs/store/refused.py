@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 from bson import ObjectId
 from pymongo.database import Database
 
+from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.values import storable
 from pipelinejobs.store.connection import Document, translated
-from pipelinejobs.verdict import Verdict
 
 _ENCODER: Final = json.JSONEncoder()
 

@@ -1,4 +1,4 @@
-"""Mending stored jobs: the document as it is, and one guarded write of what `pipelinejobs.repair` says."""
+"""Mending stored jobs: the document as it is, and one guarded write of what `pipelinejobs.core.repair` says."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -6,11 +6,11 @@ from typing import Any, Final, NamedTuple
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
-from pipelinejobs.errors import CommandFailed
-from pipelinejobs.repair import MovedEntry, Plan, Repair
-from pipelinejobs.store import documents, verbatim
+from pipelinejobs.core.repair import MovedEntry, Plan, Repair
+from pipelinejobs.store import job_document, verbatim
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.store.jobs import index_request
+from pipelinejobs.util.errors import CommandFailed
 
 _GUARDED: Final = ("uuid", "state", "last_event", "updated", "_properties", "_life")
 _OUTLINE: Final = {"seq": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
@@ -80,7 +80,7 @@ class Repairs:
                 self._write_moved(stored, repair)
         fields = {repair.field: repair.value for repair in plan.repairs if repair.moved is None}
         if plan.owes is not None:
-            entry = documents.to_entry(plan.owes)
+            entry = job_document.to_entry(plan.owes)
             fields["_outbox"] = [index_request(entry, _life(stored, fields))]
         if not fields:
             return True

@@ -12,8 +12,8 @@ from typing import Final
 
 from pymongo.database import Database
 
-from pipelinejobs.secret import Secret
 from pipelinejobs.store.connection import Document, database_time, translated
+from pipelinejobs.util.secret import Secret
 
 _BYTES: Final = 32
 """Random bytes of an id: too many for anybody to try."""

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from pymongo.database import Database
 
-from pipelinejobs.job import Entry, Job
-from pipelinejobs.secret import Secret
+from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.store import history, refused
 from pipelinejobs.store.connection import Document, connect, translated
 from pipelinejobs.store.history import History
@@ -14,6 +13,7 @@ from pipelinejobs.store.jobs import Jobs
 from pipelinejobs.store.journal import Journal
 from pipelinejobs.store.outbox import OutboxRows
 from pipelinejobs.store.refused import Refused
+from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
     from pipelinejobs.store import indexes

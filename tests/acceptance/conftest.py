@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from support_process import CheckedAbaco, Documents, NewJob, StoredJob, environment, insert_job
+from support.process import CheckedAbaco, Documents, NewJob, StoredJob, environment, insert_job
+from tools.demo.indexer import Indexer
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-import support_datacatalog as datacatalog
-from demo.indexer import Indexer
 from fsm.replay import final_state
-from support_gateway import eventually
-from support_process import CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
-from support_served import SECONDS, Served, gateway_environment, served
+from support import datacatalog
+from support.gateway import eventually
+from support.process import CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
+from support.served import SECONDS, Served, gateway_environment, served
+from tools.demo.indexer import Indexer
 
 pytestmark = pytest.mark.promise("P11")
 

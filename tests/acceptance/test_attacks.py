@@ -14,12 +14,12 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from demo.abaco import ROOT, Abaco, Execution
-from demo.indexer import Indexer
-from support_canaries import ADMIN_KEY, ADMIN_SECRET, CANARIES, NONCE, PASSWORD
-from support_dump import dump, raw
-from support_process import CheckedAbaco, Documents, NewJob, StoredJob, admin_token, callback, environment, verdicts
-from support_server import RudeServer, answers, self_signed
+from support.canaries import ADMIN_KEY, ADMIN_SECRET, CANARIES, NONCE, PASSWORD
+from support.dump import dump, raw
+from support.process import CheckedAbaco, Documents, NewJob, StoredJob, admin_token, callback, environment, verdicts
+from support.server import RudeServer, answers, self_signed
+from tools.demo.abaco import ROOT, Abaco, Execution
+from tools.demo.indexer import Indexer
 
 UUID = "107b93f3-1eae-5e79-8a18-0a480f8aa3a5"
 MSG_LIMIT = 131_067

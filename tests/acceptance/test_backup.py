@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from support_operator import operating
+from support.operators import operating
 
 MEMBERS = ("mongodb1", "mongodb2", "mongodb3")
 

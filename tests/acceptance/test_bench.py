@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import wrk
-from demo.abaco import ROOT
+from tools.bench import wrk
+from tools.demo.abaco import ROOT
 
 RATIO = r"\d+\.\d\d x \[\d+\.\d\d\.\.\d+\.\d\d\]"
 
 
 def measured(subject: str, directory: Path) -> list[str]:
-    """The rows of the table that `python -m bench --quick` prints."""
+    """The rows of the table that `python -m tools.bench --quick` prints."""
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", "--rounds", "1", "--only", subject],
         cwd=ROOT,

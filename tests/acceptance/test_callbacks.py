@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
 from fsm.replay import final_state
-from support_process import (
-    CheckedAbaco,
-    NewJob,
-    StoredJob,
-    admin_token,
-    callback,
-    verdicts,
-)
+from support.process import CheckedAbaco, NewJob, StoredJob, admin_token, callback, verdicts
+from tools.demo.indexer import Indexer
 
 SYSTEMS = ("agave", "aloe", "tapis")
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from message_samples import JOB, TOKEN
 from pipelinejobs import client
 from pipelinejobs.client import Job
-from support_canaries import NONCE
-from support_misbehaving import Judge, manager
+from support.canaries import NONCE
+from support.message_samples import JOB, TOKEN
+from support.misbehaving import Judge, manager
 
 SCRIPT = Path(__file__).resolve().parents[1] / "support_client_crash.py"
 

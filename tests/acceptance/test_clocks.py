@@ -13,15 +13,15 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from demo.abaco import finished
-from demo.indexer import Indexer
-from pipelinejobs.reading import steady
+from pipelinejobs.diagnose.snapshot import steady
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
-from support_clock import STROBE
-from support_gateway import ALIAS, TOKENS, eventually
-from support_process import CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
-from support_served import Served, gateway_environment, served
+from support.clock import STROBE
+from support.gateway import ALIAS, TOKENS, eventually
+from support.process import CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
+from support.served import Served, gateway_environment, served
+from tools.demo.abaco import finished
+from tools.demo.indexer import Indexer
 
 pytestmark = pytest.mark.promise("F12")
 

@@ -14,8 +14,8 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from pipelinejobs.settings import Limits
-from support_compose import read
-from support_operator import operating
+from support.compose import read
+from support.operators import operating
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "deploy" / "compose.yaml"

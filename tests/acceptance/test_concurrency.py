@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from demo.abaco import finished
 from fsm.replay import final_state, walk
-from support_process import CheckedAbaco, StoredJob, callback, verdicts
+from support.process import CheckedAbaco, StoredJob, callback, verdicts
+from tools.demo.abaco import finished
 
 EACH = 100
 

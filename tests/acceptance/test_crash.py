@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from demo.abaco import ROOT, Execution
-from demo.indexer import Indexer
-from support_process import CheckedAbaco, NewJob, StoredJob, callback
-from support_server import RudeServer, Script, answers, says, then_drips, then_hangs
+from support.process import CheckedAbaco, NewJob, StoredJob, callback
+from support.server import RudeServer, Script, answers, says, then_drips, then_hangs
+from tools.demo.abaco import ROOT, Execution
+from tools.demo.indexer import Indexer
 
 SHORT = "1.5"
 """Seconds for the Indexer in these tests, so that a lease that a dead process holds is soon over."""

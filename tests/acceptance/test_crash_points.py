@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from demo.abaco import finished
-from demo.indexer import Indexer
-from pipelinejobs.reading import steady
+from pipelinejobs.diagnose.snapshot import steady
 from pipelinejobs.store import Store
-from support_dump import dump
-from support_process import CheckedAbaco, NewJob, StoredJob, callback
+from support.dump import dump
+from support.process import CheckedAbaco, NewJob, StoredJob, callback
+from tools.demo.abaco import finished
+from tools.demo.indexer import Indexer
 
 pytestmark = [
     pytest.mark.promise("P8"),

@@ -13,13 +13,13 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from pipelinejobs.reading import steady
+from pipelinejobs.diagnose.snapshot import steady
 from pipelinejobs.store import Store
-from support_dump import dump
-from support_gateway import ALIAS, TOKENS, eventually, serving, settings
-from support_process import Documents, StoredJob, callback, insert_job
-from support_served import NotServing, gateway_environment, served
+from support.dump import dump
+from support.gateway import ALIAS, TOKENS, eventually, serving, settings
+from support.process import Documents, StoredJob, callback, insert_job
+from support.served import NotServing, gateway_environment, served
+from tools.demo.indexer import Indexer
 
 pytestmark = [
     pytest.mark.promise("P8"),

@@ -11,17 +11,17 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from demo.indexer import Indexer
-from nemesis import process
+from pipelinejobs.diagnose.snapshot import steady
 from pipelinejobs.mongod import find, host
-from pipelinejobs.reading import steady
-from pipelinejobs.secret import Secret
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import connect
-from support_disk import Disk, small_disk
-from support_gateway import eventually, grants
-from support_process import CheckedAbaco, StoredJob, environment, insert_job
-from support_served import Served, served
+from pipelinejobs.util.secret import Secret
+from support.disk import Disk, small_disk
+from support.gateway import eventually, grants
+from support.process import CheckedAbaco, StoredJob, environment, insert_job
+from support.served import Served, served
+from tools.chaos import process
+from tools.demo.indexer import Indexer
 
 pytestmark = [pytest.mark.promise("F10"), pytest.mark.promise("P1")]
 

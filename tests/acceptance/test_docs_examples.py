@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from pipelinejobs.rights import Right
+from pipelinejobs.core.permission import Right
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
-from support_docs import Block, blocks, name_of, pages
-from support_examples import is_shown, reading
-from support_gateway import ALIAS, TOKENS, serving, settings
-from support_process import Documents, insert_job
+from support.docs import Block, blocks, name_of, pages
+from support.examples import is_shown, reading
+from support.gateway import ALIAS, TOKENS, serving, settings
+from support.process import Documents, insert_job
+from tools.demo.indexer import Indexer
 
 RUN = ("sh", "python")
 NOT_RUN = ("text", "ini", "yaml", "json", "nginx", "console")

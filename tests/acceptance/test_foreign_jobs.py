@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 from bson import Decimal128, Int64, ObjectId
 
-import support_datacatalog as datacatalog
-from demo.abaco import ROOT
-from demo.indexer import Indexer
 from fsm.replay import final_state
-from support_dump import raw
-from support_gateway import serving, settings
-from support_process import (
+from support import datacatalog
+from support.dump import raw
+from support.gateway import serving, settings
+from support.process import (
     CheckedAbaco,
     Documents,
     NewJob,
@@ -28,6 +26,8 @@ from support_process import (
     job_token,
     verdicts,
 )
+from tools.demo.abaco import ROOT
+from tools.demo.indexer import Indexer
 
 
 class TestItsSecrets:

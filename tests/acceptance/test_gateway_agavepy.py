@@ -14,10 +14,10 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.errors import WrongSetting
-from support_gateway import ACTOR, ALIAS, TOKENS, Gateway, serving, settings
-from support_process import StoredJob, insert_job
-from support_tls import Certificate, make
+from pipelinejobs.util.errors import WrongSetting
+from support.gateway import ACTOR, ALIAS, TOKENS, Gateway, serving, settings
+from support.process import StoredJob, insert_job
+from support.tls import Certificate, make
 
 pytest.importorskip("agavepy")
 

@@ -18,11 +18,11 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
 from pipelinejobs.mongod import Mongod
-from support_gateway import eventually
-from support_process import Documents, StoredJob, insert_job
-from support_served import ROOT, SECONDS, Served, gateway_environment, served
+from support.gateway import eventually
+from support.process import Documents, StoredJob, insert_job
+from support.served import ROOT, SECONDS, Served, gateway_environment, served
+from tools.demo.indexer import Indexer
 
 
 @pytest.fixture

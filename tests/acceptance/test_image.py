@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from demo.abaco import Abaco, Execution, finished
-from demo.indexer import Indexer
-from support_dockerfile import Context, NotUnderstood, stages
-from support_image import Image, Mount, build
-from support_process import CheckedAbaco, NewJob, StoredJob
+from support.dockerfile import Context, NotUnderstood, stages
+from support.image import Image, Mount, build
+from support.process import CheckedAbaco, NewJob, StoredJob
+from tools.demo.abaco import Abaco, Execution, finished
+from tools.demo.indexer import Indexer
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = stages((ROOT / "Dockerfile").read_text())
@@ -119,7 +119,7 @@ LEFT_OUT = [
     ".venv/bin/python",
     "Makefile",
     "README.rst",
-    "demo/abaco.py",
+    "tools/demo/abaco.py",
     "deploy/compose.yaml",
     "deploy/secrets/secrets.json",
     "fsm/__pycache__/machine.cpython-311.pyc",

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from demo.abaco import ROOT
-from support_process import CheckedAbaco, StoredJob
+from support.process import CheckedAbaco, StoredJob
+from tools.demo.abaco import ROOT
 
 GATEWAY = {"uvicorn", "starlette", "fastapi", "pydantic", "prometheus_client", "jwt", "cryptography", "hashids"}
 HEAVY = {"jsonschema", "requests", "urllib3", "agavepy", "http.client", "pipelinejobs.client"} | GATEWAY
@@ -42,7 +42,9 @@ def test_a_run_makes_no_dataclasses_of_ours(abaco: CheckedAbaco, job: StoredJob)
     ours = {name for name in modules if name.startswith(("pipelinejobs.", "fsm."))}
     assert len(ours) > 30
     classes = {cls for name in ours for cls in vars(import_module(name)).values() if isinstance(cls, type)}
-    assert [cls for cls in classes if cls.__module__ in ours and is_dataclass(cls)] == []  # see pipelinejobs.record
+    assert [
+        cls for cls in classes if cls.__module__ in ours and is_dataclass(cls)
+    ] == []  # see pipelinejobs.util.record
 
 
 @pytest.mark.parametrize("body", ["hello", "", "{", "[1]", "{'uuid': "])

@@ -6,11 +6,11 @@ from typing import Any, Final
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from support_gateway import eventually
-from support_process import CheckedAbaco, NewJob, callback, insert_job
-from support_served import gateway_environment, served
-from support_server import RudeServer, then_hangs
+from support.gateway import eventually
+from support.process import CheckedAbaco, NewJob, callback, insert_job
+from support.served import gateway_environment, served
+from support.server import RudeServer, then_hangs
+from tools.demo.indexer import Indexer
 
 pytestmark = pytest.mark.promise("F19")
 

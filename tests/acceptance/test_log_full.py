@@ -13,12 +13,12 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from demo.abaco import ROOT
-from demo.indexer import Indexer
-from support_disk import small_disk
-from support_gateway import eventually, grants
-from support_process import CheckedAbaco, Documents, NewJob, StoredJob, environment, insert_job
-from support_served import SECONDS, Served
+from support.disk import small_disk
+from support.gateway import eventually, grants
+from support.process import CheckedAbaco, Documents, NewJob, StoredJob, environment, insert_job
+from support.served import SECONDS, Served
+from tools.demo.abaco import ROOT
+from tools.demo.indexer import Indexer
 
 pytestmark = [pytest.mark.promise("F11"), pytest.mark.promise("P1")]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from support_terminal import CTRL_C, ROOT, SECONDS, terminal
+from support.terminal import CTRL_C, ROOT, SECONDS, terminal
 
 PYTHON: Final = """#!/bin/sh
 case "$*" in

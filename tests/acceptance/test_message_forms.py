@@ -7,8 +7,8 @@ from urllib.parse import unquote
 import pytest
 from bson import Int64
 
-from demo.abaco import Execution
-from support_process import CheckedAbaco, NewJob, StoredJob, callback
+from support.process import CheckedAbaco, NewJob, StoredJob, callback
+from tools.demo.abaco import Execution
 
 DATA = {"text": 'it\'s "ü" \n', "number": 7, "half": 0.5, "yes": True, "nothing": None, "list": [1, {"a": []}]}
 

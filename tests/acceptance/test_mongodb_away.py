@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from demo.abaco import Execution
-from pipelinejobs.handback import COUNT
 from pipelinejobs.mongod import Mongod
-from support_process import CheckedAbaco, Document, StoredJob, callback, insert_job
-from support_queue import ACCESS_TOKEN, ActorQueue
-from support_server import RudeServer, answers
+from pipelinejobs.service.requeue import COUNT
+from support.process import CheckedAbaco, Document, StoredJob, callback, insert_job
+from support.queues import ACCESS_TOKEN, ActorQueue
+from support.server import RudeServer, answers
+from tools.demo.abaco import Execution
 
 pytestmark = pytest.mark.promise("F20")
 

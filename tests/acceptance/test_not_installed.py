@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pipelinejobs.cli.main import COMMANDS
-from support_process import CheckedAbaco, StoredJob
-from support_served import ROOT
+from support.process import CheckedAbaco, StoredJob
+from support.served import ROOT
 
 MESSAGE = '{"uuid": "10705490-39f3-573e-b1c2-f489079930da", "name": "run", "token": "0000000000000000"}'
 

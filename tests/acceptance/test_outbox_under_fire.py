@@ -15,11 +15,11 @@ from typing import Any, Final
 import pytest
 from pymongo.database import Database
 
-from support_dump import dump
-from support_gateway import Gateway, eventually, serving, settings
-from support_process import NewJob, StoredJob, environment
-from support_served import ROOT, gateway_environment, served
-from support_server import RudeServer, Script, answers, says, then_drips, then_hangs
+from support.dump import dump
+from support.gateway import Gateway, eventually, serving, settings
+from support.process import NewJob, StoredJob, environment
+from support.served import ROOT, gateway_environment, served
+from support.server import RudeServer, Script, answers, says, then_drips, then_hangs
 
 pytestmark = pytest.mark.promise("F9")
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from factories import catalogued
 from pipelinejobs.mongod import Mongod
-from support_process import Documents, insert_job
-from support_terminal import CTRL_C, ROOT, SECONDS, terminal
+from support.factories import catalogued
+from support.process import Documents, insert_job
+from support.terminal import CTRL_C, ROOT, SECONDS, terminal
+from tools.demo.indexer import Indexer
 
 DRAIN: Final = (sys.executable, "-m", "pipelinejobs", "drain")
 INTERRUPTED: Final = 130
@@ -186,7 +186,7 @@ class TestSoak:
     def test_ctrl_c(self, tmp_path: Path, nothing_left: None) -> None:
         variables = {"TMPDIR": str(tmp_path)}
         with terminal(
-            (sys.executable, "-m", "nemesis", "--short", "--senders", "2", "--seed", "7"), variables, columns=40
+            (sys.executable, "-m", "tools.chaos", "--short", "--senders", "2", "--seed", "7"), variables, columns=40
         ) as seen:
             seen.wait_for("fault now")
             assert "acknowledged" in seen.text
@@ -196,4 +196,4 @@ class TestSoak:
             assert seen.is_whole
             assert "Traceback" not in seen.text
             assert seen.text.endswith("the seed was 7\n")
-        assert not list(tmp_path.glob("nemesis-*"))
+        assert not list(tmp_path.glob("chaos-*"))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from demo.abaco import ROOT, posted
 from pipelinejobs.messages.marks import KEY
-from support_process import CheckedAbaco, NewJob, StoredJob, callback, verdicts
+from support.process import CheckedAbaco, NewJob, StoredJob, callback, verdicts
+from tools.demo.abaco import ROOT, posted
 
 CASES = Path(__file__).resolve().parents[1] / "data" / "reports"
 SYSTEMS = ("agave", "aloe", "tapis")

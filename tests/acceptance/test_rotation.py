@@ -21,13 +21,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from nemesis import process
 from pipelinejobs.cli import main as cli
 from pipelinejobs.mongod import find, host
-from support_gateway import ALIAS, eventually
-from support_process import StoredJob, admin_token, insert_job
-from support_supervised import Supervised, supervised
-from support_tls import make
+from support.gateway import ALIAS, eventually
+from support.process import StoredJob, admin_token, insert_job
+from support.supervised import Supervised, supervised
+from support.tls import make
+from tools.chaos import process
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN, FIRST, SECOND = ("admin", "pw-admin"), ("jobs-1", "pw-1"), ("jobs-2", "pw-2")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from demo.abaco import Execution, finished
-from support_canaries import ADMIN_KEY, ADMIN_SECRET, CANARIES
-from support_process import CheckedAbaco, StoredJob
-from support_sdk import SAID, SECRETS
+from support.canaries import ADMIN_KEY, ADMIN_SECRET, CANARIES
+from support.process import CheckedAbaco, StoredJob
+from support.sdk import SAID, SECRETS
+from tools.demo.abaco import Execution, finished
 
 SCRIPT = Path(__file__).parents[1] / "support_sdk.py"
 ACCESS_TOKEN = "canary-access-token-5b"

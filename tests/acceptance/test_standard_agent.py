@@ -12,11 +12,11 @@ from typing import Any, Final
 import pytest
 from pymongo.database import Database
 
-import support_datacatalog as datacatalog
-from demo.indexer import Indexer
-from support_gateway import eventually
-from support_process import CheckedAbaco, Document, Documents, NewJob, StoredJob, callback, insert_job
-from support_served import Served, gateway_environment, served
+from support import datacatalog
+from support.gateway import eventually
+from support.process import CheckedAbaco, Document, Documents, NewJob, StoredJob, callback, insert_job
+from support.served import Served, gateway_environment, served
+from tools.demo.indexer import Indexer
 
 SYSTEMS: Final = ("agave", "aloe", "tapis")
 

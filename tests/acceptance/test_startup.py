@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from demo.abaco import ROOT, Abaco, Execution, finished
-from demo.indexer import Indexer
 from pipelinejobs.mongod import Mongod
-from support_canaries import PASSWORD
-from support_process import EXIT_CODES, WRONG_SETTING, CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
-from support_server import RudeServer, then_hangs
+from support.canaries import PASSWORD
+from support.process import EXIT_CODES, WRONG_SETTING, CheckedAbaco, Documents, NewJob, StoredJob, callback, insert_job
+from support.server import RudeServer, then_hangs
+from tools.demo.abaco import ROOT, Abaco, Execution, finished
+from tools.demo.indexer import Indexer
 
 EVENT = {"uuid": "107b93f3-1eae-5e79-8a18-0a480f8aa3a5", "name": "run", "token": "0123456789abcdef"}
 URI = f"mongodb://admin:{PASSWORD}@127.0.0.1:1/"

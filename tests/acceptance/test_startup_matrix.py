@@ -17,13 +17,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from demo.abaco import Execution, finished
-from nemesis import process
 from pipelinejobs.mongod import find, host
-from support_canaries import CANARIES, PASSWORD
-from support_process import CheckedAbaco, insert_job
-from support_served import ROOT
-from support_server import RudeServer, then_hangs
+from support.canaries import CANARIES, PASSWORD
+from support.process import CheckedAbaco, insert_job
+from support.served import ROOT
+from support.server import RudeServer, then_hangs
+from tools.chaos import process
+from tools.demo.abaco import Execution, finished
 
 pytestmark = pytest.mark.promise("F17")
 

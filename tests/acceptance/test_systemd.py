@@ -15,12 +15,12 @@ import httpx
 import pytest
 from pymongo.database import Database
 
+from pipelinejobs.core.verdict import EXIT_WRONG_SETTING
 from pipelinejobs.settings import Limits
-from pipelinejobs.verdict import EXIT_WRONG_SETTING
-from support_gateway import ALIAS, TOKENS, grants
-from support_process import StoredJob, insert_job
-from support_supervised import Supervised, supervised
-from support_tls import make
+from support.gateway import ALIAS, TOKENS, grants
+from support.process import StoredJob, insert_job
+from support.supervised import Supervised, supervised
+from support.tls import make
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

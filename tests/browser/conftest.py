@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Playwright, expect, sync_playwright
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from support_browser import DESKTOP, FLAGS, NAMES, PATIENCE_MS, Browsing, watch
-from support_gateway import Gateway, serving, settings
+from support.browser import DESKTOP, FLAGS, NAMES, PATIENCE_MS, Browsing, watch
+from support.gateway import Gateway, serving, settings
+from tools.demo.indexer import Indexer
 
 
 @pytest.fixture(scope="session")

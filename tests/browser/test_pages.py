@@ -8,11 +8,11 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import expect
 
-from demo.indexer import Indexer
-from support_browser import DESKTOP, PHONE, Browsing
-from support_gateway import Gateway, eventually
-from support_pages import HOSTILE
-from support_process import Documents, StoredJob
+from support.browser import DESKTOP, PHONE, Browsing
+from support.gateway import Gateway, eventually
+from support.pages import HOSTILE
+from support.process import Documents, StoredJob
+from tools.demo.indexer import Indexer
 
 Window = Callable[..., Browsing]
 NewJob = Callable[..., StoredJob]

@@ -15,20 +15,20 @@ import pytest
 from bson import json_util
 from pymongo.database import Database
 
-from demo.indexer import Indexer
 from pipelinejobs import actors
-from pipelinejobs.backoff import Backoff
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.manager import Manager
+from pipelinejobs.core.tokens import Policy, admin_token
+from pipelinejobs.diagnose.snapshot import steady
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.reader import read
-from pipelinejobs.outbox import Outbox
-from pipelinejobs.reading import steady
-from pipelinejobs.secret import Secret
+from pipelinejobs.service.manager import Manager
+from pipelinejobs.service.outbox_relay import Outbox
 from pipelinejobs.store import Store, history
-from pipelinejobs.tokens import Policy, admin_token
-from support_gateway import ALIAS, serving, settings
-from support_served import ROOT
+from pipelinejobs.util.backoff import Backoff
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.secret import Secret
+from support.gateway import ALIAS, serving, settings
+from support.served import ROOT
+from tools.demo.indexer import Indexer
 
 pytestmark = [pytest.mark.promise("F18"), pytest.mark.promise("P5")]
 

@@ -5,9 +5,9 @@ from types import MappingProxyType
 import pytest
 
 from pipelinejobs import bootstrap
-from pipelinejobs.errors import WrongSetting
 from pipelinejobs.runtime import Context
 from pipelinejobs.settings import Settings
+from pipelinejobs.util.errors import WrongSetting
 
 
 def test_an_actor_without_a_database_does_not_start_one() -> None:

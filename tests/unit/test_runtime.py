@@ -17,7 +17,7 @@ import pytest
 from pipelinejobs import runtime
 from pipelinejobs.messages import parameters
 from pipelinejobs.runtime import Context, OurReactor, Reactor, SdkReactor
-from support_sdk import SDK
+from support.sdk import SDK
 
 pytestmark = [  # agavepy's constructor, which every kind of SDK calls, leaves this file open
     pytest.mark.filterwarnings("ignore:.*resource_exceptions.json:ResourceWarning"),

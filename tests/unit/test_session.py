@@ -13,9 +13,9 @@ TESTS = Path(__file__).resolve().parents[1]
 
 
 CONFTEST = """
-import support_session
-from support_session import *
-support_session._PATIENCE_SECONDS = {patience}
+from support import session
+from support.session import *
+session._PATIENCE_SECONDS = {patience}
 """
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from from_code.gateway import Path, openapi, routes
 from from_code.rst import definitions, literal, plain, section, table
-from pipelinejobs.gateway.problem import STATUSES, Problem
+from pipelinejobs.gateway.http.http_errors import STATUSES, Problem
 
 _OF_ITSELF: Final = "/openapi.json"
 """The description of all others; the page says it beforehand."""

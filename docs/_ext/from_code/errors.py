@@ -3,7 +3,7 @@
 import inspect
 
 from from_code.rst import code, definitions, literal, plain
-from pipelinejobs import errors
+from pipelinejobs.util import errors
 
 
 def tree() -> str:

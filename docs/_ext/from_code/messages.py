@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from from_code.docstring import attributes
 from from_code.rst import literal, plain, section, table
-from pipelinejobs.handback import COUNT
 from pipelinejobs.messages import parameters as read_by
 from pipelinejobs.messages.statuses import EVENT_OF, OTHERWISE
+from pipelinejobs.service.requeue import COUNT
 from pipelinejobs.settings import ROOT
 
 _SCHEMA: Final = ROOT / "message.jsonschema"

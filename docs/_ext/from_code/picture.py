@@ -4,8 +4,8 @@ import re
 
 from docutils import nodes
 
-from pipelinejobs.gateway.pages import layout
-from pipelinejobs.gateway.pages.picture import picture
+from pipelinejobs.gateway.pages import lifecycle_layout
+from pipelinejobs.gateway.pages.lifecycle_picture import picture
 from pipelinejobs.gateway.pages.templates import environment
 
 _TITLE = "The lifecycle: each state, and the events that lead from one to another"
@@ -13,7 +13,7 @@ _TITLE = "The lifecycle: each state, and the events that lead from one to anothe
 
 def drawn() -> list[nodes.Node]:
     """The picture. Where pages are not built as HTML there is none; the table of transitions says the same."""
-    page = environment().get_template("picture.html").render(picture=picture((), ""), layout=layout)
+    page = environment().get_template("picture.html").render(picture=picture((), ""), layout=lifecycle_layout)
     found = re.search(r"<svg .*</svg>", page, re.DOTALL)
     assert found is not None
     svg = re.sub(r"(<title [^>]*>).*?(</title>)", rf"\1{_TITLE}\2", found[0])

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from from_code.rst import literal, plain, table
-from pipelinejobs.store import documents
+from pipelinejobs.store import job_document
 from pipelinejobs.store.indexes import Days, wanted
 
 
@@ -30,5 +30,5 @@ def _keys(document: dict[str, Any]) -> str:
 
 def job_fields() -> str:
     """The fields in a job document that are ours."""
-    found = re.findall(r"^`(_\w+)` +(.+)$", documents.__doc__ or "", re.MULTILINE)
+    found = re.findall(r"^`(_\w+)` +(.+)$", job_document.__doc__ or "", re.MULTILINE)
     return table(("field", "what it holds"), [(literal(name), plain(text)) for name, text in found], "25 75")

@@ -6,10 +6,10 @@ from typing import Final
 
 from from_code.docstring import attributes
 from from_code.rst import definitions, literal, plain, table
-from pipelinejobs.answer import Answer
 from pipelinejobs.cli import main
-from pipelinejobs.gateway.problem import STATUSES
-from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+from pipelinejobs.gateway.http.http_errors import STATUSES
 
 _OF_COMMANDS: Final = {
     0: "done",

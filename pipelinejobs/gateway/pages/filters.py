@@ -7,10 +7,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from fsm.lifecycle import STATES
-from pipelinejobs.errors import Malformed
-from pipelinejobs.gateway.pages import moments
+from pipelinejobs.gateway.pages import times
 from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store.listing import LONGEST_TEXT, Filter, is_searchable
+from pipelinejobs.util.errors import Malformed
 
 _TEXTS: Final = ("text", "pipeline", "since", "before")
 
@@ -64,13 +64,13 @@ def read(states: list[str], given: Mapping[str, str], now: datetime) -> Filters:
         wrong["pipeline"] = "A pipeline is named by its uuid, for example 10650844-1baa-55c5-a481-5e945b19c065."
     if texts["text"] and not is_searchable(texts["text"]):
         wrong["text"] = f"At most {LONGEST_TEXT} characters that can be seen."
-    times: dict[str, datetime | None] = {"since": None, "before": None}
-    for name in times:
+    read: dict[str, datetime | None] = {"since": None, "before": None}
+    for name in read:
         try:
-            times[name] = moments.parse(texts[name], now, name) if texts[name] else None
+            read[name] = times.parse(texts[name], now, name) if texts[name] else None
         except Malformed as error:
             wrong[name] = f"This {error.problem}."
-    since, before = times["since"], times["before"]
+    since, before = read["since"], read["before"]
     if since is not None and before is not None and since >= before:
         wrong["before"] = "This is not later than the other time, so that no job can match."
     if wrong:

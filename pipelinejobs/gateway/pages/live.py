@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.gateway.pages.visit import visit, visitor_of
-from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.pages.visitor import visit, visitor_of
 from pipelinejobs.gateway.routes import changes
+from pipelinejobs.util.deadline import Deadline
 
 
 async def get(request: Request) -> Response:

@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.gateway.credentials import Shown
-from pipelinejobs.gateway.envelope import Dialect
+from pipelinejobs.core.permission import Right
+from pipelinejobs.gateway.auth import Shown
+from pipelinejobs.gateway.http.envelope import Dialect
+from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.pages import templates
-from pipelinejobs.gateway.pages.visit import (
+from pipelinejobs.gateway.pages.visitor import (
     BASE,
     SignInNeeded,
     cookie_name,
@@ -24,11 +25,10 @@ from pipelinejobs.gateway.pages.visit import (
     is_secure,
     visitor_of,
 )
-from pipelinejobs.gateway.problem import Problem
 from pipelinejobs.gateway.routes import call
-from pipelinejobs.redaction import add_secret
-from pipelinejobs.rights import Right
-from pipelinejobs.secret import Secret
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.redaction import add_secret
+from pipelinejobs.util.secret import Secret
 
 _HOME: Final = f"{BASE}/jobs"
 _OWN: Final = re.compile(rf"{BASE}/(?!sign-)[!-\[\]-~]{{0,2000}}")

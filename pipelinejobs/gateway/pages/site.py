@@ -13,13 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelinejobs.errors import PipelineJobsError
-from pipelinejobs.gateway import paths
-from pipelinejobs.gateway.pages import job, jobs, live, owed, sign_in, static, templates
-from pipelinejobs.gateway.pages.visit import BASE, SignInNeeded, address_of
-from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway.http import paths
+from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.pages import job_list, job_page, live, outbox, sign_in, static, templates
+from pipelinejobs.gateway.pages.visitor import BASE, SignInNeeded, address_of
 from pipelinejobs.gateway.service import Service
-from pipelinejobs.log import logger
+from pipelinejobs.util.errors import PipelineJobsError
+from pipelinejobs.util.log import logger
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -36,7 +36,7 @@ HEADERS: Final = {
 """Besides those of all answers of the gateway."""
 
 _HOME: Final = f"{BASE}/jobs"
-_ROUTES: Final = [*sign_in.ROUTES, *jobs.ROUTES, *job.ROUTES, *owed.ROUTES, *live.ROUTES, *static.ROUTES]
+_ROUTES: Final = [*sign_in.ROUTES, *job_list.ROUTES, *job_page.ROUTES, *outbox.ROUTES, *live.ROUTES, *static.ROUTES]
 
 PATHS: Final = tuple(BASE + route.path for route in _ROUTES)
 """The paths of all pages, with their parameters in braces."""

@@ -10,9 +10,9 @@ from starlette.responses import HTMLResponse
 
 from fsm.lifecycle import STATES
 from pipelinejobs import VERSION
-from pipelinejobs.gateway.pages import moments, static, text
-from pipelinejobs.gateway.pages.visit import BASE, Visitor
-from pipelinejobs.plural import counted
+from pipelinejobs.gateway.pages import safe_text, static, times
+from pipelinejobs.gateway.pages.visitor import BASE, Visitor
+from pipelinejobs.util.plural import counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,10 +54,10 @@ def environment() -> "Environment":
         auto_reload=False,
     )
     made.filters |= {
-        "ago": moments.ago,
-        "exact": moments.exact,
-        "when": moments.words,
-        "safe_text": text.safe,
+        "ago": times.ago,
+        "exact": times.exact,
+        "when": times.words,
+        "safe_text": safe_text.safe,
         "counted": counted,
     }
     made.globals |= {"known_states": STATES, "asset": lambda name: f"{BASE}/static/{name}?v={static.version(name)}"}

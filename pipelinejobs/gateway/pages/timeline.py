@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fsm.replay import walk
-from pipelinejobs.gateway.pages.text import Hide, Shown, safe
-from pipelinejobs.job import Entry
+from pipelinejobs.core.job import Entry
+from pipelinejobs.gateway.pages.safe_text import Hide, Shown, safe
 from pipelinejobs.store.history import History
 
 PART: Final = 100

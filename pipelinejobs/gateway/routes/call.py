@@ -10,16 +10,16 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
 
-from pipelinejobs import alike
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import Unavailable, WrongSetting
-from pipelinejobs.gateway import desk, shapes
-from pipelinejobs.gateway.credentials import Caller
-from pipelinejobs.gateway.envelope import Dialect, dialect
-from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.core.permission import Right
+from pipelinejobs.gateway import schemas
+from pipelinejobs.gateway.auth import Caller, authenticator
+from pipelinejobs.gateway.http.envelope import Dialect, dialect
+from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.service import Service
-from pipelinejobs.rights import Right
 from pipelinejobs.store.connection import within
+from pipelinejobs.util import spelling
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 Result = TypeVar("Result")
 
@@ -29,8 +29,10 @@ ActorName = Annotated[str, Path(description="The actor's id or an alias of it.")
 
 CREDENTIALS: Final = [
     Depends(HTTPBearer(auto_error=False, description="A static token, or one of TACC or of Tapis v3.")),
-    Depends(APIKeyQuery(name=desk.NONCE, auto_error=False, scheme_name="nonce", description="A nonce.")),
-    Depends(APIKeyHeader(name=desk.TAPIS_HEADER, auto_error=False, scheme_name="tapis", description="Of Tapis v3.")),
+    Depends(APIKeyQuery(name=authenticator.NONCE, auto_error=False, scheme_name="nonce", description="A nonce.")),
+    Depends(
+        APIKeyHeader(name=authenticator.TAPIS_HEADER, auto_error=False, scheme_name="tapis", description="Of Tapis v3.")
+    ),
 ]
 """Nothing but documentation: whether a credential is good is the front desk's to say."""
 
@@ -108,7 +110,7 @@ def place_of(service: Service, name: str) -> str:
     place = service.names.place(name)
     if place is None:
         known = (service.names.id, *service.names.aliases)
-        near = [one for one in known if alike.mistakes(name, one) <= alike.MOST]
+        near = [one for one in known if spelling.mistakes(name, one) <= spelling.MOST]
         hint = f"; did you mean {near[0]}?" if near else ""
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no actor {name[:64]!a} here{hint}")
     return place
@@ -121,7 +123,7 @@ async def admit(request: Request, places: Collection[str], least: Right, deadlin
         Problem: it has no good credential, or its caller not the right.
     """
     service, spoken = service_of(request), dialect(request)
-    caller = await service.desk.admit(desk.shown_by(request), places, least, spoken, deadline)
+    caller = await service.desk.admit(authenticator.shown_by(request), places, least, spoken, deadline)
     return Call(service=service, spoken=spoken, caller=caller, api=api_of(request), deadline=deadline)
 
 
@@ -158,9 +160,9 @@ def answers(result: Any, spoken: Dialect, *others: int, body: bool = False) -> D
         others: statuses besides those that every route has.
         body: whether it reads a body.
     """
-    failed = {"model": shapes.failure(None, spoken.value)}
+    failed = {"model": schemas.failure(None, spoken.value)}
     common = [400, 401, 403, 404, 503, *others] + ([408, 413] if body else [])
-    documented: Documented = {200: {"model": shapes.envelope(result, spoken.value)}}
+    documented: Documented = {200: {"model": schemas.envelope(result, spoken.value)}}
     return documented | dict.fromkeys(sorted(common), failed)
 
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.gateway import shapes
-from pipelinejobs.gateway.changes import Feed, Listener, TooManyListeners
-from pipelinejobs.gateway.envelope import Dialect
-from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.core.views import plain
+from pipelinejobs.gateway import schemas
+from pipelinejobs.gateway.http.envelope import Dialect
+from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.routes.call import CREDENTIALS, JobsReader, answers
-from pipelinejobs.views import plain
+from pipelinejobs.gateway.tasks.change_feed import Feed, Listener, TooManyListeners
+from pipelinejobs.util.deadline import Deadline
 
 _MEDIA_TYPE: Final = "text/event-stream"
 _LONGEST_SECONDS: Final = 3600.0
@@ -29,7 +29,7 @@ _CHECK_SECONDS: Final = 10.0
 def router() -> APIRouter:
     """The route."""
     routes = APIRouter(tags=["jobs"])
-    documented = answers(shapes.Jobs, Dialect.V2)
+    documented = answers(schemas.Jobs, Dialect.V2)
     documented[200] = {"content": {_MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "A stream of events."}
     routes.add_api_route(
         "/changes",

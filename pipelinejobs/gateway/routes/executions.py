@@ -8,9 +8,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 
-from pipelinejobs.gateway import shapes
-from pipelinejobs.gateway.envelope import Dialect, success, time
-from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway import schemas
+from pipelinejobs.gateway.http.envelope import Dialect, success, time
+from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, Reader, answers
 from pipelinejobs.store.executions import Execution
 
@@ -27,9 +27,9 @@ def router(spoken: Dialect) -> APIRouter:
     """The routes in one dialect."""
     routes = APIRouter(tags=["executions"])
     for path, call, shape, summary in (
-        ("/{actor}/executions", get_all, shapes.Executions, "The newest executions"),
-        ("/{actor}/executions/{execution}", get_one, shapes.Execution, "One execution"),
-        ("/{actor}/executions/{execution}/logs", get_logs, shapes.Logs, "What an execution has to say"),
+        ("/{actor}/executions", get_all, schemas.Executions, "The newest executions"),
+        ("/{actor}/executions/{execution}", get_one, schemas.Execution, "One execution"),
+        ("/{actor}/executions/{execution}/logs", get_logs, schemas.Logs, "What an execution has to say"),
     ):
         routes.add_api_route(
             path, call, methods=["GET"], summary=summary, responses=answers(shape, spoken), dependencies=CREDENTIALS
@@ -46,7 +46,7 @@ async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
         return store.executions.newest(names.id, limit), store.executions.count()
 
     found, total = await call.ask(look)
-    result: shapes.Executions = {
+    result: schemas.Executions = {
         "actorId": names.id,
         "apiServer": call.api,
         "owner": call.caller.user,
@@ -57,14 +57,14 @@ async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
         "totalRuntime": sum(map(_seconds, found)),
         "_links": call.links(self=f"{call.actor_url}/executions"),
     }
-    return success(result, shapes.Executions, call.spoken)
+    return success(result, schemas.Executions, call.spoken)
 
 
 async def get_one(call: Reader, execution: ExecutionId) -> JSONResponse:
     """One execution."""
     found = await _find(call, execution)
     url = f"{call.actor_url}/executions/{found.id}"
-    result: shapes.Execution = {
+    result: schemas.Execution = {
         **_brief(found),
         "actorId": found.actor,
         "executor": found.executor,
@@ -77,7 +77,7 @@ async def get_one(call: Reader, execution: ExecutionId) -> JSONResponse:
         "apiServer": call.api,
         "_links": call.links(self=url, logs=f"{url}/logs"),
     }
-    return success(result, shapes.Execution, call.spoken)
+    return success(result, schemas.Execution, call.spoken)
 
 
 async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
@@ -92,11 +92,11 @@ async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
         "execution": found.id,
     }
     url = f"{call.actor_url}/executions/{found.id}"
-    result: shapes.Logs = {
+    result: schemas.Logs = {
         "logs": f"{json.dumps(line)}\n",
         "_links": call.links(self=f"{url}/logs", execution=url),
     }
-    return success(result, shapes.Logs, call.spoken, _LOGS)
+    return success(result, schemas.Logs, call.spoken, _LOGS)
 
 
 async def _find(call: Call, execution: str) -> Execution:
@@ -114,7 +114,7 @@ async def _find(call: Call, execution: str) -> Execution:
     return found
 
 
-def _brief(execution: Execution) -> shapes.ExecutionInBrief:
+def _brief(execution: Execution) -> schemas.ExecutionInBrief:
     return {
         "id": execution.id,
         "status": "COMPLETE",

@@ -6,19 +6,19 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.gateway import metrics, shapes
-from pipelinejobs.gateway.envelope import success
-from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.gateway import metrics, schemas
+from pipelinejobs.gateway.http.envelope import success
+from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.routes.call import Documented, service_of
+from pipelinejobs.util.deadline import Deadline
 
 
 def router() -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["health"])
-    living: Documented = {200: {"model": shapes.envelope(shapes.Life)}}
-    healthy: Documented = {200: {"model": shapes.envelope(shapes.Health)}}
-    unready: Documented = {503: {"model": shapes.failure(None)}}
+    living: Documented = {200: {"model": schemas.envelope(schemas.Life)}}
+    healthy: Documented = {200: {"model": schemas.envelope(schemas.Health)}}
+    unready: Documented = {503: {"model": schemas.failure(None)}}
     text: Documented = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
     routes.add_api_route("/healthz", alive, methods=["GET"], summary="Whether it lives", responses=living)
     routes.add_api_route(
@@ -41,7 +41,7 @@ def router() -> APIRouter:
 
 async def alive() -> JSONResponse:
     """It answers, so it lives."""
-    return success({"alive": True}, shapes.Life)
+    return success({"alive": True}, schemas.Life)
 
 
 async def ready(request: Request) -> JSONResponse:
@@ -53,7 +53,7 @@ async def ready(request: Request) -> JSONResponse:
         problems = [problem.reason]
     if problems:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(problems))
-    return success({"ready": True, "problems": []}, shapes.Health)
+    return success({"ready": True, "problems": []}, schemas.Health)
 
 
 async def counted(request: Request) -> Response:

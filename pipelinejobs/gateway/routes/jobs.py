@@ -10,16 +10,16 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 
 from fsm.lifecycle import STATES
-from pipelinejobs import reading
-from pipelinejobs.errors import Malformed
-from pipelinejobs.gateway import shapes
-from pipelinejobs.gateway.envelope import Dialect, success
-from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.core.views import plain, public_job
+from pipelinejobs.diagnose import snapshot
+from pipelinejobs.gateway import schemas
+from pipelinejobs.gateway.http.envelope import Dialect, success
+from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, JobsReader, answers
 from pipelinejobs.messages.fields import UUID_PATTERN
 from pipelinejobs.store import history, listing
 from pipelinejobs.store.listing import Filter
-from pipelinejobs.views import plain, public_job
+from pipelinejobs.util.errors import Malformed
 
 if TYPE_CHECKING:
     State = str
@@ -39,10 +39,10 @@ def router() -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["jobs"])
     for path, call, shape, summary in (
-        ("/jobs", get_all, shapes.Jobs, "Jobs, the newest changed first"),
-        ("/jobs/{uuid}", get_one, shapes.Job, "One job"),
-        ("/jobs/{uuid}/history", get_history, shapes.History, "Everything that happened to a job, oldest first"),
-        ("/jobs/{uuid}/explain", get_explanation, shapes.Explanation, "Why a job is where it is"),
+        ("/jobs", get_all, schemas.Jobs, "Jobs, the newest changed first"),
+        ("/jobs/{uuid}", get_one, schemas.Job, "One job"),
+        ("/jobs/{uuid}/history", get_history, schemas.History, "Everything that happened to a job, oldest first"),
+        ("/jobs/{uuid}/explain", get_explanation, schemas.Explanation, "Why a job is where it is"),
     ):
         routes.add_api_route(
             path,
@@ -75,7 +75,7 @@ async def get_all(
     )
     find = partial(call.service.store.listing.page, wanted, limit, cursor)
     try:
-        return await _answered(call, find, _listed, shapes.Jobs)
+        return await _answered(call, find, _listed, schemas.Jobs)
     except Malformed as error:
         raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
 
@@ -83,7 +83,7 @@ async def get_all(
 async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """One job without its history, and without anything secret."""
     find = partial(call.service.store.jobs.document, uuid)
-    return await _answered(call, find, lambda document: plain(public_job(document)), shapes.Job)
+    return await _answered(call, find, lambda document: plain(public_job(document)), schemas.Job)
 
 
 async def get_history(
@@ -94,12 +94,12 @@ async def get_history(
 ) -> JSONResponse:
     """A part of the history: at most so many entries, and at most 4 MiB of them, but always one where there is one."""
     find = partial(call.service.store.history.page, uuid, offset, limit)
-    return await _answered(call, find, partial(_part, uuid), shapes.History)
+    return await _answered(call, find, partial(_part, uuid), schemas.History)
 
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """Why the job is in its state, what was refused and why, what may come next, what is owed to the Indexer."""
-    return await _answered(call, lambda: reading.explained(call.service.store, uuid), plain, shapes.Explanation)
+    return await _answered(call, lambda: snapshot.explained(call.service.store, uuid), plain, schemas.Explanation)
 
 
 async def _answered(

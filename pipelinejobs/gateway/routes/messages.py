@@ -9,12 +9,13 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from pipelinejobs.answer import Answer
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.gateway import names, shapes
+from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.permission import Right
+from pipelinejobs.core.verdict import Verdict
+from pipelinejobs.gateway import actor_names, schemas
 from pipelinejobs.gateway.deliveries import Arrived, Taken, may_be_report, parameters_of
-from pipelinejobs.gateway.envelope import Dialect, dialect, failure, success
-from pipelinejobs.gateway.problem import RETRY_SECONDS, STATUSES, Problem
+from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure, success
+from pipelinejobs.gateway.http.http_errors import RETRY_SECONDS, STATUSES, Problem
 from pipelinejobs.gateway.routes.call import (
     CREDENTIALS,
     ActorName,
@@ -25,12 +26,11 @@ from pipelinejobs.gateway.routes.call import (
     place_of,
     service_of,
 )
-from pipelinejobs.log import logger
 from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, is_wrapping
 from pipelinejobs.messages.delivery import Delivery
-from pipelinejobs.redaction import HIDDEN
-from pipelinejobs.rights import Right
-from pipelinejobs.verdict import Verdict
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.log import logger
+from pipelinejobs.util.redaction import HIDDEN
 
 _PARAMETERS = [
     {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": meaning}
@@ -60,8 +60,8 @@ _BODY = {
 def router(spoken: Dialect) -> APIRouter:
     """The routes in one dialect."""
     routes = APIRouter(tags=["messages"])
-    refused: dict[str, Any] = {"model": shapes.failure(shapes.Refusal, spoken.value)}
-    documented = answers(shapes.Message, spoken, 409, body=True)
+    refused: dict[str, Any] = {"model": schemas.failure(schemas.Refusal, spoken.value)}
+    documented = answers(schemas.Message, spoken, 409, body=True)
     documented |= {status: refused for status in documented if status not in (200, 404)}
     routes.add_api_route(
         "/{actor}/messages",
@@ -77,7 +77,7 @@ def router(spoken: Dialect) -> APIRouter:
         get,
         methods=["GET"],
         summary="How many messages wait",
-        responses=answers(shapes.Mailbox, spoken),
+        responses=answers(schemas.Mailbox, spoken),
         dependencies=CREDENTIALS,
     )
     return routes
@@ -85,7 +85,7 @@ def router(spoken: Dialect) -> APIRouter:
 
 async def post(request: Request, actor: ActorName) -> Response:
     """Takes a message."""
-    service, spoken, execution = service_of(request), dialect(request), names.new_id()
+    service, spoken, execution = service_of(request), dialect(request), actor_names.new_id()
     at, began = datetime.now(UTC), monotonic()
     deadline = Deadline(service.settings.limits.request)
     place = place_of(service, actor)
@@ -126,8 +126,8 @@ async def post(request: Request, actor: ActorName) -> Response:
 async def get(call: Reader) -> JSONResponse:
     """Tells how many messages wait."""
     links = call.links(self=f"{call.actor_url}/messages")
-    result: shapes.Mailbox = {"messages": call.service.events.inside, "_links": links}
-    return success(result, shapes.Mailbox, call.spoken)
+    result: schemas.Mailbox = {"messages": call.service.events.inside, "_links": links}
+    return success(result, schemas.Mailbox, call.spoken)
 
 
 def _answered(call: Call, taken: Taken, *, is_too_large: bool) -> Response:
@@ -136,12 +136,12 @@ def _answered(call: Call, taken: Taken, *, is_too_large: bool) -> Response:
     if status is HTTPStatus.BAD_REQUEST and is_too_large:
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if status is HTTPStatus.OK:
-        return success(_result(call, taken), shapes.Message, call.spoken)
+        return success(_result(call, taken), schemas.Message, call.spoken)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
     return failure(status, taken.answer.reason, _refusal(taken.answer), call.spoken, headers)
 
 
-def _result(call: Call, taken: Taken) -> shapes.Message:
+def _result(call: Call, taken: Taken) -> schemas.Message:
     given = taken.answer
     return {
         "executionId": given.execution,
@@ -164,6 +164,6 @@ def _shown(message: dict[str, Any] | None) -> Any:
     return message | {"token": HIDDEN} if "token" in message else message
 
 
-def _refusal(given: Answer) -> shapes.Refusal:
+def _refusal(given: Answer) -> schemas.Refusal:
     verdict = cast("Any", given.verdict.value)
     return {"verdict": verdict, "reason": given.reason, "executionId": given.execution}

@@ -8,14 +8,15 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 
-from pipelinejobs.deadline import Deadline
-from pipelinejobs.errors import Malformed
-from pipelinejobs.gateway import nonce_body, shapes
-from pipelinejobs.gateway.envelope import Dialect, success, time
-from pipelinejobs.gateway.problem import Problem
+from pipelinejobs.core.permission import Right
+from pipelinejobs.gateway import schemas
+from pipelinejobs.gateway.http.envelope import Dialect, success, time
+from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.routes import nonce_request
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, admit, answers, place_of, service_of
-from pipelinejobs.rights import Right
 from pipelinejobs.store.nonces import NewNonce, Nonce
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Malformed
 
 _BODY: Final = {
     "requestBody": {
@@ -27,7 +28,7 @@ _BODY: Final = {
                     "properties": {
                         "level": {"type": "string", "enum": [right.name for right in Right]},
                         "maxUses": {"type": "integer", "description": "-1: any number of times."},
-                        "description": {"type": "string", "maxLength": nonce_body.LONGEST_DESCRIPTION},
+                        "description": {"type": "string", "maxLength": nonce_request.LONGEST_DESCRIPTION},
                         "expiresIn": {"type": "integer", "description": "Seconds that it is good."},
                     },
                 }
@@ -98,7 +99,7 @@ def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any)
 
     async def get_all(at: Annotated[_At, Depends(reader)]) -> JSONResponse:
         found = await at.call.ask(partial(at.call.service.store.nonces.of, at.place))
-        return _success(at, [_shown(at, nonce) for nonce in found], list[shapes.Nonce], "nonces retrieved")
+        return _success(at, [_shown(at, nonce) for nonce in found], list[schemas.Nonce], "nonces retrieved")
 
     async def post(request: Request, at: Annotated[_At, Depends(owner)]) -> JSONResponse:
         return await _make(request, at)
@@ -107,7 +108,7 @@ def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any)
         found = await at.call.ask(partial(at.call.service.store.nonces.find, at.place, nonce))
         if found is None:
             raise _no_nonce()
-        return _success(at, _shown(at, found), shapes.Nonce, "nonce retrieved")
+        return _success(at, _shown(at, found), schemas.Nonce, "nonce retrieved")
 
     async def delete(at: Annotated[_At, Depends(owner)], nonce: NonceName) -> JSONResponse:
         if not await at.call.ask(partial(at.call.service.store.nonces.delete, at.place, nonce)):
@@ -126,9 +127,9 @@ def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any)
             **more,
         )
 
-    add("", get_all, "GET", list[shapes.Nonce], "The nonces; spent and expired ones too")
-    add("", post, "POST", shapes.Nonce, "Make a nonce; its id is shown this once", openapi_extra=_BODY)
-    add("/{nonce}", get, "GET", shapes.Nonce, "One nonce")
+    add("", get_all, "GET", list[schemas.Nonce], "The nonces; spent and expired ones too")
+    add("", post, "POST", schemas.Nonce, "Make a nonce; its id is shown this once", openapi_extra=_BODY)
+    add("/{nonce}", get, "GET", schemas.Nonce, "One nonce")
     add("/{nonce}", delete, "DELETE", None, "Delete a nonce")
 
 
@@ -138,7 +139,7 @@ async def _make(request: Request, at: _At) -> JSONResponse:
         with await call.service.bodies.read(request, call.deadline.remaining()) as body:
             kind = request.headers.get("content-type")
             # In a thread: a body of a megabyte takes long to read, and nobody else would be answered meanwhile.
-            asked = await call.ask(partial(nonce_body.read, body.bytes, kind, alias=at.kind == "Alias"))
+            asked = await call.ask(partial(nonce_request.read, body.bytes, kind, alias=at.kind == "Alias"))
     except Malformed as error:
         raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
     tenant = call.service.names.tenant
@@ -153,7 +154,7 @@ async def _make(request: Request, at: _At) -> JSONResponse:
         by_operator=call.caller.by == "operator",
     )
     secret, nonce = await call.ask(partial(call.service.store.nonces.make, new))
-    return _success(at, _shown(at, nonce) | {"id": secret.reveal()}, shapes.Nonce, "nonce created")
+    return _success(at, _shown(at, nonce) | {"id": secret.reveal()}, schemas.Nonce, "nonce created")
 
 
 def _success(at: _At, result: Any, shape: Any, what: str) -> JSONResponse:
@@ -164,8 +165,8 @@ def _no_nonce() -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "Nonce does not exist.")
 
 
-def _shown(at: _At, nonce: Nonce) -> shapes.Nonce:
-    result: shapes.Nonce = {
+def _shown(at: _At, nonce: Nonce) -> schemas.Nonce:
+    result: schemas.Nonce = {
         "id": nonce.handle,
         "level": nonce.level.name,
         "maxUses": nonce.max_uses,

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-import support_datacatalog as datacatalog
-from factories import catalogued
 from integration.cli.conftest import Cli
-from pipelinejobs import uuids
-from pipelinejobs.tokens import job_token
-from support_process import StoredJob
+from pipelinejobs.core import uuids
+from pipelinejobs.core.tokens import job_token
+from support import datacatalog
+from support.factories import catalogued
+from support.process import StoredJob
 
 Jobs = Collection[dict[str, Any]]
 PARENT = "10483e8d-6602-532a-8941-176ce20dd05a"

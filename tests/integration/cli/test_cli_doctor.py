@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-from demo.indexer import Indexer
-from factories import UUID, catalogued
 from integration.cli.conftest import Cli, Done
 from pipelinejobs.store import Store
 from pipelinejobs.store.jobs import Jobs as StoredJobs
+from support.factories import UUID, catalogued
+from tools.demo.indexer import Indexer
 
 Jobs = Collection[dict[str, Any]]
 ADMINISTRATION: dict[str, Any] = {"_REACTOR_TOKENS_ADMIN_KEY": "k" * 20, "_REACTOR_TOKENS_ADMIN_SECRET": "s" * 20}

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.gateway.credentials import Caller, Shown
-from pipelinejobs.gateway.credentials.static import StaticTokens
-from pipelinejobs.rights import Right
-from pipelinejobs.secret import Secret
+from pipelinejobs.core.permission import Right
+from pipelinejobs.gateway.auth import Caller, Shown
+from pipelinejobs.gateway.auth.static_tokens import StaticTokens
 from pipelinejobs.settings import load
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NonceRefused
+from pipelinejobs.util.secret import Secret
 
 ROOT = Path(__file__).resolve().parents[3]
 ALIAS = "alias:jobs-manager.prod"

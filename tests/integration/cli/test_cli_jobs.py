@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-import support_datacatalog as datacatalog
-from demo.indexer import Indexer
-from factories import TOKEN, UUID, catalogued
 from integration.cli.conftest import Cli
-from pipelinejobs import journal
-from pipelinejobs.tokens import job_token, token_hash
-from support_process import insert_job
+from pipelinejobs.core.tokens import job_token, token_hash
+from pipelinejobs.service import reapply
+from support import datacatalog
+from support.factories import TOKEN, UUID, catalogued
+from support.process import insert_job
+from tools.demo.indexer import Indexer
 
 Jobs = Collection[dict[str, Any]]
 UNKNOWN = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"
@@ -261,7 +261,7 @@ class TestDrain:
     def test_owes_and_sends_again_what_another_program_has_undone(
         self, cli: Cli, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(journal, "FIRST_LOOK_SECONDS", 0.0)
+        monkeypatch.setattr(reapply, "FIRST_LOOK_SECONDS", 0.0)
         job = insert_job(jobs)
         cli.ok("send", job.uuid, "run")
         datacatalog.writes(job, "update", "RUNNING", at_the_end=lambda: cli.ok("send", job.uuid, "finish"))

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from integration.cli.conftest import Cli
+from pipelinejobs.core.tokens import admin_token
 from pipelinejobs.mongod import Mongod
 from pipelinejobs.settings import CONFIG, load
 from pipelinejobs.settings.pins import GUARDED
-from pipelinejobs.tokens import admin_token
 
 ORIGINAL = Path(__file__).resolve().parents[2] / "data" / "secrets-of-the-original.json"
 KEY, SECRET = "k" * 20, "s" * 20

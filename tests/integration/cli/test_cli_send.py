@@ -9,9 +9,9 @@ import pytest
 from pymongo.collection import Collection
 
 from integration.cli.conftest import Cli
-from message_samples import sample
-from pipelinejobs.verdict import EXIT_CODES, Verdict
-from support_misbehaving import TAKEN, Manager, manager, refusal
+from pipelinejobs.core.verdict import EXIT_CODES, Verdict
+from support.message_samples import sample
+from support.misbehaving import TAKEN, Manager, manager, refusal
 
 Jobs = Collection[dict[str, Any]]
 UNKNOWN = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"

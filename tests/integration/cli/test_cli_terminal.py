@@ -7,10 +7,10 @@ from typing import Any, Final
 import pytest
 from pymongo.collection import Collection
 
-from factories import UUID, catalogued
 from integration.cli.conftest import Cli
 from pipelinejobs.store.nonces import NewNonce
 from pipelinejobs.store.store import Store
+from support.factories import UUID, catalogued
 
 pytestmark = pytest.mark.promise("S21")
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from support_gateway import Gateway, serving, settings
+from support.gateway import Gateway, serving, settings
+from tools.demo.indexer import Indexer
 
 
 @pytest.fixture

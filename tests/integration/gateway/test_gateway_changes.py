@@ -13,10 +13,10 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.errors import Unavailable
-from pipelinejobs.gateway.changes import Feed
-from support_gateway import TOKENS, Gateway, eventually, serving, settings
-from support_process import StoredJob
+from pipelinejobs.gateway.tasks.change_feed import Feed
+from pipelinejobs.util.errors import Unavailable
+from support.gateway import TOKENS, Gateway, eventually, serving, settings
+from support.process import StoredJob
 
 
 class Heard:

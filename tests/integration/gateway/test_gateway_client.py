@@ -14,9 +14,9 @@ from pipelinejobs import client
 from pipelinejobs.client import Illegal, Job, Malformed, Unauthorised, Undelivered, flush
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
-from support_gateway import ALIAS, TOKENS, Gateway, serving, settings
-from support_misbehaving import PATH
-from support_process import StoredJob, admin_token, callback
+from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
+from support.misbehaving import PATH
+from support.process import StoredJob, admin_token, callback
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.rights import Right
+from pipelinejobs.core.permission import Right
 from pipelinejobs.store.nonces import NewNonce
-from support_gateway import ACTOR, ALIAS, OTHER_ALIAS, TOKENS, Gateway, serving, settings
-from support_process import StoredJob
-from support_server import RudeServer, answers, then_hangs
+from support.gateway import ACTOR, ALIAS, OTHER_ALIAS, TOKENS, Gateway, serving, settings
+from support.process import StoredJob
+from support.server import RudeServer, answers, then_hangs
 
 ROUTES: Mapping[tuple[str, str], Right] = {
     ("POST", "{base}/{name}/messages"): Right.EXECUTE,

@@ -9,10 +9,10 @@ import pytest
 from pymongo import monitoring
 from pymongo.database import Database
 
+from pipelinejobs.core.tokens import token_hash
 from pipelinejobs.store.indexes import Days, missing
-from pipelinejobs.tokens import token_hash
-from support_gateway import ACTOR, ALIAS, Gateway, serving, settings
-from support_process import EXIT_CODES, StoredJob
+from support.gateway import ACTOR, ALIAS, Gateway, serving, settings
+from support.process import EXIT_CODES, StoredJob
 
 BASE = f"/actors/v2/{ALIAS}/executions"
 

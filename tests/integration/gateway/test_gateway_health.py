@@ -8,10 +8,10 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from pipelinejobs import log
 from pipelinejobs.mongod import Mongod
-from support_gateway import ALIAS, TOKENS, Gateway, eventually, serving, settings
-from support_process import StoredJob, insert_job
+from pipelinejobs.util import log
+from support.gateway import ALIAS, TOKENS, Gateway, eventually, serving, settings
+from support.process import StoredJob, insert_job
 
 
 def test_alive_and_ready(gateway: Gateway) -> None:

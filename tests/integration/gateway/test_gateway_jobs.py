@@ -9,14 +9,14 @@ import pytest
 from fastapi.responses import JSONResponse
 from pymongo.database import Database
 
+from pipelinejobs.core.views import plain
 from pipelinejobs.gateway.routes import jobs as routes
-from pipelinejobs.secret import Secret
 from pipelinejobs.store import Store, history
 from pipelinejobs.store.connection import connect
-from pipelinejobs.views import plain
-from support_canaries import CANARIES
-from support_gateway import Gateway, eventually
-from support_process import Documents, StoredJob, callback
+from pipelinejobs.util.secret import Secret
+from support.canaries import CANARIES
+from support.gateway import Gateway, eventually
+from support.process import Documents, StoredJob, callback
 
 UNKNOWN = "107b93f3-1eae-5e79-8a18-ffffffffffff"
 

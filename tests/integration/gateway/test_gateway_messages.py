@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from demo.indexer import Indexer
-from support_gateway import ACTOR, ALIAS, OTHER_ALIAS, TOKENS, Gateway, eventually, raw
-from support_process import StoredJob, admin_token, callback
+from support.gateway import ACTOR, ALIAS, OTHER_ALIAS, TOKENS, Gateway, eventually, raw
+from support.process import StoredJob, admin_token, callback
+from tools.demo.indexer import Indexer
 
 MIB = 1024 * 1024
 Answer = dict[str, Any]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.gateway import nonce_body
-from support_dump import dump
-from support_gateway import ACTOR, ALIAS, OTHER_ALIAS, Gateway
-from support_process import StoredJob
+from pipelinejobs.gateway.routes import nonce_request
+from support.dump import dump
+from support.gateway import ACTOR, ALIAS, OTHER_ALIAS, Gateway
+from support.process import StoredJob
 
 OF_ACTOR = f"/actors/v2/{ACTOR}/nonces"
 OF_ALIAS = f"/actors/v2/aliases/{ALIAS}/nonces"
@@ -165,13 +165,13 @@ def test_bodies_that_ask_for_what_there_is_not(gateway: Gateway, body: Any, plac
 
 
 def test_a_body_is_read_where_it_keeps_nobody_waiting(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, places = nonce_body.read, []
+    read, places = nonce_request.read, []
 
-    def seen(*given: Any, **more: Any) -> nonce_body.Asked:
+    def seen(*given: Any, **more: Any) -> nonce_request.Asked:
         places.append(threading.current_thread().name)
         return read(*given, **more)
 
-    monkeypatch.setattr(nonce_body, "read", seen)
+    monkeypatch.setattr(nonce_request, "read", seen)
     made(gateway, json={"maxUses": 2})
     (place,) = places
     assert place.startswith("reading")

@@ -22,8 +22,8 @@ from schemathesis.specs.openapi.checks import (
 
 from pipelinejobs.gateway.app import application
 from pipelinejobs.gateway.service import Service
-from support_gateway import ALIAS, TOKENS, Gateway, serving, settings
-from support_process import StoredJob, insert_job
+from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
+from support.process import StoredJob, insert_job
 
 CHECKS = [
     not_a_server_error,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from demo.indexer import Indexer
-from support_gateway import ALIAS, Gateway, eventually, serving, settings
-from support_process import Documents, NewJob, StoredJob
+from support.gateway import ALIAS, Gateway, eventually, serving, settings
+from support.process import Documents, NewJob, StoredJob
+from tools.demo.indexer import Indexer
 
 
 def finish(gateway: Gateway, job: StoredJob) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.gateway.body import Bodies
-from support_gateway import ALIAS, TOKENS, Gateway, eventually, raw, serving, settings
-from support_process import StoredJob
+from pipelinejobs.gateway.http.body import Bodies
+from support.gateway import ALIAS, TOKENS, Gateway, eventually, raw, serving, settings
+from support.process import StoredJob
 
 MIB = 1024 * 1024
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from support_gateway import ACTOR, ALIAS, TOKENS, Gateway, raw
-from support_process import StoredJob, callback
+from support.gateway import ACTOR, ALIAS, TOKENS, Gateway, raw
+from support.process import StoredJob, callback
 
 
 def asked(gateway: Gateway, method: str, target: str, body: bytes = b"", right: str | None = "EXECUTE") -> Any:

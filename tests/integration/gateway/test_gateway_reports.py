@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from pipelinejobs.messages.lenient import LARGEST
 from pipelinejobs.messages.marks import KEY
-from pipelinejobs.messages.mended import LARGEST
-from support_gateway import ALIAS, TOKENS, Gateway, eventually, raw
-from support_process import NewJob, StoredJob, callback
+from support.gateway import ALIAS, TOKENS, Gateway, eventually, raw
+from support.process import NewJob, StoredJob, callback
 
 CASES = Path(__file__).resolve().parents[2] / "data" / "reports"
 SYSTEMS = ("agave", "aloe", "tapis")

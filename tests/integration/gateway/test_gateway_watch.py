@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-import support_datacatalog as datacatalog
-from pipelinejobs.gateway import watch
-from pipelinejobs.tokens import token_hash
-from support_gateway import Gateway, eventually, serving, settings
-from support_process import NewJob, StoredJob
+from pipelinejobs.core.tokens import token_hash
+from pipelinejobs.gateway.tasks import applied_watch
+from support import datacatalog
+from support.gateway import Gateway, eventually, serving, settings
+from support.process import NewJob, StoredJob
 
 pytestmark = pytest.mark.promise("P11")
 
@@ -43,7 +43,7 @@ def test_a_large_one_is_in_the_journal_before_the_answer(
 def test_a_gateway_that_ends_leaves_them_to_the_others(
     mongodb_uri: str, database: Database[Any], own: StoredJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "_SECONDS", (3600.0, 3600.0))
+    monkeypatch.setattr(applied_watch, "_SECONDS", (3600.0, 3600.0))
     with serving(settings(mongodb_uri, database.name)) as gateway:
         run(gateway, own)
         assert not database["jobs_journal"].count_documents({})

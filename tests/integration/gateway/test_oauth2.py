@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from pipelinejobs.errors import Unavailable
-from pipelinejobs.gateway.credentials import BadCredential, Caller, Shown
-from pipelinejobs.gateway.credentials.grants import Rights
-from pipelinejobs.gateway.credentials.oauth2 import Oauth2
-from pipelinejobs.rights import Right
-from pipelinejobs.secret import Secret
+from pipelinejobs.core.permission import Right
+from pipelinejobs.gateway.auth import BadCredential, Caller, Shown
+from pipelinejobs.gateway.auth.oauth2 import Oauth2
+from pipelinejobs.gateway.auth.permissions import Rights
 from pipelinejobs.settings.gateway import Grant
-from support_server import RudeServer, answers, then_hangs
+from pipelinejobs.util.errors import Unavailable
+from pipelinejobs.util.secret import Secret
+from support.server import RudeServer, answers, then_hangs
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 RIGHTS = Rights([Grant("jdoe", Right.EXECUTE)])

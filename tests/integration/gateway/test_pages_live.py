@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from pipelinejobs.errors import Unavailable
-from pipelinejobs.gateway.changes import Feed
 from pipelinejobs.gateway.routes import changes
-from support_gateway import TOKENS, Gateway
-from support_pages import Visitor, visitor
-from support_process import StoredJob
+from pipelinejobs.gateway.tasks.change_feed import Feed
+from pipelinejobs.util.errors import Unavailable
+from support.gateway import TOKENS, Gateway
+from support.pages import Visitor, visitor
+from support.process import StoredJob
 
 
 def lines(visiting: Visitor) -> Any:

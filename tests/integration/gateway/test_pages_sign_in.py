@@ -10,12 +10,12 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-import support_tls
-from pipelinejobs import redaction
 from pipelinejobs.store.nonces import NewNonce
-from support_gateway import ALIAS, TOKENS, Gateway, serving, settings
-from support_pages import OWN, Visitor, seen, visitor
-from support_process import StoredJob
+from pipelinejobs.util import redaction
+from support import tls
+from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
+from support.pages import OWN, Visitor, seen, visitor
+from support.process import StoredJob
 
 PAGES = ["/pages/jobs", "/pages/owed", "/pages/jobs/107b93f3-1eae-5e79-8a18-0a480f8aa3a5"]
 
@@ -176,7 +176,7 @@ class TestCookie:
             assert "secure" in cookie.lower().split("; ")
 
     def test_where_the_gateway_speaks_tls(self, mongodb_uri: str, database: Database[Any], tmp_path: Path) -> None:
-        made = support_tls.make(tmp_path, "127.0.0.1")
+        made = tls.make(tmp_path, "127.0.0.1")
         more = {"gateway__tls_certificate": str(made.certificate), "gateway__tls_key": str(made.key)}
         trusted = ssl.create_default_context(cafile=made.certificate)
         with (

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from pipelinejobs.gateway.protocol import HEADER_BYTES, HEADER_FIELDS, Limits, limited
-from support_gateway import eventually, raw
+from pipelinejobs.gateway.http.protocol import HEADER_BYTES, HEADER_FIELDS, Limits, limited
+from support.gateway import eventually, raw
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 CLOSING = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"

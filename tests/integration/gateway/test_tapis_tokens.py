@@ -13,14 +13,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from pipelinejobs.errors import Unavailable
-from pipelinejobs.gateway.credentials import BadCredential, Caller, Shown
-from pipelinejobs.gateway.credentials.grants import Rights
-from pipelinejobs.gateway.credentials.tapis import Tapis
-from pipelinejobs.rights import Right
-from pipelinejobs.secret import Secret
+from pipelinejobs.core.permission import Right
+from pipelinejobs.gateway.auth import BadCredential, Caller, Shown
+from pipelinejobs.gateway.auth.permissions import Rights
+from pipelinejobs.gateway.auth.tapis import Tapis
 from pipelinejobs.settings.gateway import Grant
-from support_server import RudeServer, answers
+from pipelinejobs.util.errors import Unavailable
+from pipelinejobs.util.secret import Secret
+from support.server import RudeServer, answers
 
 SITE = "https://tacc.tapis.io"
 ISSUER = f"{SITE}/v3/tokens"

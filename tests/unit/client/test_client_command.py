@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from message_samples import JOB, TOKEN
 from pipelinejobs import client
 from pipelinejobs.client import main
-from pipelinejobs.verdict import EXIT_CODES, Verdict
-from support_canaries import NONCE, plant
-from support_misbehaving import ABACO, PATH, TAKEN, UNAVAILABLE, Judge, Manager, answer, drop, manager, refusal
+from pipelinejobs.core.verdict import EXIT_CODES, Verdict
+from support.canaries import NONCE, plant
+from support.message_samples import JOB, TOKEN
+from support.misbehaving import ABACO, PATH, TAKEN, UNAVAILABLE, Judge, Manager, answer, drop, manager, refusal
 
 ROOT = Path(__file__).resolve().parents[3]
 OLD = ("3.6", "3.7", "3.8", "3.9", "3.10", "3.12", "3.13")

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-import support_tls
-from message_samples import JOB, TOKEN
 from pipelinejobs import client
 from pipelinejobs.client import ClientError, Illegal, Job, Malformed, Refused, Result, Unauthorised, Undelivered
-from pipelinejobs.gateway.problem import STATUSES
-from pipelinejobs.verdict import EXIT_CODES, Verdict
-from support_canaries import NONCE, plant
-from support_misbehaving import (
+from pipelinejobs.core.verdict import EXIT_CODES, Verdict
+from pipelinejobs.gateway.http.http_errors import STATUSES
+from support import tls
+from support.canaries import NONCE, plant
+from support.message_samples import JOB, TOKEN
+from support.misbehaving import (
     ABACO,
     PATH,
     TAKEN,
@@ -306,7 +306,7 @@ class TestTheWay:
             job(served).run()
 
     def test_certificates_are_checked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        made = support_tls.make(tmp_path, "127.0.0.1")
+        made = tls.make(tmp_path, "127.0.0.1")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(made.certificate, made.key)
         with manager(TAKEN, tls=context) as served:

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from fsm.lifecycle import EVENTS, RESERVED
-from message_samples import JOB, TOKEN, delivery, sample
 from pipelinejobs import client
 from pipelinejobs.client import Flushed, Job, Misused, Result
 from pipelinejobs.gateway.deliveries import parameters_of
 from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.reader import read
-from support_canaries import NONCE
+from support.canaries import NONCE
+from support.message_samples import JOB, TOKEN, delivery, sample
 
 ROOT = Path(__file__).resolve().parents[3]
 URL = "https://api.example.org/actors/v2/jobs-manager.prod/messages"

@@ -15,12 +15,12 @@ from uuid import uuid4
 
 import pytest
 
-from message_samples import JOB, OTHER_JOB, TOKEN
 from pipelinejobs import client
 from pipelinejobs.client import Illegal, Job, SpoolFailed, Unauthorised, flush
-from support_canaries import NONCE, plant
-from support_disk import small_disk
-from support_misbehaving import ABACO, PATH, TAKEN, UNAVAILABLE, Asked, Judge, drop, manager, refusal, success
+from support.canaries import NONCE, plant
+from support.disk import small_disk
+from support.message_samples import JOB, OTHER_JOB, TOKEN
+from support.misbehaving import ABACO, PATH, TAKEN, UNAVAILABLE, Asked, Judge, drop, manager, refusal, success
 
 
 @pytest.fixture(autouse=True)

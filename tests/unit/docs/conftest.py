@@ -2,7 +2,7 @@
 
 import pytest
 
-from support_built import Built
+from support.built import Built
 
 
 @pytest.fixture(scope="session")

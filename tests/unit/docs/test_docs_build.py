@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from support_built import Built
-from support_docs import DOCS, ROOT, name_of, pages
+from support.built import Built
+from support.docs import DOCS, ROOT, name_of, pages
 
 
 def test_nothing_is_warned_of(built: Built) -> None:

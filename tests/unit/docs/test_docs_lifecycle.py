@@ -7,7 +7,7 @@ import pytest
 from docutils import nodes
 
 from fsm.lifecycle import EVENTS, MOVES, SAME, STATES
-from support_built import Built, section, sections
+from support.built import Built, section, sections
 
 PAGE: Final = "explanation/lifecycle"
 STEPS: Final = {

@@ -10,7 +10,7 @@ from from_code.gateway import routes
 from pipelinejobs.cli.main import COMMANDS
 from pipelinejobs.settings import TABLE
 from pipelinejobs.settings.table import SECTIONS
-from support_docs import DOCS, ROOT, name_of, pages
+from support.docs import DOCS, ROOT, name_of, pages
 
 TEXTS: Final = {page: page.read_text("utf-8") for page in pages()}
 LITERALS: Final = {page: set(re.findall(r"``([^`]+)``", text)) for page, text in TEXTS.items()}

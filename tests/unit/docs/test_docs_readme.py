@@ -6,10 +6,10 @@ from typing import Final
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from pipelinejobs.gateway.problem import STATUSES
-from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING
-from support_built import cells, section
-from support_docs import ROOT
+from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING
+from pipelinejobs.gateway.http.http_errors import STATUSES
+from support.built import cells, section
+from support.docs import ROOT
 
 TEXT: Final = (ROOT / "README.rst").read_text("utf-8")
 LONGEST: Final = 200

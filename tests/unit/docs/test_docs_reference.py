@@ -16,18 +16,20 @@ from sphinx import addnodes
 
 from from_code.gateway import openapi
 from fsm.lifecycle import EVENTS, MOVES, STATES
-from pipelinejobs import client, errors, handback, runtime
-from pipelinejobs.answer import Answer
+from pipelinejobs import client, runtime
 from pipelinejobs.cli.main import COMMANDS, parser
-from pipelinejobs.gateway.pages.visit import BASE
-from pipelinejobs.gateway.problem import STATUSES
+from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+from pipelinejobs.gateway.http.http_errors import STATUSES
+from pipelinejobs.gateway.pages.visitor import BASE
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.messages.statuses import EVENT_OF
+from pipelinejobs.service import requeue
 from pipelinejobs.settings import TABLE
-from pipelinejobs.store import documents
-from pipelinejobs.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
-from support_built import Built, cells, section, sections, terms
-from support_docs import ROOT
+from pipelinejobs.store import job_document
+from pipelinejobs.util import errors
+from support.built import Built, cells, section, sections, terms
+from support.docs import ROOT
 
 GATEWAY: Final = ROOT / "pipelinejobs" / "gateway"
 
@@ -120,7 +122,7 @@ def test_transitions(built: Built) -> None:
 
 def test_parameters(built: Built) -> None:
     told = [row[0] for row in cells(section(built.page("reference/messages"), "Parameters"))]
-    assert told == [*NAMES, handback.COUNT, "message"]
+    assert told == [*NAMES, requeue.COUNT, "message"]
 
 
 def test_status_words(built: Built) -> None:
@@ -227,4 +229,4 @@ def test_collections(built: Built) -> None:
 
 def test_fields_of_ours(built: Built) -> None:
     told = {row[0] for row in cells(section(built.page("reference/stored-data"), "Fields of a job"))}
-    assert told == documents.OWN
+    assert told == job_document.OWN

@@ -2,8 +2,8 @@
 
 import threading
 
-from pipelinejobs.errors import Unavailable
-from pipelinejobs.gateway.background import Background
+from pipelinejobs.gateway.tasks.background import Background
+from pipelinejobs.util.errors import Unavailable
 
 
 def _ignored(*_: object) -> None:

@@ -4,10 +4,10 @@ from hashlib import sha256
 
 import pytest
 
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.rights import Right
+from pipelinejobs.core.permission import Right
 from pipelinejobs.settings import Settings, load
 from pipelinejobs.settings.gateway import Grant
+from pipelinejobs.util.errors import WrongSetting
 
 DIGEST = sha256(b"x").hexdigest()
 

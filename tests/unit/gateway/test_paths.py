@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelinejobs.gateway.paths import OneSpelling, nearest
+from pipelinejobs.gateway.http.paths import OneSpelling, nearest
 
 KNOWN = [
     "/",

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from pipelinejobs.errors import Unavailable
-from pipelinejobs.gateway.periodic import Periodic
+from pipelinejobs.gateway.tasks.periodic import Periodic
+from pipelinejobs.util.errors import Unavailable
 
 
 def test_it_goes_on_after_failures_and_complains_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from message_samples import sample
 from pipelinejobs.messages import agave
 from pipelinejobs.messages.report import Report
+from support.message_samples import sample
 
 AGAVE_KEYS = ["appId", "executionSystem", "owner", "status", "_links"]
 ALOE_KEYS = ["appId", "executionSystem", "owner", "status", "tenantId", "tenantQueue"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.body import MAX_BYTES, WRAPPINGS, object_in
+from pipelinejobs.util.errors import Malformed
 
 
 def refused(text: str) -> str:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from message_samples import JOB, OTHER_JOB, TOKEN, delivery, token_of
 from pipelinejobs.messages import claim
+from support.message_samples import JOB, OTHER_JOB, TOKEN, delivery, token_of
 
 WHERE = {"uuid": JOB, "token": TOKEN}
 

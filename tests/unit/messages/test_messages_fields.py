@@ -3,8 +3,8 @@
 import pytest
 
 from fsm.lifecycle import EVENTS
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.fields import event_name, job_uuid
+from pipelinejobs.util.errors import Malformed
 
 JOB = "1073f4ff-c2b9-5190-bd9a-e6a406d9796a"
 

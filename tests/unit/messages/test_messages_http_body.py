@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from message_samples import JOB
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.http_body import text_of
 from pipelinejobs.messages.reader import read
+from pipelinejobs.util.errors import Malformed
+from support.message_samples import JOB
 
 FORM = "application/x-www-form-urlencoded"
 LABELS = [None, "", FORM, "application/json", "application/json; charset=utf-8", "text/plain", "*/*", "nonsense", ";;="]

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from message_samples import JOB, sample
+from support.message_samples import JOB, sample
 
 GOOD = f"""
 import sys
@@ -32,10 +32,11 @@ def test_a_good_message_loads_little() -> None:
             "fsm",
             "fsm.lifecycle",
             "pipelinejobs",
-            "pipelinejobs.errors",
+            "pipelinejobs.util",
+            "pipelinejobs.util.errors",
             "pipelinejobs.messages",
-            "pipelinejobs.record",
-            "pipelinejobs.secret",
+            "pipelinejobs.util.record",
+            "pipelinejobs.util.secret",
         }
     )
     heavy = {"jsonschema", "pymongo", "bson", "transitions", "requests", "urllib3", "yaml", "email", "http", "ssl"}

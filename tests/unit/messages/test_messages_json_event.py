@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from message_samples import JOB, TOKEN
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.json_event import is_one, read
+from pipelinejobs.util.errors import Malformed
+from support.message_samples import JOB, TOKEN
 
 GOOD = {"uuid": JOB, "name": "finish"}
 

@@ -5,9 +5,9 @@ import warnings
 
 import pytest
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.literal import MAX_BYTES, parse
 from pipelinejobs.messages.values import Flaw
+from pipelinejobs.util.errors import Malformed
 
 
 def refused(text: str) -> str:

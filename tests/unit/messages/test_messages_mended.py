@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from message_samples import sample
 from pipelinejobs.messages.delivery import Delivery
+from pipelinejobs.messages.lenient import LARGEST, Mended, read
 from pipelinejobs.messages.marks import MOST, Marks
-from pipelinejobs.messages.mended import LARGEST, Mended, read
+from support.message_samples import sample
 
 FORM = "application/x-www-form-urlencoded"
 MIB = 1024 * 1024

@@ -2,10 +2,10 @@
 
 import pytest
 
-from message_samples import JOB
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.marks import Marks
 from pipelinejobs.messages.parameters import NAMES, Parameters, has_unresolved_status, of_report, read
+from pipelinejobs.util.errors import Malformed
+from support.message_samples import JOB
 
 
 def refused(**given: str) -> str:

@@ -11,8 +11,6 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from fsm.lifecycle import EVENTS
-from message_samples import JOB, OTHER_JOB, TOKEN, delivery, sample
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.json_event import is_one
@@ -21,6 +19,8 @@ from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.messages.reader import explain, read
 from pipelinejobs.messages.schema import accepts, problems
 from pipelinejobs.messages.values import check
+from pipelinejobs.util.errors import Malformed
+from support.message_samples import JOB, OTHER_JOB, TOKEN, delivery, sample
 
 FORMS: list[dict[str, Any]] = [
     {"uuid": JOB, "name": "finish"},

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from message_samples import JOB, OTHER_JOB, TOKEN, delivery, event_of, refusal_of, sample, token_of
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.event import Kind
 from pipelinejobs.messages.fields import ALLOWED
 from pipelinejobs.messages.reader import explain, read
 from pipelinejobs.messages.statuses import EVENT_OF
+from pipelinejobs.util.errors import Malformed
+from support.message_samples import JOB, OTHER_JOB, TOKEN, delivery, event_of, refusal_of, sample, token_of
 
 EVENT = {"uuid": JOB, "name": "finish", "token": TOKEN, "data": {"any": "object"}}
 REPORTS = ["agave", "aloe", "tapis"]

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from message_samples import DATA, JOB, OTHER_JOB, TOKEN, refusal_of, sample, token_of
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages import json_event
 from pipelinejobs.messages.body import object_in
 from pipelinejobs.messages.delivery import Delivery
@@ -17,6 +15,8 @@ from pipelinejobs.messages.marks import KEY, unmarked
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.messages.reader import read
 from pipelinejobs.messages.values import check
+from pipelinejobs.util.errors import Malformed
+from support.message_samples import DATA, JOB, OTHER_JOB, TOKEN, refusal_of, sample, token_of
 
 pytestmark = pytest.mark.promise("P7")
 

@@ -6,10 +6,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from message_samples import JOB, TOKEN, sample
-from pipelinejobs.messages.attempt import MOST_PROBLEMS
+from pipelinejobs.messages.forms import MOST_PROBLEMS
 from pipelinejobs.messages.schema import accepts, problems
 from pipelinejobs.messages.schema_definition import definition
+from support.message_samples import JOB, TOKEN, sample
 
 EVENT = {"uuid": JOB, "name": "finish", "token": TOKEN, "data": {"any": "object"}}
 SAMPLES = [EVENT, sample("agave-callback"), sample("aloe-callback"), sample("tapis-notification")]

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from message_samples import sample
 from pipelinejobs.messages import tapis
 from pipelinejobs.messages.report import Report
+from support.message_samples import sample
 
 
 def notification(**event: Any) -> dict[str, Any]:

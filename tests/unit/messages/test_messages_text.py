@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.text import json_value, parse
 from pipelinejobs.messages.values import Flaw
+from pipelinejobs.util.errors import Malformed
 
 
 def refused(text: str, literal: bool = False) -> str:

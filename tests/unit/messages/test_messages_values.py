@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelinejobs.errors import Malformed
 from pipelinejobs.messages.values import DEPTH, Flaw, check, kind_of, place, problem_of, shown
+from pipelinejobs.util.errors import Malformed
 
 
 def refused(body: dict[str, Any]) -> str:

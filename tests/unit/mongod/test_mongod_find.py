@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelinejobs import mongod
-from pipelinejobs.errors import WrongSetting
+from pipelinejobs.util.errors import WrongSetting
 
 
 def program(path: Path, mode: int = 0o755) -> Path:

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from pipelinejobs import settings
-from pipelinejobs.errors import WrongSetting
 from pipelinejobs.settings import config_file
-from pipelinejobs.settings.kinds import ROOT
+from pipelinejobs.settings.field_types import ROOT
 from pipelinejobs.settings.table import TABLE, Settings
+from pipelinejobs.util.errors import WrongSetting
 
 CONFIG = ROOT / "config.yml"
 CANARY = "canary-7f3a"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipelinejobs import alike
 from pipelinejobs.settings import load
-from pipelinejobs.settings.foreign import Remark, others, remarks
+from pipelinejobs.settings.other_variables import Remark, others, remarks
 from pipelinejobs.settings.table import VARIABLES
+from pipelinejobs.util import spelling
 
 ORIGINAL = json.loads((Path(__file__).resolve().parents[2] / "data" / "secrets-of-the-original.json").read_text())
 KEY, SECRET = "CATALOG_ADMIN_TOKEN_KEY", "CATALOG_ADMIN_TOKEN_SECRET"
@@ -48,7 +48,7 @@ def test_what_is_close_to_one_of_ours_is_misspelt(name: str, meant: str) -> None
 @given(known=st.sampled_from(sorted(VARIABLES)), data=st.data())
 def test_every_name_with_few_mistakes_is_found(known: str, data: st.DataObject) -> None:
     name = known
-    for _ in range(data.draw(st.integers(1, alike.MOST))):
+    for _ in range(data.draw(st.integers(1, spelling.MOST))):
         at = data.draw(st.integers(0, len(name) - 2))
         name = data.draw(
             st.sampled_from(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipelinejobs import settings
-from pipelinejobs.errors import CommandFailed, WrongSetting
 from pipelinejobs.settings import pins
-from pipelinejobs.settings.kinds import ROOT
+from pipelinejobs.settings.field_types import ROOT
 from pipelinejobs.settings.table import TABLE, Settings
+from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
 CANARY = "canary-7f3a"
 ANOTHER = "canary-other"

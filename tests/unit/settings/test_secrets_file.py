@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelinejobs.errors import WrongSetting
 from pipelinejobs.settings import load
 from pipelinejobs.settings.secrets_file import VARIABLE, Unreadable, joined, read
+from pipelinejobs.util.errors import WrongSetting
 
 KEY = "_REACTOR_TOKENS_ADMIN_KEY"
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pipelinejobs import settings
-from pipelinejobs.errors import WrongSetting
-from pipelinejobs.secret import Secret
-from pipelinejobs.settings.kinds import ROOT
+from pipelinejobs.settings.field_types import ROOT
 from pipelinejobs.settings.table import SECTIONS, TABLE, Settings
+from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.secret import Secret
 
 CANARY = "canary-7f3a"
 PLAIN = "mongodb://127.0.0.1:27017/"

@@ -1,6 +1,0 @@
-"""Measures what the manager costs, against what MongoDB and Python cost by themselves, in one run and as ratios.
-
-    python -m bench
-
-bench/README.rst says how to read it.
-"""

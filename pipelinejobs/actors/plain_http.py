@@ -1,0 +1,37 @@
+"""Plain HTTP to a messages URL."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from pipelinejobs.util.secret import Secret
+
+
+class HttpActor:
+    """An actor behind a full messages URL, which is used as it is."""
+
+    def __init__(self, url: Secret, token: Secret | None = None) -> None:
+        """
+        Args:
+            url: http or https. A user and password in it go out as Basic credentials.
+            token: an access token; goes out as Bearer, instead of such credentials.
+        """
+        self._url = url
+        self._token = token
+
+    def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
+        """See `pipelinejobs.actors.Actor.send`. The key travels as the header `Idempotency-Key`."""
+        from pipelinejobs.util import (  # an HTTP client, which a run that sends nothing does not need
+            http_client,
+            http_line,
+        )
+
+        to = http_client.target(self._url.reveal())
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        elif to.user is not None:
+            headers["Authorization"] = f"Basic {b64encode(to.user.encode()).decode()}"
+        body = json.dumps({"message": dict(message)}).encode()
+        http_line.call(lambda held: http_client.post(to, body, headers, held), deadline, to.where)

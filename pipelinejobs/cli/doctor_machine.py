@@ -1,0 +1,38 @@
+"""What `doctor` finds on this machine: whether the gateway could listen where it is to."""
+
+import errno
+import socket
+from collections.abc import Iterator
+
+from pipelinejobs.cli.doctor_findings import Finding, note, ok
+from pipelinejobs.settings.gateway import Gateway
+
+
+def of_port(gateway: Gateway) -> Iterator[Finding]:
+    """Whether `serve` could have its port now.
+
+    Never more than a note: the gateway that runs here has it rightly, and another machine may be the one that serves.
+    """
+    if gateway.port == 0:
+        return
+    where = f"{gateway.host} port {gateway.port}"
+    try:
+        found = socket.getaddrinfo(gateway.host, gateway.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = found[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+            probe.bind(address)
+    except socket.gaierror:
+        yield note(
+            "gateway", f"gateway.host: {gateway.host} is not an address of this machine; here serve cannot start"
+        )
+    except OSError as error:
+        yield note("gateway", f"gateway.port: {_why(where, error)}")
+    else:
+        yield ok("gateway", f"{where} is free")
+
+
+def _why(where: str, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is taken: by this gateway if it runs, else by another program, and then serve cannot start"
+    return f"nobody can listen at {where} ({error.strerror}); here serve cannot start"

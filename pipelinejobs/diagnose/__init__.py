@@ -1,0 +1,1 @@
+"""Why a job is in its state: checks, explanation, snapshot."""

@@ -1,0 +1,76 @@
+"""Why a job is in its state, and what may come next: for the command, the gateway and its pages. Pure."""
+
+from typing import Any
+
+from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
+from fsm.machine import allowed, destination
+from pipelinejobs.core.job import Entry, Job
+from pipelinejobs.diagnose import checks
+from pipelinejobs.store.outbox import Owed
+
+
+def facts_of(
+    job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], owed: list[Owed]
+) -> dict[str, Any]:
+    """Everything that explains the job.
+
+    Args:
+        job: the job.
+        entries: its history, oldest first; of most of them the data is not needed (see `shown`).
+        problems: what is wrong with it (`checks.problems`).
+        refused: what was refused for it, oldest first.
+        owed: what it owes to the Indexer.
+    """
+    cause = checks.cause(job, entries)
+    since = entries[_place(entries, cause) + 1 :] if cause is not None else []
+    return {
+        "uuid": job.uuid,
+        "state": job.state,
+        "meaning": STATES.get(job.state, "not a state of the lifecycle"),
+        "because": _entry(cause),
+        "since_then": {"events": len(since), "last": _entry(since[-1] if since else None)},
+        "next": [_next(job.state, event) for event in allowed(job.state) if event not in RESERVED],
+        "refused": refused,
+        "owed": [_owed(row) for row in owed],
+        "problems": problems,
+        "notes": checks.notes(job),
+    }
+
+
+def shown(job: Job, entries: list[Entry]) -> set[int]:
+    """The places of the entries of which `facts_of` shows the data."""
+    cause = checks.cause(job, entries)
+    return {_place(entries, entry) for entry in (cause, *entries[-1:]) if entry is not None}
+
+
+def _place(entries: list[Entry], entry: Entry) -> int:
+    """Where this very entry is; a damaged history may have others that are equal."""
+    return next(place for place in reversed(range(len(entries))) if entries[place] is entry)
+
+
+def _entry(entry: Entry | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    implied = isinstance(entry.data, dict) and entry.data.get("implied") is True
+    return {"event": entry.name, "date": entry.date, "data": entry.data, "implied": implied}
+
+
+def _next(state: str, event: str) -> dict[str, str]:
+    return {
+        "event": event,
+        "state": destination(state, event) or "",
+        "does": EVENTS[event],
+        "takes": "an administrative token" if event in ADMINISTRATIVE else "the job's token",
+    }
+
+
+def _owed(row: Owed) -> dict[str, Any]:
+    """What people want to know of it; how it is leased is nobody's business."""
+    return {
+        "name": row.name,
+        "status": row.status,
+        "attempts": row.attempts,
+        "next": row.next_attempt,
+        "created": row.created,
+        "error": row.error,
+    }

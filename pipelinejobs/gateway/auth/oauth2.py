@@ -1,0 +1,123 @@
+"""Tokens of TACC: opaque, and known only to the server that has issued them, which is asked."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import ClassVar, Final
+
+from pipelinejobs.gateway.auth import BadCredential, Caller, Shown
+from pipelinejobs.gateway.auth.get_json import get_json
+from pipelinejobs.gateway.auth.permissions import Rights
+from pipelinejobs.util.errors import Unavailable
+from pipelinejobs.util.secret import Secret
+
+_GOOD_SECONDS: Final = 60.0
+_BAD_SECONDS: Final = 10.0
+_OUTAGE_SECONDS: Final = 1.0
+_MOST: Final = 10_000
+_LONGEST: Final = 2048
+_LONGEST_NAME: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was said of a token: whose it is, None where it is no good one; and until when that is believed."""
+
+    user: str | None
+    until: float
+
+
+class Oauth2:
+    """Asks `{server}/profiles/v2/me` whose a token is, and remembers the answer for a minute, by the token's hash."""
+
+    kind: ClassVar[str] = "oauth2"
+
+    def __init__(
+        self, server: str, rights: Rights, *, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """
+        Args:
+            server: the API's address.
+            rights: what its users may do.
+            seconds: how long an answer may take.
+        """
+        self._url = f"{server}/profiles/v2/me"
+        self._rights = rights
+        self._seconds = seconds
+        self._clock = clock
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._asking: dict[bytes, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self._outage_until = float("-inf")
+
+    def identify(self, shown: Shown) -> Caller | None:
+        """See `Authenticator.identify`."""
+        if shown.bearer is None or is_jwt(shown.bearer):
+            return None
+        text = shown.bearer.reveal()
+        if len(text) > _LONGEST or not text.isascii() or not text.isprintable() or " " in text:
+            raise BadCredential("oauth2", "the token is not one of TACC")
+        key = sha256(text.encode()).digest()
+        user = self._user(key, shown.bearer)
+        if user is None:
+            raise BadCredential("oauth2", "TACC does not know the token, or it has expired")
+        return Caller(user, self._rights.of(user), self.kind)
+
+    def _user(self, key: bytes, token: Secret) -> str | None:
+        """Whose the token with this hash is. Who comes with the same token meanwhile waits for the same answer."""
+        known = self._remembered(key)
+        if known is None:
+            with self._lock:
+                asking = self._asking.setdefault(key, threading.Lock())
+            with asking:
+                known = self._remembered(key)
+                if known is None:
+                    try:
+                        known = self._asked(token)
+                        self._remember(key, known)
+                    finally:
+                        with self._lock:
+                            self._asking.pop(key, None)
+        return known.user
+
+    def _asked(self, token: Secret) -> _Known:
+        if self._clock() < self._outage_until:
+            raise Unavailable("TACC does not say whose the token is; it did not a moment ago either")
+        try:
+            status, said = get_json(self._url, {"Authorization": f"Bearer {token.reveal()}"}, self._seconds)
+            if status in (401, 403):
+                return _Known(None, self._clock() + _BAD_SECONDS)
+            user = _username(said) if status == 200 else None
+            if user is None:
+                raise Unavailable(f"TACC does not say whose the token is (it answered {status})")
+        except Unavailable:
+            self._outage_until = self._clock() + _OUTAGE_SECONDS
+            raise
+        return _Known(user, self._clock() + _GOOD_SECONDS)
+
+    def _remembered(self, key: bytes) -> _Known | None:
+        with self._lock:
+            known = self._known.get(key)
+            return known if known is not None and self._clock() < known.until else None
+
+    def _remember(self, key: bytes, known: _Known) -> None:
+        with self._lock:
+            self._known[key] = known
+            self._known.move_to_end(key)
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+
+
+def is_jwt(token: Secret) -> bool:
+    """Whether a token has the three parts of a JSON Web Token."""
+    return token.reveal().count(".") == 2
+
+
+def _username(said: object) -> str | None:
+    result = said.get("result") if isinstance(said, dict) else None
+    name = result.get("username") if isinstance(result, dict) else None
+    good = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable() and not name.isspace()
+    return name if good else None

@@ -1,0 +1,1 @@
+"""HTTP as the gateway speaks it: server, protocol, bodies, envelope, errors, paths."""

@@ -1,0 +1,147 @@
+"""Serving: the socket, TLS, signals, and an end that loses nothing."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from pipelinejobs import VERSION
+from pipelinejobs.gateway.app import served
+from pipelinejobs.gateway.http import systemd
+from pipelinejobs.gateway.http.protocol import Limits, limited
+from pipelinejobs.gateway.service import Service
+from pipelinejobs.settings.gateway import Gateway
+from pipelinejobs.util import log
+from pipelinejobs.util.errors import WrongSetting
+
+_BACKLOG: Final = 1024
+_KEEP_ALIVE_SECONDS: Final = 30
+
+
+def listen(gateway: Gateway) -> socket.socket:
+    """A socket that listens: the one that a supervisor handed over, else one where the settings say.
+
+    Raises:
+        WrongSetting: nobody can listen there, or what was handed over is no such socket.
+    """
+    given = systemd.handed()
+    if given is not None:
+        return given
+    try:
+        found = socket.getaddrinfo(gateway.host, gateway.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError:
+        raise WrongSetting("gateway.host", f"{gateway.host} is not an address of this machine") from None
+    family, _, _, _, address = found[0]
+    try:
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except PermissionError:
+        raise WrongSetting("gateway.port", f"{gateway.port} may not be used by this user") from None
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)  # without what newer Pythons add to it
+        problem = f"nobody can listen at {gateway.host} port {gateway.port}: {why}; --port or PORT= takes another one"
+        raise WrongSetting("gateway.port", problem) from None
+
+
+def address(gateway: Gateway, listening: socket.socket) -> str:
+    """The address that callers on this machine use."""
+    host, port = listening.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened at is the user's choice
+    scheme = "https" if gateway.tls_certificate is not None else "http"
+    return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which begins its end by telling the gateway's parts."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        service: Service,
+        ready: Callable[[], None],
+        ending: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(config)
+        self._service = service
+        self._ready = ready
+        self._ending = ending
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to serve."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal asks for the end. A second Ctrl-C does not wait for it."""
+        self._service.stopping = True
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends; what listens for changes would never end by itself."""
+        self._service.stopping = True
+        self._ending()
+        await self._service.feed.close()
+        await super().shutdown(sockets)
+
+
+def configured(service: Service) -> uvicorn.Config:
+    """How the gateway is served.
+
+    Raises:
+        WrongSetting: the certificate or its key cannot be used.
+    """
+    settings = service.settings
+    config = uvicorn.Config(
+        served(service),
+        http=limited(Limits(version=VERSION, most_connections=settings.gateway.connections)),
+        ws="none",
+        loop="uvloop",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, int(settings.limits.drain)),
+        ssl_certfile=settings.gateway.tls_certificate,
+        ssl_keyfile=settings.gateway.tls_key,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        problem = f"it and its key cannot be used ({error.strerror or type(error).__name__})"
+        raise WrongSetting("gateway.tls_certificate", problem) from None
+    return config
+
+
+def serve(
+    service: Service, listening: socket.socket, ready: Callable[[], None], ending: Callable[[], None] = lambda: None
+) -> None:
+    """Serves until a signal asks for the end, then finishes what was accepted. For the main thread alone.
+
+    Args:
+        service: the gateway's parts, started; they are closed in the end.
+        listening: where to.
+        ready: called once, when requests are served.
+        ending: called once, when no new ones are.
+
+    Raises:
+        WrongSetting: the certificate or its key cannot be used.
+    """
+    before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        config = configured(service)
+        with log.alone(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(Server(config, service, ready, ending).serve(sockets=[listening]))
+    finally:
+        service.close(service.settings.limits.drain)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Nothing: when uvicorn has ended, it sends itself the signal once more, and we are not done yet."""

@@ -1,0 +1,119 @@
+"""`/pages/jobs/{uuid}`: one job, why it is where it is, and everything that happened to it."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipelinejobs.core.job import Job
+from pipelinejobs.core.tokens import LENGTH, remembered, token_hash
+from pipelinejobs.core.views import public_job
+from pipelinejobs.diagnose import snapshot
+from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.pages import lifecycle_layout, outbox, templates
+from pipelinejobs.gateway.pages.lifecycle_picture import picture
+from pipelinejobs.gateway.pages.safe_text import Hide, Shown, safe
+from pipelinejobs.gateway.pages.timeline import timeline
+from pipelinejobs.gateway.pages.visitor import visit
+from pipelinejobs.messages.fields import is_uuid
+from pipelinejobs.store import Store
+from pipelinejobs.util.redaction import HIDDEN
+
+_FACTS: Final = {
+    "name": "Name",
+    "archive_system": "Archive system",
+    "archive_path": "Archive path",
+    "session": "Session",
+    "agent": "Agent",
+    "task": "Task",
+    "app_id": "App",
+    "appId": "App",
+    "job_id": "Job there",
+    "jobId": "Job there",
+    "external_id": "Job there",
+    "setup": "Set-up",
+}
+"""Fields of a document that are shown where they are there, by what they are called."""
+
+_OF_A_REFUSAL: Final = ("event", "status", "sender", "verdict", "state", "reason", "execution")
+_SHORTEST_SALT: Final = 8
+_LIKE_A_TOKEN: Final = re.compile(rf"(?<![0-9a-f])[0-9a-f]{{{LENGTH}}}(?![0-9a-f])")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
+
+
+async def get(request: Request) -> Response:
+    """One job."""
+    made = await visit(request)
+    uuid = request.path_params["uuid"]
+    upto = request.query_params.get("upto")
+    if not is_uuid(uuid):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    newest = int(upto) if upto is not None and _NUMBER.fullmatch(upto) else None
+
+    def answer() -> Response | None:
+        shown = _shown(made.service.store, uuid, newest)
+        if shown is None:
+            return None
+        shown |= {"said": outbox.said(request.query_params), "can_send": made.service.outbox.can_send}
+        return templates.page("job.html", shown, visitor=made.visitor)
+
+    answered = await made.ask(answer)
+    if answered is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "There is no such job.")
+    return answered
+
+
+def _shown(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None:
+    told = snapshot.told(store, uuid)
+    document = store.jobs.document(uuid)
+    if told is None or document is None:
+        return None
+    hide = hiding(told.job)
+    return {
+        "here": "jobs",
+        "uuid": uuid,
+        "facts": told.facts,
+        "document": _facts(public_job(document), hide),
+        "pipeline": document.get("pipeline_uuid") if is_uuid(document.get("pipeline_uuid")) else None,
+        "updated": document.get("updated"),
+        "data": Shown(document["data"], hide) if document.get("data") else None,
+        "picture": picture((entry.name for entry in told.entries), told.job.state),
+        "layout": lifecycle_layout,
+        "timeline": timeline(store.history, uuid, told.entries, newest, hide),
+        "is_newest": newest is None,
+        "refused": [_refusal(row, hide) for row in reversed(told.facts["refused"])],
+        "owed": [outbox.shown(row) for row in told.owed],
+    }
+
+
+def hiding(job: Job) -> Hide:
+    """Hides what shows a token of this job, wherever a writer may have put it: its salt, and the tokens themselves."""
+    salt = job.salt if job.salt is not None and len(job.salt) >= _SHORTEST_SALT else None
+    known = frozenset([*remembered(job), *(row.token for row in job.trusted or ())])
+
+    def hide(text: str) -> str:
+        text = text if salt is None else text.replace(salt, HIDDEN)
+        return _LIKE_A_TOKEN.sub(lambda found: HIDDEN if token_hash(job.uuid, found[0]) in known else found[0], text)
+
+    return hide
+
+
+def _facts(document: Mapping[str, Any], hide: Hide) -> list[tuple[str, str]]:
+    found = [(label, safe(document[name], hide)) for name, label in _FACTS.items() if document.get(name)]
+    admin = document.get("_admin")
+    owner = admin.get("owner") if isinstance(admin, Mapping) else None
+    return found + ([("Owner", safe(owner, hide))] if owner else [])
+
+
+def _refusal(row: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
+    texts = {name: safe(row.get(name), hide) for name in _OF_A_REFUSAL}
+    data = row.get("data")
+    return texts | {"date": row.get("date"), "data": safe(data, hide) if data else ""}
+
+
+ROUTES: Final = [Route("/jobs/{uuid}", get, methods=["GET"])]

@@ -1,0 +1,68 @@
+"""What others wrote, as it may be shown: nothing secret, and nothing that a reader cannot see. Pure."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from pipelinejobs.core.views import plain
+from pipelinejobs.util.redaction import redacted
+
+Hide = Callable[[str], str]
+"""Takes out of a text what is secret in this place, besides what is secret everywhere."""
+
+LONGEST: Final = 50_000
+"""Characters of one value that are shown."""
+_BRIEF: Final = 120
+_MARGIN: Final = 4096
+"""Characters that no secret is longer than."""
+
+
+class Shown:
+    """One value, ready to be shown.
+
+    Attributes:
+        whole: its text, in lines.
+        brief: the beginning of it, in one line.
+        is_long: whether `whole` says more than `brief`.
+        is_cut: whether even `whole` is not all.
+    """
+
+    def __init__(self, value: Any, hide: Hide = str) -> None:
+        line, lines = _hidden(_json(value, None), hide), _hidden(_json(value, 2), hide)
+        self.is_cut = len(lines) > LONGEST
+        self.whole = visible(lines[:LONGEST], lines=True)
+        self.is_long = len(line) > _BRIEF
+        self.brief = visible(line[:_BRIEF])
+
+
+def safe(value: Any, hide: Hide = str) -> str:
+    """A value as one line of text; nothing for none."""
+    if value is None:
+        return ""
+    return visible(_hidden(value if isinstance(value, str) else _json(value, None), hide)[:LONGEST])
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """A text in which what cannot be seen, or turns what is around it, is written out.
+
+    Args:
+        lines: whether ends of lines and tabs stay.
+    """
+    kept = "\n\t" if lines else ""
+    return "".join(one if one.isprintable() or one in kept else _written(one) for one in text)
+
+
+def _written(one: str) -> str:
+    return f"\\u{ord(one):04x}" if ord(one) < 0x10000 else f"\\U{ord(one):08x}"
+
+
+def _json(value: Any, indent: int | None) -> str:
+    return json.dumps(plain(value), ensure_ascii=False, indent=indent, default=str)
+
+
+def _hidden(text: str, hide: Hide) -> str:
+    """The text without what is secret. Of one that is much too long the end is left out beforehand, and then what may
+    have lost its own end with it, so that it could not be told for a secret."""
+    is_huge = len(text) > LONGEST + 2 * _MARGIN
+    text = redacted(hide(text[: LONGEST + 2 * _MARGIN]))
+    return text[:-_MARGIN] + "..." if is_huge else text

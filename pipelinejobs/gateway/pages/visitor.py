@@ -1,0 +1,190 @@
+"""Who asks for a page: the session behind the cookie, what its owner may do, and where a form comes from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Final, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.requests import Request
+
+from pipelinejobs.core.permission import Right
+from pipelinejobs.core.tokens import same
+from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.routes import call
+from pipelinejobs.gateway.service import Service
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import PipelineJobsError
+from pipelinejobs.util.secret import Secret
+
+Result = TypeVar("Result")
+
+BASE: Final = "/pages"
+"""Where the pages are; the cookie counts nowhere else."""
+
+_MOST_FIELDS: Final = 20
+_MOST_BYTES: Final = 32 * 1024
+"""Of a form. The longest token in it, each character as three, and the longest way back."""
+
+
+class SignInNeeded(PipelineJobsError):
+    """You are not signed in, or no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who is signed in.
+
+    Attributes:
+        form: a text that forms carry, so that only pages that were made for this session can send them.
+    """
+
+    user: str
+    right: Right
+    form: str = field(repr=False)
+
+    @property
+    def may_resend(self) -> bool:
+        """Whether they may have messages sent again."""
+        return self.right >= Right.UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request for a page."""
+
+    request: Request
+    service: Service
+    visitor: Visitor
+    deadline: Deadline
+
+    async def ask(self, question: Callable[[], Result]) -> Result:
+        """What `question` returns, which may ask the database: in a thread, and within the time that is left.
+
+        Raises:
+            Problem: it cannot be asked.
+        """
+        return await call.asked(self.service, question, self.deadline)
+
+
+async def visit(request: Request) -> Visit:
+    """The request of somebody who is signed in and may read.
+
+    Raises:
+        SignInNeeded: nobody is signed in, or what they signed in with is no longer good.
+        Problem: the database cannot be asked.
+    """
+    service = call.service_of(request)
+    deadline = Deadline(service.settings.limits.request)
+    visitor = await visitor_of(request, service, deadline)
+    if visitor is None:
+        raise SignInNeeded
+    return Visit(request, service, visitor, deadline)
+
+
+async def visitor_of(request: Request, service: Service, deadline: Deadline) -> Visitor | None:
+    """Who is signed in; None: nobody.
+
+    What they may do is looked up each time, so that a credential that is deleted takes its sessions with it.
+    """
+    shown = cookie_of(request)
+    if shown is None:
+        return None
+
+    def find() -> Visitor | None:
+        session = service.store.sessions.find(shown)
+        if session is None:
+            return None
+        caller = service.desk.standing(session.user, session.by, session.handle, service.names.places)
+        if caller is None or caller.right < Right.READ:
+            return None
+        return Visitor(caller.user, caller.right, form_text(shown))
+
+    return await call.asked(service, find, deadline)
+
+
+def cookie_name(request: Request) -> str:
+    """The cookie's name. Where TLS is spoken it begins so that a browser takes it from nobody who does not."""
+    return "__Secure-pipelinejobs" if is_secure(request) else "pipelinejobs"
+
+
+def cookie_of(request: Request) -> Secret | None:
+    """What the cookie holds."""
+    text = request.cookies.get(cookie_name(request), "")
+    return Secret(text) if text else None
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the browser speaks TLS: to us, or to what stands before us and is configured as our address."""
+    api = call.service_of(request).settings.gateway.api_server or ""
+    return request.scope["scheme"] == "https" or api.startswith("https:")
+
+
+def form_text(session: Secret) -> str:
+    """The text that forms of this session carry. It tells nothing about the session's id."""
+    return sha256(f"form-1|{session.reveal()}".encode()).hexdigest()[:32]
+
+
+def address_of(request: Request) -> str:
+    """The path and query that were asked for."""
+    path: str = request.scope["path"]
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def require_own_form(request: Request) -> None:
+    """Refuses a form that a page of somebody else has sent; every browser says where a form comes from.
+
+    Raises:
+        Problem: it comes from elsewhere, or nothing says from where.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    configured = call.service_of(request).settings.gateway.api_server
+    ours = {request.headers.get("host", ""), urlsplit(configured or "").netloc} - {""}
+    by_site = site is None or site == "same-origin"
+    by_origin = origin is None or _netloc(origin) in ours
+    if (site is None and origin is None) or not by_site or not by_origin:
+        raise Problem(HTTPStatus.FORBIDDEN, "This form was not sent by a page of this gateway; nothing was done.")
+
+
+async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
+    """The fields of a form, each once.
+
+    Raises:
+        Problem: it is no form, or not sent by a page of ours.
+    """
+    require_own_form(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
+    with await call.service_of(request).bodies.read(request, deadline.remaining()) as body:
+        if len(body.bytes) > _MOST_BYTES:
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
+        try:
+            pairs = parse_qsl(body.bytes.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        except ValueError:
+            raise Problem(HTTPStatus.BAD_REQUEST, "The form cannot be read; nothing was done.") from None
+    return dict(pairs)
+
+
+async def form_of_session(request: Request, form: str, deadline: Deadline) -> dict[str, str]:
+    """The fields of a form that a page made for this very session has sent.
+
+    Args:
+        form: the text that the forms of this session carry.
+
+    Raises:
+        Problem: it is another form.
+    """
+    fields = await form_of(request, deadline)
+    if not same(fields.pop("form", ""), form):
+        raise Problem(HTTPStatus.FORBIDDEN, "This form is of another sign-in; load the page again. Nothing was done.")
+    return fields
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

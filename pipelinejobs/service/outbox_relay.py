@@ -1,0 +1,240 @@
+"""Sends what jobs owe to the Indexer: claim, send, retry, give up visibly.
+
+The rows are in the job documents (`store.outbox`), written together with the event that made them owed. Delivery is
+at least once, always under the row's key, by whichever process gets to it: the run that caused it, a
+later one, or `drain`.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final, NamedTuple
+
+from pipelinejobs.actors import Actor
+from pipelinejobs.store import DocumentFull, Store, within
+from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Leased, Owed
+from pipelinejobs.util.backoff import Backoff
+from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Unavailable, Undelivered
+from pipelinejobs.util.log import logger
+
+_DATABASE_SECONDS: Final = 5.0
+_MARGIN: Final = 2.0
+"""Seconds that a lease lasts longer than sending may take, and that a run keeps for the database at its end."""
+_QUICK_TRIES: Final = 3
+
+
+class Attempt(NamedTuple):
+    """One attempt to send one message, for people who wait.
+
+    Attributes:
+        delivered: whether it reached the Indexer.
+        line: what became of it, as one line that names the job.
+    """
+
+    delivered: bool
+    line: str
+
+
+def silent(attempt: Attempt) -> None:
+    """The progress nobody looks at."""
+
+
+class Tally:
+    """What a round of sending came to.
+
+    Attributes:
+        sent: messages delivered.
+        failed: attempts that failed.
+        waiting: rows that somebody else holds.
+        wait: seconds until the soonest of the failed ones is due again; None when there is none.
+    """
+
+    __slots__ = ("failed", "sent", "wait", "waiting")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.failed = 0
+        self.waiting = 0
+        self.wait: float | None = None
+
+
+class _DatabaseClock:
+    """The database's time, asked once and then carried on by the monotonic clock."""
+
+    def __init__(self, asked: datetime) -> None:
+        self._asked = asked
+        self._began = time.monotonic()
+
+    def now(self) -> datetime:
+        """The database's time now."""
+        return self._asked + timedelta(seconds=time.monotonic() - self._began)
+
+
+class Outbox:
+    """Sends owed messages to the Indexer."""
+
+    def __init__(
+        self,
+        store: Store,
+        indexer: Actor | None,
+        backoff: Backoff,
+        *,
+        seconds: float = 10.0,
+        progress: Callable[[Attempt], None] = silent,
+    ) -> None:
+        """
+        Args:
+            indexer: how to reach the Indexer; None where nothing says so, then rows simply stay owed.
+            seconds: how long one attempt may take, and all quick attempts of one run together.
+            progress: told about each attempt, for people who wait.
+        """
+        self._rows = store.outbox
+        self._indexer = indexer
+        self._backoff = backoff
+        self._seconds = seconds
+        self._progress = progress
+
+    @property
+    def can_send(self) -> bool:
+        """Whether anything says how to reach the Indexer."""
+        return self._indexer is not None
+
+    def send_own(self, job: str, deadline: Deadline) -> bool:
+        """Sends what one job owes, with a few quick attempts, in `seconds` at the most.
+
+        Returns:
+            False when a message could not be delivered, so that it is of no use to try others now.
+
+        Raises:
+            Unavailable: the database cannot be asked; what was not sent stays owed.
+        """
+        limit = self._limit(deadline)
+        for _ in range(_QUICK_TRIES):
+            tally = self._send_due(job, None, limit)
+            if not tally.failed:
+                return True
+            if tally.wait is None or tally.wait >= limit.remaining():
+                break
+            time.sleep(tally.wait)
+        return False
+
+    def send_overdue(self, most: int, deadline: Deadline) -> None:
+        """Sends a few of the longest overdue messages of any job, one attempt each.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        self._send_due(None, most, self._limit(deadline))
+
+    def drain(self, deadline: Deadline) -> Tally:
+        """Tries everything that is owed, also what was given up; waits for leases that others hold.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        total = Tally()
+        tried: set[str] = set()
+        while not deadline.passed() and self._indexer is not None:
+            now = self._rows.now()
+            clock = _DatabaseClock(now)
+            leases = []
+            for owed in list(self._rows.rows(statuses=(PENDING, UNDELIVERED))):
+                if owed.is_held(now):
+                    leases.append((owed.next - now).total_seconds())
+                elif owed.key not in tried and not deadline.passed():
+                    tried.add(owed.key)
+                    self._send(owed, clock, deadline, total)
+            total.waiting = len(leases)
+            if not leases:
+                break
+            time.sleep(min(min(leases) + 0.1, deadline.remaining()))
+        return total
+
+    def due(self, most: int) -> list[Owed]:
+        """At most so many of the messages that are due now, the longest due first.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with within(_DATABASE_SECONDS):
+            return list(islice(self._rows.rows(due=self._rows.now()), most))
+
+    def attempt(self, owed: Owed, seconds: float | None = None) -> Tally:
+        """One attempt to send one message, unless somebody else is at it.
+
+        Args:
+            seconds: how long it may take, where that is less than usual.
+
+        Raises:
+            Unavailable: the database cannot be asked, or told what came of it.
+        """
+        tally = Tally()
+        with within(_DATABASE_SECONDS):
+            clock = _DatabaseClock(self._rows.now())
+        self._send(owed, clock, Deadline(self._seconds if seconds is None else seconds), tally)
+        return tally
+
+    def _limit(self, deadline: Deadline) -> Deadline:
+        """The end of sending: `seconds` from now, or so early that the database can still be told what came of it."""
+        return Deadline(min(self._seconds, deadline.remaining() - _MARGIN))
+
+    def _send_due(self, job: str | None, most: int | None, deadline: Deadline) -> Tally:
+        tally = Tally()
+        if self._indexer is None or deadline.passed():
+            return tally
+        with within(_DATABASE_SECONDS):
+            waiting = list(islice(self._rows.rows(job=job), most))  # those that are due come first
+            if not waiting:
+                return tally
+            now = self._rows.now()
+        clock = _DatabaseClock(now)
+        for owed in waiting:
+            if owed.next > now or deadline.passed():
+                continue
+            self._send(owed, clock, deadline, tally)
+        return tally
+
+    def _send(self, owed: Owed, clock: _DatabaseClock, deadline: Deadline, tally: Tally) -> None:
+        """One attempt to send one row."""
+        seconds = min(self._seconds, deadline.remaining())
+        try:
+            with within(_DATABASE_SECONDS):
+                leased = self._rows.lease(owed, clock.now(), seconds + _MARGIN)
+        except (Unavailable, DocumentFull) as trouble:  # of this row; it must not keep the others back
+            logger.warning(trouble.reason, extra={"fields": {"job": owed.job, "message": owed.name}})
+            self._progress(Attempt(False, f"{owed.name} of {owed.job}: not tried ({trouble.reason})"))
+            tally.failed += 1
+            return
+        if leased is None:
+            return
+        try:
+            self._tell_indexer(leased, seconds)
+        except Undelivered as failure:
+            self._put_back(leased, failure, clock.now(), tally)
+            return
+        with within(_DATABASE_SECONDS):
+            self._rows.delivered(leased)
+        tally.sent += 1
+        self._report(leased, True, "delivered to the Indexer")
+
+    def _tell_indexer(self, leased: Leased, seconds: float) -> None:
+        if self._indexer is None or leased.token is None:
+            raise Undelivered("the job has no _salt, so that no token can be made for the Indexer")
+        message = {"uuid": leased.job, "name": leased.name, "token": leased.token.reveal()}
+        self._indexer.send(message, key=leased.key, deadline=seconds)
+
+    def _put_back(self, leased: Leased, failure: Undelivered, now: datetime, tally: Tally) -> None:
+        wait = self._backoff.delay(leased.attempts, failure.retry_after)
+        with within(_DATABASE_SECONDS):
+            self._rows.failed(leased, failure.reason, now + timedelta(seconds=wait) if wait is not None else None)
+        tally.failed += 1
+        if wait is not None:
+            tally.wait = wait if tally.wait is None else min(tally.wait, wait)
+        outcome = "will be tried again" if wait is not None else "given up; drain can send it"
+        self._report(leased, False, f"not delivered ({failure.reason}); {outcome}")
+
+    def _report(self, leased: Leased, delivered: bool, what: str) -> None:
+        self._progress(Attempt(delivered, f"{leased.name} of {leased.job}: {what}"))
+        logger.info(what, extra={"fields": {"job": leased.job, "message": leased.name, "attempt": leased.attempts}})

@@ -1,0 +1,234 @@
+"""The kinds of value a setting can have: how each is read from config.yml and from the environment.
+
+Every kind has the same two verbs. `parse` takes a text, as the environment gives it; `accept` takes a value, as
+YAML gives it. Both return the value to hold or raise `Unfit`.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from pipelinejobs.util.secret import Secret
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""The root of the repository: where reactor.py and config.yml are, and where relative directories start."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_SWITCH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+class Unfit(Exception):  # it never leaves this corner: `settings` turns it into WrongSetting
+    """A value does not fit its setting. The text says what it must be, and never holds the value."""
+
+
+class Kind(Protocol):
+    """What a setting may hold."""
+
+    @property
+    def wanted(self) -> str:
+        """What a value must be, in words that fit after "must be"."""
+
+    def parse(self, text: str) -> object:
+        """The value of a text that is not empty, from the environment. Raises Unfit."""
+
+    def accept(self, value: object) -> object:
+        """The value of what YAML read, which is not null. Raises Unfit."""
+
+
+def http_url(url: str) -> str:
+    """The text itself, where it is an http or https URL with a host. Raises Unfit."""
+    problem = "must be an http:// or https:// URL with a host, and without white space"
+    if not url.isprintable() or " " in url:
+        raise Unfit(problem)  # said before urlsplit, which drops line breaks and tabs silently
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that are no IPv6 address, a port that is no number
+        usable = False
+    if not usable:
+        raise Unfit(problem)
+    return url
+
+
+class Row(NamedTuple):
+    """What is said of a setting where its field is defined, beside its type and default."""
+
+    kind: Kind
+    meaning: str
+    """One sentence."""
+    also: str | None = None
+    """The variable of python-datacatalog that says the same; it counts where the setting itself is not set."""
+
+
+class Whole(NamedTuple):
+    """A whole number from `least` to `most`, both included."""
+
+    least: int
+    most: int
+
+    @property
+    def wanted(self) -> str:
+        return f"a whole number from {self.least} to {self.most}"
+
+    def parse(self, text: str) -> int:
+        if not _WHOLE.fullmatch(text.strip()):  # int() alone would also take `1_000` and other scripts' digits
+            raise Unfit(f"must be {self.wanted}")
+        return self.accept(int(text))
+
+    def accept(self, value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
+            raise Unfit(f"must be {self.wanted}")
+        return value
+
+
+class Seconds(NamedTuple):
+    """A time in seconds, longer than `above` and at most `most`; fractions are allowed."""
+
+    above: float
+    most: float
+
+    @property
+    def wanted(self) -> str:
+        return f"a number of seconds above {self.above:g} and at most {self.most:.16g}"
+
+    def parse(self, text: str) -> float:
+        if not _DECIMAL.fullmatch(text.strip()):  # float() alone would also take `nan` and `inf`
+            raise Unfit(f"must be {self.wanted}")
+        return self.accept(float(text))
+
+    def accept(self, value: object) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise Unfit(f"must be {self.wanted}")
+        if not self.above < value <= self.most:  # so spelled, it refuses nan too
+            raise Unfit(f"must be {self.wanted}")
+        return float(value)
+
+
+class Switch:
+    """True or false."""
+
+    @property
+    def wanted(self) -> str:
+        return "true or false"
+
+    def parse(self, text: str) -> bool:
+        try:
+            return _SWITCH[text.strip().lower()]
+        except KeyError:
+            raise Unfit("must be true or false (or 1, 0, yes, no)") from None
+
+    def accept(self, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise Unfit(f"must be {self.wanted}")
+        return value
+
+
+class Text(NamedTuple):
+    """One line of text that matches `pattern` as a whole; `wanted` says the pattern in words."""
+
+    pattern: str = r".+"
+    wanted: str = "one line of text"
+
+    def parse(self, text: str) -> str:
+        if not text.isprintable() or not re.fullmatch(self.pattern, text):
+            raise Unfit(f"must be {self.wanted}")
+        return text
+
+    def accept(self, value: object) -> str:
+        return self.parse(_text(value))
+
+
+class Hidden(NamedTuple):
+    """A secret text. `check`, where given, replaces the check for one printable line, and raises Unfit."""
+
+    check: Callable[[str], object] | None = None
+    wanted: str = "one line of text"
+
+    def parse(self, text: str) -> Secret:
+        if self.check is not None:
+            self.check(text)
+        elif not text.isprintable():
+            raise Unfit("must be one line of printable text, with no line break at its end")
+        return Secret(text)
+
+    def accept(self, value: object) -> Secret:
+        return self.parse(_text(value))
+
+
+class Choice(NamedTuple):
+    """One of `words`, in any case; held as it is spelled here."""
+
+    words: tuple[str, ...]
+
+    @property
+    def wanted(self) -> str:
+        return "one of " + ", ".join(self.words)
+
+    def parse(self, text: str) -> str:
+        for word in self.words:
+            if word.lower() == text.strip().lower():
+                return word
+        raise Unfit(f"must be {self.wanted}")
+
+    def accept(self, value: object) -> str:
+        return self.parse(_text(value))
+
+
+class Names:
+    """A list of names: in the environment separated by commas. A name has no white space and no comma in it."""
+
+    @property
+    def wanted(self) -> str:
+        return "a list of names; in the environment, separated by commas"
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        return self.accept([part.strip() for part in text.split(",") if part.strip()])
+
+    def accept(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise Unfit(f"must be {self.wanted}")
+        for name in value:
+            if not isinstance(name, str) or not name.isprintable() or not re.fullmatch(r"[^\s,]+", name):
+                raise Unfit(f"must be {self.wanted}")
+        return tuple(value)
+
+
+class Url:
+    """The address of a server, held without a slash at its end."""
+
+    @property
+    def wanted(self) -> str:
+        return "an http:// or https:// URL"
+
+    def parse(self, text: str) -> str:
+        return http_url(text).rstrip("/")
+
+    def accept(self, value: object) -> str:
+        return self.parse(_text(value))
+
+
+class Location(NamedTuple):
+    """A place in the file system, held as an absolute path; a relative one starts at the root of the repository."""
+
+    what: str = "directory"
+
+    @property
+    def wanted(self) -> str:
+        return f"a {self.what}, absolute or relative to the root of the repository"
+
+    def parse(self, text: str) -> Path:
+        if not text.isprintable():
+            raise Unfit(f"must be {self.wanted}")
+        return ROOT / text
+
+    def accept(self, value: object) -> Path:
+        return self.parse(_text(value))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit("must be text; where YAML takes it for something else, put it in quotes")
+    return value

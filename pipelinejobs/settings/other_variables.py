@@ -1,0 +1,81 @@
+"""Variables that say no setting: those of other programs, and those of ours that are misspelt.
+
+The environment of the original reactor, and its secrets.json, hold settings that this project does not have. They are
+ignored. A name that is close to one of ours was meant to be that one, and is pointed out; of the original's settings,
+none is as close.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from pipelinejobs.settings.table import TABLE, VARIABLES, Settings
+from pipelinejobs.util import spelling
+
+
+class Others(NamedTuple):
+    """Names that are not ours.
+
+    Attributes:
+        foreign: those of other programs.
+        misspelt: for each other one, which of ours was meant.
+    """
+
+    foreign: list[str]
+    misspelt: dict[str, str]
+
+
+class Remark(NamedTuple):
+    """One sentence for the log, with its level."""
+
+    level: int
+    text: str
+
+
+def others(names: Iterable[str]) -> Others:
+    """Those of `names` that are no variables of ours, sorted."""
+    found = Others([], {})
+    for name in sorted(set(names) - VARIABLES):
+        meant = _meant(name)
+        if meant is None:
+            found.foreign.append(name)
+        else:
+            found.misspelt[name] = meant
+    return found
+
+
+def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[str] = ()) -> Iterator[Remark]:
+    """What is to be said of an environment from which settings were read. No value is repeated.
+
+    Args:
+        environ: the environment. Of names that are no settings only those that begin as ours do are looked at.
+        configured: what was read from it.
+        foreign: names of other programs that were found elsewhere, as in a file of secrets.
+    """
+    found = others(name for name in environ if name.startswith("_REACTOR_"))
+    if ignored := sorted({*foreign, *found.foreign}):
+        yield Remark(logging.INFO, f"not settings of the manager, and ignored: {', '.join(ignored)}")
+    for name, meant in found.misspelt.items():
+        yield Remark(logging.WARNING, f"{name} is not a setting, and says nothing; did you mean {meant}?")
+    names = [TABLE[f"tokens.admin_{part}"].also or "" for part in ("key", "secret")]
+    alone = [name for name in names if environ.get(name)]
+    if len(alone) == 1 and configured.tokens.admin_key is None:
+        missing = names[1] if alone == names[:1] else names[0]
+        yield Remark(
+            logging.WARNING, f"{alone[0]} is set without {missing}, so that there are no administrative tokens"
+        )
+
+
+def _meant(name: str) -> str | None:
+    """The variable of ours that this name is close to, also with its words in another order; None where none is."""
+    best, mistakes = None, spelling.MOST + 1
+    for known in sorted(VARIABLES):
+        for shown, own in ((name.upper(), known), (_in_order(name.upper()), _in_order(known))):
+            count = spelling.mistakes(shown, own)
+            if count < mistakes:
+                best, mistakes = known, count
+    return best
+
+
+def _in_order(name: str) -> str:
+    return "_".join(sorted(name.split("_")))

@@ -1,0 +1,1 @@
+"""What everything may import; nothing here holds a rule of the domain."""

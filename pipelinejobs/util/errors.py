@@ -1,0 +1,85 @@
+"""Every error this project raises on purpose, in one small tree.
+
+    PipelineJobsError
+    +-- Malformed              a delivery that cannot be read as an event
+    +-- WrongSetting           the process cannot start, or go on, as it is configured
+    +-- NotInstalled           a library is not installed
+    +-- Unavailable            the database cannot be asked
+    |   +-- OutcomeUnknown     ... and a write may or may not have happened
+    +-- Undelivered            a message did not reach another actor
+    +-- CommandFailed          an operator's command cannot do what it was asked
+
+The docstring of a class is the message a user reads when nothing more exact is given. Which verdict and which
+exit code an error leads to is said in one table, `pipelinejobs.core.verdict`.
+"""
+
+import sys
+
+
+class PipelineJobsError(Exception):
+    """The PipelineJobs Manager met an error."""
+
+    def __init__(self, reason: str | None = None) -> None:
+        self.reason = reason or (type(self).__doc__ or "").strip().splitlines()[0]
+        super().__init__(self.reason)
+
+
+class Malformed(PipelineJobsError):
+    """The delivery cannot be read as an event.
+
+    `place` names where: a path such as `data.list[3]`, a parameter such as `parameter uuid`, or `body`.
+    `reason` starts with the place.
+    """
+
+    def __init__(self, place: str, problem: str) -> None:
+        self.place = place
+        self.problem = problem
+        super().__init__(f"{place}: {problem}")
+
+
+class WrongSetting(PipelineJobsError):
+    """A setting is wrong.
+
+    `setting` is its dotted name as in config.yml; `reason` is one sentence that begins with it.
+    """
+
+    def __init__(self, setting: str, problem: str) -> None:
+        self.setting = setting
+        super().__init__(f"{setting}: {problem}")
+
+
+class NotInstalled(PipelineJobsError):
+    """A library is not installed for the Python that was started.
+
+    `way_out` is what the reader can do about it.
+    """
+
+    def __init__(
+        self,
+        missing: ModuleNotFoundError,
+        way_out: str = "`. .venv/bin/activate` first, and `make setup` before that",
+    ) -> None:
+        super().__init__(f"{sys.executable} has no library {missing.name}; {way_out}")
+
+
+class Unavailable(PipelineJobsError):
+    """The database cannot be asked; nothing was changed. Send the same delivery again."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The database did not say whether the event was written. Send the same delivery again."""
+
+
+class Undelivered(PipelineJobsError):
+    """A message did not reach the other actor.
+
+    `retry_after` is how many seconds the receiver asked us to wait, where it did.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(reason)
+
+
+class CommandFailed(PipelineJobsError):
+    """The command cannot do what it was asked."""

@@ -1,0 +1,32 @@
+"""A text that must not be shown: tokens, nonces, keys, connection strings."""
+
+from typing import Final
+
+
+class Secret:
+    """Holds a text and shows `<secret>` wherever it is printed, formatted or logged.
+
+    Equality is left out on purpose: secrets are compared in constant time, in `pipelinejobs.core.tokens`.
+    """
+
+    __slots__ = ("_text",)
+    __hash__ = None  # type: ignore[assignment]  # an unhashable type is spelled so; object's hash would go by identity
+
+    def __init__(self, text: str) -> None:
+        self._text: Final = text
+
+    def reveal(self) -> str:
+        """The text itself. Call this only where the secret is used."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("secrets are compared with pipelinejobs.core.tokens.same, in constant time")
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not written to disk or sent to another process")

@@ -1,0 +1,145 @@
+"""Several processes serve at one port: they count together, one that dies is replaced, and they end together."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from pymongo.database import Database
+
+from support.gateway import TOKENS, eventually
+from support.process import NewJob, StoredJob
+from support.served import Served, gateway_environment, served
+
+PROCESSES: Final = 3
+SECONDS: Final = 60.0
+
+
+@pytest.fixture
+def variables(mongodb_uri: str, database: Database[Any]) -> dict[str, str]:
+    return gateway_environment(
+        mongodb_uri,
+        database.name,
+        _REACTOR_GATEWAY_PROCESSES=str(PROCESSES),
+    )
+
+
+@pytest.fixture
+def gateway(variables: dict[str, str], tmp_path: Path) -> Iterator[Served]:
+    with served(variables, tmp_path) as running:
+        eventually(lambda: len(siblings(running)) == PROCESSES - 1, SECONDS)
+        yield running
+
+
+def siblings(gateway: Served) -> list[int]:
+    """The processes that the gateway's first one has started."""
+    return children(gateway.process.pid)
+
+
+def children(parent: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.append(int(entry.parent.name))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    with suppress(OSError):
+        return (Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def posted(gateway: Served, job: StoredJob, number: int) -> int:
+    """Sends so many events over lines of their own, until the processes have all had some."""
+    return sum(gateway.post(job.event("update")).status_code == 200 for _ in range(number))
+
+
+def workers(gateway: Served, database: Database[Any]) -> set[str]:
+    """The processes that have handled something, by the executions that they kept."""
+    return {row["gateway"] for row in database["gateway_executions"].find({}, {"gateway": 1})}
+
+
+def until_all_have_worked(gateway: Served, job: StoredJob, database: Database[Any]) -> int:
+    """Sends events until every process has had one. Returns how many."""
+    sent, until = 0, time.monotonic() + SECONDS
+    while len(workers(gateway, database)) < PROCESSES:
+        assert time.monotonic() < until
+        sent += posted(gateway, job, 20)
+    return sent
+
+
+def applied(gateway: Served) -> float:
+    text = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
+    found = re.findall(r'^pipelinejobs_deliveries_total\{kind="event",verdict="applied"\} (\S+)$', text, re.MULTILINE)
+    return sum(map(float, found))
+
+
+@pytest.mark.promise("P2")
+def test_they_share_the_work_and_count_together(gateway: Served, new_job: NewJob, database: Database[Any]) -> None:
+    job = new_job()
+    sent = until_all_have_worked(gateway, job, database)
+    assert job.names.count("update") == sent
+    assert [applied(gateway) for _ in range(6)] == [sent] * 6
+    for _ in range(10):  # whoever has handled it, whoever is asked
+        answer = gateway.post(job.event("update")).json()["result"]
+        execution = httpx.get(
+            answer["_links"]["self"],
+            headers={"Authorization": f"Bearer {TOKENS['EXECUTE']}"},
+            trust_env=False,
+        )
+        assert execution.status_code == 200
+    assert gateway.end() == 0
+
+
+@pytest.mark.promise("F15")
+def test_one_that_dies_is_replaced_and_what_it_has_counted_stays(gateway: Served, new_job: NewJob) -> None:
+    job = new_job()
+    sent = posted(gateway, job, 40)
+    before = siblings(gateway)
+    os.kill(before[0], signal.SIGKILL)
+    eventually(lambda: len(siblings(gateway)) == PROCESSES - 1 and before[0] not in siblings(gateway), SECONDS)
+    sent += posted(gateway, job, 40)
+    assert applied(gateway) == sent == job.names.count("update")
+    assert "another is started" in gateway.log.read_text()
+    assert gateway.end() == 0
+
+
+@pytest.mark.promise("F15")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_they_end_together(gateway: Served, number: int) -> None:
+    all_of_them = siblings(gateway)
+    assert gateway.end(number) == 0
+    assert not [process for process in all_of_them if is_alive(process)]
+
+
+@pytest.mark.promise("P8")
+def test_when_the_first_is_killed_the_others_end_by_themselves(
+    gateway: Served, new_job: NewJob, database: Database[Any]
+) -> None:
+    until_all_have_worked(gateway, new_job(), database)
+    all_of_them = siblings(gateway)
+    (counters,) = {
+        re.findall(rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)", (Path("/proc") / str(process) / "environ").read_bytes())[0]
+        for process in all_of_them
+    }
+    gateway.process.kill()
+    gateway.process.wait()
+    eventually(lambda: not [process for process in all_of_them if is_alive(process)], SECONDS)
+    assert not Path(counters.decode()).exists()
+
+
+def test_with_a_mongod_of_their_own(variables: dict[str, str], tmp_path: Path, nothing_left: None) -> None:
+    own = {name: text for name, text in variables.items() if "MONGODB" not in name}
+    with served({**own, "_REACTOR_MONGODB_EMBEDDED_DIRECTORY": str(tmp_path / "mongodb")}, tmp_path) as running:
+        eventually(lambda: len(siblings(running)) >= PROCESSES - 1, SECONDS)
+        assert httpx.get(f"{running.url}/readyz", trust_env=False).status_code == 200
+        assert running.end() == 0

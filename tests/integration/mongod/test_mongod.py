@@ -1,0 +1,333 @@
+"""The embedded mongod: one server for all who ask, data and port kept, nothing foreign ever signalled."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient, WriteConcern
+
+from pipelinejobs.mongod import Mongod, Running, host
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+ROOT = Path(__file__).resolve().parents[3]
+
+STARTER = """
+import dataclasses, json, sys
+from pathlib import Path
+from pipelinejobs.mongod import Mongod
+print("ready", flush=True)
+sys.stdin.readline()
+print(json.dumps(dataclasses.asdict(Mongod(Path(sys.argv[1])).start(deadline=60))), flush=True)
+"""
+
+
+def starters(number: int, directory: Path, program: str = STARTER) -> list[subprocess.Popen[str]]:
+    """So many processes that start the server once they are told to, all ready for it."""
+    ready = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(directory)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(number)
+    ]
+    for starter in ready:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == "ready\n"
+    return ready
+
+
+def begin(starter: subprocess.Popen[str]) -> None:
+    """Tells one of them to."""
+    assert starter.stdin is not None
+    starter.stdin.write("\n")
+    starter.stdin.flush()
+
+
+@contextmanager
+def collection(running: Running) -> Iterator[Any]:
+    """A collection of that server, every write to which is journaled."""
+    with MongoClient[dict[str, Any]](running.uri, timeoutMS=10_000) as client:
+        yield client["kept"].get_collection("things", write_concern=WriteConcern(w=1, j=True))
+
+
+@contextmanager
+def bystander(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Somebody else's process, with these words on its command line; it must be alive at the end."""
+    waits = [sys.executable, "-c", "import sys; sys.stdin.read()", *arguments, ""]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE) as process:
+        try:
+            yield process
+            assert process.poll() is None, "it was signalled"
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+def remembered(directory: Path, pid: int, port: int, began: str) -> None:
+    """Leave a state file as a mongod leaves it that was killed."""
+    (directory / "data").mkdir(parents=True)
+    (directory / "mongod.json").write_text(json.dumps({"pid": pid, "port": port, "began": began}))
+
+
+def process(pid: int) -> host.Process:
+    found = host.process(pid)
+    assert found is not None
+    return found
+
+
+def test_start_join_stop(embedded: Mongod) -> None:
+    assert embedded.status() is None
+    first = embedded.start()
+    assert first.fresh
+    assert first.uri == f"mongodb://127.0.0.1:{first.port}/"
+    with collection(first) as things:
+        things.insert_one({"_id": 1})
+
+    joined = Mongod(embedded.directory).start()
+    assert not joined.fresh
+    assert (joined.pid, joined.port, joined.uri) == (first.pid, first.port, first.uri)
+    assert embedded.status() == joined
+
+    assert embedded.stop()
+    assert host.process(first.pid) is None
+    assert embedded.status() is None
+    assert not embedded.stop()
+
+    again = embedded.start()
+    assert again.fresh
+    assert again.port == first.port
+    with collection(again) as things:
+        assert things.find_one() == {"_id": 1}
+
+
+def test_it_is_the_same_server_by_whatever_path(embedded: Mongod, tmp_path: Path) -> None:
+    first = embedded.start()
+    (tmp_path / "a link").symlink_to(embedded.directory)
+    assert Mongod(tmp_path / "a link").start().pid == first.pid
+
+
+def test_a_path_with_blanks_and_signs(tmp_path: Path) -> None:
+    odd = Mongod(tmp_path / "it's $HOME; (a+b) é")
+    try:
+        assert odd.start().pid == odd.start().pid
+    finally:
+        assert odd.stop()
+
+
+def test_only_this_machine_can_reach_it_and_it_leaves_no_socket_file(embedded: Mongod) -> None:
+    running = embedded.start()
+    with MongoClient[dict[str, Any]](running.uri) as client:
+        net = client.admin.command("getCmdLineOpts")["parsed"]["net"]
+    assert net["bindIp"] == "127.0.0.1"
+    assert not Path(f"/tmp/mongodb-{running.port}.sock").exists()
+
+
+def test_ten_starters_at_once_share_one_server(embedded: Mongod) -> None:
+    ready = starters(10, embedded.directory)  # none begins before all are
+    for starter in ready:
+        begin(starter)
+    answers = [json.loads(starter.communicate()[0]) for starter in ready]
+
+    assert len({(answer["pid"], answer["port"]) for answer in answers}) == 1
+    assert [answer["fresh"] for answer in answers].count(True) == 1
+    status = embedded.status()
+    assert status is not None, "it did not survive the process that started it"
+    assert status.pid == answers[0]["pid"]
+
+
+def test_it_is_detached_and_holds_nothing_of_its_starter(embedded: Mongod) -> None:
+    readable, writable = os.pipe()
+    try:
+        os.set_inheritable(writable, True)
+        running = embedded.start()
+    finally:
+        os.close(writable)
+    with open(readable, "rb", buffering=0) as reader:  # noqa: PTH123 - a descriptor, not a path
+        os.set_blocking(reader.fileno(), False)
+        assert reader.read() == b"", "None would mean that mongod holds the other end"
+    descriptors = [Path(f"/proc/{running.pid}/fd/{number}") for number in (0, 1, 2)]
+    assert os.getsid(running.pid) != os.getsid(0)
+    assert str(descriptors[0].readlink()) == os.devnull
+    assert {descriptor.readlink() for descriptor in descriptors[1:]} == {embedded.log}
+
+
+@pytest.mark.promise("F17")
+def test_after_kill_9_the_data_and_the_port_are_kept(embedded: Mongod) -> None:
+    first = embedded.start()
+    with collection(first) as things:
+        things.insert_one({"_id": "kept"})
+    os.kill(first.pid, signal.SIGKILL)
+
+    again = embedded.start()  # at once: the dying one may hold the port and the data for a moment more
+    assert again.fresh
+    assert again.pid != first.pid
+    assert again.port == first.port
+    with collection(again) as things:
+        assert things.find_one() == {"_id": "kept"}
+
+
+def test_a_server_whose_starter_was_killed_before_it_wrote_the_state_is_joined(embedded: Mongod) -> None:
+    first = embedded.start()
+    state = embedded.directory / "mongod.json"
+    state.unlink()
+    joined = embedded.start()
+    assert not joined.fresh
+    assert joined.pid == first.pid
+    state.write_text('{"pid": ')  # half a state, as a full disk leaves it
+    assert embedded.stop()
+    assert host.process(first.pid) is None
+
+
+def test_one_that_is_about_to_be_gone_is_waited_for(
+    embedded: Mongod, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying, really = 2**22 + 1, host.process  # above the highest pid there can be
+    seen = iter([host.Process("then", "")] * 3)
+    remembered(embedded.directory, dying, free_port, "then")
+    monkeypatch.setattr(host, "process", lambda pid: next(seen, None) if pid == dying else really(pid))
+    assert embedded.start().fresh
+    assert next(seen, None) is None, "the new one was started while the old one still held the data"
+
+
+def test_a_reused_pid_of_another_program_is_not_signalled(embedded: Mongod) -> None:
+    with bystander() as other:
+        remembered(embedded.directory, other.pid, 27017, process(other.pid).began)
+        (embedded.data / "mongod.lock").write_text(f"{other.pid}\n")
+        assert embedded.status() is None
+        assert not embedded.stop()
+        running = embedded.start()
+        assert running.fresh
+        assert running.pid != other.pid
+
+
+def test_a_reused_pid_that_looks_like_ours_but_began_later_is_not_signalled(embedded: Mongod) -> None:
+    with bystander("--dbpath", str(embedded.data), "--port", "27017") as other:
+        remembered(embedded.directory, other.pid, 27017, "an earlier time")
+        assert embedded.status() is None
+        assert not embedded.stop()
+
+
+def test_a_port_taken_by_another_program_is_left_to_it(embedded: Mongod) -> None:
+    first = embedded.start()
+    with collection(first) as things:
+        things.insert_one({"_id": 1})
+    embedded.stop()
+    with socket.create_server(("127.0.0.1", first.port)):
+        moved = embedded.start()
+        assert moved.port != first.port
+        with collection(moved) as things:
+            assert things.find_one() == {"_id": 1}
+        embedded.stop()
+    assert embedded.start().port == moved.port, "the new port is the one that is kept"
+
+
+def test_a_port_taken_at_the_last_moment(embedded: Mongod, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = embedded.start()
+    embedded.stop()
+    with socket.create_server(("127.0.0.1", first.port)):
+        monkeypatch.setattr(host, "is_free", lambda _: True)  # as it looked just before
+        moved = embedded.start()
+        assert moved.fresh
+        assert moved.port != first.port
+
+
+def test_another_mongod_on_the_port_is_not_taken_for_ours(
+    embedded: Mongod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Mongod(tmp_path / "other")
+    try:
+        foreign = other.start()
+        embedded.directory.mkdir()
+        (embedded.directory / "port").write_text(str(foreign.port))
+        monkeypatch.setattr(host, "is_free", lambda _: True)
+        assert embedded.start().port != foreign.port
+        assert other.status() is not None
+    finally:
+        other.stop()
+
+
+class TestUsers:
+    """Those who serve with it: where it was started for them, it ends with the last."""
+
+    @pytest.fixture
+    def another(self, embedded: Mongod) -> Mongod:
+        """As another process sees it: with a lock of its own."""
+        return Mongod(embedded.directory)
+
+    def test_it_ends_with_the_last(self, embedded: Mongod, another: Mongod) -> None:
+        first, second = embedded.use(), another.use()
+        assert (first.fresh, second.fresh) == (True, False)
+        assert not embedded.leave()
+        assert embedded.status() is not None
+        assert another.leave()
+        assert embedded.status() is None
+        assert not another.leave()
+
+    def test_whoever_has_left_may_come_again(self, embedded: Mongod, another: Mongod) -> None:
+        embedded.use()
+        another.use()
+        assert not embedded.leave()
+        assert not embedded.use().fresh
+        assert not another.leave()
+        assert embedded.leave()
+
+    def test_one_that_was_started_otherwise_goes_on(self, embedded: Mongod, another: Mongod) -> None:
+        embedded.start()
+        assert not another.use().fresh
+        assert not another.leave()
+        assert embedded.status() is not None
+
+    def test_one_that_was_started_anew_is_not_theirs(self, embedded: Mongod, another: Mongod) -> None:
+        another.use()
+        assert embedded.stop()
+        embedded.start()
+        assert not another.leave()
+        assert embedded.status() is not None
+
+    def test_it_is_known_whether_there_are_any(self, embedded: Mongod, another: Mongod) -> None:
+        assert not embedded.is_used()
+        another.use()
+        assert embedded.is_used()
+        another.leave()
+        assert not embedded.is_used()
+
+    def test_a_command_meanwhile_does_not_make_it_stay(self, embedded: Mongod, another: Mongod) -> None:
+        another.use()
+        assert not embedded.start().fresh
+        assert another.leave()
+
+    def test_those_that_are_killed_are_users_no_more(self, embedded: Mongod) -> None:
+        program = STARTER.replace(".start(", ".use(") + "sys.stdin.readline()\n"
+        users = starters(2, embedded.directory, program)
+        for user in users:
+            begin(user)
+            assert user.stdout is not None
+            assert json.loads(user.stdout.readline())["pid"]
+        embedded.use()
+        for user in users:
+            user.kill()
+            user.communicate()
+        assert embedded.status() is not None
+        assert embedded.leave()
+
+    def test_where_all_were_killed_the_next_ends_it(self, embedded: Mongod) -> None:
+        program = "import os, sys; from pathlib import Path; from pipelinejobs.mongod import Mongod\n"
+        program += "Mongod(Path(sys.argv[1])).use(60); os.kill(os.getpid(), 9)"
+        subprocess.run([sys.executable, "-c", program, str(embedded.directory)], cwd=ROOT, check=False)
+        assert embedded.status() is not None
+        assert not embedded.use().fresh
+        assert embedded.leave()
+
+    def test_a_directory_that_is_gone(self, embedded: Mongod) -> None:
+        assert not embedded.leave()

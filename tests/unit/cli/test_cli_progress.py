@@ -1,0 +1,126 @@
+"""Progress in plain lines, and who gets which."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from pipelinejobs.cli.progress import progress, silent
+from pipelinejobs.cli.progress_lines import Lines, how_far
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
+def test_a_step_is_one_line(stream: io.StringIO) -> None:
+    with Lines(stream).step("Making the indexes"):
+        assert stream.getvalue() == "Making the indexes ...\n"
+    assert stream.getvalue() == "Making the indexes ...\n"
+
+
+def test_what_is_followed_is_a_line_every_so_many_seconds(stream: io.StringIO, clock: Clock) -> None:
+    with Lines(stream, every=10, clock=clock).follow("Sending", 400, "messages") as tell:
+        for second in range(1, 25):
+            clock.time += 1
+            tell(second * 8, {"sent": str(second * 8 - 1), "failed": "1"})
+    assert stream.getvalue().splitlines() == [
+        "Sending: 400 messages ...",
+        "80 of 400 messages, 8.0/s, 40 s left; sent 79, failed 1",
+        "160 of 400 messages, 8.0/s, 30 s left; sent 159, failed 1",
+    ]
+
+
+def test_texts_of_others_cannot_steer_the_terminal(stream: io.StringIO, clock: Clock) -> None:
+    lines = Lines(stream, every=0, clock=clock)
+    lines.say("\x1b[2J\nforged")
+    with lines.step("\x1b[2J"), lines.follow("\r", 1, "\x07") as tell:
+        tell(1, {"\x1b": "\x9b"})
+    assert stream.getvalue().replace("\n", "").isprintable()
+    assert len(stream.getvalue().splitlines()) == 4
+
+
+def test_a_stream_that_takes_nothing_changes_nothing() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    lines = Lines(Full(), every=0)
+    lines.say("x")
+    with lines.step("x"), lines.follow("x", 1, "messages") as tell:
+        tell(1, {})
+
+
+@pytest.mark.parametrize(
+    ("done", "whole", "unit", "seconds", "said"),
+    [
+        (0, 0, "messages", 0.0, "0 of 0 messages"),
+        (0, 10, "messages", 5.0, "0 of 10 messages"),
+        (10, 10, "messages", 4.0, "10 of 10 messages, 2.5/s"),
+        (12, 10, "messages", 1.0, "12 of 10 messages, 12/s"),
+        (1, 1, "message", 4.0, "1 of 1 message, 0.2/s"),
+        (310, 600, "s", 310.0, "310 of 600 s, 290 s left"),
+        (610, 600, "s", 610.0, "610 of 600 s"),
+    ],
+)
+def test_how_far(done: float, whole: float, unit: str, seconds: float, said: str) -> None:
+    assert how_far(done, whole, unit, seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("environment", "kind"),
+    [
+        ({"TERM": "xterm"}, "Drawn"),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, "Drawn"),
+        ({"TERM": "xterm", "CI": "true"}, "Lines"),
+        ({"TERM": "dumb"}, "Lines"),
+        ({"TERM": ""}, "Lines"),
+        ({}, "Lines"),
+    ],
+)
+def test_who_gets_which(environment: dict[str, str], kind: str) -> None:
+    assert type(progress(Screen(), environment)).__name__ == kind
+    assert type(progress(io.StringIO(), environment)).__name__ == "Lines"
+
+
+def test_where_rich_is_not_installed_there_are_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pipelinejobs.cli.progress_terminal", raising=False)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert type(progress(Screen(), {"TERM": "xterm"})).__name__ == "Lines"
+
+
+def test_rich_is_not_imported_where_there_is_no_terminal() -> None:
+    program = (
+        "import sys; from pipelinejobs.cli import main, progress; p = progress.progress()\n"
+        "with p.step('x'): pass\nsys.exit('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "x ...\n")
+
+
+def test_the_silent_one_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    nothing = silent()
+    nothing.say("x")
+    with nothing.step("x"), nothing.follow("x", 1, "messages") as tell:
+        tell(1, {})
+    assert capfd.readouterr() == ("", "")

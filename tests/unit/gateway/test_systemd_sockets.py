@@ -1,0 +1,88 @@
+"""A socket that is handed over, and the word that the gateway is ready."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pipelinejobs.gateway.http import server, systemd
+from pipelinejobs.settings.gateway import Gateway
+from pipelinejobs.util.errors import WrongSetting
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A descriptor that takes the place of 3, which belongs to somebody else in this process."""
+    with socket.socket() as one:
+        descriptor = os.dup(one.fileno())
+    monkeypatch.setattr(systemd, "_FIRST", descriptor)
+    yield descriptor
+    with suppress(OSError):  # the socket that was made of it may have closed it
+        os.close(descriptor)
+
+
+def hand(monkeypatch: pytest.MonkeyPatch, pid: int, number: str = "1") -> None:
+    """As the supervisor sets the environment."""
+    monkeypatch.setenv("LISTEN_PID", str(pid))
+    monkeypatch.setenv("LISTEN_FDS", number)
+
+
+def test_without_a_supervisor_nothing_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LISTEN_PID", raising=False)
+    assert systemd.handed() is None
+
+
+def test_a_listening_socket_is_used_instead_of_the_settings(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        os.dup2(listening.fileno(), place)
+        hand(monkeypatch, os.getpid())
+        with server.listen(Gateway(port=1)) as given:
+            assert given.getsockname() == listening.getsockname()
+            assert not given.get_inheritable()
+    assert "LISTEN_FDS" not in os.environ, "a process that this one starts would take it for its own"
+
+
+def test_one_for_another_process_is_left_alone(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    hand(monkeypatch, os.getpid() + 1)
+    assert systemd.handed() is None
+
+
+@pytest.mark.parametrize("number", ["0", "2", "x", ""])
+def test_anything_but_one_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: int, number: str) -> None:
+    hand(monkeypatch, os.getpid(), number)
+    with pytest.raises(WrongSetting, match="LISTEN_FDS"):
+        systemd.handed()
+
+
+def test_a_socket_that_does_not_listen_is_refused(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    hand(monkeypatch, os.getpid())
+    with pytest.raises(WrongSetting, match="LISTEN_FDS"):
+        systemd.handed()
+
+
+def test_what_is_no_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: int, tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        os.dup2(file.fileno(), place)
+    hand(monkeypatch, os.getpid())
+    with pytest.raises(WrongSetting, match="LISTEN_FDS"):
+        systemd.handed()
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_it_is_told_that_requests_are_served(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, abstract: bool
+) -> None:
+    path = f"pipelinejobs-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(f"\0{path}" if abstract else path)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@{path}" if abstract else path)
+        systemd.tell_ready()
+        assert listening.recv(100) == b"READY=1"
+
+
+def test_a_supervisor_that_has_gone_is_no_trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    systemd.tell_ready()
