@@ -1,5 +1,5 @@
-# What a developer or an operator does with this repository. Needs Python 3.11 or newer, git, make and gcc;
-# everything else is put into .venv. `make` alone shows what there is.
+# What a developer or an operator does with this repository. Needs Python 3.11 or newer, git and make;
+# everything else is put into .venv. `make bench ARGS="--slow-disk 10"` needs gcc too. `make` alone shows what there is.
 
 PYTHON ?= python3
 ARGS ?=
@@ -10,7 +10,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak mutants bench docs lint format lock clean
+.PHONY: help setup run demo test soak mutants bench docs picture build lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -70,6 +70,12 @@ docs: setup  ## build the documentation into docs/_build/html; a warning is an e
 	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q -d docs/_build/doctrees $(ARGS) docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+picture: setup  ## take a sample job through its life, and make docs/_static/job-page.png of its page; needs Chromium
+	@$(BIN)/python -m tools.picture $(ARGS)
+
+build: setup  ## make the wheel and the sdist in dist/, without a network
+	@$(BIN)/python -m build --no-isolation $(ARGS)
+
 lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
@@ -90,5 +96,5 @@ lock: setup  ## renew the lock files of the images, in deploy/, from the ranges
 
 clean:  ## stop the embedded MongoDB and remove caches; data and .venv are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build .clean-root
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build .clean-root dist
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,3 +3,5 @@
 `lifecycle` holds the table as data, `machine` runs it, `replay` goes through a history with it and
 `diagram` draws it.
 """
+
+__all__ = ["diagram", "lifecycle", "machine", "replay"]

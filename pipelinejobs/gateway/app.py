@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelinejobs import VERSION
+from pipelinejobs import __version__
 from pipelinejobs.gateway.http import paths
 from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure
 from pipelinejobs.gateway.http.http_errors import Problem
@@ -29,7 +29,7 @@ def application(service: Service) -> FastAPI:
     """The application over a gateway's parts."""
     app = FastAPI(
         title="PipelineJobs Manager",
-        version=VERSION,
+        version=__version__,
         description="The HTTP contract of the PipelineJobs Manager, an Abaco actor.",
         docs_url=None,  # these two load their pages from elsewhere
         redoc_url=None,

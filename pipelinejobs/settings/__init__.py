@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from pipelinejobs.settings import config_file, mongodb_uri, pins
-from pipelinejobs.settings.field_types import ROOT, Choice, Seconds, Switch, Unfit, Whole
+from pipelinejobs.settings.field_types import Choice, Seconds, Switch, Unfit, Whole
 from pipelinejobs.settings.gateway import Gateway
 from pipelinejobs.settings.mongodb import Mongodb
 from pipelinejobs.settings.other_variables import remarks
@@ -32,6 +32,7 @@ from pipelinejobs.settings.table import (
     variable,
 )
 from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.installation import ROOT
 from pipelinejobs.util.secret import Secret
 
 __all__ = [

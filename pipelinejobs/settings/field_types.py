@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
+from pipelinejobs.util.installation import DATA
 from pipelinejobs.util.secret import Secret
-
-ROOT: Final = Path(__file__).resolve().parents[2]
-"""The root of the repository: where reactor.py and config.yml are, and where relative directories start."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -222,7 +220,7 @@ class Location(NamedTuple):
     def parse(self, text: str) -> Path:
         if not text.isprintable():
             raise Unfit(f"must be {self.wanted}")
-        return ROOT / text
+        return DATA / text
 
     def accept(self, value: object) -> Path:
         return self.parse(_text(value))

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelinejobs import settings
-from pipelinejobs.settings import pins
-from pipelinejobs.settings.field_types import ROOT
+from pipelinejobs.settings import ROOT, pins
 from pipelinejobs.settings.table import TABLE, Settings
 from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
