@@ -1,5 +1,5 @@
-# What a developer or an operator does with this repository. Needs Python 3.11 or newer, git and make;
-# everything else is put into .venv. `make bench ARGS="--slow-disk 10"` needs gcc too. `make` alone shows what there is.
+# Tasks for developers and operators. Needs Python 3.11 or newer, git and make; everything else is installed into .venv.
+# (gcc is needed only by `make bench ARGS="--slow-disk 10"`.) `make` alone lists the targets.
 
 PYTHON ?= python3
 ARGS ?=
