@@ -27,7 +27,7 @@ from pipelinejobs.diagnose.snapshot import steady
 from pipelinejobs.service.first_tokens import replace_salts
 from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.store import Store
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+from pipelinejobs.store.outbox import FAILED, PENDING
 from pipelinejobs.store.store import is_too_old
 from pipelinejobs.util import redaction
 from pipelinejobs.util.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
@@ -233,7 +233,7 @@ def _journal(store: Store) -> Iterator[Finding]:
 
 def _outbox(store: Store) -> Iterator[Finding]:
     pending = sum(1 for _ in store.outbox.rows(statuses=(PENDING,)))
-    given_up = [row.job for row in store.outbox.rows(statuses=(UNDELIVERED,))]
+    given_up = [row.job for row in store.outbox.rows(statuses=(FAILED,))]
     if given_up:
         jobs = ", ".join(given_up[:_SHOWN])
         more = " ..." if len(given_up) > _SHOWN else ""

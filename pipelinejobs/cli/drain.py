@@ -12,7 +12,7 @@ from pipelinejobs.cli import inputs
 from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.service.outbox_relay import Attempt, Tally
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+from pipelinejobs.store.outbox import FAILED, PENDING
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import CommandFailed
 from pipelinejobs.util.plural import noun
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
             "or run where Abaco gives _abaco_api_server"
         )
     tally = _drained(session, options.seconds)
-    owed = sum(1 for _ in session.store.outbox.rows(statuses=(PENDING, UNDELIVERED)))
+    owed = sum(1 for _ in session.store.outbox.rows(statuses=(PENDING, FAILED)))
     facts = {"sent": tally.sent, "failed": tally.failed, "waiting": tally.waiting, "owed": owed}
     return Report(
         data=facts,

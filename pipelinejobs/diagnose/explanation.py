@@ -6,11 +6,11 @@ from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
 from fsm.machine import allowed, destination
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.diagnose import checks
-from pipelinejobs.store.outbox import Owed
+from pipelinejobs.store.outbox import OutboxMessage
 
 
 def facts_of(
-    job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], owed: list[Owed]
+    job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], owed: list[OutboxMessage]
 ) -> dict[str, Any]:
     """Everything that explains the job.
 
@@ -64,7 +64,7 @@ def _next(state: str, event: str) -> dict[str, str]:
     }
 
 
-def _owed(row: Owed) -> dict[str, Any]:
+def _owed(row: OutboxMessage) -> dict[str, Any]:
     """What people want to know of it; how it is leased is nobody's business."""
     return {
         "name": row.name,

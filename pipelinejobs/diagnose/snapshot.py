@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.diagnose import checks, explanation
 from pipelinejobs.store import Store
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Owed
+from pipelinejobs.store.outbox import FAILED, PENDING, OutboxMessage
 
 _TRIES: Final = 5
 
@@ -60,7 +60,7 @@ class Told(NamedTuple):
     job: Job
     facts: dict[str, Any]
     entries: list[Entry]
-    owed: list[Owed]
+    owed: list[OutboxMessage]
 
 
 def explained(store: Store, uuid: str) -> dict[str, Any] | None:
@@ -88,7 +88,7 @@ def told(store: Store, uuid: str) -> Told | None:
         whole = store.entry(job, entry.uuid)
         if whole is not None:
             entries[place] = entry._replace(data=whole.data)
-    rows = list(store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED)))
+    rows = list(store.outbox.rows(job=uuid, statuses=(PENDING, FAILED)))
     return Told(job, explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), rows), entries, rows)
 
 

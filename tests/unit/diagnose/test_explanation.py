@@ -8,7 +8,7 @@ from fsm.lifecycle import STATES
 from pipelinejobs.core.job import Entry
 from pipelinejobs.diagnose import checks, explanation
 from pipelinejobs.store import job_document
-from pipelinejobs.store.outbox import Owed
+from pipelinejobs.store.outbox import OutboxMessage
 from support.factories import LIFE, NOW, SALT, UUID, a_job
 
 
@@ -77,7 +77,7 @@ def test_what_was_refused_is_passed_on() -> None:
     assert facts("CREATED", "create", refused=[row])["refused"] == [row]
 
 
-TRIED = Owed(
+TRIED = OutboxMessage(
     job=UUID,
     key="canary-key",
     name="index",
