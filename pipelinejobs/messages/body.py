@@ -50,24 +50,24 @@ def value_in(text: str | None, *, literal: bool, plain: bool) -> Any:
         return None
     if too_large(text):
         raise Malformed("body", TOO_LARGE)
-    place = "body"
+    path = "body"
     value = message_text.parse(text, literal=literal, plain=plain)
     for _ in range(WRAPPINGS + 1):
         if isinstance(value, Flaw):
-            raise Malformed(place, value.problem)
+            raise Malformed(path, value.problem)
         if not isinstance(value, dict):
             if not plain:
-                raise Malformed(place, wrong_type("an object", value))
+                raise Malformed(path, wrong_type("an object", value))
             check({KEPT_UNDER: value})
             return value
         if not is_wrapping(value):
             check(value)
             return value
-        place, value = WRAPPING, value[WRAPPING]
+        path, value = WRAPPING, value[WRAPPING]
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
         if isinstance(value, str):
-            value = message_text.parse(value, literal=literal, place=place, plain=plain)
+            value = message_text.parse(value, literal=literal, path=path, plain=plain)
     raise Malformed("body", f"is wrapped in `message` more than {WRAPPINGS} times")
 
 

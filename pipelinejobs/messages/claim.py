@@ -34,7 +34,7 @@ def of(delivery: Delivery) -> Event | None:
     return Event(
         job=job,
         name=_name(given["event"] or given["name"] or said.get("event") or said.get("name")),
-        kind=Kind.EXPLICIT,
+        kind=Kind.COMMAND,
         id="",
         status=given["status"] or given["state"] or said.get("status") or said.get("state"),
         tokens=tokens,

@@ -26,39 +26,39 @@ def is_uuid(value: object) -> bool:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
-def job_uuid(value: object, place: str) -> str:
+def job_uuid(value: object, path: str) -> str:
     """The uuid of a job, which must be written in the canonical lower-case form; blanks around it do not count.
 
     A wrong one is not shown in the reason: senders that mix up their parameters put a token here.
 
     Raises:
-        Malformed: at `place`.
+        Malformed: at `path`.
     """
     if not isinstance(value, str):
-        raise Malformed(place, wrong_type("text", value))
+        raise Malformed(path, wrong_type("text", value))
     meant = value.strip(BLANKS)
     if is_uuid(meant):
         return meant
     if is_uuid(meant.lower()):
-        raise Malformed(place, "is a UUID with upper-case letters; write it in lower case")
+        raise Malformed(path, "is a UUID with upper-case letters; write it in lower case")
     if _UUID.search(meant.lower()):
-        raise Malformed(place, "has more around the UUID; send its 36 characters alone")
-    raise Malformed(place, "is not a UUID in canonical form, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
+        raise Malformed(path, "has more around the UUID; send its 36 characters alone")
+    raise Malformed(path, "is not a UUID in canonical form, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
 
 
-def event_name(value: object, place: str) -> str:
+def event_name(value: object, path: str) -> str:
     """The name of an event, one of the lifecycle's: in any case of letters, and with blanks around it.
 
     `create` is a name too: that no message may carry it is a question of authority, asked later.
 
     Raises:
-        Malformed: at `place`, with the names there are.
+        Malformed: at `path`, with the names there are.
     """
     if not isinstance(value, str):
-        raise Malformed(place, wrong_type("text", value))
+        raise Malformed(path, wrong_type("text", value))
     meant = value.strip(BLANKS).translate(_TO_LOWER)
     if meant in EVENTS:
         return meant
-    # A digit hints at a token or uuid in the wrong place, which must not be repeated.
+    # A digit hints at a token or uuid given as the name, which must not be repeated.
     what = "is not an event" if any(map(str.isdigit, value)) else f"{shown(value)} is not an event"
-    raise Malformed(place, f"{what}; the events are {ALLOWED}")
+    raise Malformed(path, f"{what}; the events are {ALLOWED}")

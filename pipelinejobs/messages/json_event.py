@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from pipelinejobs.messages.fields import event_name, job_uuid
-from pipelinejobs.messages.values import place, wrong_type
+from pipelinejobs.messages.values import path_of, wrong_type
 from pipelinejobs.util.errors import Malformed
 from pipelinejobs.util.record import shown
 from pipelinejobs.util.secret import Secret
@@ -58,7 +58,7 @@ def read(body: dict[str, Any]) -> JsonEvent:
 
 def problems(body: dict[str, Any]) -> Iterator[Malformed]:
     """Everything that keeps a body from being a JSON event: keys that are unknown, missing or of the wrong type."""
-    yield from (Malformed(place(key), unknown_key(key)) for key in body if key not in KEYS)
+    yield from (Malformed(path_of(key), unknown_key(key)) for key in body if key not in KEYS)
     yield from (Malformed(key, "is missing") for key in REQUIRED if key not in body)
     for key, check in (("uuid", job_uuid), ("name", event_name)):
         try:

@@ -22,7 +22,7 @@ from pipelinejobs.messages.values import (
     INT64_MIN,
     TOO_DEEP,
     kind_of,
-    place,
+    path_of,
     shown,
     storable,
     text_problem,
@@ -245,7 +245,7 @@ _PIECES: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def _shallow(text: str) -> str:
-    """A JSON text with null in the place of what is nested so deeply that it is not kept anyway.
+    """A JSON text with null in place of what is nested so deeply that it is not kept anyway.
 
     To look at every bracket takes its time, so that this has an end: what is longer or deeper becomes no JSON.
     """
@@ -302,7 +302,7 @@ class _Mender:
 
     def mended(self, value: Any, path: tuple[str | int, ...] = (), level: int = 1) -> Any:
         if isinstance(value, _Number):
-            self._marks.add(place(*path), f"{value.problem}; kept as text")
+            self._marks.add(path_of(*path), f"{value.problem}; kept as text")
             return str.__str__(value)
         if isinstance(value, str):
             return self._text(value, path)
@@ -315,12 +315,12 @@ class _Mender:
             return [self.mended(element, (*path, index), level + 1) for index, element in enumerate(value)]
         result = {self._text(key, path): self.mended(member, (*path, key), level + 1) for key, member in value.items()}
         if isinstance(value, _Twice) or len(result) < len(value):
-            self._marks.add(place(*path), "has a key twice; the last counts")
+            self._marks.add(path_of(*path), "has a key twice; the last counts")
         return result
 
     def _text(self, text: str, path: tuple[str | int, ...]) -> str:
         problem = text_problem(text)
         if problem is None:
             return text
-        self._marks.add(place(*path), f"{problem}; replaced by U+FFFD")
+        self._marks.add(path_of(*path), f"{problem}; replaced by U+FFFD")
         return storable(text)

@@ -19,10 +19,10 @@ class Marks:
         self._texts: dict[str, None] = {}
         self._others = 0
 
-    def add(self, place: str, what: str) -> None:
-        """One more: `what` became of what is at `place`."""
+    def add(self, path: str, what: str) -> None:
+        """One more: `what` became of what is at `path`."""
         if len(self._texts) < MOST:
-            self._texts[f"{place}: {what}"] = None
+            self._texts[f"{path}: {what}"] = None
         else:
             self._others += 1
 

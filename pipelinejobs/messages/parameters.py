@@ -44,7 +44,7 @@ class Parameters(NamedTuple):
     Attributes:
         job: the job's uuid.
         name: the event's name, from `event` or `name`.
-        name_place: which of the two it was, for a reason to name.
+        name_path: which of the two it was, for a reason to name.
         token: the job token or administrative token.
         status: the job system's status word as it came, from `status`, else from `state`.
         note: free text for the history.
@@ -54,7 +54,7 @@ class Parameters(NamedTuple):
 
     job: str | None = None
     name: str | None = None
-    name_place: str = "parameter event"
+    name_path: str = "parameter event"
     token: Secret | None = None
     status: str | None = None
     note: str | None = None
@@ -77,8 +77,8 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
         if problem := TOO_LARGE if too_large(value) else text_problem(value):
             raise Malformed(f"parameter {name}", problem)
     names = {
-        place: event_name(present[key], place)
-        for key, place in (("event", "parameter event"), ("name", "parameter name"))
+        path: event_name(present[key], path)
+        for key, path in (("event", "parameter event"), ("name", "parameter name"))
         if key in present
     }
     if len(set(names.values())) > 1:
@@ -92,7 +92,7 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
         present,
         job=job_uuid(present["uuid"], "parameter uuid") if "uuid" in present else None,
         name=next(iter(names.values()), None),
-        name_place=next(iter(names), "parameter event"),
+        name_path=next(iter(names), "parameter event"),
         event_id=event_id,
     )
 
@@ -138,13 +138,13 @@ def _parameters(
     *,
     job: str | None,
     name: str | None = None,
-    name_place: str = "parameter event",
+    name_path: str = "parameter event",
     event_id: str | None,
 ) -> Parameters:
     return Parameters(
         job=job,
         name=name,
-        name_place=name_place,
+        name_path=name_path,
         token=Secret(present["token"]) if "token" in present else None,
         status=present.get("status", present.get("state")),
         note=present.get("note"),

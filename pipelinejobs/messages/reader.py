@@ -23,7 +23,7 @@ def read(delivery: Delivery) -> Event:
     where it names its job and says what happened (`_mended`): no job system can send it better.
 
     Raises:
-        Malformed: it means none. The reason names the place of the first problem and shows no token.
+        Malformed: it means none. The reason names the path of the first problem and shows no token.
     """
     try:
         return _strictly(delivery)
@@ -51,7 +51,7 @@ def explain(delivery: Delivery, error: Malformed) -> str:
         error: what it raised.
     """
     try:
-        if error.place.startswith("parameter ") or len(delivery.body or "") > _WORTH_EXPLAINING:
+        if error.path.startswith("parameter ") or len(delivery.body or "") > _WORTH_EXPLAINING:
             return error.reason
         body = _value(delivery, plain=False)
         if body is None:
@@ -129,7 +129,7 @@ def _report(delivery: Delivery, given: Parameters, body: Any, marks: Marks, *, i
         report = agave.read(said, given.status, leniently=True)
         if report is not None:
             odd = forms.refusal(said)
-            marks.add(odd.place, f"{odd.problem}; kept as it is")
+            marks.add(odd.path, f"{odd.problem}; kept as it is")
     if report is not None:
         event = _reported(delivery, given, report)
         return event if is_kept else event._replace(data={"status": report.status} if report.status else None)
@@ -185,11 +185,11 @@ def _from_json(delivery: Delivery, given: Parameters, event: json_event.JsonEven
     if given.job not in (None, event.job):
         raise Malformed("parameter uuid", f"is {given.job}, but the body's uuid is {event.job}")
     if given.name not in (None, event.name):
-        raise Malformed(given.name_place, f"is {given.name}, but the body's name is {event.name}")
+        raise Malformed(given.name_path, f"is {given.name}, but the body's name is {event.name}")
     return Event(
         job=event.job,
         name=event.name,
-        kind=Kind.EXPLICIT,
+        kind=Kind.COMMAND,
         id=_delivery_id(delivery, given),
         data=event.data,
         tokens=_tokens(event.token, given.token),
@@ -201,7 +201,7 @@ def _named_by_parameters(delivery: Delivery, given: Parameters, name: str, data:
     return Event(
         job=_job(given),
         name=name,
-        kind=Kind.EXPLICIT,
+        kind=Kind.COMMAND,
         id=_delivery_id(delivery, given),
         data=data,
         tokens=_tokens(given.token),

@@ -14,7 +14,7 @@ from pipelinejobs.messages.body import WRAPPINGS, is_wrapping
 from pipelinejobs.messages.fields import event_name, job_uuid
 from pipelinejobs.messages.forms import Form
 from pipelinejobs.messages.schema_definition import definition
-from pipelinejobs.messages.values import TOO_DEEP, key_problem, place, problem_of, wrong_type
+from pipelinejobs.messages.values import TOO_DEEP, key_problem, path_of, problem_of, wrong_type
 from pipelinejobs.util.errors import Malformed
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def accepts(body: Any) -> bool:
 
 
 def problems(body: Any) -> list[str]:
-    """Everything that is wrong with the form of a body, as sentences that begin with the place; none: nothing is.
+    """Everything that is wrong with the form of a body, as sentences that begin with the path; none: nothing is.
 
     The form is the one that the body looks like an attempt at. A body out of its wrapping is expected; a wrapped
     one is unwrapped. At most `attempt.MOST_PROBLEMS` are given.
@@ -78,7 +78,7 @@ def _validator(form: Form | None) -> "Validator":
 def _worded(error: "ValidationError", form: Form) -> list[Malformed]:
     """One error of jsonschema in our words; some of its errors stand for several problems."""
     keys = list(error.absolute_path)
-    where = place(*keys)
+    where = path_of(*keys)
     value: Any = error.instance
     rule: Any = error.validator_value
     if form is Form.EVENT and keys in (["uuid"], ["name"]):
@@ -86,10 +86,10 @@ def _worded(error: "ValidationError", form: Form) -> list[Malformed]:
     match error.validator:
         case "required":
             absent = [key for key in rule if key not in value]
-            return [Malformed(place(*keys, key), forms.missing(form)) for key in absent]
+            return [Malformed(path_of(*keys, key), forms.missing(form)) for key in absent]
         case "additionalProperties":
             unknown = [key for key in value if key not in json_event.KEYS]
-            return [Malformed(place(*keys, key), json_event.unknown_key(key)) for key in unknown]
+            return [Malformed(path_of(*keys, key), json_event.unknown_key(key)) for key in unknown]
         case "type":
             return [Malformed(where, _type_problem(rule, value))]
         case "pattern" if form is Form.TAPIS and keys == ["event", "type"]:

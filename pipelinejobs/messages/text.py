@@ -14,7 +14,7 @@ CONTINUED_LINE: Final = re.compile(r"\\\r?\n")
 _INT64_DIGITS = 20  # the length of -9223372036854775808
 
 
-def parse(text: str, *, literal: bool, place: str = "body", plain: bool = False) -> Any:
+def parse(text: str, *, literal: bool, path: str = "body", plain: bool = False) -> Any:
     """The value that a message's text stands for.
 
     JSON is tried first. If it fails, it is tried once more without its backslash-newline pairs: the printed
@@ -27,16 +27,16 @@ def parse(text: str, *, literal: bool, place: str = "body", plain: bool = False)
     Args:
         text: without what no message may hold, else it is refused.
         literal: whether it may be a Python literal.
-        place: where in the message it stands.
+        path: where in the message it stands.
         plain: whether a text that is none of these stands for itself.
 
     Raises:
-        Malformed: the text is none of these, at `place`.
+        Malformed: the text is none of these, at `path`.
     """
     if text.startswith("\ufeff"):
-        raise Malformed(place, "begins with a byte order mark; send UTF-8 without one")
+        raise Malformed(path, "begins with a byte order mark; send UTF-8 without one")
     if problem := text_problem(text):
-        raise Malformed(place, problem)
+        raise Malformed(path, problem)
     try:
         return json_value(text)
     except ValueError as error:
@@ -50,14 +50,14 @@ def parse(text: str, *, literal: bool, place: str = "body", plain: bool = False)
     if not literal:
         if plain:
             return text
-        raise Malformed(place, f"is not JSON: {problem}")
+        raise Malformed(path, f"is not JSON: {problem}")
     try:
-        return python_literal.parse(repaired, place)
+        return python_literal.parse(repaired, path)
     except Malformed as refusal:
         if plain:
             return text
         both = f"is neither JSON ({problem}) nor a Python literal ({refusal.problem})"
-    raise Malformed(place, both)
+    raise Malformed(path, both)
 
 
 def json_value(text: str) -> Any:

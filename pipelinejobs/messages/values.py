@@ -27,7 +27,7 @@ _PLACE_LENGTH = 200
 class Flaw(NamedTuple):
     """Stands in a parsed value where the parser met something that no message may hold.
 
-    A parser does not know where in the message it is. It leaves a flaw behind, and `check` names the place.
+    A parser does not know where in the message it is. It leaves a flaw behind, and `check` names the path.
     """
 
     problem: str
@@ -60,7 +60,7 @@ def shown(text: str) -> str:
     return json.dumps(cut)
 
 
-def place(*keys: str | int) -> str:
+def path_of(*keys: str | int) -> str:
     """Where in a body something is, as text: `data.list[3]`, `data["a.b"]`; `body` for the body itself."""
     parts = []
     for key in keys:
@@ -86,12 +86,12 @@ def text_problem(text: str) -> str | None:
 
 
 def storable(text: str) -> str:
-    """A text with U+FFFD in the place of everything that `text_problem` names."""
+    """A text with U+FFFD in place of everything that `text_problem` names."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def readable(text: str) -> str:
-    """A text of the environment or a URL with U+FFFD in the place of bytes that are not UTF-8 (surrogateescape)."""
+    """A text of the environment or a URL with U+FFFD in place of bytes that are not UTF-8 (surrogateescape)."""
     if text.isascii():
         return text
     try:
@@ -121,24 +121,24 @@ def check(body: dict[str, Any]) -> None:
     Goes level by level without recursion, so it needs no more stack for a hostile body than for a good one.
 
     Raises:
-        Malformed: names the place of the outermost problem.
+        Malformed: names the path of the outermost problem.
     """
     waiting: deque[tuple[dict[str, Any] | list[Any], _Path, int]] = deque([(body, None, 1)])
     while waiting:
         container, path, level = waiting.popleft()
         if level > DEPTH:
-            raise Malformed(place(*_keys(path)), TOO_DEEP)
+            raise Malformed(path_of(*_keys(path)), TOO_DEEP)
         members: Any = enumerate(container)
         if isinstance(container, dict):
             members = container.items()
             for key in container:
                 if problem := key_problem(key):
-                    raise Malformed(place(*_keys(path)), problem)
+                    raise Malformed(path_of(*_keys(path)), problem)
         for key, value in members:
             if isinstance(value, dict | list):
                 waiting.append((value, (path, key), level + 1))
             elif problem := problem_of(value):
-                raise Malformed(place(*_keys((path, key))), problem)
+                raise Malformed(path_of(*_keys((path, key))), problem)
 
 
 def key_problem(key: object) -> str | None:

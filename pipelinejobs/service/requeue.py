@@ -145,7 +145,7 @@ def obstacle(event: Event, message: Message) -> str | None:
     try:
         meant = reader.read(Delivery(id="again", body=as_msg, parameters=message.parameters))
     except Malformed as error:
-        return f"it cannot be written down again ({error.place})"
+        return f"it cannot be written down again ({error.path})"
     return None if _bare(meant) == _bare(event) else "it cannot be written down again"
 
 

@@ -27,7 +27,6 @@ LONGEST_WAIT: Final = 86_400.0
 """Seconds; a receiver that asks for more time is asked again after a day."""
 
 _LONGEST_HOST: Final = 253  # RFC 1035
-_LONGEST_DATE: Final = 64
 
 _METADATA: Final = frozenset({ip_address("fd00:ec2::254"), ip_address("100.100.100.200")})
 """Metadata services of cloud machines outside the link-local ranges: Amazon's over IPv6, and Alibaba's."""
@@ -75,14 +74,13 @@ def target(url: str) -> Target:
     if not (url.isascii() and url.isprintable() and " " not in url):
         raise Undelivered("the receiver's URL holds characters that must be percent-encoded")
     secure = parts.scheme == "https"
-    path = parts.path or "/"
     user, _, where = parts.netloc.rpartition("@")
     return Target(
         where=where,
         secure=secure,
         host=host,
         port=port or (http.client.HTTPS_PORT if secure else http.client.HTTP_PORT),
-        path=f"{path}?{parts.query}" if parts.query else path,
+        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         user=unquote(user) if user else None,
     )
 
@@ -292,7 +290,7 @@ def seconds(retry_after: str, now: datetime) -> float | None:
     text = retry_after.strip()
     if text.isascii() and text.isdigit() and len(text) <= 9:
         return min(float(text), LONGEST_WAIT)
-    if len(text) > _LONGEST_DATE:
+    if len(text) > 64:  # no date is that long
         return None
     try:
         moment = parsedate_to_datetime(text)

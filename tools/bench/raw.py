@@ -35,7 +35,7 @@ def prepared(jobs: Collection[Document], uuids: Sequence[str]) -> list[Write]:
         job = job_document.to_job(stored[uuid])
         data = Job(uuid, "").event()["data"]
         shown = (Secret(uuid),)
-        event = Event(job=uuid, name="update", kind=Kind.EXPLICIT, id=f"sender:{number}", data=data, tokens=shown)
+        event = Event(job=uuid, name="update", kind=Kind.COMMAND, id=f"sender:{number}", data=data, tokens=shown)
         change = decide(job, event, Authority.JOB, now).change
         assert change is not None
         writes.append((uuid, job_document.guard(job, change), job_document.update(job, change, [], "raw")))

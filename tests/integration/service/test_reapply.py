@@ -58,7 +58,7 @@ class World:
         self.manager.journal.count = self.counted.append
         self.number = 0
 
-    def send(self, job: StoredJob, name: str, kind: Kind = Kind.EXPLICIT, **more: Any) -> Handled:
+    def send(self, job: StoredJob, name: str, kind: Kind = Kind.COMMAND, **more: Any) -> Handled:
         self.number += 1
         token = (
             admin_tokens(ADMINISTRATION, datetime.now(UTC).timestamp())[0] if name in ("reset", "ready") else job.token

@@ -177,7 +177,7 @@ def test_nothing_but_a_refusal_is_ever_raised(body: str | None, parameters: dict
     given = Delivery(id="exec-1", body=body, parameters=parameters, literal=literal)
     outcome = outcome_of(given)
     if isinstance(outcome, Malformed):
-        assert outcome.reason.startswith(f"{outcome.place}: ")
+        assert outcome.reason.startswith(f"{outcome.path}: ")
         for reason in (outcome.reason, explain(given, outcome)):
             assert reason.isascii()
             assert reason.isprintable()
