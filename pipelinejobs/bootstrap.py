@@ -12,7 +12,9 @@ from pipelinejobs.runtime import Context
 from pipelinejobs.service.manager import Manager
 from pipelinejobs.service.outbox_relay import Attempt, Outbox, silent
 from pipelinejobs.settings import Settings
-from pipelinejobs.store import Store, history, refused
+from pipelinejobs.store import Store
+from pipelinejobs.store.history import HistoryLimits
+from pipelinejobs.store.refused import RefusedLimits
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.errors import WrongSetting
 from pipelinejobs.util.secret import Secret
@@ -77,8 +79,8 @@ def services(
         uri,
         settings.mongodb.database,
         timeout=settings.limits.database,
-        history_limits=history.Limits(settings.history.embedded, settings.history.embedded_bytes),
-        refused_limits=refused.Limits(
+        history_limits=HistoryLimits(settings.history.embedded, settings.history.embedded_bytes),
+        refused_limits=RefusedLimits(
             per_job=settings.refused.per_job, size=settings.refused.bytes, days=settings.refused.days
         ),
         executions_days=settings.gateway.executions_days,

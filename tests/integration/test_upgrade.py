@@ -81,7 +81,7 @@ def indexer() -> Iterator[Indexer]:
 @pytest.fixture
 def today(database: Database[Document], store: Store, indexer: Indexer) -> Today:
     store.ensure_indexes()
-    return Today(Store(store.database, history_limits=history.Limits(entries=4)), indexer)
+    return Today(Store(store.database, history_limits=history.HistoryLimits(entries=4)), indexer)
 
 
 def jobs_in(dump: Document) -> list[str]:

@@ -127,7 +127,7 @@ async def _answered(
     return answered
 
 
-def _part(uuid: str, page: history.Page) -> dict[str, Any]:
+def _part(uuid: str, page: history.HistoryPage) -> dict[str, Any]:
     shown = [
         {"uuid": entry.uuid, "name": entry.name, "date": plain(entry.date), "data": plain(entry.data)}
         for entry in page.entries
