@@ -32,7 +32,7 @@ from pipelinejobs.core import outcome
 from pipelinejobs.core.outcome import Answer
 from pipelinejobs.core.tokens import admin_tokens, token_under
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
-from pipelinejobs.messages import schema
+from pipelinejobs.messages import forms
 from pipelinejobs.messages.body import object_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     delivery = _delivery(options)
     event = outcome.read(delivery)
     is_report = isinstance(event, Event) and event.kind is Kind.REPORT
-    problems = _schema_problems(delivery) if options.message is not None and not is_report else []
+    problems = _problems_of_form(delivery) if options.message is not None and not is_report else []
     if problems:
         return _report(Answer(verdict=Verdict.MALFORMED, reason="; ".join(problems), execution=delivery.id))
     if isinstance(event, Answer):
@@ -142,15 +142,15 @@ def _delivery(options: argparse.Namespace) -> Delivery:
     return Delivery(id=uuid4().hex, body=body, parameters=parameters, sender=inputs.user())
 
 
-def _schema_problems(delivery: Delivery) -> list[str]:
-    """What message.jsonschema has against the body, where the body alone must say what happened."""
+def _problems_of_form(delivery: Delivery) -> list[str]:
+    """Why the body is none of the forms in message.jsonschema, where it alone must say what happened."""
     if any(delivery.parameters.get(name) for name in _SAYS_WHAT_HAPPENED):
         return []
     try:
         body = object_in(delivery.body if isinstance(delivery.body, str) else None, literal=True)
     except Malformed:
-        return []  # the reader says so too, and says it better
-    return [] if body is None else schema.problems(body)
+        return []  # the reader refuses it with a better reason
+    return [] if body is None else forms.problems(body)
 
 
 def _tokens(event: Event, options: argparse.Namespace, session: Session) -> tuple[Secret, ...]:

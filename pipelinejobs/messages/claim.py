@@ -1,4 +1,4 @@
-"""Which job a delivery that cannot be read names, and which token it shows for it."""
+"""The claim of a delivery that cannot be read: the job that it names, and the tokens that it shows for that job."""
 
 from typing import Any, Final
 
@@ -11,19 +11,20 @@ from pipelinejobs.util.errors import Malformed
 from pipelinejobs.util.secret import Secret
 
 NO_NAME: Final = ""
-"""The name of the event that such a delivery means, where it does not say."""
+"""The name of the event where such a delivery does not name one."""
 
 
 def of(delivery: Delivery) -> Event | None:
-    """What is claimed, as an event that means nothing: job, tokens, sender and, where one can be read, a name.
+    """The claim as an event that is never applied: job, tokens, sender and, where one can be read, a name.
 
-    A parameter counts for more than the body; of tokens both count. None where no job is named or no token shown.
+    Where a parameter and the body differ, the parameter counts; of tokens both count. None where the delivery names no
+    job or shows no token.
     """
     body = lenient.read(delivery, Marks()).value
     said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
     given = {name: parameters.value_of(delivery.parameters, name) for name in parameters.NAMES}
     if given["uuid"] and said.get("uuid", given["uuid"]) != given["uuid"]:
-        said = {}  # it speaks of another job
+        said = {}  # the body is about another job
     tokens = tuple(Secret(token) for token in (said.get("token"), given["token"]) if token)
     try:
         job = job_uuid(given["uuid"] or said.get("uuid"), "uuid")

@@ -10,14 +10,14 @@ from pipelinejobs.util.errors import Malformed
 
 UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 BLANKS: Final = " \t\n\v\f\r"
-"""What may stand around a uuid, an event's name or a status word, and does not count."""
+"""Blanks around a uuid, an event's name or a status word are ignored."""
 
 ALLOWED: Final = ", ".join(name for name in EVENTS if name not in RESERVED)
-"""The names of the events that a message may carry, for a reason to list."""
+"""The names of the events that a message may carry, as a reason lists them."""
 
 _UUID = re.compile(UUID_PATTERN)
 
-# Not str.lower, for which other letters become ASCII ones too.
+# Not str.lower, which turns some other letters into ASCII ones.
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -27,9 +27,9 @@ def is_uuid(value: object) -> bool:
 
 
 def job_uuid(value: object, path: str) -> str:
-    """The uuid of a job, which must be written in the canonical lower-case form; blanks around it do not count.
+    """The uuid of a job, which must be written in the canonical lower-case form; blanks around it are ignored.
 
-    A wrong one is not shown in the reason: senders that mix up their parameters put a token here.
+    The reason does not show a wrong one: senders that mix up their parameters put a token here.
 
     Raises:
         Malformed: at `path`.
@@ -47,12 +47,12 @@ def job_uuid(value: object, path: str) -> str:
 
 
 def event_name(value: object, path: str) -> str:
-    """The name of an event, one of the lifecycle's: in any case of letters, and with blanks around it.
+    """The name of an event of the lifecycle, from a text in any case of letters and with blanks around it.
 
-    `create` is a name too: that no message may carry it is a question of authority, asked later.
+    `create` is accepted here: that no message may carry it is a question of authority, which is asked later.
 
     Raises:
-        Malformed: at `path`, with the names there are.
+        Malformed: at `path`, with a list of the names.
     """
     if not isinstance(value, str):
         raise Malformed(path, wrong_type("text", value))

@@ -1,6 +1,6 @@
-"""Python literals: what Abaco makes of a JSON object on its way into the container.
+"""Python literals, into which Abaco turns a JSON object on its way into the container.
 
-Only what Python's `repr` writes for JSON is read. The text is never evaluated.
+Only literals that Python's `repr` writes for a JSON value are read. The text is never evaluated.
 """
 
 import ast
@@ -12,11 +12,11 @@ from pipelinejobs.messages.values import Flaw, shown
 from pipelinejobs.util.errors import Malformed
 
 MAX_BYTES: Final = 131_067
-"""The longest value of `MSG` that Linux lets Abaco pass on. A longer literal cannot come from Abaco."""
+"""The longest value of `MSG` that Linux lets Abaco pass to a process. A longer literal cannot come from Abaco."""
 
-# The pieces that `repr` writes. Everything else is refused before Python's parser sees it: names, calls, prefixes,
-# comments, odd escapes. That also keeps the parser from warning about any of them. Every repetition is possessive
-# (`*+`), so that no text takes more than linear time.
+# The pieces that `repr` writes. Anything else (names, calls, prefixes, comments, odd escapes) is refused before
+# Python's parser sees it, which also keeps the parser from warning about it. Every repetition is possessive (`*+`), so
+# that every text takes linear time.
 _BLANK = r"[ \t\r\n]"
 _ESCAPE = r"\\(?:[\\'\"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 _TEXT = rf"(?:'(?:[^'\\\r\n]|{_ESCAPE})*+'|\"(?:[^\"\\\r\n]|{_ESCAPE})*+\")"
@@ -54,7 +54,7 @@ def parse(text: str, path: str) -> Any:
     except SyntaxError as error:
         raise Malformed(path, f"{error.msg} at character {error.offset}") from None
     except (ValueError, RecursionError, MemoryError):
-        # Python's parser gives up in one of these ways on what is nested too deeply or otherwise beyond it.
+        # Python's parser fails in one of these ways on a text that is nested too deeply, or too much for it otherwise.
         raise Malformed(path, "is nested too deeply, or is not one") from None
 
 
@@ -63,9 +63,9 @@ _TEXTS_AND_WORDS: Final = re.compile(rf"{_TEXT}|['\"].*|\b(?:{'|'.join(_WORDS)})
 
 
 def as_json(text: str) -> str:
-    """A Python literal as JSON, of which Abaco made it: with NaN and infinities, and integers however long.
+    """A Python literal as the JSON that Abaco made it from, with NaN, infinities and integers of any length.
 
-    What is no literal becomes what is no JSON. The text must not hold lone surrogates.
+    A text that is no literal becomes a text that is no JSON. It must not hold lone surrogates.
     """
     return _TEXTS_AND_WORDS.sub(_in_json, text) if len(text) <= MAX_BYTES else ""
 

@@ -1,4 +1,4 @@
-"""The URL parameters of a delivery. Abaco hands them over as environment variables."""
+"""The URL parameters of a delivery. Abaco gives them to the process as environment variables."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ NAMES: Final = (
     "x_src_execution_id",
     "x_session",
 )
-"""The parameters that mean something to us. Any other name is ignored."""
+"""The parameters that are read. Any other name is ignored."""
 
 EVENT_ID_LENGTH: Final = 128
 
@@ -39,12 +39,12 @@ _MACRO = re.compile(r"\$\{[^{}]*\}")
 
 
 class Parameters(NamedTuple):
-    """What the URL parameters say. None: the parameter is absent, empty or an unresolved macro.
+    """The URL parameters, read. None: the parameter is absent, empty or an unresolved macro.
 
     Attributes:
         job: the job's uuid.
         name: the event's name, from `event` or `name`.
-        name_path: which of the two it was, for a reason to name.
+        name_path: which of the two it was, for a reason.
         token: the job token or administrative token.
         status: the job system's status word as it came, from `status`, else from `state`.
         note: free text for the history.
@@ -66,11 +66,11 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
     """The parameters of a delivery, checked.
 
     Args:
-        given: names and values, decoded once; any other names beside ours may be among them.
-        key: the header Idempotency-Key, which is the parameter `x_event_id`.
+        given: names and values, decoded once; other names may be among them.
+        key: the header Idempotency-Key, which means the same as the parameter `x_event_id`.
 
     Raises:
-        Malformed: a parameter is not what it should be; the reason names it and never shows a token.
+        Malformed: a parameter is wrong; the reason names it and never shows a token.
     """
     present = {name: value for name in NAMES if (value := value_of(given, name)) is not None}
     for name, value in present.items():
@@ -98,13 +98,13 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
 
 
 def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
-    """The parameters of what may be a report, read as far as they can be; None where it can be none.
+    """The parameters of a possible report, read as far as they can be; None where it cannot be a report.
 
-    It can be none where they name no job, or where they name an event: that is a command, and its sender is told.
+    It cannot be one where they name no job, or where they name an event: that is a command, whose sender is answered.
 
     Args:
         given, key: as for `read`.
-        marks: gets a mark for each parameter that is not taken as it is.
+        marks: gets a mark for each parameter that is changed or left out.
     """
     present: dict[str, str] = {}
     for name in NAMES:
@@ -129,7 +129,7 @@ def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parame
 
 
 def has_unresolved_status(given: Mapping[str, str]) -> bool:
-    """Whether a job system was to put its status into the URL and did not: what is there is still a macro."""
+    """Whether the URL still has a macro where the job system should have put its status."""
     return any(_MACRO.fullmatch(given.get(name, "").strip(BLANKS)) for name in _STATUS)
 
 
