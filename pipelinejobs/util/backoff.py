@@ -1,4 +1,4 @@
-"""When to try again."""
+"""Waits between attempts."""
 
 import random
 from typing import NamedTuple
@@ -8,10 +8,10 @@ class Backoff(NamedTuple):
     """Waits that double, with jitter: the settings `outbox.*` and `handback.*`.
 
     Attributes:
-        attempts: after so many there is no further one.
-        first, longest: seconds to wait after the first attempt and at the most; it doubles in between. With the
-            defaults, those of config.yml for the outbox, attempts reach over four to eight hours, if anything runs by
-            then: nothing here runs by itself.
+        attempts: how many there are at most.
+        first, longest: seconds to wait after the first attempt, and at most; the wait doubles in between. With the
+            defaults, those of config.yml for the outbox, the attempts take four to eight hours, provided that a process
+            runs to make them.
     """
 
     attempts: int = 20
@@ -23,7 +23,7 @@ class Backoff(NamedTuple):
 
         Args:
             attempts: how many were made.
-            asked: how long the receiver asked us to wait.
+            asked: how many seconds the receiver asked us to wait.
         """
         if attempts >= self.attempts:
             return None
