@@ -12,9 +12,7 @@ from pipelinejobs.runtime import Context
 from pipelinejobs.service.manager import Manager
 from pipelinejobs.service.outbox_relay import Attempt, Outbox, silent
 from pipelinejobs.settings import Settings
-from pipelinejobs.store import Store
-from pipelinejobs.store.history import HistoryLimits
-from pipelinejobs.store.refused import RefusedLimits
+from pipelinejobs.store import Store, history, refused
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.errors import WrongSetting
 from pipelinejobs.util.secret import Secret
@@ -79,8 +77,8 @@ def services(
         uri,
         settings.mongodb.database,
         timeout=settings.limits.database,
-        history_limits=HistoryLimits(settings.history.embedded, settings.history.embedded_bytes),
-        refused_limits=RefusedLimits(
+        history_limits=history.HistoryLimits(settings.history.embedded, settings.history.embedded_bytes),
+        refused_limits=refused.RefusedLimits(
             per_job=settings.refused.per_job, size=settings.refused.bytes, days=settings.refused.days
         ),
         executions_days=settings.gateway.executions_days,

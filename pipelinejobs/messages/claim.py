@@ -1,6 +1,7 @@
 """The claim of a delivery that cannot be read: the job that it names, and the tokens that it shows for that job."""
 
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from pipelinejobs.messages import lenient, parameters
 from pipelinejobs.messages.delivery import Delivery
@@ -20,31 +21,37 @@ def of(delivery: Delivery) -> Event | None:
     Where a parameter and the body differ, the parameter counts; of tokens both count. None where the delivery names no
     job or shows no token.
     """
-    body = lenient.read(delivery, Marks()).value
-    said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
     given = {name: parameters.value_of(delivery.parameters, name) for name in parameters.NAMES}
-    if given["uuid"] and said.get("uuid", given["uuid"]) != given["uuid"]:
-        said = {}  # the body is about another job
+    said = _said(delivery, given["uuid"])
     tokens = tuple(Secret(token) for token in (said.get("token"), given["token"]) if token)
-    try:
-        job = job_uuid(given["uuid"] or said.get("uuid"), "uuid")
-    except Malformed:
-        return None
-    if not tokens:
+    job = _read(job_uuid, given["uuid"] or said.get("uuid"))
+    if job is None or not tokens:
         return None
     return Event(
         job=job,
-        name=_name(given["event"] or given["name"] or said.get("event") or said.get("name")),
+        name=_read(event_name, _first(given, "event", "name") or _first(said, "event", "name")) or NO_NAME,
         kind=Kind.COMMAND,
         id="",
-        status=given["status"] or given["state"] or said.get("status") or said.get("state"),
+        status=_first(given, "status", "state") or _first(said, "status", "state"),
         tokens=tokens,
         sender=delivery.sender,
     )
 
 
-def _name(given: Any) -> str:
+def _said(delivery: Delivery, uuid: str | None) -> dict[str, str]:
+    """The texts in the body; none where it is about another job than the parameter `uuid`."""
+    body = lenient.read(delivery, Marks()).value
+    said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
+    return {} if uuid and said.get("uuid", uuid) != uuid else said
+
+
+def _first(texts: Mapping[str, str | None], *names: str) -> str | None:
+    return next((text for name in names if (text := texts.get(name))), None)
+
+
+def _read(field: Callable[[object, str], str], value: object) -> str | None:
+    """A field's value, or None where it is malformed."""
     try:
-        return event_name(given, "name")
+        return field(value, "")
     except Malformed:
-        return NO_NAME
+        return None

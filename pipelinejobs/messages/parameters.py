@@ -76,25 +76,14 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
     for name, value in present.items():
         if problem := TOO_LARGE if too_large(value) else text_problem(value):
             raise Malformed(f"parameter {name}", problem)
-    names = {
-        path: event_name(present[key], path)
-        for key, path in (("event", "parameter event"), ("name", "parameter name"))
-        if key in present
-    }
-    if len(set(names.values())) > 1:
-        raise Malformed("parameter event", "says another event than parameter name; give one, or make them agree")
+    name_path, event = _event_named(present)
     if key and present.get("x_event_id") not in (None, key):
         raise Malformed("header Idempotency-Key", _OTHER_KEY)
     event_id = key or present.get("x_event_id")
     if event_id is not None and not _is_event_id(event_id):
         raise Malformed("parameter x_event_id", _BAD_EVENT_ID)
-    return _parameters(
-        present,
-        job=job_uuid(present["uuid"], "parameter uuid") if "uuid" in present else None,
-        name=next(iter(names.values()), None),
-        name_path=next(iter(names), "parameter event"),
-        event_id=event_id,
-    )
+    job = job_uuid(present["uuid"], "parameter uuid") if "uuid" in present else None
+    return _parameters(present, job=job, name=event, name_path=name_path, event_id=event_id)
 
 
 def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
@@ -106,6 +95,32 @@ def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parame
         given, key: as for `read`.
         marks: gets a mark for each parameter that is changed or left out.
     """
+    present = _mended(given, marks)
+    if "event" in present or "name" in present or not is_uuid(present.get("uuid")):
+        return None
+    event_id = present.get("x_event_id") or key or None
+    if key and event_id != key:
+        marks.add("header Idempotency-Key", f"{_OTHER_KEY}; the parameter counts")
+    if event_id is not None and not _is_event_id(event_id):
+        marks.add("parameter x_event_id", f"{_BAD_EVENT_ID}; its digest counts")
+        event_id = f"sha256:{hashlib.sha256(event_id.encode()).hexdigest()}"
+    return _parameters(present, job=present["uuid"], event_id=event_id)
+
+
+def _event_named(present: Mapping[str, str]) -> tuple[str, str | None]:
+    """The parameter that names the event, as a path, and the event's name; None where neither parameter is given."""
+    names = {
+        path: event_name(present[key], path)
+        for key, path in (("event", "parameter event"), ("name", "parameter name"))
+        if key in present
+    }
+    if len(set(names.values())) > 1:
+        raise Malformed("parameter event", "says another event than parameter name; give one, or make them agree")
+    return next(iter(names.items()), ("parameter event", None))
+
+
+def _mended(given: Mapping[str, str], marks: Marks) -> dict[str, str]:
+    """The parameters that are present, fit to be stored."""
     present: dict[str, str] = {}
     for name in NAMES:
         value = value_of(given, name)
@@ -117,15 +132,7 @@ def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parame
         if problem := text_problem(value):
             marks.add(f"parameter {name}", f"{problem}; replaced by U+FFFD")
         present[name] = storable(value)
-    if "event" in present or "name" in present or not is_uuid(present.get("uuid")):
-        return None
-    event_id = present.get("x_event_id") or key or None
-    if key and event_id != key:
-        marks.add("header Idempotency-Key", f"{_OTHER_KEY}; the parameter counts")
-    if event_id is not None and not _is_event_id(event_id):
-        marks.add("parameter x_event_id", f"{_BAD_EVENT_ID}; its digest counts")
-        event_id = f"sha256:{hashlib.sha256(event_id.encode()).hexdigest()}"
-    return _parameters(present, job=present["uuid"], event_id=event_id)
+    return present
 
 
 def has_unresolved_status(given: Mapping[str, str]) -> bool:

@@ -118,7 +118,9 @@ def translated(*, writing: bool = False) -> Iterator[None]:
         if isinstance(error, WriteError):
             raise Unavailable(f"MongoDB refused the write (code {error.code}); nothing was changed") from error
         if writing:
-            raise OutcomeUnknown(f"MongoDB did not confirm the write in time ({what}); it may have happened") from error
+            raise OutcomeUnknown(
+                f"MongoDB did not confirm the write in time ({what}); it may or may not have happened"
+            ) from error
         raise Unavailable(f"MongoDB could not be asked ({what}); nothing was changed") from error
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 from pymongo.database import Database
 
 from pipelinejobs.core.job import Entry, Job
+from pipelinejobs.store import history, refused
 from pipelinejobs.store.connection import Document, connect, translated
-from pipelinejobs.store.history import History, HistoryLimits
+from pipelinejobs.store.history import History
 from pipelinejobs.store.jobs import Jobs
 from pipelinejobs.store.journal import Journal
 from pipelinejobs.store.outbox import OutboxRows
-from pipelinejobs.store.refused import Refused, RefusedLimits
+from pipelinejobs.store.refused import Refused
 from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
@@ -56,17 +57,17 @@ class Store:
         self,
         database: Database[Document],
         *,
-        history_limits: HistoryLimits | None = None,
-        refused_limits: RefusedLimits | None = None,
+        history_limits: history.HistoryLimits | None = None,
+        refused_limits: refused.RefusedLimits | None = None,
         executions_days: int = 2,
     ) -> None:
         self.database = database
         self._executions_days = executions_days
         self.jobs = Jobs(database)
-        self.history = History(database, history_limits or HistoryLimits())
+        self.history = History(database, history_limits or history.HistoryLimits())
         self.outbox = OutboxRows(database)
         self.journal = Journal(database)
-        self.refused = Refused(database, refused_limits or RefusedLimits())
+        self.refused = Refused(database, refused_limits or refused.RefusedLimits())
 
     @cached_property
     def pipelines(self) -> "Pipelines":
@@ -123,8 +124,8 @@ class Store:
         database: str,
         *,
         timeout: float,
-        history_limits: HistoryLimits,
-        refused_limits: RefusedLimits,
+        history_limits: history.HistoryLimits,
+        refused_limits: refused.RefusedLimits,
         executions_days: int,
         brief: bool = False,
     ) -> "Store":

@@ -1,4 +1,4 @@
-"""Feeds one job with numbered updates, and dies on the way: `support/feeder.py FILE POINT URI DATABASE JOB FIRST END`.
+"""Feeds one job with numbered updates, and dies on the way: `support_feeder.py FILE POINT URI DATABASE JOB FIRST END`.
 
 The token comes on stdin. Each event that was applied is a line on stdout, its number; FILE and POINT as in
 `support_crash`.

@@ -1,4 +1,4 @@
-"""What holds of every message, tried with messages that nobody thought of."""
+"""Properties of every message, tried with generated messages."""
 
 import contextlib
 import copy

@@ -272,7 +272,7 @@ def test_what_no_one_sees_around_a_status_word_does_not_count(around: str) -> No
 
 
 class TestCommands:
-    """They stay as strict as they are, also with a status in the URL: whoever names an event can mend the message."""
+    """They stay strict, also with a status in the URL: a sender that names an event can correct the message."""
 
     @pytest.mark.parametrize("status", [{}, {"status": "FINISHED"}])
     @pytest.mark.parametrize(
