@@ -17,7 +17,7 @@ from pipelinejobs import settings
 from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.verdict import EXIT_WRONG_SETTING
-from pipelinejobs.settings import CONFIG, other_variables, pins, secrets_file
+from pipelinejobs.settings import CONFIG, other_variables, secrets_file
 from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
 
@@ -31,8 +31,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Report:
     """Writes the pins, then reads the settings as the deployed process will."""
+    from pipelinejobs.settings import pins_file  # ruamel.yaml is in requirements-gateway.txt, which an actor has not
+
     secrets = _read(options.secrets)
-    pinned = pins.write(options.config, secrets.ours)
+    pinned = pins_file.write(options.config, secrets.ours)
     warnings: list[str] = []
     exit_code = 0
     try:
