@@ -5,10 +5,10 @@ import socket
 from collections.abc import Iterator
 
 from pipelinejobs.cli.doctor_findings import Finding, note, ok
-from pipelinejobs.settings.gateway import Gateway
+from pipelinejobs.settings.gateway import GatewaySection
 
 
-def of_port(gateway: Gateway) -> Iterator[Finding]:
+def of_port(gateway: GatewaySection) -> Iterator[Finding]:
     """Whether `serve` could have its port now.
 
     Never more than a note: the gateway that runs here has it rightly, and another machine may be the one that serves.

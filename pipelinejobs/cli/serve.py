@@ -20,7 +20,7 @@ from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
 from pipelinejobs.gateway.workers import TOGETHER
 from pipelinejobs.settings import TABLE
-from pipelinejobs.settings.field_types import Unfit
+from pipelinejobs.settings.field_types import InvalidValue
 from pipelinejobs.util import log
 from pipelinejobs.util.errors import WrongSetting
 
@@ -102,9 +102,9 @@ def _given(name: str, text: str | None, configured: Any) -> Any:
     if text is None:
         return configured
     try:
-        return TABLE[name].kind.parse(text)
-    except Unfit as unfit:
-        raise WrongSetting(name, str(unfit)) from None
+        return TABLE[name].field_type.parse(text)
+    except InvalidValue as invalid:
+        raise WrongSetting(name, str(invalid)) from None
 
 
 def _print(*lines: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 from pipelinejobs.settings import mongodb_uri
-from pipelinejobs.settings.field_types import ROOT, Hidden, Location, Row, Text, Unfit, Whole
+from pipelinejobs.settings.field_types import ROOT, Hidden, InvalidValue, Location, Row, Text, Whole
 from pipelinejobs.util.errors import WrongSetting
 from pipelinejobs.util.secret import Secret
 
@@ -13,8 +13,8 @@ _HOST: Final = Text(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]
 _DATABASE: Final = Text(r"[^/\\. \"$*<>:|?]{1,63}", 'a database name: at most 63 characters, none of /\\. "$*<>:|?')
 
 
-class Mongodb(NamedTuple):
-    """Where the jobs are. Names as in python-datacatalog."""
+class MongodbSection(NamedTuple):
+    """The database of the jobs. Names of settings as in python-datacatalog."""
 
     authn: Annotated[
         Secret | None,
@@ -22,18 +22,22 @@ class Mongodb(NamedTuple):
     ] = None
     uri: Annotated[
         Secret | None,
-        Row(Hidden(mongodb_uri.check, "a connection string"), "A connection string; set it or authn, not both."),
+        Row(Hidden(mongodb_uri.check, "a connection string"), "A connection string; set either this or authn."),
     ] = None
     username: Annotated[
-        str | None, Row(Text(), "With it the parts below make the connection string, before authn and uri.")
+        str | None,
+        Row(
+            Text(),
+            "User name; with it, the connection string is made of the parts below.",
+        ),
     ] = None
-    password: Annotated[Secret | None, Row(Hidden(), "The password that goes with username.")] = None
-    host: Annotated[str, Row(_HOST, "The server that goes with username.")] = "catalog.sd2e.org"
-    port: Annotated[int, Row(Whole(1, 65535), "The port that goes with username.")] = 27020
-    auth_source: Annotated[str, Row(Text(), "The database that knows username.")] = "admin"
+    password: Annotated[Secret | None, Row(Hidden(), "The password of username.")] = None
+    host: Annotated[str, Row(_HOST, "The server, used with username.")] = "catalog.sd2e.org"
+    port: Annotated[int, Row(Whole(1, 65535), "The port, used with username.")] = 27020
+    auth_source: Annotated[str, Row(Text(), "The database that holds the account of username.")] = "admin"
     database: Annotated[str, Row(_DATABASE, "The database that holds the jobs.")] = "catalog_staging"
     embedded_directory: Annotated[
-        Path, Row(Location(), "Data of the laptop's own server, for when nothing else is configured.")
+        Path, Row(Location(), "Data of the embedded MongoDB, which is used where no database is configured.")
     ] = ROOT / ".mongodb"
 
     def connection(self) -> Secret | None:
@@ -58,8 +62,8 @@ class Mongodb(NamedTuple):
 
 
 def _read(name: str, reader: Callable[[str], str], text: str) -> str:
-    """What `reader` makes of a text, its Unfit said as the WrongSetting `name`."""
+    """What `reader` makes of a text, its InvalidValue said as the WrongSetting `name`."""
     try:
         return reader(text)
-    except Unfit as unfit:
-        raise WrongSetting(name, str(unfit)) from None
+    except InvalidValue as invalid:
+        raise WrongSetting(name, str(invalid)) from None

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pipelinejobs.settings.table import TABLE, VARIABLES, Settings
+from pipelinejobs.settings.table import VARIABLES, Settings
 from pipelinejobs.util import spelling
 
 
@@ -57,13 +57,8 @@ def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[
         yield Remark(logging.INFO, f"not settings of the manager, and ignored: {', '.join(ignored)}")
     for name, meant in found.misspelt.items():
         yield Remark(logging.WARNING, f"{name} is not a setting, and says nothing; did you mean {meant}?")
-    names = [TABLE[f"tokens.admin_{part}"].also or "" for part in ("key", "secret")]
-    alone = [name for name in names if environ.get(name)]
-    if len(alone) == 1 and configured.tokens.admin_key is None:
-        missing = names[1] if alone == names[:1] else names[0]
-        yield Remark(
-            logging.WARNING, f"{alone[0]} is set without {missing}, so that there are no administrative tokens"
-        )
+    for warning in sorted(configured.warnings):
+        yield Remark(logging.WARNING, warning)
 
 
 def _meant(name: str) -> str | None:

@@ -15,15 +15,15 @@ from typing import Final
 
 from pipelinejobs.settings import config_file
 from pipelinejobs.settings.config_file import PINNED
-from pipelinejobs.settings.field_types import Switch, Unfit
-from pipelinejobs.settings.table import TABLE, Given
+from pipelinejobs.settings.field_types import InvalidValue, Switch
+from pipelinejobs.settings.table import TABLE, Override
 from pipelinejobs.util.errors import WrongSetting
 
 GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mongodb.", "pipelines.")))
 """The settings that must be pinned: whoever changes one of them takes over jobs or receives tokens and nonces."""
 
 PINNABLE: Final = GUARDED + tuple(
-    name for name in TABLE if name.startswith(("history.", "outbox.", "handback.", "refused.", "limits."))
+    name for name in TABLE if name.startswith(("history.", "outbox.", "requeue.", "refused.", "limits."))
 )
 """The settings that can be pinned. Whoever changes one of the others here can make a run give up what it owes to the
 Indexer, or forget refusals. So with `require_pins` the environment may give them only where there is a pin."""
@@ -51,10 +51,10 @@ def parse(written: object) -> Mapping[str, str | None]:
     return MappingProxyType(pinned)
 
 
-def check(said: Mapping[str, Given], pinned: Mapping[str, str | None], require_pins: bool) -> None:
+def check(said: Mapping[str, Override], pinned: Mapping[str, str | None], require_pins: bool) -> None:
     """Raise WrongSetting where the environment says what the pins do not allow.
 
-    `said` is what it says, by whichever variable (`table.given`).
+    `said` is what it says, by whichever variable (`table.overrides`).
 
     With `require_pins` every guarded setting must have a pin, whether the environment names it or not, and every
     other one that can be pinned where the environment names it. An empty
@@ -107,7 +107,7 @@ def as_text(value: object) -> str | None:
 def _spellings(name: str, text: str) -> Iterator[str]:
     """The text, and what it says as a pin spells that: of a `false` in secrets.json Abaco makes `False`."""
     yield text
-    kind = TABLE[name].kind
-    if isinstance(kind, Switch):
-        with contextlib.suppress(Unfit):
-            yield "true" if kind.parse(text) else "false"
+    field_type = TABLE[name].field_type
+    if isinstance(field_type, Switch):
+        with contextlib.suppress(InvalidValue):
+            yield "true" if field_type.parse(text) else "false"

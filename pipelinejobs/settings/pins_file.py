@@ -11,13 +11,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
 
 from pipelinejobs.settings import config_file
 from pipelinejobs.settings.config_file import PINNED
 from pipelinejobs.settings.pins import DIGEST_PREFIX, GUARDED, PINNABLE, digest
-from pipelinejobs.settings.table import Given, given, variable
+from pipelinejobs.settings.table import Override, overrides, variable
 from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
 
@@ -30,10 +31,10 @@ def write(config: Path, secrets: Mapping[str, str]) -> list[str]:
     Raises WrongSetting for a file that could not be read at start, CommandFailed where it cannot be written.
     """
     config = config.resolve()  # a symbolic link is followed, not replaced
-    said = given(secrets, config_file.read(config))
+    said = overrides(secrets, config_file.renamed(config_file.read(config)))
     pins: dict[str, str | None] = {}
     for name in PINNABLE:
-        by, text = said.get(name, Given(variable(name), ""))
+        by, text = said.get(name, Override(variable(name), ""))
         if not isinstance(text, str):
             raise WrongSetting(name, f"must be text in the secrets ({by})")
         if text or name in GUARDED:
@@ -47,7 +48,7 @@ def write(config: Path, secrets: Mapping[str, str]) -> list[str]:
     return [name for name, pin in pins.items() if pin is not None]
 
 
-def _rewritten(text: str, pins: Mapping[str, str | None], name: str) -> str:
+def _rewritten(text: str, pins: dict[str, str | None], name: str) -> str:
     """`text` with these pins; comments stay, also those within and beside the old table."""
     yaml = YAML()
     yaml.width = 2**20  # no line is broken that was not
@@ -63,7 +64,7 @@ def _rewritten(text: str, pins: Mapping[str, str | None], name: str) -> str:
     if not isinstance(table, CommentedMap):
         table = document[PINNED] = CommentedMap()
     table.fa.set_block_style()
-    before, after = next(reversed(table), None), next(reversed(pins))
+    before, after = next(reversed(list(table)), None), next(reversed(pins))
     table.clear()
     table.update(pins)
     below = (table.ca.items.pop(before, None) or [None] * 3)[2] if before != after else None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Backoff(NamedTuple):
-    """Waits that double, with jitter: the settings `outbox.*` and `handback.*`.
+    """Waits that double, with jitter: the settings `outbox.*` and `requeue.*`.
 
     Attributes:
         attempts: after so many there is no further one.
