@@ -46,18 +46,23 @@ class MongodbSection(NamedTuple):
         Raises WrongSetting where one is no connection string, or weakens the write concern, where a part is
         missing, and where uri and authn say different things. No driver is imported for that.
         """
+        whole = self._whole()
+        if self.username is not None:
+            if self.password is None:
+                raise WrongSetting("mongodb.password", "is missing, though mongodb.username is set")
+            parts = (self.username, self.password.reveal(), self.host, self.port, self.auth_source)
+            return Secret(_read("mongodb.host", mongodb_uri.check, mongodb_uri.build(*parts)))
+        if self.password is not None and whole is None:
+            raise WrongSetting("mongodb.username", "is missing, though mongodb.password is set")
+        return whole
+
+    def _whole(self) -> Secret | None:
+        """The connection string that is given as a whole, by uri or authn."""
         uri = None if self.uri is None else _read("mongodb.uri", mongodb_uri.check, self.uri.reveal())
         unpacked = None if self.authn is None else _read("mongodb.authn", mongodb_uri.decode, self.authn.reveal())
         if uri is not None and unpacked is not None and uri != unpacked:
             raise WrongSetting("mongodb.uri", "is not the same as what mongodb.authn says; set one of them only")
         chosen = unpacked if uri is None else uri
-        if self.username is not None:
-            if self.password is None:
-                raise WrongSetting("mongodb.password", "is missing, though mongodb.username is set")
-            parts = (self.username, self.password.reveal(), self.host, self.port, self.auth_source)
-            chosen = _read("mongodb.host", mongodb_uri.check, mongodb_uri.build(*parts))
-        elif self.password is not None and chosen is None:
-            raise WrongSetting("mongodb.username", "is missing, though mongodb.password is set")
         return None if chosen is None else Secret(chosen)
 
 

@@ -18,8 +18,8 @@ _UNPADDED = {ord("-"): "+", ord("_"): "/", ord("="): None}
 def build(username: str, password: str, host: str, port: int, auth_source: str) -> str:
     """`mongodb://username:password@host:port/auth_source`, every part percent-encoded that may need it."""
     user, hidden, source = (quote(part, safe="") for part in (username, password, auth_source))
-    place = f"[{host.strip('[]')}]" if ":" in host else host  # an IPv6 address stands in brackets
-    return f"mongodb://{user}:{hidden}@{place}:{port}/{source}"
+    server = f"[{host.strip('[]')}]" if ":" in host else host  # an IPv6 address stands in brackets
+    return f"mongodb://{user}:{hidden}@{server}:{port}/{source}"
 
 
 def decode(authn: str) -> str:
@@ -54,12 +54,16 @@ def check(uri: str) -> str:
         raise InvalidValue("must be a connection string that names a host")
     if uri.count("?") > 1:  # versions of the driver differ in which one the options begin at
         raise InvalidValue("must be a connection string with one ? at most; in a password it is written %3F")
+    _check_write_concern(uri)
+    return uri
+
+
+def _check_write_concern(uri: str) -> None:
     for name, value in _options(uri):
         if name == "w" and value != "majority":
             raise InvalidValue("must not weaken the write concern: leave the option w out, or make it majority")
         if name in ("journal", "j") and value.lower() != "true":
             raise InvalidValue(f"must not weaken the write concern: leave the option {name} out, or make it true")
-    return uri
 
 
 def password(uri: str) -> frozenset[str]:

@@ -1,8 +1,8 @@
-"""Pins: what the environment may say of the settings that guard.
+"""Pins: what the environment may say of the guarded settings.
 
-Abaco gives every URL parameter of a message to the process as an environment variable, over the actor's own. So
-whoever may send a message could name another database or another administrative key. A pin in config.yml, which
-is part of the image, says what the environment may supply: one value, usually as a digest, or none at all.
+Abaco gives every URL parameter of a message to the process as an environment variable, over the actor's own. So a
+sender could name another database or another administrative key. A pin in config.yml, which is part of the image, says
+what the environment may supply: one value, usually as a digest, or none at all.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ from pipelinejobs.settings.table import TABLE, Override
 from pipelinejobs.util.errors import WrongSetting
 
 GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mongodb.", "pipelines.")))
-"""The settings that must be pinned: whoever changes one of them takes over jobs or receives tokens and nonces."""
+"""The settings that must be pinned: a sender that changes one of them takes over jobs or receives tokens and nonces."""
 
 PINNABLE: Final = GUARDED + tuple(
     name for name in TABLE if name.startswith(("history.", "outbox.", "requeue.", "refused.", "limits."))
 )
-"""The settings that can be pinned. Whoever changes one of the others here can make a run give up what it owes to the
-Indexer, or forget refusals. So with `require_pins` the environment may give them only where there is a pin."""
+"""The settings that can be pinned. A sender that changes one of those that need not be can make a run lose messages to
+the Indexer, or forget refusals. So with `require_pins` the environment may give them only where there is a pin."""
 
 DIGEST_PREFIX: Final = "sha256:"
 
@@ -61,17 +61,19 @@ def check(said: Mapping[str, Override], pinned: Mapping[str, str | None], requir
     text is held against a digest like any other: else it would unset what the actor's own environment had set.
     """
     for name in PINNABLE if require_pins else ():
-        if name not in pinned and (name in GUARDED or (name in said and said[name].text)):
+        is_set = name in said and said[name].text
+        if name not in pinned and (name in GUARDED or is_set):
             raise WrongSetting(name, "has no pin, and require_pins is true: run `python -m pipelinejobs pin`")
-    for name, wanted in pinned.items():
-        if name not in said:
-            continue
-        by, text = said[name]
-        if wanted is None:
-            if text:
-                raise WrongSetting(name, f"is pinned in config.yml and may not be set by {by}")
-        elif not any(hmac.compare_digest(wanted, digest(spelled)) for spelled in _spellings(name, text)):
-            raise WrongSetting(name, f"is pinned in config.yml, and what {by} says does not match")
+    for name in [name for name in pinned if name in said]:
+        _check_one(name, said[name], pinned[name])
+
+
+def _check_one(name: str, said: Override, pin: str | None) -> None:
+    if pin is None:
+        if said.text:
+            raise WrongSetting(name, f"is pinned in config.yml and may not be set by {said.variable}")
+    elif not any(hmac.compare_digest(pin, digest(spelled)) for spelled in _spellings(name, said.text)):
+        raise WrongSetting(name, f"is pinned in config.yml, and what {said.variable} says does not match")
 
 
 def digest(text: str) -> str:
