@@ -103,7 +103,7 @@ def handback(settings: Settings, context: Context) -> "Handback":
     """What hands a message back to the queue that it came from, where that is one of Abaco's."""
     from pipelinejobs.service.requeue import Handback
 
-    limits = Backoff(attempts=settings.handback.attempts, longest=settings.handback.longest_delay)
+    limits = Backoff(attempts=settings.requeue.attempts, longest=settings.requeue.longest_delay)
     return Handback(_own_queue(settings, context), limits)
 
 

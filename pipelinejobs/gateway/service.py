@@ -230,7 +230,7 @@ def desk(settings: Settings, services: Services, intake: Intake, redeeming: Inta
         WrongSetting: the key of the tenant cannot be read.
     """
     gateway = settings.gateway
-    rights = Rights(gateway.rights)
+    rights = Rights(gateway.permissions)
     others: list[Authenticator] = []
     if gateway.tapis_server is not None:
         key = _read(gateway.tapis_key) if gateway.tapis_key is not None else None

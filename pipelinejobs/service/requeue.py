@@ -98,7 +98,7 @@ class Handback:
             raise Undelivered(why)
         delay = self._backoff.delay(before)
         if delay is None:
-            raise Undelivered(f"it was handed back {counted(before, 'time')}, and that is enough (handback.attempts)")
+            raise Undelivered(f"it was handed back {counted(before, 'time')}, and that is enough (requeue.attempts)")
         time.sleep(max(0.0, min(delay, deadline.remaining() - SECONDS)))
         self._put(self._queue({**message.parameters, COUNT: str(before + 1)}), message, deadline)
         return f"handed back to the actor's own queue, time {before + 1} of {self._backoff.attempts} at the most"

@@ -7,7 +7,7 @@ _MOST_DOUBLINGS = 32
 
 
 class Backoff(NamedTuple):
-    """Waits that double, with jitter: the settings `outbox.*` and `handback.*`, and the pauses of one event's retries.
+    """Waits that double, with jitter: the settings `outbox.*` and `requeue.*`, and the pauses of one event's retries.
 
     Attributes:
         attempts: after so many there is no further one.

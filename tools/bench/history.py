@@ -100,7 +100,7 @@ def _long(database: Database[Document], events: int) -> Job:
 
 def _check(manager: Handling, job: Job) -> None:
     """Whether the product finds its history in order, the part that was made here included."""
-    read = snapshot.steady(manager.store, job.uuid)
+    read = snapshot.take_snapshot(manager.store, job.uuid)
     if read is None:
         raise Broken(f"job {job.uuid} is lost")
     if read.problems:

@@ -99,7 +99,7 @@ async def get_history(
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """Why the job is in its state, what was refused and why, what may come next, what is owed to the Indexer."""
-    return await _answered(call, lambda: snapshot.explained(call.service.store, uuid), plain, schemas.Explanation)
+    return await _answered(call, lambda: snapshot.facts(call.service.store, uuid), plain, schemas.Explanation)
 
 
 async def _answered(

@@ -319,10 +319,10 @@ def test_explaining_holds_the_data_of_few_entries(store: Store, jobs: Jobs, hist
     fill(jobs, 150, size=100_000)
     jobs.update_one({}, {"$set": {"last_event": "update"}})
     move(store, history)
-    snapshot.explained(store, UUID)  # what is made once and kept does not count
+    snapshot.facts(store, UUID)  # what is made once and kept does not count
     tracemalloc.start()
     try:
-        facts = snapshot.explained(store, UUID)
+        facts = snapshot.facts(store, UUID)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
