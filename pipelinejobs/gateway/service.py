@@ -27,7 +27,6 @@ from pipelinejobs.gateway.tasks.change_feed import Feed
 from pipelinejobs.gateway.tasks.outbox_sender import Sender
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.gateway.tasks.worker_pool import Intake
-from pipelinejobs.messages import schema
 from pipelinejobs.service.first_tokens import FirstTokens
 from pipelinejobs.service.manager import Unread
 from pipelinejobs.settings import Settings
@@ -138,7 +137,6 @@ class Service:
         self._journal.agree()
         for periodic in self._periodic:
             periodic.start()
-        schema.accepts({})  # loads what words refusals now, not while somebody waits
         if self._sender is None:
             logger.warning(
                 "nothing says how to reach the Indexer (pipelines.job_indexer_url): index requests stay owed"
@@ -232,7 +230,7 @@ def desk(settings: Settings, services: Services, intake: Intake, redeeming: Inta
         WrongSetting: the key of the tenant cannot be read.
     """
     gateway = settings.gateway
-    rights = Rights(gateway.rights)
+    rights = Rights(gateway.permissions)
     others: list[Authenticator] = []
     if gateway.tapis_server is not None:
         key = _read(gateway.tapis_key) if gateway.tapis_key is not None else None

@@ -1,4 +1,4 @@
-"""What users may do whom somebody else has identified (`gateway.rights`)."""
+"""What users may do whom somebody else has identified (`gateway.permissions`)."""
 
 from collections.abc import Iterable
 

@@ -15,7 +15,7 @@ from pipelinejobs.gateway.app import served
 from pipelinejobs.gateway.http import systemd
 from pipelinejobs.gateway.http.protocol import Limits, limited
 from pipelinejobs.gateway.service import Service
-from pipelinejobs.settings.gateway import Gateway
+from pipelinejobs.settings.gateway import GatewaySection
 from pipelinejobs.util import log
 from pipelinejobs.util.errors import WrongSetting
 
@@ -23,7 +23,7 @@ _BACKLOG: Final = 1024
 _KEEP_ALIVE_SECONDS: Final = 30
 
 
-def listen(gateway: Gateway) -> socket.socket:
+def listen(gateway: GatewaySection) -> socket.socket:
     """A socket that listens: the one that a supervisor handed over, else one where the settings say.
 
     Raises:
@@ -47,7 +47,7 @@ def listen(gateway: Gateway) -> socket.socket:
         raise WrongSetting("gateway.port", problem) from None
 
 
-def address(gateway: Gateway, listening: socket.socket) -> str:
+def address(gateway: GatewaySection, listening: socket.socket) -> str:
     """The address that callers on this machine use."""
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened at is the user's choice

@@ -19,11 +19,11 @@ from pipelinejobs.gateway.service import Service
 from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import within
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Owed
+from pipelinejobs.store.outbox import FAILED, PENDING, OutboxMessage
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 
-STATUSES: Final = (UNDELIVERED, PENDING)
+STATUSES: Final = (FAILED, PENDING)
 _MOST: Final = 200
 """Rows of each kind that are shown, and that are sent again at once."""
 _NUMBER: Final = re.compile(r"[0-9]{1,5}")
@@ -42,7 +42,7 @@ async def get(request: Request) -> Response:
         }
         listed: dict[str, Any] = {
             "here": "owed",
-            "dead": [shown(row) for row in rows[UNDELIVERED][:_MOST]],
+            "dead": [shown(row) for row in rows[FAILED][:_MOST]],
             "pending": [shown(row) for row in rows[PENDING][:_MOST]],
             "more": any(len(found) > _MOST for found in rows.values()),
             "most": _MOST,
@@ -77,14 +77,14 @@ async def send(request: Request) -> Response:
     return RedirectResponse(f"{back}?{query or 'gone=1'}", HTTPStatus.SEE_OTHER)
 
 
-def shown(row: Owed) -> dict[str, Any]:
+def shown(row: OutboxMessage) -> dict[str, Any]:
     """One row, for a template; how it is leased is nobody's business."""
     return {
         "job": row.job,
         "has_page": is_uuid(row.job),
         "key": row.key,
         "name": safe(row.name),
-        "is_dead": row.status == UNDELIVERED,
+        "is_dead": row.status == FAILED,
         "attempts": row.attempts,
         "next": row.next_attempt,
         "created": row.created,
@@ -120,13 +120,13 @@ def _resend(made: Visit, job: str | None, key: str | None, seconds: float) -> di
     return came
 
 
-def _meant(store: Store, job: str | None, key: str | None) -> list[Owed]:
+def _meant(store: Store, job: str | None, key: str | None) -> list[OutboxMessage]:
     if job is None and key is None:
-        return list(islice(store.outbox.rows(statuses=(UNDELIVERED,)), _MOST))
+        return list(islice(store.outbox.rows(statuses=(FAILED,)), _MOST))
     return [row for row in store.outbox.rows(job=job or "", statuses=STATUSES) if row.key == key]
 
 
-def _attempted(service: Service, row: Owed, deadline: Deadline) -> str:
+def _attempted(service: Service, row: OutboxMessage, deadline: Deadline) -> str:
     if row.leased and row.is_held(service.store.outbox.now()):
         return "held"  # the time is asked for only where there is a lease; `drain` waits for it
     tally = service.outbox.attempt(row, deadline.remaining())
