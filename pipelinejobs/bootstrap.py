@@ -10,7 +10,7 @@ from pipelinejobs import actors
 from pipelinejobs.core.tokens import Policy
 from pipelinejobs.runtime import Context
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Attempt, Outbox, silent
+from pipelinejobs.service.outbox_relay import Outbox, SendAttempt, silent
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store, history, refused
 from pipelinejobs.util.backoff import Backoff
@@ -19,7 +19,7 @@ from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:  # a run that finds its database needs none of these
     from pipelinejobs.mongod import Mongod, Running
-    from pipelinejobs.service.requeue import Handback, Queue
+    from pipelinejobs.service.requeue import Queue, Requeue
 
 _WHERE_MONGODB_IS: Final = frozenset({"mongodb.authn", "mongodb.uri", "mongodb.username"})
 
@@ -51,7 +51,7 @@ def services(
     settings: Settings,
     context: Context,
     *,
-    progress: Callable[[Attempt], None] = silent,
+    progress: Callable[[SendAttempt], None] = silent,
     brief: bool = False,
     resident: bool = False,
 ) -> Services:
@@ -77,8 +77,8 @@ def services(
         uri,
         settings.mongodb.database,
         timeout=settings.limits.database,
-        history_limits=history.Limits(settings.history.embedded, settings.history.embedded_bytes),
-        refused_limits=refused.Limits(
+        history_limits=history.HistoryLimits(settings.history.embedded, settings.history.embedded_bytes),
+        refused_limits=refused.RefusedLimits(
             per_job=settings.refused.per_job, size=settings.refused.bytes, days=settings.refused.days
         ),
         executions_days=settings.gateway.executions_days,
@@ -99,12 +99,12 @@ def services(
     return Services(settings, store, outbox, manager, embedded=own)
 
 
-def handback(settings: Settings, context: Context) -> "Handback":
-    """What hands a message back to the queue that it came from, where that is one of Abaco's."""
-    from pipelinejobs.service.requeue import Handback
+def requeue(settings: Settings, context: Context) -> "Requeue":
+    """What brings a message back into the queue that it came from, where that is one of Abaco's."""
+    from pipelinejobs.service.requeue import Requeue
 
     limits = Backoff(attempts=settings.handback.attempts, longest=settings.handback.longest_delay)
-    return Handback(_own_queue(settings, context), limits)
+    return Requeue(_own_queue(settings, context), limits)
 
 
 def policy(settings: Settings) -> Policy:

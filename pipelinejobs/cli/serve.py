@@ -79,7 +79,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
                 _print(f"The gateway serves at {address}", *said)
 
         if first and others:
-            family = workers.Siblings(others, listening, metrics.of_ended_process)
+            family = workers.Workers(others, listening, metrics.of_ended_process)
             ends.callback(family.close, configured.limits.drain)
             server.serve(parts, listening, ready, family.end)
         else:

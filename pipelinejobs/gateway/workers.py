@@ -32,7 +32,7 @@ _PAUSE_SECONDS: Final = 1.0
 _starter_is_gone: Final = threading.Event()
 
 
-class Siblings:
+class Workers:
     """The further processes of a gateway."""
 
     def __init__(self, number: int, listening: socket.socket, gone: Callable[[int], None]) -> None:

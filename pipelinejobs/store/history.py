@@ -34,7 +34,7 @@ KEPT_SHARE: Final = 0.2
 copies and journals whole at each event."""
 
 
-class Limits(NamedTuple):
+class HistoryLimits(NamedTuple):
     """How much history a job document holds: `history.embedded` entries, `history.embedded_bytes` bytes."""
 
     entries: int = 500
@@ -60,7 +60,7 @@ class Page(NamedTuple):
 class History:
     """Reading and moving history entries."""
 
-    def __init__(self, database: Database[Document], limits: Limits) -> None:
+    def __init__(self, database: Database[Document], limits: HistoryLimits) -> None:
         self._options = database.codec_options
         as_bytes = verbatim.as_bytes(self._options)
         self._jobs = database["jobs"]

@@ -20,7 +20,7 @@ from pipelinejobs.store.connection import Document, translated
 _ENCODER: Final = json.JSONEncoder()
 
 
-class Limits(NamedTuple):
+class RefusedLimits(NamedTuple):
     """The settings `refused.*`."""
 
     per_job: int = 100
@@ -31,7 +31,7 @@ class Limits(NamedTuple):
 class Refused:
     """The collection `jobs_refused`."""
 
-    def __init__(self, database: Database[Document], limits: Limits) -> None:
+    def __init__(self, database: Database[Document], limits: RefusedLimits) -> None:
         self._refused = database["jobs_refused"]
         self.limits = limits
 

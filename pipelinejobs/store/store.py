@@ -57,17 +57,17 @@ class Store:
         self,
         database: Database[Document],
         *,
-        history_limits: history.Limits | None = None,
-        refused_limits: refused.Limits | None = None,
+        history_limits: history.HistoryLimits | None = None,
+        refused_limits: refused.RefusedLimits | None = None,
         executions_days: int = 2,
     ) -> None:
         self.database = database
         self._executions_days = executions_days
         self.jobs = Jobs(database)
-        self.history = History(database, history_limits or history.Limits())
+        self.history = History(database, history_limits or history.HistoryLimits())
         self.outbox = OutboxRows(database)
         self.journal = Journal(database)
-        self.refused = Refused(database, refused_limits or refused.Limits())
+        self.refused = Refused(database, refused_limits or refused.RefusedLimits())
 
     @cached_property
     def pipelines(self) -> "Pipelines":
@@ -124,8 +124,8 @@ class Store:
         database: str,
         *,
         timeout: float,
-        history_limits: history.Limits,
-        refused_limits: refused.Limits,
+        history_limits: history.HistoryLimits,
+        refused_limits: refused.RefusedLimits,
         executions_days: int,
         brief: bool = False,
     ) -> "Store":

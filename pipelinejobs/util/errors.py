@@ -6,6 +6,7 @@
     +-- NotInstalled           a library is not installed
     +-- Unavailable            the database cannot be asked
     |   +-- OutcomeUnknown     ... and a write may or may not have happened
+    |   +-- Overloaded         there is too much to do already
     +-- Undelivered            a message did not reach another actor
     +-- CommandFailed          an operator's command cannot do what it was asked
 
@@ -68,6 +69,10 @@ class Unavailable(PipelineJobsError):
 
 class OutcomeUnknown(Unavailable):
     """The database did not say whether the event was written. Send the same delivery again."""
+
+
+class Overloaded(Unavailable):
+    """There is too much to do already; nothing was done, try again."""
 
 
 class Undelivered(PipelineJobsError):

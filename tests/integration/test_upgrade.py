@@ -66,7 +66,7 @@ class Today:
         if isinstance(body, dict) and body.get("token") == "ADMIN":
             body = body | {"token": admin_token(*ADMIN, 3600, self.now().timestamp())}
         delivery = Delivery(id=execution, body=str(body), parameters=parameters, sender="jdoe")
-        return self._manager.handle(read(delivery), execution).answer.verdict.value
+        return self._manager.handle(read(delivery), execution).verdict.value
 
     def now(self) -> Any:
         return self.store.outbox.now()
@@ -81,7 +81,7 @@ def indexer() -> Iterator[Indexer]:
 @pytest.fixture
 def today(database: Database[Document], store: Store, indexer: Indexer) -> Today:
     store.ensure_indexes()
-    return Today(Store(store.database, history_limits=history.Limits(entries=4)), indexer)
+    return Today(Store(store.database, history_limits=history.HistoryLimits(entries=4)), indexer)
 
 
 def jobs_in(dump: Document) -> list[str]:

@@ -44,7 +44,7 @@ def main(file: str, point: str, uri: str, database: str, job: str, first: str, e
             data={"number": number, "filling": FILLING},
             tokens=(token,),
         )
-        verdict = manager.handle(event, f"feeding-{number}").answer.verdict
+        verdict = manager.handle(event, f"feeding-{number}").verdict
         print(f"{number} {verdict}", flush=True)
 
 

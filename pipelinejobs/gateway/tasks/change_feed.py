@@ -60,7 +60,7 @@ class Listener:
             self._waiting.put_nowait(None)
 
 
-class Feed:
+class ChangeFeed:
     """Looks for changes while anybody listens. For one event loop."""
 
     def __init__(self, store: Store, *, interval: float = 1.0, most: int = 100) -> None:

@@ -20,7 +20,7 @@ _POLL_SECONDS: Final = 1.0
 _MOST: Final = 100
 
 
-class Sender:
+class OutboxSender:
     """Looks for messages that are due, when told of one and every now and then, and sends some at a time."""
 
     def __init__(

@@ -82,7 +82,7 @@ def manager_of(member: Member) -> tuple[Store, Manager]:
 
 
 def judged(manager: Manager, event: Event) -> Verdict:
-    return manager.handle(event, "e").answer.verdict
+    return manager.handle(event, "e").verdict
 
 
 def look_at(jobs: Any, seen: list[Any]) -> None:

@@ -15,7 +15,7 @@ from pipelinejobs.core.tokens import job_token
 from pipelinejobs.messages.event import Event
 from pipelinejobs.service.manager import Manager
 from pipelinejobs.service.outbox_relay import Outbox
-from pipelinejobs.store import Store, Write, Written, history
+from pipelinejobs.store import Store, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
@@ -49,7 +49,7 @@ class Real:
             self._manager.settle(handled, Deadline(60))
         finally:
             self._crash = None
-        return handled.answer.verdict.value
+        return handled.verdict.value
 
     def tokens(self, job: int) -> list[str]:
         return [job_token(self._jobs[job].uuid, salt, ADMIN) for salt in self._salts[job]]
@@ -66,10 +66,10 @@ class Real:
         if self._store is not None:
             self._store.close()
         database = connect(Secret(self._uri), self._name, timeout=10)
-        store = self._store = Store(database, history_limits=history.Limits(entries=EMBEDDED))
+        store = self._store = Store(database, history_limits=history.HistoryLimits(entries=EMBEDDED))
         apply = store.jobs.apply
 
-        def dying(writes: Sequence[Write]) -> list[Written]:
+        def dying(writes: Sequence[Any]) -> list[Written]:
             if self._crash == "before":
                 raise Crash
             done = apply(writes)

@@ -13,8 +13,8 @@ from pymongo.database import Database
 from pipelinejobs.core.decide import decide
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.store import Store, Write, Written, job_document
-from pipelinejobs.store.history import PAGE_BYTES, History, Limits, Page
+from pipelinejobs.store import Store, Written, job_document
+from pipelinejobs.store.history import PAGE_BYTES, History, HistoryLimits, Page
 from support.factories import NOW, UUID, a_command, a_job, catalogued
 
 Jobs = Collection[dict[str, Any]]
@@ -22,7 +22,7 @@ Jobs = Collection[dict[str, Any]]
 
 @pytest.fixture
 def history(database: Database[dict[str, Any]]) -> History:
-    return History(database, Limits(entries=40, size=4 * 1024 * 1024))  # a fifth of both stays
+    return History(database, HistoryLimits(entries=40, size=4 * 1024 * 1024))  # a fifth of both stays
 
 
 def fill(jobs: Jobs, count: int, size: int = 10) -> list[str]:
@@ -181,7 +181,7 @@ def test_what_looks_like_a_reference_comes_back_as_it_was(
 
 
 def test_limits() -> None:
-    limits = Limits(entries=10, size=1000)
+    limits = HistoryLimits(entries=10, size=1000)
     assert not limits.passed_by(a_job(entries=8, size=1000))
     assert limits.passed_by(a_job(entries=9))
     assert limits.passed_by(a_job(entries=3, size=1001))
@@ -196,7 +196,7 @@ def test_a_write_decided_before_a_move_is_refused_by_the_guard(store: Store, job
     change = decide(job, a_command("update"), Authority.JOB, NOW).change
     assert change is not None
     move(store, history)
-    assert store.jobs.apply([Write(job, change, "e")]) == [Written.NO]
+    assert store.jobs.apply([(job, change, "e")]) == [Written.MISSED]
     assert job_document.moved(0) == {"$in": [0, None]}
 
 

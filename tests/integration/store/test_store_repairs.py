@@ -15,8 +15,8 @@ from pipelinejobs.core.uuids import ENTRY, random
 from pipelinejobs.diagnose import checks
 from pipelinejobs.diagnose.snapshot import steady
 from pipelinejobs.store import Store
-from pipelinejobs.store.history import Limits
-from pipelinejobs.store.jobs import Write, Written
+from pipelinejobs.store.history import HistoryLimits
+from pipelinejobs.store.jobs import Written
 from pipelinejobs.store.repairs import Stored
 from pipelinejobs.util.errors import CommandFailed
 from support.factories import LIFE, NOW, UUID, a_command, catalogued
@@ -52,7 +52,7 @@ def take(store: Store, *names: str, uuid: str = UUID) -> None:
         event = a_command(name, job=uuid, id=f"execution:{random(ENTRY)}")
         decision = decide.decide(job, event, Authority.ADMINISTRATIVE, NOW)
         assert decision.change is not None, decision.reason
-        assert store.jobs.apply([Write(job, decision.change, "execution")]) == [Written.YES]
+        assert store.jobs.apply([(job, decision.change, "execution")]) == [Written.YES]
 
 
 def test_a_job_of_2018_takes_events(store: Store, jobs: Jobs) -> None:
@@ -143,7 +143,7 @@ def test_data_stays_what_it_is_byte_for_byte(store: Store, jobs: Jobs, database:
 def test_what_was_moved_belongs_to_the_history(store: Store, jobs: Jobs, database: Database[Any]) -> None:
     jobs.insert_one(catalogued("job-created.json"))
     take(store, "run", *["update"] * 6, "finish")
-    store.history.limits = Limits(entries=4)
+    store.history.limits = HistoryLimits(entries=4)
     assert store.history.move(loaded(store))
     moved = jobs.find_one()["_moved"]
     assert moved > 3
