@@ -189,7 +189,7 @@ class Run:
         """The event; or the outcome of a delivery that is refused before any database is asked."""
         if context.username is None and not context.local:
             reason = (
-                "the delivery has no _abaco_username, so that nobody is known to have sent it "
+                "the delivery has no _abaco_username, so that its sender is not known "
                 "(outside Abaco, LOCALONLY=1 says so)"
             )
             return Outcome(verdict=Verdict.UNAUTHORISED, reason=reason, execution=self._execution)

@@ -110,7 +110,7 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
         entry = _entry(job, event, now)
         return Decision(
             verdict=Verdict.APPLIED,
-            reason=f"{event.name}: {job.state} -> {after}; nobody had said that the job runs, "
+            reason=f"{event.name}: {job.state} -> {after}; no event had said that the job runs, "
             f"so the missing {_STARTING_EVENT} is implied",
             change=_change(job, event, authority, (_implied_start(entry), entry), after),
             job=job,

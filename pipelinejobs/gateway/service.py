@@ -56,7 +56,7 @@ _CHECK_PAUSE_SECONDS: Final = 2.0
 
 
 class Service:
-    """Everything a gateway works with.
+    """The parts of a running gateway.
 
     Attributes:
         desk: who may do what.
@@ -139,7 +139,7 @@ class Service:
         self._others.agree()
         for periodic in self._periodic:
             periodic.start()
-        schema.accepts({})  # loads what words refusals now, not while somebody waits
+        schema.accepts({})  # loads what words refusals now, not while a sender waits
         if self._sender is None:
             logger.warning(
                 "nothing says how to reach the Indexer (pipelines.job_indexer_url): index requests stay owed"

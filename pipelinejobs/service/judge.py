@@ -26,6 +26,9 @@ _KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED, 
 `explain`."""
 
 
+_TOO_LATE: Final = "the time for this event is over; nothing was changed, send the same delivery again"
+
+
 class Judge:
     """Brings attempts to their outcomes."""
 
@@ -89,19 +92,19 @@ class Judge:
             WrongSetting: the database refuses our user.
         """
         in_time = [attempt for attempt in attempts if not attempt.deadline.passed()]
-        trouble = Unavailable("the time for this event is over; nothing was changed, send the same delivery again")
+        trouble = _TOO_LATE
         if in_time:
             try:
                 with within(max(attempt.deadline.remaining() for attempt in in_time)):
                     self._round(in_time)
             except Unavailable as error:
-                trouble = error
+                trouble = error.reason
         for attempt in attempts:
             attempt.rounds += 1
             if attempt.outcome is None and attempt.deadline.passed():
                 may_be_applied = attempt.unconfirmed or attempt.concluded is not None
-                why = OutcomeUnknown() if may_be_applied else trouble
-                attempt.outcome = outcome.about(attempt.event, attempt.execution, Verdict.UNAVAILABLE, why.reason)
+                why = OutcomeUnknown().reason if may_be_applied else trouble
+                attempt.outcome = outcome.about(attempt.event, attempt.execution, Verdict.UNAVAILABLE, why)
 
     def _round(self, attempts: Sequence[Attempt]) -> None:
         self._tell(attempts)

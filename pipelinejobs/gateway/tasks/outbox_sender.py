@@ -1,4 +1,4 @@
-"""Sends what jobs owe to the Indexer, all the time.
+"""Sends outbox messages to the Indexer, all the time.
 
 Any number of gateways share the work: a row is sent by the one that gets the lease on it
 (`pipelinejobs.service.outbox_relay`), and one whose holder has died comes back when its lease is over.
@@ -66,7 +66,7 @@ class OutboxSender:
         self._pool.shutdown(wait=False)
         for _ in range(WORKERS):
             if not self._room.acquire(timeout=deadline.remaining()):
-                return  # still sending; its lease ends by itself, and somebody else goes on
+                return  # still sending; its lease ends by itself, and another process goes on
 
     def _run(self) -> None:
         while not self._closing.is_set():
