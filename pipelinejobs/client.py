@@ -563,7 +563,9 @@ class _Away(Exception):
         self.reason, self.asked, self.hopeless = reason, asked, hopeless
 
     def pause(self, attempts: int, deadline: float) -> Optional[float]:
-        """Seconds until it is worth another attempt (exponential, full jitter); None where there will be none."""
+        """Seconds until it is worth another attempt (exponential, full jitter); None where there will be none.
+
+        Not `util.backoff`: this file is copied to other machines alone."""
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
         pause = max(random.uniform(0, longest), self.asked)  # noqa: S311 - spreads load, hides nothing
         return None if self.hopeless or time.monotonic() + pause + LEAST_SECONDS > deadline else pause
