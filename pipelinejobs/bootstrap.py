@@ -10,7 +10,7 @@ from pipelinejobs import actors
 from pipelinejobs.core.tokens import Policy
 from pipelinejobs.runtime import Context
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox, SendAttempt, silent
+from pipelinejobs.service.outbox_relay import OutboxRelay, SendAttempt, silent
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store, history, refused
 from pipelinejobs.util.backoff import Backoff
@@ -33,7 +33,7 @@ class Services(NamedTuple):
 
     settings: Settings
     store: Store
-    outbox: Outbox
+    outbox: OutboxRelay
     manager: Manager
     embedded: "Mongod | None"
 
@@ -84,7 +84,7 @@ def services(
         executions_days=settings.gateway.executions_days,
         brief=brief,
     )
-    outbox = Outbox(
+    outbox = OutboxRelay(
         store,
         _indexer(settings, context),
         Backoff(

@@ -11,7 +11,7 @@ from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
 from pipelinejobs.service.judge import Judge
 from pipelinejobs.service.other_writers import OtherWriters
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.service.reapply import Reapplier
 from pipelinejobs.store import DocumentFull, Store, within
 from pipelinejobs.util.deadline import Deadline
@@ -35,7 +35,7 @@ class Manager:
         self,
         store: Store,
         policy: Policy,
-        outbox: Outbox,
+        outbox: OutboxRelay,
         *,
         database_seconds: float = 10.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -72,8 +72,8 @@ class _DatabaseClock:
         return self._asked + timedelta(seconds=time.monotonic() - self._began)
 
 
-class Outbox:
-    """Sends owed messages to the Indexer."""
+class OutboxRelay:
+    """Sends outbox messages to the Indexer."""
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ Queue = Callable[[Mapping[str, str]], Actor]
 """Makes the actor that we are ourselves, for messages with these URL parameters."""
 
 
-class Message(NamedTuple):
+class RequeuedMessage(NamedTuple):
     """A message that means what the delivery meant which brought the event.
 
     Attributes:
@@ -105,7 +105,7 @@ class Requeue:
             f"requeued: it is in the actor's own queue again, time {before + 1} of {self._backoff.attempts} at the most"
         )
 
-    def _put(self, queue: Actor, message: Message, deadline: Deadline) -> None:
+    def _put(self, queue: Actor, message: RequeuedMessage, deadline: Deadline) -> None:
         """Puts it into the queue, trying while there is time: twice in the queue is no harm."""
         while True:
             try:
@@ -117,18 +117,18 @@ class Requeue:
             time.sleep(_PAUSE)
 
 
-def again(event: Event, parameters: Mapping[str, str]) -> Message:
+def again(event: Event, parameters: Mapping[str, str]) -> RequeuedMessage:
     """The message that brings the same event once more."""
     repeated = {name: readable(parameters[name]) for name in _REPEATED if parameters.get(name)}
     if event.external is None:  # else its id comes from what it says, and may be what no parameter can hold
         repeated["x_event_id"] = event_id.as_parameter(event.id)
     if event.message is not None:
-        return Message(event.message, repeated)
+        return RequeuedMessage(event.message, repeated)
     # Abaco has no message without a body, and an empty one would become the event's data.
     body: dict[str, Any] = {} if event.kind is Kind.REPORT else {"uuid": event.job, "name": event.name}
     if body and event.data is not None:
         body["data"] = event.data
-    return Message(body, repeated)
+    return RequeuedMessage(body, repeated)
 
 
 def count(parameters: Mapping[str, str]) -> int:
@@ -137,7 +137,7 @@ def count(parameters: Mapping[str, str]) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
-def obstacle(event: Event, message: Message) -> str | None:
+def obstacle(event: Event, message: RequeuedMessage) -> str | None:
     """Why this message cannot be requeued; None where it can."""
     if not event.tokens:
         return "it has no token, and a requeued message arrives under our own name"

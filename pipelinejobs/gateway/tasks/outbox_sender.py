@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from pipelinejobs.service.outbox_relay import Outbox, Tally
+from pipelinejobs.service.outbox_relay import OutboxRelay, Tally
 from pipelinejobs.store.outbox import Owed
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import PipelineJobsError, Unavailable
@@ -25,7 +25,7 @@ class OutboxSender:
 
     def __init__(
         self,
-        outbox: Outbox,
+        outbox: OutboxRelay,
         told: Callable[[Tally], None],
         *,
         workers: int = WORKERS,

@@ -11,7 +11,7 @@ from pipelinejobs.core.tokens import Policy, job_token
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.service.attempt import Attempt
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.store import Store, Written, history
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
@@ -26,7 +26,7 @@ OTHERS = [f"107b93f3-1eae-5e79-8a18-0a480f8aa3{number}" for number in ("b0", "b1
 def manager(store: Store, jobs: Jobs) -> Manager:
     for number, uuid in enumerate([UUID, *OTHERS]):
         jobs.insert_one(catalogued("job-created.json") | {"_id": number, "uuid": uuid})
-    return Manager(store, Policy(), Outbox(store, None, Backoff()))
+    return Manager(store, Policy(), OutboxRelay(store, None, Backoff()))
 
 
 def event_of(uuid: str, name: str = "run", **more: Any) -> Any:

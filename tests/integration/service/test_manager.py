@@ -16,7 +16,7 @@ from pipelinejobs.core.tokens import Policy, admin_tokens
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.store import Store, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.util.backoff import Backoff
@@ -57,7 +57,7 @@ def job(jobs: Jobs) -> Jobs:
 @pytest.fixture
 def make(store: Store, indexer: Indexer) -> Callable[..., Manager]:
     def manager(policy: Policy = ADMINISTRATION, **changes: Any) -> Manager:
-        outbox = Outbox(store, indexer, Backoff(first=0.05, attempts=5), seconds=5)
+        outbox = OutboxRelay(store, indexer, Backoff(first=0.05, attempts=5), seconds=5)
         return Manager(store, policy, outbox, **changes)
 
     return manager
@@ -383,7 +383,7 @@ class TestUnknownOutcome:
 
 def test_without_a_server_the_event_is_unavailable(free_port: int, indexer: Indexer) -> None:
     store = Store(connect(Secret(f"mongodb://127.0.0.1:{free_port}/"), "none", timeout=1))
-    manager = Manager(store, ADMINISTRATION, Outbox(store, indexer, Backoff()), database_seconds=1)
+    manager = Manager(store, ADMINISTRATION, OutboxRelay(store, indexer, Backoff()), database_seconds=1)
     handled = manager.handle(a_command("run"), "e")
     manager.settle(handled, Deadline(5))
     store.close()
@@ -399,7 +399,7 @@ class TestLongHistory:
         store.close()
 
     def test_nothing_is_lost_and_nothing_is_applied_twice(self, job: Jobs, small: Store, indexer: Indexer) -> None:
-        send = Sender(Manager(small, ADMINISTRATION, Outbox(small, indexer, Backoff())))
+        send = Sender(Manager(small, ADMINISTRATION, OutboxRelay(small, indexer, Backoff())))
         events = [a_command("update", id=f"sender:{n}", data={"n": n}) for n in range(60)]
         for event in events:
             assert send(event).verdict is Verdict.APPLIED
@@ -412,7 +412,7 @@ class TestLongHistory:
 
     def test_many_writers_at_once(self, job: Jobs, small: Store, indexer: Indexer) -> None:
         def manager() -> Manager:
-            return Manager(small, ADMINISTRATION, Outbox(small, indexer, Backoff()), database_seconds=30)
+            return Manager(small, ADMINISTRATION, OutboxRelay(small, indexer, Backoff()), database_seconds=30)
 
         def writer(name: int) -> None:
             for n in range(20):
@@ -432,7 +432,7 @@ class TestLongHistory:
         self, job: Jobs, small: Store, indexer: Indexer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The job is made again in place while its old history moves: the old life's token means nothing to it."""
-        send = Sender(Manager(small, ADMINISTRATION, Outbox(small, indexer, Backoff())))
+        send = Sender(Manager(small, ADMINISTRATION, OutboxRelay(small, indexer, Backoff())))
         for _ in range(8):
             assert send.command("update") is Verdict.APPLIED
         move = small.history.move
@@ -491,7 +491,7 @@ class TestIndexRequests:
     ) -> None:
         indexer.trouble = Undelivered("no")
         manager.handle(a_report("finish", "FINISHED"), "e")
-        outbox = Outbox(store, indexer, Backoff(attempts=1), seconds=5)
+        outbox = OutboxRelay(store, indexer, Backoff(attempts=1), seconds=5)
         assert outbox.drain(Deadline(5)).failed == 1
         assert list(store.outbox.rows()) == []
         assert len(store.listing.page(_undelivered(), 10).jobs) == 1
@@ -503,11 +503,11 @@ class TestIndexRequests:
         manager.handle(a_report("finish", "FINISHED"), "e")
         (row,) = store.outbox.rows()
         assert store.outbox.lease(row, store.outbox.now(), 1.0)  # by a process that dies now
-        tally = Outbox(store, indexer, Backoff(), seconds=5).drain(Deadline(20))
+        tally = OutboxRelay(store, indexer, Backoff(), seconds=5).drain(Deadline(20))
         assert (tally.sent, tally.failed) == (1, 0)
 
     def test_without_an_indexer_it_stays_owed(self, job: Jobs, store: Store) -> None:
-        send = Sender(Manager(store, ADMINISTRATION, Outbox(store, None, Backoff())))
+        send = Sender(Manager(store, ADMINISTRATION, OutboxRelay(store, None, Backoff())))
         send.report("finish", "FINISHED")
         (row,) = store.outbox.rows()
         assert (row.attempts, row.status) == (0, "pending")

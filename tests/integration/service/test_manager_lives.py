@@ -14,7 +14,7 @@ from pipelinejobs.core import uuids
 from pipelinejobs.core.tokens import job_token
 from pipelinejobs.messages.event import Event
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.store import Store, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.util.backoff import Backoff
@@ -78,7 +78,7 @@ class Real:
             return done
 
         store.jobs.apply = dying  # type: ignore[method-assign]
-        outbox = Outbox(store, None, Backoff())  # so all that was ever owed is there to be counted
+        outbox = OutboxRelay(store, None, Backoff())  # so all that was ever owed is there to be counted
         self._manager = Manager(store, POLICY, outbox, clock=lambda: self._now)
 
     def look(self, job: int) -> Look:

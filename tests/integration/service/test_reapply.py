@@ -17,7 +17,7 @@ from pipelinejobs.diagnose import checks
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.service import reapply
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.store import Store, history
 from pipelinejobs.store.history import History
 from pipelinejobs.store.pipelines import NewJob, Owner
@@ -53,7 +53,7 @@ class World:
     def __init__(self, store: Store, jobs: Documents) -> None:
         self.store = store
         self.jobs = jobs
-        self.manager = Manager(store, ADMINISTRATION, Outbox(store, None, Backoff()))
+        self.manager = Manager(store, ADMINISTRATION, OutboxRelay(store, None, Backoff()))
         self.counted: list[str] = []
         self.reapplier = reapply.Reapplier(store, self.manager.judge, self.manager.others, self.counted.append)
         self.number = 0
