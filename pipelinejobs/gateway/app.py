@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipelinejobs import VERSION
 from pipelinejobs.gateway.http import paths
 from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.http.parameter_errors import problem_of
 from pipelinejobs.gateway.pages import site
 from pipelinejobs.gateway.routes import changes, executions, health, jobs, messages, nonces
@@ -45,7 +45,7 @@ def application(service: Service) -> FastAPI:
     site.add_to(app, service)
     own = [base + route.path for router, base in routers for route in router.routes if isinstance(route, APIRoute)]
     app.state.paths = [*dict.fromkeys(own), *site.PATHS]
-    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HttpError, _problem)
     app.add_exception_handler(Malformed, _malformed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -135,7 +135,7 @@ async def _http(request: Request, error: Any) -> JSONResponse:
 
 
 async def _unavailable(request: Request, error: Any) -> JSONResponse:
-    return await _problem(request, Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
+    return await _problem(request, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -13,9 +13,9 @@ from pipelinejobs.gateway.auth.nonce import NonceDesk
 from pipelinejobs.gateway.auth.permissions import Rights
 from pipelinejobs.gateway.auth.static_tokens import StaticTokens
 from pipelinejobs.gateway.http.envelope import Dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.metrics import Metrics
-from pipelinejobs.gateway.tasks.worker_pool import Intake
+from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
@@ -36,8 +36,8 @@ class Desk:
         static: StaticTokens,
         others: Sequence[Authenticator],
         nonces: NonceDesk,
-        intake: Intake,
-        redeeming: Intake,
+        intake: WorkerPool,
+        redeeming: WorkerPool,
         metrics: Metrics,
         rights: Rights,
     ) -> None:
@@ -69,7 +69,8 @@ class Desk:
             least: the right that is needed.
 
         Raises:
-            Problem: 401 without a good credential, 403 without the right, 503 when nobody can tell.
+            HttpError: 401 without a good credential, 403 without the right.
+            Unavailable: the server or the database that knows the credential does not answer.
         """
         has_token = shown.bearer is not None or shown.tapis is not None
         try:
@@ -81,11 +82,13 @@ class Desk:
         if caller is None:
             if shown.nonce is None:
                 self._metrics.refused("missing")
-                raise Problem(HTTPStatus.UNAUTHORIZED, _MISSING)
+                raise HttpError(HTTPStatus.UNAUTHORIZED, _MISSING)
             caller = await self._by_nonce(shown.nonce, places, least, deadline)
         if caller.right < least:
             self._metrics.refused("right")
-            raise Problem(HTTPStatus.FORBIDDEN, f"{caller.user[:64]} has not the right {least.name}, which this needs")
+            raise HttpError(
+                HTTPStatus.FORBIDDEN, f"{caller.user[:64]} has not the right {least.name}, which this needs"
+            )
         return caller
 
     def standing(self, user: str, by: str, handle: str, places: Collection[str]) -> Caller | None:
@@ -131,12 +134,12 @@ class Desk:
         except (BadCredential, Unavailable) as error:
             raise self._problem(error) from None
 
-    def _problem(self, error: BadCredential | Unavailable) -> Problem:
-        if isinstance(error, BadCredential):
-            self._metrics.refused(error.kind)
-            too_low = error.kind == "nonce level"
-            return Problem(HTTPStatus.FORBIDDEN if too_low else HTTPStatus.UNAUTHORIZED, error.reason)
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason)
+    def _problem(self, error: BadCredential | Unavailable) -> HttpError | Unavailable:
+        if isinstance(error, Unavailable):
+            return error
+        self._metrics.refused(error.kind)
+        too_low = error.kind == "nonce level"
+        return HttpError(HTTPStatus.FORBIDDEN if too_low else HTTPStatus.UNAUTHORIZED, error.reason)
 
 
 def shown_by(request: Request) -> Shown:

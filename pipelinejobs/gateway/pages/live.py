@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages.visitor import visit, visitor_of
 from pipelinejobs.gateway.routes import changes
 from pipelinejobs.util.deadline import Deadline
@@ -20,7 +20,7 @@ async def get(request: Request) -> Response:
         deadline = Deadline(made.service.settings.limits.request)
         try:
             return await visitor_of(request, made.service, deadline) is not None
-        except Problem:  # nobody can tell now; the browser comes again
+        except HttpError:  # nobody can tell now; the browser comes again
             return False
 
     return await changes.stream(made.service.feed, may_go_on)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import templates
 from pipelinejobs.gateway.pages.safe_text import safe
 from pipelinejobs.gateway.pages.visitor import BASE, Visit, form_of_session, visit
@@ -59,17 +59,17 @@ async def send(request: Request) -> Response:
     made = await visit(request)
     fields = await form_of_session(request, made.visitor.form, made.deadline)
     if not made.visitor.may_resend:
-        raise Problem(
+        raise HttpError(
             HTTPStatus.FORBIDDEN, f"To send messages again takes the right UPDATE, which {made.visitor.user} has not."
         )
     if not made.service.outbox.can_send:
-        raise Problem(HTTPStatus.CONFLICT, "Nothing says how to reach the Indexer (pipelines.job_indexer_url).")
+        raise HttpError(HTTPStatus.CONFLICT, "Nothing says how to reach the Indexer (pipelines.job_indexer_url).")
     seconds = made.deadline.remaining() - _MARGIN
     work = partial(_resend, made, fields.get("job"), fields.get("key"), seconds)
     try:
         came = await made.service.resends.run(work, seconds)
     except (Unavailable, WrongSetting) as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
     back = (
         f"{BASE}/jobs/{fields['job']}" if is_uuid(fields.get("job")) and fields.get("back") == "job" else f"{BASE}/owed"
     )

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from pipelinejobs.core.permission import Right
 from pipelinejobs.gateway.auth import Shown
 from pipelinejobs.gateway.http.envelope import Dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import templates
 from pipelinejobs.gateway.pages.visitor import (
     BASE,
@@ -27,6 +27,7 @@ from pipelinejobs.gateway.pages.visitor import (
 )
 from pipelinejobs.gateway.routes import call
 from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.redaction import add_secret
 from pipelinejobs.util.secret import Secret
 
@@ -65,8 +66,10 @@ async def sign_in(request: Request) -> Response:
     shown = Shown(nonce=secret) if _NONCE.fullmatch(text) else Shown(bearer=secret)
     try:
         caller = await service.desk.admit(shown, service.names.places, Right.READ, Dialect.V2, deadline)
-    except Problem as problem:
+    except HttpError as problem:
         return _form(request, back, templates.sentence(problem.reason), problem.status)
+    except Unavailable as error:
+        return _form(request, back, templates.sentence(error.reason), HTTPStatus.SERVICE_UNAVAILABLE)
     add_secret(text)  # not before it is good: else whoever likes could have a common word hidden everywhere
     seconds = service.settings.gateway.session_minutes * _MINUTE
     former = cookie_of(request)

@@ -14,7 +14,7 @@ from pipelinejobs.core.permission import Right
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.auth import Caller, authenticator
 from pipelinejobs.gateway.http.envelope import Dialect, dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.store.connection import within
 from pipelinejobs.util import spelling
@@ -70,7 +70,7 @@ class Call:
         """What the database answers, asked in a thread and within the time that is left.
 
         Raises:
-            Problem: it cannot be asked.
+            HttpError: it cannot be asked.
         """
         return await asked(self.service, question, self.deadline)
 
@@ -81,7 +81,7 @@ async def asked(service: Service, question: Callable[[], Result], deadline: Dead
         return await service.reads.run(partial(_within, deadline, question), deadline.remaining())
     except (Unavailable, WrongSetting) as error:
         reason = error.reason if isinstance(error, Unavailable) else "the gateway's database is not set up rightly"
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
 
 
 def service_of(request: Request) -> Service:
@@ -105,14 +105,14 @@ def place_of(service: Service, name: str) -> str:
     """What a nonce has to be made for in a URL with this actor's name.
 
     Raises:
-        Problem: there is no such actor here.
+        HttpError: there is no such actor here.
     """
     place = service.names.place(name)
     if place is None:
         known = (service.names.id, *service.names.aliases)
         near = [one for one in known if spelling.mistakes(name, one) <= spelling.MOST]
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Problem(HTTPStatus.NOT_FOUND, f"there is no actor {name[:64]!a} here{hint}")
+        raise HttpError(HTTPStatus.NOT_FOUND, f"there is no actor {name[:64]!a} here{hint}")
     return place
 
 
@@ -120,7 +120,7 @@ async def admit(request: Request, places: Collection[str], least: Right, deadlin
     """Lets a request in.
 
     Raises:
-        Problem: it has no good credential, or its caller not the right.
+        HttpError: it has no good credential, or its caller not the right.
     """
     service, spoken = service_of(request), dialect(request)
     caller = await service.desk.admit(authenticator.shown_by(request), places, least, spoken, deadline)

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pipelinejobs.core.permission import Right
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success, time
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes import nonce_request
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, admit, answers, place_of, service_of
 from pipelinejobs.store.nonces import NewNonce, Nonce
@@ -73,7 +73,7 @@ def _at_actor(least: Right) -> Any:
 def _at_alias(least: Right) -> Any:
     async def at(request: Request, alias: Annotated[str, Path(min_length=1, max_length=128)]) -> _At:
         if place_of(service_of(request), alias).startswith("actor:"):
-            raise Problem(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
+            raise HttpError(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
         call = await _admitted(request, alias, least)
         base = call.actor_url.rpartition("/")[0]
         return _At(call, f"alias:{alias}", "Alias", f"{base}/aliases/{alias}/nonces")
@@ -141,7 +141,7 @@ async def _make(request: Request, at: _At) -> JSONResponse:
             # In a thread: a body of a megabyte takes long to read, and nobody else would be answered meanwhile.
             asked = await call.ask(partial(nonce_request.read, body.bytes, kind, alias=at.kind == "Alias"))
     except Malformed as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, error.reason) from None
     tenant = call.service.names.tenant
     new = NewNonce(
         place=at.place,
@@ -161,8 +161,8 @@ def _success(at: _At, result: Any, shape: Any, what: str) -> JSONResponse:
     return success(result, shape, at.call.spoken, f"{at.kind} {what} successfully.")
 
 
-def _no_nonce() -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, "Nonce does not exist.")
+def _no_nonce() -> HttpError:
+    return HttpError(HTTPStatus.NOT_FOUND, "Nonce does not exist.")
 
 
 def _shown(at: _At, nonce: Nonce) -> schemas.Nonce:
