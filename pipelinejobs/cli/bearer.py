@@ -10,11 +10,11 @@ import re
 
 from pipelinejobs.cli.output import Report
 from pipelinejobs.cli.session import Session
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway.auth.static_tokens import digest, new_token
 from pipelinejobs.settings import TABLE
 
-_RIGHTS = [right.name for right in Right if right is not Right.NONE]
+_RIGHTS = [right.name for right in Permission if right is not Permission.NONE]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.output import Report, table, when
 from pipelinejobs.cli.session import Session
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.store.nonces import UNLIMITED, NewNonce, Nonce
 from pipelinejobs.util.errors import CommandFailed
 
 if TYPE_CHECKING:
     from pipelinejobs.gateway.actor_names import Names
 
-_LEVELS = [right.name for right in Right if right is not Right.NONE]
+_LEVELS = [right.name for right in Permission if right is not Permission.NONE]
 _DAY = 86400
 
 
@@ -53,31 +53,31 @@ def run(options: argparse.Namespace, session: Session) -> Report:
 
     known = names(session.settings)
     name = options.name or session.settings.pipelines.job_manager_id
-    place = known.place(name)
-    if place is None:
+    scope = known.scope(name)
+    if scope is None:
         raise CommandFailed(f"the manager has no name {name}; it has {', '.join((known.id, *known.aliases))}")
-    places = [place] if options.name else known.places  # one that is looked for must not be missed
+    scopes = [scope] if options.name else known.scopes  # one that is looked for must not be missed
     if options.action == "list":
-        found = [nonce for one in places for nonce in session.store.nonces.of(one)]
+        found = [nonce for one in scopes for nonce in session.store.nonces.of(one)]
         heads = ("handle", "good with", "level", "uses left", "used", "expires (UTC)", "owner", "description")
         lines = table(heads, map(_row, found))
         return Report(data=[_facts(nonce) for nonce in found], lines=lines if found else ["no nonces"])
     if options.action == "delete":
-        if not any(session.store.nonces.delete(one, options.nonce) for one in places):
+        if not any(session.store.nonces.delete(one, options.nonce) for one in scopes):
             raise CommandFailed(f"there is no such nonce of {options.name or 'the manager'}")
         return Report(data={"deleted": True}, lines=["deleted"])
-    return _add(options, session, known, place)
+    return _add(options, session, known, scope)
 
 
-def _add(options: argparse.Namespace, session: Session, known: "Names", place: str) -> Report:
-    level = Right[options.level]
-    if level is Right.UPDATE and place.startswith("alias:"):
+def _add(options: argparse.Namespace, session: Session, known: "Names", scope: str) -> Report:
+    level = Permission[options.level]
+    if level is Permission.UPDATE and scope.startswith("alias:"):
         raise CommandFailed(
             f"a nonce of an alias allows EXECUTE at the most; --name {known.id}, the actor's id, makes another"
         )
     secret, nonce = session.store.nonces.make(
         NewNonce(
-            place=place,
+            scope=scope,
             tenant=known.tenant,
             level=level,
             max_uses=options.max_uses or UNLIMITED,
@@ -92,7 +92,7 @@ def _add(options: argparse.Namespace, session: Session, known: "Names", place: s
         lines=[
             f"id: {secret.reveal()}",
             f"handle: {nonce.handle}",
-            f"good with: {place.partition(':')[2]}",
+            f"good with: {scope.partition(':')[2]}",
             f"allows: {nonce.level.name}",
             f"expires: {_expires(nonce)}",
         ],
@@ -102,7 +102,7 @@ def _add(options: argparse.Namespace, session: Session, known: "Names", place: s
 def _facts(nonce: Nonce) -> dict[str, object]:
     return {
         "handle": nonce.handle,
-        "name": nonce.place.partition(":")[2],
+        "name": nonce.scope.partition(":")[2],
         "level": nonce.level.name,
         "max_uses": nonce.max_uses,
         "remaining": nonce.remaining,
@@ -117,7 +117,7 @@ def _facts(nonce: Nonce) -> dict[str, object]:
 
 def _row(nonce: Nonce) -> tuple[str, ...]:
     left = "any" if nonce.remaining == UNLIMITED else str(nonce.remaining)
-    name = nonce.place.partition(":")[2]
+    name = nonce.scope.partition(":")[2]
     return nonce.handle, name, nonce.level.name, left, str(nonce.used), _expires(nonce), nonce.owner, nonce.description
 
 

@@ -29,18 +29,18 @@ class Names:
     aliases: tuple[str, ...]
     tenant: str
 
-    def place(self, name: str) -> str | None:
-        """What a nonce has to be made for to be good in a URL with this name; None for an actor that is not ours.
+    def scope(self, name: str) -> str | None:
+        """The scope that a nonce needs in a URL with this name; None if the gateway does not serve such an actor.
 
-        Abaco's rule: a nonce of the actor is good with its id, a nonce of an alias with that alias.
+        Abaco's rule: a nonce of the actor is valid with its id, a nonce of an alias with that alias.
         """
         if name == self.id:
             return f"actor:{name}"
         return f"alias:{name}" if name in self.aliases else None
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """All of them, for URLs with no actor in them."""
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes, for URLs with no actor in them."""
         return (f"actor:{self.id}", *(f"alias:{alias}" for alias in self.aliases))
 
 

@@ -2,21 +2,12 @@
 
 import os
 import socket
-from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
 from pipelinejobs.bootstrap import Services
-from pipelinejobs.core.permission import Right
 from pipelinejobs.gateway import actor_names as actor_names
-from pipelinejobs.gateway.auth import Authenticator
-from pipelinejobs.gateway.auth.authenticator import Desk
-from pipelinejobs.gateway.auth.nonce import NonceDesk
-from pipelinejobs.gateway.auth.oauth2 import Oauth2
-from pipelinejobs.gateway.auth.permissions import Rights
-from pipelinejobs.gateway.auth.static_tokens import StaticTokens
-from pipelinejobs.gateway.auth.tapis import Tapis
+from pipelinejobs.gateway.auth.factory import authenticator_for
 from pipelinejobs.gateway.deliveries import Deliveries
 from pipelinejobs.gateway.http.body import Bodies
 from pipelinejobs.gateway.metrics import Metrics
@@ -30,7 +21,6 @@ from pipelinejobs.gateway.tasks.worker_pool import Intake
 from pipelinejobs.messages import schema
 from pipelinejobs.service.first_tokens import FirstTokens
 from pipelinejobs.service.manager import Unread
-from pipelinejobs.settings import Settings
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.store.outbox import Depth
@@ -57,7 +47,7 @@ class Service:
     """Everything a gateway works with.
 
     Attributes:
-        desk: who may do what.
+        authenticator: who may do what.
         events: where messages are judged; reads: where everything else is asked of the database;
             looks: where the gateway itself is looked at, which must go on whatever else is asked;
             resends: where messages are sent that somebody waits for.
@@ -102,7 +92,9 @@ class Service:
             Periodic("looking for new jobs", self._look_for_new_jobs, _FIRST_TOKENS_SECONDS),
             Periodic("looking for events that were undone", self._look_for_events, _JOURNAL_SECONDS),
         )
-        self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)
+        self.authenticator = authenticator_for(
+            settings.gateway, services.store.nonces, self._credentials, self._redeeming, self.metrics
+        )
         self.deliveries = Deliveries(
             services.manager,
             self.events,
@@ -223,37 +215,3 @@ class Service:
                 return self.store.outbox.depths()
         except (Unavailable, WrongSetting):
             return None
-
-
-def desk(settings: Settings, services: Services, intake: Intake, redeeming: Intake, metrics: Metrics) -> Desk:
-    """The front desk that the settings ask for. With the defaults nobody gets in but by a nonce.
-
-    Raises:
-        WrongSetting: the key of the tenant cannot be read.
-    """
-    gateway = settings.gateway
-    rights = Rights(gateway.rights)
-    others: list[Authenticator] = []
-    if gateway.tapis_server is not None:
-        key = _read(gateway.tapis_key) if gateway.tapis_key is not None else None
-        try:
-            others.append(Tapis(gateway.tapis_server, gateway.tapis_tenants, rights, key=key))
-        except Unavailable as error:
-            raise WrongSetting("gateway.tapis_key", error.reason) from None
-    if gateway.oauth2_server is not None:
-        others.append(Oauth2(gateway.oauth2_server, rights))
-    tokens = {grant.user: grant.right for grant in sorted(gateway.tokens, key=lambda grant: grant.right)}
-    nonces = NonceDesk(services.store.nonces, partial(_right_of, tokens, rights))
-    return Desk(StaticTokens(gateway.tokens), others, nonces, intake, redeeming, metrics, rights)
-
-
-def _right_of(tokens: dict[str, Right], rights: Rights, user: str) -> Right:
-    """The most that a user can show a right to, with a static token or otherwise."""
-    return max(tokens.get(user, Right.NONE), rights.of(user))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongSetting("gateway.tapis_key", f"{path} cannot be read ({type(error).__name__})") from None

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
 from support.docs import Block, blocks, name_of, pages
@@ -38,7 +38,7 @@ def environment(
     """The reader's variables but API, and the settings of the test's own database."""
     job = insert_job(jobs, "job-created.json")
     store.ensure_indexes()
-    nonce, _ = store.nonces.make(NewNonce(place=f"alias:{ALIAS}", tenant="SD2E", owner="reader", by_operator=True))
+    nonce, _ = store.nonces.make(NewNonce(scope=f"alias:{ALIAS}", tenant="SD2E", owner="reader", by_operator=True))
     return {
         "_REACTOR_MONGODB_AUTHN": base64.urlsafe_b64encode(mongodb_uri.encode()).decode(),
         "_REACTOR_MONGODB_DATABASE": database.name,
@@ -46,7 +46,7 @@ def environment(
         "TOKEN": job.token,
         "NONCE": nonce.reveal(),
         "INDEXER": indexer.url,
-        "BEARER": TOKENS[Right.UPDATE.name],
+        "BEARER": TOKENS[Permission.UPDATE.name],
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from pipelinejobs import bootstrap, runtime
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway.http import server
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.settings import Settings, load
@@ -24,7 +24,7 @@ from support.process import environment
 ALIAS: Final = "jobs-manager.prod"
 OTHER_ALIAS: Final = "manager.other"
 ACTOR: Final = "G1p783PxpalBB"
-TOKENS: Final = {right.name: f"pj-canary-{right.name.lower()}-5f2e91" for right in Right if right}
+TOKENS: Final = {right.name: f"pj-canary-{right.name.lower()}-5f2e91" for right in Permission if right}
 """A static token for each right."""
 
 _START_SECONDS: Final = 30.0

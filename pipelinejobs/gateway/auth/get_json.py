@@ -1,4 +1,4 @@
-"""One bounded question to another server: a GET that is answered with a small JSON document."""
+"""One bounded GET to another server, which answers with a small JSON document."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ MOST_BYTES = 1024 * 1024
 def get_json(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int, object]:
     """The status and the document of an answer; None for one that is not JSON.
 
-    As with messages to actors (`actors.exchange`): no proxies, no redirects, certificates checked.
+    As with messages to actors (`util.http_client`): no proxies, no redirects, certificates checked.
 
     Raises:
         Unavailable: there was no whole answer in time; the reason shows neither headers nor query.
@@ -25,7 +25,7 @@ def get_json(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int,
         to = http_client.target(url)
         call(lambda line: answers.append(_get(to, headers, line)), seconds, to.where)
     except Undelivered as error:
-        raise Unavailable(f"whose the token is cannot be asked: {error.reason}") from None
+        raise Unavailable(f"the server that knows the token cannot be asked: {error.reason}") from None
     status, body = answers[0]
     try:
         return status, json.loads(body)

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pipelinejobs.core.permission import Right
-from pipelinejobs.gateway.auth import Shown
+from pipelinejobs.core.permission import Permission
+from pipelinejobs.gateway.auth.credentials import Credentials
 from pipelinejobs.gateway.http.envelope import Dialect
 from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.pages import templates
@@ -62,9 +62,11 @@ async def sign_in(request: Request) -> Response:
     if not text or len(text) > _LONGEST:
         return _form(request, back, "Enter a token or the id of a nonce.", HTTPStatus.BAD_REQUEST)
     secret = Secret(text)
-    shown = Shown(nonce=secret) if _NONCE.fullmatch(text) else Shown(bearer=secret)
+    credentials = Credentials(nonce=secret) if _NONCE.fullmatch(text) else Credentials(bearer=secret)
     try:
-        caller = await service.desk.admit(shown, service.names.places, Right.READ, Dialect.V2, deadline)
+        principal = await service.authenticator.admit(
+            credentials, service.names.scopes, Permission.READ, Dialect.V2, deadline
+        )
     except Problem as problem:
         return _form(request, back, templates.sentence(problem.reason), problem.status)
     add_secret(text)  # not before it is good: else whoever likes could have a common word hidden everywhere
@@ -74,7 +76,7 @@ async def sign_in(request: Request) -> Response:
     def begin() -> Secret:
         if former is not None:
             service.store.sessions.end(former)
-        return service.store.sessions.make(caller.user, caller.by, caller.handle, seconds)
+        return service.store.sessions.make(principal.user, principal.by, principal.handle, seconds)
 
     session = await call.asked(service, begin, deadline)
     answer = RedirectResponse(back, HTTPStatus.SEE_OTHER)

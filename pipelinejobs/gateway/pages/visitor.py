@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.tokens import same
 from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.routes import call
@@ -41,13 +41,13 @@ class Visitor:
     """
 
     user: str
-    right: Right
+    permission: Permission
     form: str = field(repr=False)
 
     @property
     def may_resend(self) -> bool:
         """Whether they may have messages sent again."""
-        return self.right >= Right.UPDATE
+        return self.permission >= Permission.UPDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,10 @@ async def visitor_of(request: Request, service: Service, deadline: Deadline) -> 
         session = service.store.sessions.find(shown)
         if session is None:
             return None
-        caller = service.desk.standing(session.user, session.by, session.handle, service.names.places)
-        if caller is None or caller.right < Right.READ:
+        principal = service.authenticator.recheck(session.user, session.by, session.handle, service.names.scopes)
+        if principal is None or principal.permission < Permission.READ:
             return None
-        return Visitor(caller.user, caller.right, form_text(shown))
+        return Visitor(principal.user, principal.permission, form_text(shown))
 
     return await call.asked(service, find, deadline)
 

@@ -49,7 +49,7 @@ async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
     result: schemas.Executions = {
         "actorId": names.id,
         "apiServer": call.api,
-        "owner": call.caller.user,
+        "owner": call.principal.user,
         "executions": [_brief(execution) for execution in found],
         "totalExecutions": max(total, len(found)),
         "totalCpu": 0,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from pipelinejobs.core.outcome import Answer
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.gateway import actor_names, schemas
 from pipelinejobs.gateway.deliveries import Arrived, Taken, may_be_report, parameters_of
@@ -23,7 +23,7 @@ from pipelinejobs.gateway.routes.call import (
     Reader,
     admit,
     answers,
-    place_of,
+    scope_of,
     service_of,
 )
 from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, is_wrapping
@@ -88,16 +88,16 @@ async def post(request: Request, actor: ActorName) -> Response:
     service, spoken, execution = service_of(request), dialect(request), actor_names.new_id()
     at, began = datetime.now(UTC), monotonic()
     deadline = Deadline(service.settings.limits.request)
-    place = place_of(service, actor)
+    place = scope_of(service, actor)
     query = request.scope["query_string"]
     call: Call | None = None
     try:
-        call = await admit(request, [place], Right.EXECUTE, deadline)
+        call = await admit(request, [place], Permission.EXECUTE, deadline)
         of_report = partial(may_be_report, query)
         with await service.bodies.read(request, deadline.remaining(), of_report=of_report) as body:
             arrived = Arrived(
                 execution=execution,
-                user=call.caller.user,
+                user=call.principal.user,
                 body=body.bytes,
                 missing=body.missing,
                 content_type=request.headers.get("content-type"),
@@ -114,7 +114,7 @@ async def post(request: Request, actor: ActorName) -> Response:
         given = Answer(verdict=problem.verdict, reason=problem.reason, execution=execution)
         if call is not None and given.verdict is Verdict.MALFORMED:
             parameters = parameters_of(query)
-            lost = Delivery(id=execution, parameters=parameters, sender=call.caller.user, missing=given.reason)
+            lost = Delivery(id=execution, parameters=parameters, sender=call.principal.user, missing=given.reason)
             service.deliveries.keep_unread(lost, given.reason)
         service.metrics.delivered(given.verdict, "unread", monotonic() - began)
         fields = {"execution": execution, "verdict": given.verdict.value, "status": int(problem.status)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.messages import text as message_text
 from pipelinejobs.messages.http_body import text_of
 from pipelinejobs.messages.values import Flaw, check, wrong_type
@@ -24,7 +24,7 @@ class Asked:
         seconds: how long it is to be good; None: for good.
     """
 
-    level: Right = Right.EXECUTE
+    level: Permission = Permission.EXECUTE
     max_uses: int = UNLIMITED
     description: str = ""
     seconds: int | None = None
@@ -72,13 +72,13 @@ def _first(fields: dict[str, Any], *names: str) -> Any:
     return next((fields[name] for name in names if name in fields), None)
 
 
-def _level(value: Any, *, alias: bool) -> Right:
+def _level(value: Any, *, alias: bool) -> Permission:
     if value is None:
-        return Right.EXECUTE
-    allowed = [right.name for right in Right if not (alias and right is Right.UPDATE)]
+        return Permission.EXECUTE
+    allowed = [right.name for right in Permission if not (alias and right is Permission.UPDATE)]
     if not isinstance(value, str) or value not in allowed:
         raise Malformed("level", f"must be one of {', '.join(allowed)}")
-    return Right[value]
+    return Permission[value]
 
 
 def _max_uses(value: Any) -> int:

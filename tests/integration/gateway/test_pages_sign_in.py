@@ -243,7 +243,7 @@ class TestEnd:
 
     def test_with_the_time_of_its_nonce(self, gateway: Gateway, database: Database[Any]) -> None:
         made, _ = gateway.service.store.nonces.make(
-            NewNonce(place=f"alias:{ALIAS}", tenant="SD2E", seconds=60, owner="jdoe", by_operator=True)
+            NewNonce(scope=f"alias:{ALIAS}", tenant="SD2E", seconds=60, owner="jdoe", by_operator=True)
         )
         with visitor(gateway, None) as visiting:
             visiting.sign_in(made.reveal())

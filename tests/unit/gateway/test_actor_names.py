@@ -29,10 +29,10 @@ def test_configured() -> None:
 
 def test_places() -> None:
     one = of(gateway_actor_id="G1p783PxpalBB")
-    assert one.place("G1p783PxpalBB") == "actor:G1p783PxpalBB"
-    assert one.place("jobs-manager.prod") == "alias:jobs-manager.prod"
-    assert one.place("other") is None
-    assert one.places == ("actor:G1p783PxpalBB", "alias:jobs-manager.prod")
+    assert one.scope("G1p783PxpalBB") == "actor:G1p783PxpalBB"
+    assert one.scope("jobs-manager.prod") == "alias:jobs-manager.prod"
+    assert one.scope("other") is None
+    assert one.scopes == ("actor:G1p783PxpalBB", "alias:jobs-manager.prod")
 
 
 @pytest.mark.parametrize("text", ["", "jobs-manager.prod", "manager", "G1p783PxpalB", "../..", "\0"])
