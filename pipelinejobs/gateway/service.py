@@ -206,7 +206,9 @@ class Service:
 
     def _watch(self) -> None:
         watch = self.metrics.watch
-        watch("pipelinejobs_messages_inside", "Messages being judged or waiting for it.", lambda: self.events.inside)
+        in_progress = "pipelinejobs_messages_in_progress"
+        watch(in_progress, "Messages that are being decided or wait for that.", lambda: self.events.inside)
+        watch("pipelinejobs_messages_inside", f"Deprecated: use {in_progress}.", lambda: self.events.inside)
         self.metrics.watch_outbox(self._depths)
 
     def _depths(self) -> list[Depth] | None:

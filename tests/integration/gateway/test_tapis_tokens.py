@@ -118,7 +118,7 @@ def test_what_is_another_kind_is_left_to_others(tapis: Tapis) -> None:
         ({"sub": None}, "lacks the claim sub"),
         ({"sub": "root@tacc"}, "contradicts itself"),
         ({"sub": "jdoe@other"}, "contradicts itself"),
-        ({"tapis__tenant_id": "other"}, "is of a tenant whose tokens are not taken here"),
+        ({"tapis__tenant_id": "other"}, "is of a tenant whose tokens are not accepted here"),
         ({"tapis__tenant_id": None}, "is of a tenant"),
         ({"tapis__tenant_id": ["tacc"]}, "is of a tenant"),
         ({"tapis__token_type": "refresh"}, "is not an access token"),
