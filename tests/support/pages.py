@@ -43,7 +43,7 @@ class Visitor:
     @property
     def form(self) -> str:
         """What the forms of this session carry."""
-        found = re.search(r'name="form" value="(\w+)"', self.get("/pages/owed"))
+        found = re.search(r'name="form" value="(\w+)"', self.get("/pages/outbox"))
         assert found is not None
         return found[1]
 

@@ -135,7 +135,7 @@ def _part(uuid: str, page: history.Page) -> dict[str, Any]:
     return {"uuid": uuid, "entries": shown, "next": page.next}
 
 
-def _listed(page: listing.Page) -> dict[str, Any]:
+def _listed(page: listing.JobPage) -> dict[str, Any]:
     return {"jobs": [_in_list(job) for job in page.jobs], "next": page.next}
 
 
