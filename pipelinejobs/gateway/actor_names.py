@@ -1,4 +1,4 @@
-"""The names that the gateway answers to, and ids in the form that Abaco gives them."""
+"""The actor names that the gateway serves, and ids in Abaco's form."""
 
 import random
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from hashids import Hashids
 
 from pipelinejobs.settings import Settings
 
-# Abaco's, and public: it makes ids look alike, and hides nothing.
+# Abaco's salt, which is public: it gives ids their form and hides nothing.
 _HASHIDS: Final = Hashids("eJa5wZlEX4eWU")
 _BITS: Final = 64
 _random: Final = random.Random()  # noqa: S311 - an id is no secret; seeded by the system
@@ -17,12 +17,12 @@ _random: Final = random.Random()  # noqa: S311 - an id is no secret; seeded by t
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The one actor that a gateway is.
+    """The actor that a gateway stands for.
 
     Attributes:
         id: the actor's id.
         aliases: its aliases.
-        tenant: what the ids of its nonces begin with.
+        tenant: the ids of its nonces begin with it.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """Every example of README.rst and docs/ runs, and prints what the page shows.
 
 A page's blocks run one after the other in one shell and one Python, in a copy of the project, against a real MongoDB
-and a gateway that serves. The reader is given `API`, `NONCE`, `BEARER` (a static token with the right UPDATE),
+and a gateway that serves. The reader is given `API`, `NONCE`, `BEARER` (a static token with the UPDATE permission),
 `INDEXER` (where messages to the Indexer go), and `UUID` and `TOKEN` of a new job: in the shell and, in small letters,
 in Python, where `rx` is a reactor.
 """

@@ -205,7 +205,7 @@ def test_a_failed_message_is_sent_again(window: Window, gateway: Gateway, indexe
     page = here.page
     here.go("/pages/outbox")
     page.get_by_role("button", name=f"Send index of {jobs[0].uuid} again").click()
-    expect(page.get_by_text("1 not delivered; the reason is beside it.")).to_be_visible()
+    expect(page.get_by_text("1 not delivered; the reason is shown with the message.")).to_be_visible()
     indexer.status = 200
     page.get_by_role("button", name=f"Send index of {jobs[0].uuid} again").click()
     expect(page.get_by_text("1 delivered to the Indexer.")).to_be_visible()

@@ -15,7 +15,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipelinejobs.gateway.http.connection_limits import HEADER_BYTES, HEADER_FIELDS, MOST_PIPELINED, ConnectionLimits
-from pipelinejobs.gateway.http.refusal import Refusal, check_request, header_too_large
+from pipelinejobs.gateway.http.request_refused import RequestRefused, check_request, header_too_large
 from pipelinejobs.gateway.http.transport import Transport
 from pipelinejobs.gateway.http.write_watch import WriteWatch
 
@@ -61,7 +61,7 @@ class _Limited(HttpToolsProtocol):
         self.left = False
         self._real: asyncio.Transport
         self._unanswered: deque[RequestResponseCycle] = deque()
-        self._refusal: Refusal | None = None
+        self._refusal: RequestRefused | None = None
         self._in_body = False
         self._loose = 0  # bytes that came since the last header, piece of a body, or message was complete
         self._due = _Due.NOTHING
@@ -78,14 +78,14 @@ class _Limited(HttpToolsProtocol):
         super().connection_made(cast(asyncio.Transport, Transport(transport, lambda: self.left, self.leave)))
         # Those that linger do not count: refused clients that try again and again must not keep others out.
         if len(self._open) - len(self._lingering) > self._limits.most_connections:
-            self._refuse(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again"))
+            self._refuse(RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again"))
         else:
             self._expect()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to keep it open
         """The client sends no more, but may wait for answers. Once one has begun, it is taken to have gone."""
         if not self.left and self._refusal is None and (self._in_body or self._loose):
-            self._refuse(Refusal(HTTPStatus.BAD_REQUEST, "the request breaks off"))
+            self._refuse(RequestRefused(HTTPStatus.BAD_REQUEST, "the request breaks off"))
         has_tls = self._real.get_extra_info("sslcontext") is not None
         if self.left or not self._unanswered or self._unanswered[0].response_started or has_tls:
             return False  # TLS cannot be closed in one direction
@@ -151,14 +151,14 @@ class _Limited(HttpToolsProtocol):
                 self._feed(piece)
                 if self._loose >= HEADER_BYTES:
                     raise header_too_large(f"is larger than {HEADER_BYTES} bytes")
-        except Refusal as refusal:
+        except RequestRefused as refusal:
             self._refuse(refusal)
         except httptools.HttpParserCallbackError as error:
             why = error.__context__
-            unreadable = Refusal(HTTPStatus.BAD_REQUEST, "the request's target cannot be read")
-            self._refuse(why if isinstance(why, Refusal) else unreadable)
+            unreadable = RequestRefused(HTTPStatus.BAD_REQUEST, "the request's target cannot be read")
+            self._refuse(why if isinstance(why, RequestRefused) else unreadable)
         except httptools.HttpParserError as error:
-            self._refuse(Refusal(HTTPStatus.BAD_REQUEST, f"the request is not valid HTTP: {error}"))
+            self._refuse(RequestRefused(HTTPStatus.BAD_REQUEST, f"the request is not valid HTTP: {error}"))
         self._expect()
 
     def _feed(self, data: bytes) -> None:
@@ -202,7 +202,7 @@ class _Limited(HttpToolsProtocol):
             self.cycle.keep_alive = False
         self._unanswered.append(self.cycle)
         if len(self._unanswered) > MOST_PIPELINED:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once on one connection; try again")
+            raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests in one connection; try again")
 
     def on_body(self, body: bytes) -> None:
         self._loose = 0
@@ -225,7 +225,7 @@ class _Limited(HttpToolsProtocol):
         self._send_refusal()
         self._expect()
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: RequestRefused) -> None:
         """Reads no more, and sends the refusal after the requests before have been answered."""
         self._refusal = refusal.with_traceback(None)  # whose frames would hold this connection
         if self._in_body:
@@ -275,7 +275,7 @@ class _Limited(HttpToolsProtocol):
             self._set_clock(_Due.HEADER)
         elif self._due is _Due.HEADER and self._loose:
             reason = f"header: did not arrive within {self._limits.header_seconds:.3g} s"
-            self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, reason))
+            self._refuse(RequestRefused(HTTPStatus.REQUEST_TIMEOUT, reason))
         else:
             self.leave()
 

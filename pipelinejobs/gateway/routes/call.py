@@ -84,13 +84,13 @@ async def asked(service: Service, question: Callable[[], Result], deadline: Dead
 
 
 def service_of(request: Request) -> Service:
-    """The gateway that the application serves."""
+    """The service of the application."""
     service: Service = request.app.state.service
     return service
 
 
 def api_of(request: Request) -> str:
-    """The address that links begin with: the configured one, else the one that was asked for."""
+    """The address that links begin with: the configured one, otherwise the one in the request."""
     configured = service_of(request).settings.gateway.api_server
     if configured is not None:
         return configured
@@ -127,7 +127,7 @@ async def admit(request: Request, scopes: Collection[str], required: Permission,
 
 
 def actor_call(required: Permission) -> Callable[[Request, str], Awaitable[Call]]:
-    """What routes of the actor depend on."""
+    """The dependency of routes with an actor in their URL."""
 
     async def call(request: Request, actor: ActorName) -> Call:
         service = service_of(request)
@@ -144,7 +144,7 @@ async def reader_call(request: Request) -> Call:
 
 
 Documented = dict[int | str, dict[str, Any]]
-"""What a route answers, by status."""
+"""The documented answers of a route, by status."""
 
 Reader = Annotated[Call, Depends(actor_call(Permission.READ))]
 Owner = Annotated[Call, Depends(actor_call(Permission.UPDATE))]
@@ -152,7 +152,7 @@ JobsReader = Annotated[Call, Depends(reader_call)]
 
 
 def answers(result: Any, spoken: Dialect, *others: int, body: bool = False) -> Documented:
-    """What a route answers, for openapi.json.
+    """The documented answers of a route, for openapi.json.
 
     Args:
         result: the shape of its result.

@@ -1,4 +1,4 @@
-"""What a request for a new nonce asks for: JSON or a form, all of it optional."""
+"""The body of a request for a new nonce: JSON or a form, every field optional."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,11 +17,11 @@ _MOST_FIELDS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for, with Abaco's defaults.
+class NonceRequest:
+    """What the body asks for, with Abaco's defaults.
 
     Attributes:
-        seconds: how long it is to be good; None: for good.
+        seconds: how long the nonce is valid; None: without end.
     """
 
     level: Permission = Permission.EXECUTE
@@ -30,17 +30,17 @@ class Asked:
     seconds: int | None = None
 
 
-def read(body: bytes, content_type: str | None, *, alias: bool) -> Asked:
-    """What a body asks for.
+def read(body: bytes, content_type: str | None, *, alias: bool) -> NonceRequest:
+    """Reads a body.
 
     Args:
-        alias: whether the nonce is for an alias, which can allow no more than EXECUTE.
+        alias: whether the nonce is for an alias, whose level can be no higher than EXECUTE.
 
     Raises:
-        Malformed: it is not readable, or asks for what there is not.
+        Malformed: the body cannot be read, or a field has no allowed value.
     """
     fields = _fields(body, content_type)
-    return Asked(
+    return NonceRequest(
         level=_level(fields.get("level"), alias=alias),
         max_uses=_max_uses(_first(fields, "maxUses", "max_uses")),
         description=_description(fields.get("description")),
@@ -75,7 +75,7 @@ def _first(fields: dict[str, Any], *names: str) -> Any:
 def _level(value: Any, *, alias: bool) -> Permission:
     if value is None:
         return Permission.EXECUTE
-    allowed = [right.name for right in Permission if not (alias and right is Permission.UPDATE)]
+    allowed = [one.name for one in Permission if not (alias and one is Permission.UPDATE)]
     if not isinstance(value, str) or value not in allowed:
         raise Malformed("level", f"must be one of {', '.join(allowed)}")
     return Permission[value]
@@ -106,7 +106,7 @@ def _description(value: Any) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    """A whole number, or the text of one, which is all that a form can hold."""
+    """A whole number, or the text of one, as forms hold it."""
     if isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii() and len(value) < 12:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -59,11 +59,11 @@ class World:
         secret, _ = self.gateway.service.store.nonces.make(NewNonce(scope=scope, level=permission, **fields))
         return secret.reveal()
 
-    def status(self, method: str, path: str, right: str | None = None, nonce: str | None = None) -> int:
+    def status(self, method: str, path: str, permission: str | None = None, nonce: str | None = None) -> int:
         parameters = self.job.url("update") if method == "POST" and path.endswith("/messages") else {}
         if nonce is not None:
             parameters |= {"x-nonce": nonce}
-        return self.gateway.ask(method, path, right, params=parameters).status_code
+        return self.gateway.ask(method, path, permission, params=parameters).status_code
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_changes_need_the_read_permission(gateway: Gateway) -> None:
     ],
 )
 def test_what_is_no_good_token(gateway: Gateway, job: StoredJob, header: str) -> None:
-    answer = gateway.post(job.event("run"), right=None, headers={"Authorization": header.encode("latin-1")})
+    answer = gateway.post(job.event("run"), permission=None, headers={"Authorization": header.encode("latin-1")})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.json()["result"]["verdict"] == "unauthorised"
@@ -207,7 +207,7 @@ def test_nonces_do_not_wait_for_a_server_that_hangs(
         new = NewNonce(scope=scope, tenant="SD2E", owner="operator", by_operator=True)
         nonce, _ = gateway.service.store.nonces.make(new)
         began = time.monotonic()
-        assert gateway.post(None, job.url("run", **{"x-nonce": nonce.reveal()}), right=None).status_code == 200
+        assert gateway.post(None, job.url("run", **{"x-nonce": nonce.reveal()}), permission=None).status_code == 200
         assert time.monotonic() - began < 4  # the others wait for 5 seconds
         for thread in waiting:
             thread.join()
@@ -247,7 +247,7 @@ def test_tacc_says_whose_a_token_is(
     with RudeServer(profile) as tacc, with_oauth2(mongodb_uri, database.name, tacc) as gateway:
         headers = {"Authorization": "Bearer 0123456789abcdef0123456789abcdef"}
         for name in ("run", "update", "update"):
-            answer = gateway.post(job.event(name), right=None, headers=headers)
+            answer = gateway.post(job.event(name), permission=None, headers=headers)
             assert answer.json()["result"]["verdict"] == "applied", answer.text
         assert gateway.ask("POST", f"/actors/v2/{ALIAS}/nonces", None, headers=headers).status_code == 403
         assert gateway.ask("GET", "/jobs").status_code == 200  # a static token asks nobody
@@ -261,7 +261,7 @@ def test_an_outage_is_no_refusal(mongodb_uri: str, database: Database[Any], new_
         RudeServer(answers("503 Service Unavailable")) as tacc,
         with_oauth2(mongodb_uri, database.name, tacc) as gateway,
     ):
-        answer = gateway.post(job.event("run"), right=None, headers={"Authorization": "Bearer " + "0" * 32})
+        answer = gateway.post(job.event("run"), permission=None, headers={"Authorization": "Bearer " + "0" * 32})
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
         assert answer.json()["result"]["verdict"] == "unavailable"

@@ -84,7 +84,7 @@ class TestMetrics:
         assert "pipelinejobs_messages_in_progress 0.0" in text
 
     def test_old_names_are_kept_and_say_the_new_one(self, gateway: Gateway, job: StoredJob) -> None:
-        gateway.post(job.event("run"), right="READ")
+        gateway.post(job.event("run"), permission="READ")
         gateway.post(job.event("run"))
         text = gateway.client.get("/metrics").text
         for line in (
@@ -101,10 +101,10 @@ class TestMetrics:
         assert len(re.findall("Deprecated", text)) == 5
 
     def test_refused_requests_by_reason(self, gateway: Gateway, job: StoredJob) -> None:
-        gateway.post(job.event("run"), right=None)
-        gateway.post(job.event("run"), right=None, headers={"Authorization": "Bearer wrong"})
-        gateway.post(job.event("run"), {"x-nonce": "SD2E_JKx3PqOeWvLm"}, right=None)
-        gateway.post(job.event("run"), right="READ")
+        gateway.post(job.event("run"), permission=None)
+        gateway.post(job.event("run"), permission=None, headers={"Authorization": "Bearer wrong"})
+        gateway.post(job.event("run"), {"x-nonce": "SD2E_JKx3PqOeWvLm"}, permission=None)
+        gateway.post(job.event("run"), permission="READ")
         text = gateway.client.get("/metrics").text
         for reason in ("missing", "token", "nonce unknown", "permission"):
             assert f'pipelinejobs_requests_refused_total{{reason="{reason}"}} 1.0' in text
@@ -129,7 +129,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Any:
 class TestLogs:
     def test_one_line_for_each_delivery(self, gateway: Gateway, job: StoredJob, lines: Any) -> None:
         told = [gateway.post(body).json()["result"] for body in (job.event("run"), {"uuid": "x"})]
-        told.append(gateway.post(job.event("run"), right=None).json()["result"])
+        told.append(gateway.post(job.event("run"), permission=None).json()["result"])
         for one in told:
             (line,) = [line for line in lines() if line.get("execution") == one["executionId"]]
             assert (line["verdict"], line["message"]) == (one["verdict"], one["reason"])

@@ -159,10 +159,10 @@ def test_a_user_without_any_right_is_still_known(tacc: RudeServer) -> None:
 
 
 def test_permissions() -> None:
-    rights = Permissions(
+    permissions = Permissions(
         [Grant("jdoe", Permission.NONE), Grant("*", Permission.READ), Grant("ci@tacc", Permission.UPDATE)]
     )
-    assert [rights.of(user) for user in ("jdoe", "ci@tacc", "ci", "anybody")] == [
+    assert [permissions.of(user) for user in ("jdoe", "ci@tacc", "ci", "anybody")] == [
         Permission.NONE,
         Permission.UPDATE,
         Permission.READ,

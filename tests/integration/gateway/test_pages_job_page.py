@@ -16,8 +16,8 @@ from support.process import Documents, StoredJob, callback
 from tools.demo.indexer import Indexer
 
 
-def page_of(gateway: Gateway, job: StoredJob, right: str = "READ", **query: str) -> str:
-    with visitor(gateway, right) as visiting:
+def page_of(gateway: Gateway, job: StoredJob, permission: str = "READ", **query: str) -> str:
+    with visitor(gateway, permission) as visiting:
         return visiting.get(f"/pages/jobs/{job.uuid}", **query)
 
 

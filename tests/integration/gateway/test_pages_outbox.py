@@ -72,15 +72,15 @@ def test_no_message(gateway: Gateway) -> None:
         text = seen(visiting.get("/pages/outbox"))
     assert "No message has failed." in text
     assert "No message is pending." in text
-    assert "Send again" not in text
+    assert "Send" not in text
 
 
-@pytest.mark.parametrize("right", ["READ", "EXECUTE"])
+@pytest.mark.parametrize("permission", ["READ", "EXECUTE"])
 def test_without_the_right_there_is_no_button_and_no_way(
-    gateway: Gateway, indexer: Indexer, failed: list[StoredJob], right: str
+    gateway: Gateway, indexer: Indexer, failed: list[StoredJob], permission: str
 ) -> None:
     indexer.status = 200
-    with visitor(gateway, right) as visiting:
+    with visitor(gateway, permission) as visiting:
         for path in ("/pages/outbox", f"/pages/jobs/{failed[0].uuid}"):
             assert "/pages/outbox/send" not in visiting.get(path)
         form = visiting.form
@@ -102,7 +102,7 @@ class TestOne:
             assert "1 delivered to the Indexer." in seen(visiting.get(answer.headers["location"]))
             assert failed[0].stored()["_outbox"] == []
             again = visiting.post("/pages/outbox/send", fields)
-            assert "There was nothing left to send." in seen(visiting.get(again.headers["location"]))
+            assert "No message was left to send." in seen(visiting.get(again.headers["location"]))
         assert [failed[0].uuid in str(one.body) for one in indexer.received[before:]] == [True]
         assert row(failed[1])["status"] == "undelivered"
 

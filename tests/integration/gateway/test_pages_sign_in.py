@@ -71,10 +71,10 @@ class TestWithout:
 
 
 class TestSigningIn:
-    @pytest.mark.parametrize("right", ["READ", "EXECUTE", "UPDATE"])
-    def test_by_a_token(self, gateway: Gateway, right: str) -> None:
-        with visitor(gateway, right) as visiting:
-            assert right in seen(visiting.get("/pages/jobs"))
+    @pytest.mark.parametrize("permission", ["READ", "EXECUTE", "UPDATE"])
+    def test_by_a_token(self, gateway: Gateway, permission: str) -> None:
+        with visitor(gateway, permission) as visiting:
+            assert permission in seen(visiting.get("/pages/jobs"))
 
     def test_by_a_nonce_which_gives_one_use(self, gateway: Gateway) -> None:
         text, handle = nonce(gateway, uses=1)

@@ -9,7 +9,7 @@ from pipelinejobs.gateway.http.http_errors import RETRY_SECONDS
 Fields = Iterable[tuple[bytes, bytes]]
 
 
-class Refusal(Exception):
+class RequestRefused(Exception):
     """The request is refused.
 
     Attributes:
@@ -43,9 +43,9 @@ class Refusal(Exception):
         return first + b"".join(b"%b: %b\r\n" % field for field in fields) + b"\r\n" + body
 
 
-def header_too_large(problem: str) -> Refusal:
+def header_too_large(problem: str) -> RequestRefused:
     """The refusal of a header that is too large."""
-    return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"header: {problem}")
+    return RequestRefused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"header: {problem}")
 
 
 def check_request(method: bytes, version: str, fields: Fields) -> None:
@@ -55,12 +55,12 @@ def check_request(method: bytes, version: str, fields: Fields) -> None:
     not decode, and finds others only after the application was called.
 
     Raises:
-        Refusal: the request is refused.
+        RequestRefused: the request is refused.
     """
     codings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
     if version not in ("1.0", "1.1"):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are supported")
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are supported")
     if codings and (codings != [b"chunked"] or version == "1.0"):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "Transfer-Encoding: can only be chunked, and not in HTTP/1.0")
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "Transfer-Encoding: can only be chunked, and not in HTTP/1.0")
     if method == b"CONNECT":
-        raise Refusal(HTTPStatus.BAD_REQUEST, "this server is not a proxy")
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "this server is not a proxy")
