@@ -20,7 +20,7 @@ from pipelinejobs.store.nonces import UNLIMITED, NewNonce, Nonce
 from pipelinejobs.util.errors import CommandFailed
 
 if TYPE_CHECKING:
-    from pipelinejobs.gateway.actor_names import Names
+    from pipelinejobs.gateway.actor_names import ActorNames
 
 _LEVELS = [right.name for right in Permission if right is not Permission.NONE]
 _DAY = 86400
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     return _add(options, session, known, scope)
 
 
-def _add(options: argparse.Namespace, session: Session, known: "Names", scope: str) -> Report:
+def _add(options: argparse.Namespace, session: Session, known: "ActorNames", scope: str) -> Report:
     level = Permission[options.level]
     if level is Permission.UPDATE and scope.startswith("alias:"):
         raise CommandFailed(

@@ -16,7 +16,7 @@ _random: Final = random.Random()  # noqa: S311 - an id is no secret; seeded by t
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ActorNames:
     """The actor that a gateway stands for.
 
     Attributes:
@@ -44,13 +44,13 @@ class Names:
         return (f"actor:{self.id}", *(f"alias:{alias}" for alias in self.aliases))
 
 
-def names(settings: Settings) -> Names:
+def names(settings: Settings) -> ActorNames:
     """The names that settings give."""
     own, configured = settings.pipelines.job_manager_id, settings.gateway.actor_id
     actor = configured or (own if is_id(own) else _HASHIDS.encode(uuid5(NAMESPACE_URL, own).int >> _BITS))
     aliases = dict.fromkeys((own, *settings.gateway.aliases))
     aliases.pop(actor, None)
-    return Names(actor, tuple(aliases), settings.gateway.tenant)
+    return ActorNames(actor, tuple(aliases), settings.gateway.tenant)
 
 
 def is_id(text: str) -> bool:

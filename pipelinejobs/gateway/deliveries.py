@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from pipelinejobs.core import outcome
 from pipelinejobs.core.outcome import Answer
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
-from pipelinejobs.gateway.actor_names import Names
+from pipelinejobs.gateway.actor_names import ActorNames
 from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.metrics import Metrics
 from pipelinejobs.gateway.tasks.applied_watch import Watch
@@ -82,7 +82,7 @@ class Deliveries:
         self,
         manager: Manager,
         events: Groups,
-        names: Names,
+        names: ActorNames,
         gateway: str,
         *,
         metrics: Metrics,

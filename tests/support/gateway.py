@@ -108,7 +108,7 @@ def serving(configured: Settings) -> Iterator[Gateway]:
     url = server.address(configured.gateway, listening)
     ready = threading.Event()
     config = server.configured(service)
-    running = server.Server(config, service, ready.set)
+    running = server.GatewayServer(config, service, ready.set)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

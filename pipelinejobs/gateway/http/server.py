@@ -56,7 +56,7 @@ def address(gateway: Gateway, listening: socket.socket) -> str:
     return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
-class Server(uvicorn.Server):
+class GatewayServer(uvicorn.Server):
     """uvicorn's server, which informs the gateway's parts before it ends."""
 
     def __init__(
@@ -137,7 +137,7 @@ def serve(
     try:
         config = configured(service)
         with log.alone(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(Server(config, service, ready, ending).serve(sockets=[listening]))
+            runner.run(GatewayServer(config, service, ready, ending).serve(sockets=[listening]))
     finally:
         service.close(service.settings.limits.drain)
         for number, handler in before.items():

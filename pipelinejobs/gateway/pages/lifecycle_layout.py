@@ -31,7 +31,7 @@ Point = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrow:
+class Polyline:
     """The line of an arrow.
 
     Attributes:
@@ -64,28 +64,30 @@ FRAME: Final = (5, 76, 430, 566)
 ANY: Final = "*"
 """As a source: every state in the frame."""
 
-ARROWS: Final[dict[tuple[str, str], Arrow]] = {
-    ("CREATED", "run"): Arrow(((220, 147), (220, 181)), (226, 168)),
-    ("RUNNING", "finish"): Arrow(((220, 235), (220, 291)), (226, 281)),
-    ("FINISHED", "index"): Arrow(((272, 305), (324, 305)), (298, 299), "middle"),
-    ("INDEXING", "indexed"): Arrow(((324, 319), (272, 319)), (298, 346), "middle"),
-    ("FINISHED", "validate"): Arrow(((220, 333), (220, 395)), (226, 374)),
-    ("VALIDATING", "validated"): Arrow(((206, 437), (206, 485)), (200, 465), "end"),
-    ("VALIDATED", "validate"): Arrow(((234, 485), (234, 437)), (240, 465)),
-    ("VALIDATING", "reject"): Arrow(((272, 412), (324, 412)), (308, 406), "middle"),
-    ("VALIDATED", "finalize"): Arrow(((220, 527), (220, 581)), (226, 559)),
-    ("CREATED", "fail"): Arrow(((168, 120), (40, 120), (40, 297)), (160, 114), "end"),
-    ("RUNNING", "fail"): Arrow(((168, 208), (68, 208), (68, 297)), (160, 202), "end"),
-    ("INDEXING", "fail"): Arrow(((376, 291), (376, 258), (96, 258), (96, 297)), (368, 252), "end"),
-    ("VALIDATING", "fail"): Arrow(((168, 416), (68, 416), (68, 327)), (160, 410), "end"),
-    ("FINISHED", "retire"): Arrow(((256, 333), (256, 356), (290, 356), (290, 562), (340, 562), (340, 581)), (296, 368)),
-    ("VALIDATING", "retire"): Arrow(((272, 426), (290, 426), (290, 562), (340, 562), (340, 581)), (296, 450)),
-    ("VALIDATED", "retire"): Arrow(((272, 506), (362, 506), (362, 581)), (296, 500)),
-    ("REJECTED", "retire"): Arrow(((396, 431), (396, 581)), (391, 476), "end"),
-    ("FINALIZED", "retire"): Arrow(((272, 596), (324, 596)), (298, 590), "middle"),
-    ("FAILED", "retire"): Arrow(((40, 327), (40, 629), (376, 629), (376, 611)), (46, 520)),
-    (ANY, "reset"): Arrow(((402, 76), (402, 53)), (394, 68), "end"),
-    ("RESET", "ready"): Arrow(((324, 32), (220, 32), (220, 93)), (272, 26), "middle"),
+ARROWS: Final[dict[tuple[str, str], Polyline]] = {
+    ("CREATED", "run"): Polyline(((220, 147), (220, 181)), (226, 168)),
+    ("RUNNING", "finish"): Polyline(((220, 235), (220, 291)), (226, 281)),
+    ("FINISHED", "index"): Polyline(((272, 305), (324, 305)), (298, 299), "middle"),
+    ("INDEXING", "indexed"): Polyline(((324, 319), (272, 319)), (298, 346), "middle"),
+    ("FINISHED", "validate"): Polyline(((220, 333), (220, 395)), (226, 374)),
+    ("VALIDATING", "validated"): Polyline(((206, 437), (206, 485)), (200, 465), "end"),
+    ("VALIDATED", "validate"): Polyline(((234, 485), (234, 437)), (240, 465)),
+    ("VALIDATING", "reject"): Polyline(((272, 412), (324, 412)), (308, 406), "middle"),
+    ("VALIDATED", "finalize"): Polyline(((220, 527), (220, 581)), (226, 559)),
+    ("CREATED", "fail"): Polyline(((168, 120), (40, 120), (40, 297)), (160, 114), "end"),
+    ("RUNNING", "fail"): Polyline(((168, 208), (68, 208), (68, 297)), (160, 202), "end"),
+    ("INDEXING", "fail"): Polyline(((376, 291), (376, 258), (96, 258), (96, 297)), (368, 252), "end"),
+    ("VALIDATING", "fail"): Polyline(((168, 416), (68, 416), (68, 327)), (160, 410), "end"),
+    ("FINISHED", "retire"): Polyline(
+        ((256, 333), (256, 356), (290, 356), (290, 562), (340, 562), (340, 581)), (296, 368)
+    ),
+    ("VALIDATING", "retire"): Polyline(((272, 426), (290, 426), (290, 562), (340, 562), (340, 581)), (296, 450)),
+    ("VALIDATED", "retire"): Polyline(((272, 506), (362, 506), (362, 581)), (296, 500)),
+    ("REJECTED", "retire"): Polyline(((396, 431), (396, 581)), (391, 476), "end"),
+    ("FINALIZED", "retire"): Polyline(((272, 596), (324, 596)), (298, 590), "middle"),
+    ("FAILED", "retire"): Polyline(((40, 327), (40, 629), (376, 629), (376, 611)), (46, 520)),
+    (ANY, "reset"): Polyline(((402, 76), (402, 53)), (394, 68), "end"),
+    ("RESET", "ready"): Polyline(((324, 32), (220, 32), (220, 93)), (272, 26), "middle"),
 }
 """The arrows between states, by source and event."""
 
