@@ -1,5 +1,4 @@
-"""The lifecycle of a PipelineJob. Pure: it imports `transitions` and nothing else of this project.
+"""The lifecycle of a PipelineJob. It imports `transitions` and no other part of this project.
 
-`lifecycle` holds the table as data, `machine` runs it, `replay` goes through a history with it and
-`diagram` draws it.
+`lifecycle` holds the table as data, `machine` runs it, `replay` follows a history through it and `diagram` draws it.
 """

@@ -1,7 +1,7 @@
 """Draws the lifecycle, and one job's path through it, as Mermaid text (https://mermaid.js.org, stateDiagram-v2).
 
-`transitions` can write Mermaid as well, but knows no path; both drawings come from the same table here, so that
-they look alike.
+`transitions` can write Mermaid too, but not a job's path. Here both drawings are made from the same table and look
+alike.
 """
 
 from collections.abc import Iterable
@@ -17,19 +17,19 @@ _STYLES = (
 
 
 def lifecycle() -> str:
-    """The whole lifecycle: every state, and on each arrow the events that take it."""
+    """The whole lifecycle: every state, and on each arrow the events that lead along it."""
     return _draw([f"    {arrow}: {', '.join(names)}" for arrow, names in _arrows().items()])
 
 
 def path(events: Iterable[str]) -> str:
-    """The lifecycle with one job's way through it marked.
+    """The lifecycle with one job's path marked.
 
     Args:
         events: the names of the job's history entries, oldest first.
 
     Returns:
-        The drawing: arrows that were taken carry the steps' numbers (the first event after `create` is 1),
-        states that were visited and the present one are coloured.
+        The drawing. Arrows on the path are labelled with the numbers of the steps (the first event after `create` is
+        1); visited states and the present state are coloured.
     """
     steps = walk(events)
     taken: dict[str, list[str]] = {}
@@ -63,7 +63,7 @@ def _arrow(before: str, after: str) -> str:
 
 
 def _shortened(names: list[str]) -> str:
-    """At most four steps of an arrow: a job may take the same one thousands of times."""
+    """The label for the steps along one arrow, with at most four of them: there may be thousands."""
     if len(names) <= 4:
         return ", ".join(names)
     return f"{', '.join(names[:2])}, ... {names[-1]} ({len(names)} times)"

@@ -1,7 +1,7 @@
 """The lifecycle of a PipelineJob, as data: its states, its events and the moves between them.
 
-The table is the public one of the PipelineJobs system. Nothing is imported here, so that a reader of
-messages can know the names without loading the machine that runs them (`fsm.machine`).
+The table is the public one of the PipelineJobs system. This module imports nothing, so that `messages` can use the
+names without loading the machine that runs the table (`fsm.machine`).
 """
 
 from typing import Final, NamedTuple
@@ -21,7 +21,7 @@ STATES: Final[dict[str, str]] = {
     "RETIRED": "Job and outputs should no longer be used",
     "RESET": "Job and outputs are being reset for another run",
 }
-"""Each state and what it says of a job."""
+"""Each state and what it means for a job."""
 
 EVENTS: Final[dict[str, str]] = {
     "create": "Create a new job",
@@ -40,16 +40,16 @@ EVENTS: Final[dict[str, str]] = {
     "reset": "Begin to reset the job for another run",
     "ready": "Complete the reset, allowing another run",
 }
-"""Each event and what it does. This is the closed list: no other name is an event."""
+"""Each event and what it does. No other name is an event."""
 
 RESERVED: Final = frozenset({"create"})
 """Events that only the agents that create jobs may write; a message never carries one."""
 
 ADMINISTRATIVE: Final = frozenset({"reset", "ready"})
-"""Events that take an administrative token; a job token is not enough."""
+"""Events that need an administrative token; a job token is not enough."""
 
 SAME: Final = "="
-"""As the destination of a move: the state stays what it is."""
+"""As the destination of a move: the state does not change."""
 
 
 class Move(NamedTuple):
@@ -81,4 +81,4 @@ MOVES: Final[tuple[Move, ...]] = (
     Move("reset", tuple(STATES), "RESET"),
     Move("ready", ("RESET",), "CREATED"),
 )
-"""Every move there is. What is not here is not allowed."""
+"""Every move. A move that is not in this table is not allowed."""

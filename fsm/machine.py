@@ -1,8 +1,8 @@
 """Runs the lifecycle: which state an event leads to.
 
-The machine of `transitions` is built once, when this module is imported, from the table in `fsm.lifecycle`.
-What it knows is then kept in a dictionary, because asking it through a model would cost a thousand times more
-and would look event names up as attributes. Only names of the table are ever keys of that dictionary.
+The machine of `transitions` is built once from the table in `fsm.lifecycle`, when this module is imported. Its
+transitions are then copied into a dictionary: triggering events on a model would take a thousand times longer, and
+would look up event names as attributes.
 """
 
 from typing import Final
@@ -35,7 +35,7 @@ _DESTINATIONS: Final = _compile(build())
 def destination(state: str, event: str) -> str | None:
     """The state that `event` leads to from `state`; None where the lifecycle does not allow it.
 
-    Any text may be given: an unknown state or event simply leads nowhere.
+    Any text may be given: for an unknown state or event the answer is None.
     """
     return _DESTINATIONS.get((state, event))
 

@@ -1,4 +1,4 @@
-"""Goes through a history with the lifecycle, to see where it leads."""
+"""Follows a history through the lifecycle."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from fsm.machine import destination
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of a history: from which state it was taken, and to which it led.
+    """One event of a history, with the states before and after it.
 
-    `after` is None where the lifecycle does not allow the event; the walk then stays in `before`.
+    `after` is None where the lifecycle does not allow the event; the state is then still `before`.
     """
 
     event: str
@@ -20,11 +20,11 @@ class Step:
 
 
 def walk(events: Iterable[str]) -> list[Step]:
-    """The steps that a history takes.
+    """The steps of a history.
 
     Args:
-        events: the names of its entries, oldest first, beginning with `create`. Upper case is taken too, since
-            python-datacatalog keeps names as they were sent.
+        events: the names of its entries, oldest first, beginning with `create`. They may be in upper case, because
+            python-datacatalog stores names as they were sent.
     """
     state = INITIAL
     steps = []
@@ -36,7 +36,7 @@ def walk(events: Iterable[str]) -> list[Step]:
 
 
 def final_state(events: Iterable[str]) -> str | None:
-    """The state in which a history ends; None when one of its events is not allowed where it stands."""
+    """The state in which a history ends; None when the lifecycle does not allow one of its events."""
     steps = walk(events)
     if any(step.after is None for step in steps):
         return None

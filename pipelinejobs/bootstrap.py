@@ -77,8 +77,8 @@ def services(
         uri,
         settings.mongodb.database,
         timeout=settings.limits.database,
-        history_limits=history.Limits(settings.history.embedded, settings.history.embedded_bytes),
-        refused_limits=refused.Limits(
+        history_limits=history.HistoryLimits(settings.history.embedded, settings.history.embedded_bytes),
+        refused_limits=refused.RefusedLimits(
             per_job=settings.refused.per_job, size=settings.refused.bytes, days=settings.refused.days
         ),
         executions_days=settings.gateway.executions_days,
@@ -103,7 +103,7 @@ def handback(settings: Settings, context: Context) -> "Handback":
     """What hands a message back to the queue that it came from, where that is one of Abaco's."""
     from pipelinejobs.service.requeue import Handback
 
-    limits = Backoff(attempts=settings.handback.attempts, longest=settings.handback.longest_delay)
+    limits = Backoff(attempts=settings.requeue.attempts, longest=settings.requeue.longest_delay)
     return Handback(_own_queue(settings, context), limits)
 
 

@@ -1,26 +1,27 @@
-"""Tells a PipelineJobs Manager what happens to a job.
+"""Reports to a PipelineJobs Manager what happens to a job.
 
     job = Job.from_callback("https://api.example.org/actors/v2/jobs-manager.prod/messages?x-nonce=...&uuid=...&token=...")
     job.run()
     job.update({"progress": 0.5})
     job.finish()
 
-This file needs the standard library of Python 3.6 or newer and nothing else: copy it to wherever a job runs. It is a
-command too: `python client.py --callback URL finish`; `python client.py --help` says more.
+This file needs only the standard library of Python 3.6 or newer: copy it to the machine where a job runs. It is also a
+command: `python client.py --callback URL finish`; see `python client.py --help`.
 
-Every event has an id, which stays the same however often it is sent: the manager applies it once. What fails for want
-of a network or a server is tried again until `timeout` is over. With a spool directory an event is on disk before it is
-sent, so that it outlives the network, the manager and this process; `flush` sends what waits, in order.
+Every event has an id, which stays the same however often the event is sent: the manager applies it once. When the
+network or a server fails, the event is sent again until `timeout` is over. With a spool directory an event is written
+to disk before it is sent, so that it is not lost when the network, the manager or this process fails; `flush` sends
+what waits there, in order.
 
 Errors:
 
     ClientError
-    +-- Misused              this can never be sent as it is; nothing was sent
-    +-- Refused              the manager, or what stands before it, refused the event
+    +-- Misused              the arguments are wrong; nothing was sent
+    +-- Refused              the manager, or a server in front of it, refused the event
     |   +-- Malformed        ... because it cannot be read
-    |   +-- Unauthorised     ... because a token or nonce is not good for it
+    |   +-- Unauthorised     ... because a token or nonce is missing, wrong or not sufficient
     |   +-- Illegal          ... because the job's state does not allow it
-    +-- Undelivered          nobody answered in time; the event may have arrived, and may be sent again under its id
+    +-- Undelivered          timed out; the event may or may not be applied - send it again with the same id
     +-- SpoolFailed          the spool cannot be used
 """
 
@@ -50,7 +51,7 @@ from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional,
 
 try:
     import fcntl
-except ImportError:  # not on Windows; there several processes may send the same event, which is applied once
+except ImportError:  # on Windows, where several processes may send the same event; it is applied once
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
@@ -73,26 +74,26 @@ __all__ = [
 EVENTS = ("run", "update", "resource", "fail", "finish", "index", "indexed",
           "validate", "validated", "reject", "finalize", "retire", "reset", "ready")
 # fmt: on
-"""What may be sent. `create` is reserved for the agents that create jobs."""
+"""The events that may be sent. `create` is reserved for the agents that create jobs."""
 
 AGAVE_EVENTS = ("RUNNING", "FINISHED", "FAILED", "STOPPED", "KILLED", "ARCHIVING_FAILED")
-"""What Agave is asked to report: that the job runs, and every way in which it ends."""
+"""The statuses that Agave is asked to report: that the job runs, and every way in which it ends."""
 
 CALLBACK_VARIABLE = "PIPELINEJOBS_CALLBACK"
 SPOOL_VARIABLE = "PIPELINEJOBS_SPOOL"
 
 TIMEOUT = 30.0
 """Seconds that a send may take, all its attempts included."""
-ATTEMPT_SECONDS = 12.0  # a gateway answers within 8, if only that it cannot
+ATTEMPT_SECONDS = 12.0  # a gateway answers within 8, even if only with 503
 LEAST_SECONDS = 1.0  # with less time left there is no further attempt
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 MOST_BYTES = 1024 * 1024
-"""The longest message that the manager reads. Abaco itself hands over 131 067 bytes at the most."""
+"""The longest message that the manager reads. On Abaco the limit is 131 067 bytes."""
 ANSWER_BYTES = 4 * 1024 * 1024
 
 SPOOL_EVENTS = 10000
 SPOOL_BYTES = 64 * 1024 * 1024
-"""What a spool may hold, with what was refused or damaged."""
+"""Limits of a spool, including its refused and damaged events."""
 LOCK_SECONDS = 30.0
 STALE_SECONDS = 3600.0
 
@@ -101,16 +102,16 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MACRO = re.compile(r"\$\{[^{}]*\}")
 _PLAIN = re.compile(r"[!-~]+")  # printable ASCII without the blank
 _LINE = re.compile(r"[ -~]+")
-_EVENT_ID = re.compile(r"(?! )[ -~]{1,128}(?<! )")  # HTTP cuts the blanks around a header's value
+_EVENT_ID = re.compile(r"(?! )[ -~]{1,128}(?<! )")  # HTTP removes blanks around a header's value
 _SAID_OTHERWISE = frozenset(("uuid", "token", "event", "name", "status", "state", "x_event_id"))
-_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))  # Abaco answers 500 to whatever it stumbles over
+_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))  # Abaco answers 500 to many passing errors
 _REFUSALS = {401: "unauthorised", 403: "unauthorised", 409: "illegal"}
 
 Data = Optional[Mapping[str, Any]]
 
 
 class ClientError(Exception):
-    """The event was not taken."""
+    """The event was not accepted."""
 
     verdict: Optional[str] = None
     exit_code = 65
@@ -121,17 +122,17 @@ class ClientError(Exception):
 
 
 class Misused(ClientError):
-    """This can never be sent as it is; nothing was sent."""
+    """The arguments are wrong; nothing was sent."""
 
     exit_code = 2
 
 
 class Refused(ClientError):
-    """The manager, or what stands before it, refused the event. To send it again changes nothing.
+    """The manager, or a server in front of it, refused the event. It would refuse the same event again.
 
     Attributes:
-        verdict: the manager's verdict; None where the answer is not from a manager, such as Abaco's.
-        reason: why, in its words.
+        verdict: the manager's verdict; None where another server answered, such as Abaco.
+        reason: why, in the words of the server.
         status: the HTTP status.
         event, event_id: which event it was.
     """
@@ -148,7 +149,7 @@ class Malformed(Refused):
 
 
 class Unauthorised(Refused):
-    """A token or a nonce is missing, wrong or too weak for the event, or there is no such job."""
+    """A token or a nonce is missing, wrong or not sufficient for the event, or there is no such job."""
 
     verdict, exit_code = "unauthorised", 77
 
@@ -160,7 +161,7 @@ class Illegal(Refused):
 
 
 class Undelivered(ClientError):
-    """Nobody answered in time. The event may have arrived; sent again under its id, it is applied once.
+    """Timed out. The event may or may not be applied; send it again with the same id, and it is applied once.
 
     Attributes:
         event_id: that id.
@@ -188,8 +189,8 @@ class Result(NamedTuple):
     Attributes:
         event: its name.
         event_id: its id.
-        verdict: `applied`, `duplicate` (it was applied before) or `stale`. None where nobody has judged yet: the event
-            is in the spool, or with Abaco, which only acknowledges a message.
+        verdict: `applied`, `duplicate` (it was applied before) or `stale`. None when the manager has not judged it
+            yet: the event is in the spool, or Abaco has acknowledged the message.
         reason: why, in words.
         state: the job's state afterwards, where the answer tells it.
         execution: the id of the execution that handles it, where there is one.
@@ -209,11 +210,11 @@ class Flushed(NamedTuple):
     """What became of the events in a spool.
 
     Attributes:
-        taken: those that were sent and not refused, in order.
-        refused: those that were refused; they are in `refused/`, and sent again if moved back.
+        taken: events that were sent and not refused, in order.
+        refused: events that were refused; they are in `refused/`, and are sent again if moved back.
         damaged: the names of files that cannot be read; they are in `damaged/`.
-        left: how many wait still.
-        reason: why they do, for one of them.
+        left: how many events still wait.
+        reason: why one of them waits.
     """
 
     taken: List[Result]
@@ -224,7 +225,7 @@ class Flushed(NamedTuple):
 
 
 class Job:
-    """A job, as those see it who report on it. It can be used from several threads."""
+    """A job to report on. It can be used from several threads."""
 
     def __init__(
         self,
@@ -242,28 +243,24 @@ class Job:
     ) -> None:
         """
         Args:
-            url: the manager's messages, `https://HOST/actors/v2/ALIAS/messages`. A nonce may stand in its query.
+            url: the manager's messages URL, `https://HOST/actors/v2/ALIAS/messages`. Its query may hold a nonce.
             uuid, token: the job and its token; `reset` and `ready` take an administrative token.
             nonce: the nonce to send with; or
             bearer: an access token; or
             tapis_token: a token for the header X-Tapis-Token.
             spool: a directory for events that cannot be delivered. It holds tokens: it is made with mode 0700, and
-                refused where others may look into it.
+                refused when other users may read it.
             later: only write events to the spool, for a machine without a network; `flush` sends them.
-            timeout: seconds that a send may take in all.
-            allow_http: whether the token may go unencrypted to another machine.
+            timeout: seconds that sending an event may take in all.
+            allow_http: whether the token may be sent unencrypted to another machine.
 
         Raises:
-            Misused: one of them cannot be used.
+            Misused: an argument is wrong.
         """
         parts = _split(url, allow_http=allow_http)
         if not isinstance(uuid, str) or not _UUID.fullmatch(uuid):
             raise Misused("uuid: is not a UUID in canonical text, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
-        for name, secret in (("token", token), ("nonce", nonce), ("bearer", bearer), ("tapis_token", tapis_token)):
-            if secret is not None and not (isinstance(secret, str) and _PLAIN.fullmatch(secret)):
-                raise Misused(name + ": must be text of printable ASCII characters without blanks")
-        if not token:
-            raise Misused("token: is missing")
+        _check_secrets(token=token, nonce=nonce, bearer=bearer, tapis_token=tapis_token)
         if not 0 < timeout < math.inf:
             raise Misused("timeout: must be a number of seconds above 0")
         if later and spool is None:
@@ -272,11 +269,7 @@ class Job:
         self.timeout = timeout
         self._where = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
         self._token = token
-        self._parameters = {
-            name: value
-            for name, value in reversed(urllib.parse.parse_qsl(parts.query))  # of several the first counts
-            if name not in _SAID_OTHERWISE and not _MACRO.fullmatch(value)
-        }
+        self._parameters = _parameters(parts.query)
         if nonce is not None:
             self._parameters["x-nonce"] = nonce
         self._headers = {} if bearer is None else {"Authorization": "Bearer " + bearer}
@@ -287,13 +280,13 @@ class Job:
 
     @classmethod
     def from_callback(cls, url: str, **options: Any) -> "Job":
-        """The job of a callback URL, which names uuid, token and nonce. An event or a status in it is left out.
+        """The job of a callback URL, which holds uuid, token and nonce. An event or a status in it is ignored.
 
         Args:
             options: as for `Job`.
 
         Raises:
-            Misused: the URL lacks one of them, or an option cannot be used.
+            Misused: the URL lacks one of them, or an option is wrong.
         """
         parts = _split(url, allow_http=True)
         given = dict(reversed(urllib.parse.parse_qsl(parts.query)))
@@ -315,27 +308,27 @@ class Job:
         return "<Job %s at %s>" % (self.uuid, self._where)
 
     def run(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """The job is processing data. Parameters, result and errors of each of these are those of `send`."""
+        """The job is processing data. Arguments, result and errors of this and the next methods are those of `send`."""
         return self.send("run", data, event_id=event_id)
 
     def update(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """Something is to be noted in the history."""
+        """Adds information to the history."""
         return self.send("update", data, event_id=event_id)
 
     def resource(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """Resources are being got ready."""
+        """Resources are being prepared."""
         return self.send("resource", data, event_id=event_id)
 
     def fail(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """The job has failed, for good."""
+        """The job has failed permanently."""
         return self.send("fail", data, event_id=event_id)
 
     def finish(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """The job is complete, and its outputs are where they belong."""
+        """The job is complete, and its outputs are archived."""
         return self.send("finish", data, event_id=event_id)
 
     def index(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """The outputs are to be indexed."""
+        """The outputs should be indexed."""
         return self.send("index", data, event_id=event_id)
 
     def indexed(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
@@ -359,33 +352,33 @@ class Job:
         return self.send("finalize", data, event_id=event_id)
 
     def retire(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """The outputs are out of use."""
+        """The outputs should no longer be used."""
         return self.send("retire", data, event_id=event_id)
 
     def reset(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """The job begins to be reset for another run. Needs an administrative token."""
+        """The job is being reset for another run. Needs an administrative token."""
         return self.send("reset", data, event_id=event_id)
 
     def ready(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """The job is reset, and may run again. Needs an administrative token."""
+        """The reset is complete, and the job may run again. Needs an administrative token."""
         return self.send("ready", data, event_id=event_id)
 
     def send(self, name: str, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """Sends an event, behind those of this job that wait in the spool.
+        """Sends an event, after those of this job that wait in the spool.
 
         Args:
             name: the event's name.
-            data: what the history is to tell of it, a JSON object.
-            event_id: the event's id, at most 128 printable ASCII characters. By default a new one; give one of your own
-                where the same event may be sent by another run of your program.
+            data: a JSON object for the history.
+            event_id: the event's id, at most 128 printable ASCII characters; by default a new one. Choose one yourself
+                when another run of your program may send the same event.
 
         Returns:
             What became of it. With a spool it may say that the event waits there.
 
         Raises:
-            Misused: name, data or id cannot be sent.
-            Refused: it was refused, or one of its kinds.
-            Undelivered: nobody answered in time, and there is no spool.
+            Misused: name, data or id are wrong.
+            Refused: it was refused; often one of the subclasses.
+            Undelivered: there was no answer in time, and there is no spool.
             SpoolFailed: the spool cannot be used, and the event was not delivered without it either.
         """
         event = self._event(name, data, event_id or uuids.uuid4().hex)
@@ -399,13 +392,13 @@ class Job:
         return _flush(self._spool, time.monotonic() + timeout, self.uuid)
 
     def callback_url(self, **parameters: str) -> str:
-        """The URL by which a job system reports on the job. It holds token and nonce.
+        """The URL to which a job system reports on the job. It holds token and nonce.
 
         Args:
-            parameters: more for its query, such as `session`; macros such as `${JOB_STATUS}` stay as they are.
+            parameters: further parameters of the query, such as `session`; macros such as `${JOB_STATUS}` are kept.
 
         Raises:
-            Misused: there is no nonce, without which a job system is not let in.
+            Misused: there is no nonce, without which the manager refuses a job system.
         """
         if "x-nonce" not in self._parameters:
             raise Misused("nonce: a callback needs one, since a job system sends no token of its own")
@@ -415,8 +408,9 @@ class Job:
     def agave_notifications(self, events: Sequence[str] = AGAVE_EVENTS) -> List[Dict[str, Any]]:
         """The `notifications` of an Agave or Aloe job submission.
 
-        One for each event: Agave gives up a notification for good whose deliveries fail, and the others must outlive
-        it. RUNNING is persistent, since a job may be queued again. The policy tries for about a day.
+        There is one for each event: when deliveries of a notification fail, Agave stops that notification for good, and
+        the others have to go on. RUNNING is persistent, because a job may be queued again. The policy tries for about a
+        day.
         """
         url = self.callback_url(status="${JOB_STATUS}")
         if len(url) > 1024:
@@ -462,7 +456,7 @@ class Job:
             raise Misused("data: is not JSON: %s" % str(error)[:200]) from None
         if len(text) > MOST_BYTES:
             raise Misused("data: is larger than a message of %d bytes can hold" % MOST_BYTES)
-        # The id travels as a parameter too: Abaco hands parameters to the manager, and no headers.
+        # The id is sent as a parameter too, because Abaco gives parameters to the manager, but no headers.
         query = urllib.parse.urlencode(dict(self._parameters, x_event_id=event_id))
         return _Event("%s?%s" % (self._where, query), dict(self._headers), self.uuid, name, event_id, text)
 
@@ -471,43 +465,33 @@ class Job:
             name = spool.add(event)
         except SpoolFailed as error:
             if self._later or spool.names(self.uuid):
-                raise  # to send it at once would be to overtake those that wait
-            _LOG.warning("%s; it is sent without", error.reason)
-            try:
-                return _deliver(event, deadline)
-            except Undelivered as undelivered:
-                raise SpoolFailed("%s; and without it: %s" % (error.reason, undelivered.reason)) from None
-        waiting = "it waits in the spool"
-        if not self._later:
-            flushed = _flush(spool, deadline, self.uuid, until=name)
-            for other in flushed.refused:  # here nobody asked for these, and nobody else tells of them
-                if other.event_id != event.id:
-                    _LOG.warning(
-                        "the spooled event %s of job %s was refused: %s", other.event, event.uuid, other.reason
-                    )
-            for damaged in flushed.damaged:
-                _LOG.warning("the spooled event %s cannot be read; it is in damaged/", damaged)
-            for result in flushed.taken:
-                if result.event_id == event.id:
-                    return result
-            for refused in flushed.refused:
-                if refused.event_id == event.id:
-                    raise refused
-            left = spool.names(self.uuid)
-            if name not in left:
-                spool.raise_if_refused(name)
-                return Result(event.name, event.id, None, "another process has delivered it")
-            behind = "" if left[0] == name else " behind %s, which goes to the address it was written with" % left[0]
-            waiting = "%s%s: %s" % (waiting, behind, flushed.reason)
+                raise  # sent at once, it would overtake those that wait
+            return _deliver_without_spool(event, deadline, error)
+        if self._later:
+            return Result(event.name, event.id, None, "it waits in the spool", spooled=True)
+        flushed = _flush(spool, deadline, self.uuid, until=name)
+        _warn_of_others(flushed, event)
+        for result in flushed.taken:
+            if result.event_id == event.id:
+                return result
+        for refused in flushed.refused:
+            if refused.event_id == event.id:
+                raise refused
+        left = spool.names(self.uuid)
+        if name not in left:
+            spool.raise_if_refused(name)
+            return Result(event.name, event.id, None, "another process has delivered it")
+        behind = "" if left[0] == name else " behind %s, which goes to the address it was written with" % left[0]
+        waiting = "it waits in the spool%s: %s" % (behind, flushed.reason)
         return Result(event.name, event.id, None, waiting, spooled=True)
 
 
 def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flushed:
-    """Sends what waits in a spool, for each job in order. The first event of a job that cannot be delivered stops those
-    behind it. What is refused goes to `refused/` with its reason, and what cannot be read to `damaged/`.
+    """Sends what waits in a spool, for each job in order. When an event cannot be delivered, the later events of its
+    job wait. Refused events are moved to `refused/` with the reason, files that cannot be read to `damaged/`.
 
     Args:
-        spool: the directory; where there is none, nothing waits.
+        spool: the directory; if it does not exist, nothing waits.
         timeout: seconds that this may take.
 
     Raises:
@@ -520,7 +504,7 @@ def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flush
 
 
 class _Event(NamedTuple):
-    """One event, with all that is needed to send it, here or by a later process."""
+    """One event, with everything that is needed to send it, also by a later process."""
 
     url: str
     headers: Dict[str, str]
@@ -538,7 +522,7 @@ class _Event(NamedTuple):
         return urllib.parse.urlsplit(self.url).netloc
 
     def shown(self, text: object) -> str:
-        """Words of the other side, made fit to be shown: short, one line, without the secrets that it was sent."""
+        """A text of the other side as it may be shown: short, on one line, and without the secrets sent to it."""
         shown = "".join(char if char.isprintable() else " " for char in str(text))
         secrets = [json.loads(self.text)["token"], *self.headers.values()]
         secrets += [value[len("Bearer ") :] for value in self.headers.values() if value.startswith("Bearer ")]
@@ -556,21 +540,23 @@ class _Damaged(Exception):
 
 
 class _Away(Exception):
-    """There is no answer that counts, this time."""
+    """An attempt brought no answer that counts."""
 
     def __init__(self, reason: str, *, asked: float = 0.0, hopeless: bool = False) -> None:
         super().__init__(reason)
         self.reason, self.asked, self.hopeless = reason, asked, hopeless
 
     def pause(self, attempts: int, deadline: float) -> Optional[float]:
-        """Seconds until it is worth another attempt (exponential, full jitter); None where there will be none."""
+        """Seconds until the next attempt (exponential, full jitter); None when there will be none.
+
+        Not `util.backoff`: this file is copied to other machines alone."""
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
         pause = max(random.uniform(0, longest), self.asked)  # noqa: S311 - spreads load, hides nothing
         return None if self.hopeless or time.monotonic() + pause + LEAST_SECONDS > deadline else pause
 
 
 def _deliver(event: _Event, deadline: float) -> Result:
-    """Sends an event until somebody answers or the time is over."""
+    """Sends an event until a server answers or the time is over."""
     attempts = 0
     while True:
         try:
@@ -583,8 +569,16 @@ def _deliver(event: _Event, deadline: float) -> Result:
         time.sleep(pause)
 
 
+def _deliver_without_spool(event: _Event, deadline: float, why: SpoolFailed) -> Result:
+    _LOG.warning("%s; the event is sent without it", why.reason)
+    try:
+        return _deliver(event, deadline)
+    except Undelivered as undelivered:
+        raise SpoolFailed("%s; and without it: %s" % (why.reason, undelivered.reason)) from None
+
+
 def _attempt(event: _Event, deadline: float) -> Result:
-    """Sends an event once, in a thread, since no socket option bounds a name's look-up or an answer that drips."""
+    """Sends an event once, in a thread: no socket option limits the look-up of a name or a slow answer."""
     seconds = min(ATTEMPT_SECONDS, deadline - time.monotonic())
     if seconds <= 0:
         raise _Away("there was no time left to send it")
@@ -598,7 +592,7 @@ def _attempt(event: _Event, deadline: float) -> Result:
 
     try:
         threading.Thread(target=post, name="pipelinejobs-client", daemon=True).start()
-    except RuntimeError:  # no more of them, or the interpreter is ending; the socket's own timeout has to do
+    except RuntimeError:  # no more threads, or the interpreter is ending; the socket's own timeout has to suffice
         post()
     try:
         result, error = done.get(timeout=seconds)
@@ -615,7 +609,7 @@ def _post(event: _Event, seconds: float) -> Result:
     headers.update(
         {"Content-Type": "application/json", "Idempotency-Key": event.id, "User-Agent": "pipelinejobs-client"}
     )
-    request = urllib.request.Request(  # noqa: S310 - nothing but http and https comes here
+    request = urllib.request.Request(  # noqa: S310 - only http and https URLs come here
         event.url, event.text.encode("ascii"), headers, method="POST"
     )
     try:
@@ -632,11 +626,11 @@ def _post(event: _Event, seconds: float) -> Result:
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
-        """None, so that credentials go nowhere but where they were meant to."""
+        """None: credentials are sent only to the host that they were meant for."""
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    """A client that checks certificates and takes the proxies of the environment, but for this machine itself."""
+    """A client that checks certificates and uses the proxies of the environment, except for this machine itself."""
     handlers: List[Any] = [_NoRedirect(), urllib.request.HTTPSHandler(context=ssl.create_default_context())]
     if _is_loopback(urllib.parse.urlsplit(url).hostname or ""):
         handlers.append(urllib.request.ProxyHandler({}))
@@ -644,7 +638,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
 
 
 def _result(event: _Event, raw: bytes) -> Result:
-    """What an answer of status 2xx says; the envelope is Abaco's, the verdict in it the manager's own."""
+    """The result in an answer of status 2xx; the envelope is Abaco's, the verdict in it is the manager's."""
     whole = _object(raw)
     result = _object(whole.get("result"))
     execution = result.get("executionId") or result.get("execution_id")
@@ -658,7 +652,7 @@ def _result(event: _Event, raw: bytes) -> Result:
 
 
 def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
-    """What an answer of another status means."""
+    """The error for an answer of another status."""
     status = error.code
     named = "%s answered %d %s" % (event.host, status, http.client.responses.get(status, ""))
     whole: Dict[str, Any] = {}
@@ -666,7 +660,7 @@ def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
         whole = _object(error.read(ANSWER_BYTES))
     message = whole.get("message")
     reason = event.shown(message) if isinstance(message, str) and message else named.strip()
-    if status in _AGAIN or status < 200:  # below 200 an answer is only announced
+    if status in _AGAIN or status < 200:  # below 200 it is not the final answer
         return _Away(reason, asked=_seconds_asked(error.headers.get("Retry-After")))
     if 300 <= status <= 399:
         return _Away(named + "; redirects are not followed, since they could lead the token astray", hopeless=True)
@@ -678,7 +672,7 @@ def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
 
 
 def _object(value: Any) -> Dict[str, Any]:
-    """An object, also out of JSON; an empty one instead of anything else."""
+    """An object, or that of a JSON text; an empty one for anything else."""
     if isinstance(value, bytes):
         try:
             value = json.loads(value.decode("utf-8"))
@@ -688,7 +682,7 @@ def _object(value: Any) -> Dict[str, Any]:
 
 
 def _seconds_asked(retry_after: Optional[str]) -> float:
-    """The header Retry-After, a number of seconds or a date; 0 where it says nothing usable."""
+    """The seconds in the header Retry-After, a number or a date; 0 when it cannot be used."""
     text = (retry_after or "").strip()
     if re.fullmatch("[0-9]{1,9}", text):
         return float(text)
@@ -699,7 +693,7 @@ def _seconds_asked(retry_after: Optional[str]) -> float:
 
 
 def _split(url: str, *, allow_http: bool) -> urllib.parse.SplitResult:
-    """A messages URL, taken apart. What is wrong with it is said without it: it holds secrets."""
+    """A messages URL, taken apart. Errors do not show the URL, because it holds secrets."""
     try:
         if not isinstance(url, str) or not _PLAIN.fullmatch(url):
             raise Misused("url: must be text of printable ASCII characters without blanks")
@@ -713,10 +707,25 @@ def _split(url: str, *, allow_http: bool) -> urllib.parse.SplitResult:
     if "@" in parts.netloc:
         raise Misused("url: must not hold a user and a password")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
-        raise Misused(
-            "url: over http:// anybody on the way could read the token; use https://, or allow it (allow_http)"
-        )
+        raise Misused("url: http:// sends the token unencrypted; use https://, or allow it (allow_http)")
     return parts
+
+
+def _check_secrets(**secrets: Optional[str]) -> None:
+    for name, secret in secrets.items():
+        if secret is not None and not (isinstance(secret, str) and _PLAIN.fullmatch(secret)):
+            raise Misused(name + ": must be text of printable ASCII characters without blanks")
+    if not secrets["token"]:
+        raise Misused("token: is missing")
+
+
+def _parameters(query: str) -> Dict[str, str]:
+    """The parameters of a messages URL that go with every event. Where one is given twice, the first counts."""
+    return {
+        name: value
+        for name, value in reversed(urllib.parse.parse_qsl(query))
+        if name not in _SAID_OTHERWISE and not _MACRO.fullmatch(value)
+    }
 
 
 def _is_loopback(host: str) -> bool:
@@ -730,11 +739,12 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Spool:
-    """A directory with a file for each event, `UUID.NUMBER.RANDOM.json`. Every job has its line, in order of numbers.
+    """A directory with a file for each event, `UUID.NUMBER.RANDOM.json`. Events of a job are sent in order of numbers.
 
-    A file is complete when it has this name, and goes when its event was taken; a process that dies in between has the
-    event sent again under the same id. Who sends an event holds a lock on its file, and who adds one the lock of the
-    directory. Where files cannot be locked, an event may be sent by several processes, and is applied once.
+    A file with this name is complete. It is removed when its event was taken; if the process dies before that, the
+    event is sent again with the same id. A process that sends an event holds a lock on its file, and one that adds an
+    event holds the lock of the directory. Where files cannot be locked, several processes may send an event; it is
+    applied once.
     """
 
     _name = re.compile(r"(?P<uuid>%s)\.(?P<number>[0-9]{10})\.[0-9a-f]{8}\.json" % _UUID.pattern)
@@ -743,7 +753,7 @@ class _Spool:
         self.directory = directory
 
     def add(self, event: _Event) -> str:
-        """Writes an event, durably, at the end of its job's line; gives its name.
+        """Writes an event durably, as the last of its job, and returns the name of its file.
 
         Raises:
             SpoolFailed: it cannot be written; nothing of it is left.
@@ -760,7 +770,7 @@ class _Spool:
         return name
 
     def names(self, uuid: Optional[str] = None) -> List[str]:
-        """What waits, of one job or of all: line by line, each in order."""
+        """The names of the files that wait, of one job or of all: job by job, each in order."""
         with self._working("read"):
             try:
                 found = os.listdir(str(self.directory))
@@ -770,17 +780,17 @@ class _Spool:
 
     @contextlib.contextmanager
     def claimed(self, name: str, deadline: float) -> Iterator[Optional[_Event]]:
-        """The event of a file, which nobody else sends meanwhile; None where somebody else has sent it.
+        """The event of a file, which no other process sends meanwhile; None where another process has sent it.
 
         Raises:
-            _Away: somebody else has been sending it until the deadline.
-            _Damaged: it cannot be read as one.
+            _Away: another process was sending it until the deadline.
+            _Damaged: the file cannot be read as an event.
         """
         path = self.directory / name
         with contextlib.ExitStack() as stack:
             with self._working("read"):
                 try:
-                    file = stack.enter_context(path.open("r+b"))  # for writing, since else NFS gives no lock
+                    file = stack.enter_context(path.open("r+b"))  # for writing, because NFS gives no lock otherwise
                 except FileNotFoundError:
                     raw = None
                 else:
@@ -788,17 +798,17 @@ class _Spool:
                         raise _Away("another process is sending an event of the same job")
                     stack.callback(_unlock, file)
                     raw = file.read(4 * MOST_BYTES) if path.exists() else None
-                    if fcntl is None:  # there is no lock to hold, and Windows removes no open file
+                    if fcntl is None:  # there is no lock to hold, and Windows cannot remove an open file
                         stack.close()
             yield None if raw is None else self._event_of(raw)
 
     def remove(self, name: str) -> None:
-        """Ends the wait of an event that was taken. Its name may come back after a crash; then it is sent again."""
+        """Removes the file of an event that was taken. If it is back after a crash, the event is sent again."""
         with self._working("written to"):
             self._unlink(self.directory / name)
 
     def refuse(self, name: str, event: _Event, why: Refused) -> None:
-        """Moves a refused event out of the way, with the reason."""
+        """Moves a refused event to `refused/`, with the reason."""
         record = dict(event._asdict(), refused={"verdict": why.verdict, "reason": why.reason, "status": why.status})
         with self._working("written to"):
             self._make(self.directory / "refused")
@@ -806,7 +816,7 @@ class _Spool:
             self._unlink(self.directory / name)
 
     def raise_if_refused(self, name: str) -> None:
-        """Raises the error for which an event is in `refused/` or `damaged/`, if it is there."""
+        """Raises the error of an event that is in `refused/` or `damaged/`."""
         with self._working("read"):
             if (self.directory / "damaged" / name).exists():
                 raise SpoolFailed("the event cannot be read back from the spool, and was not sent; it is in damaged/")
@@ -818,7 +828,7 @@ class _Spool:
         raise _REFUSED_AS.get(why["verdict"], Refused)(why["reason"], why["status"], record["name"], record["id"])
 
     def set_aside(self, name: str) -> None:
-        """Moves a damaged file out of the way."""
+        """Moves a damaged file to `damaged/`."""
         with self._working("written to"):
             self._make(self.directory / "damaged")
             with contextlib.suppress(FileNotFoundError):
@@ -857,12 +867,12 @@ class _Spool:
             ) from None
 
     def _make(self, directory: Path) -> None:
-        """Makes a directory that nobody else may look into, or checks that it is one."""
+        """Makes a directory that other users cannot read, or checks that they cannot."""
         if not directory.is_dir():
             directory.mkdir(0o700, parents=True, exist_ok=True)
             _sync(directory.parent)
         if os.name == "posix" and directory.stat().st_mode & 0o077:
-            raise SpoolFailed("the spool holds tokens, and others may look into it: chmod 700 %s" % directory)
+            raise SpoolFailed("the spool holds tokens, and other users can read it: chmod 700 %s" % directory)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -878,7 +888,7 @@ class _Spool:
                 _unlock(file)
 
     def _sweep(self) -> None:
-        """Removes what a process left that died while it wrote; one that writes still is not that old."""
+        """Removes the temporary files of processes that died; a file that is being written is not that old."""
         for path in self.directory.glob(".*.json.tmp"):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < time.time() - STALE_SECONDS:
@@ -897,7 +907,7 @@ class _Spool:
             raise SpoolFailed("the spool %s is full: it holds at most %s" % (self.directory, limits))
 
     def _write(self, path: Path, raw: bytes) -> None:
-        """Writes a file that is there in whole or not at all, also after a power failure."""
+        """Writes a file atomically and durably, also across a power failure."""
         temporary = path.with_name(".%s.tmp" % path.name)
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
@@ -921,40 +931,74 @@ class _Spool:
 
 
 def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Optional[str] = None) -> Flushed:
-    """Sends what waits, of one job or of all, in rounds: each tries every line until its first event that is not taken.
+    """Sends what waits, of one job or of all, in rounds, until everything is sent or the time is over.
 
     Args:
-        until: the name after which nothing more is wanted.
+        until: the name of the last file to send.
     """
     flushed = Flushed([], [], [], 0, "")
     attempts = 0
     while True:
-        away: Dict[str, _Away] = {}  # by job and by host: where one cannot be reached, its other jobs need not wait
-        for name in spool.names(uuid):
-            job = spool._of(name, "uuid")
-            if job in away:
-                continue
-            try:
-                # With many lines there is other work than to wait for somebody's lock.
-                with spool.claimed(name, 0.0 if uuid is None else deadline) as event:
-                    if event is not None:
-                        _send_spooled(spool, name, event, deadline, away, flushed)
-            except _Damaged:
-                spool.set_aside(name)
-                flushed.damaged.append(name)
-            except _Away as error:
-                away[job] = error
-            except SpoolFailed as error:  # one file cannot be read or removed: the other jobs can do without it
-                away[job] = _Away(error.reason, hopeless=True)
-            if name == until and job not in away:
-                return flushed
+        away: Dict[str, _Away] = {}
+        if _flush_round(spool, deadline, uuid, until, away, flushed):
+            return flushed
         left = len(spool.names(uuid))
+        if not left:
+            return flushed
         pauses = [pause for pause in (error.pause(attempts, deadline) for error in away.values()) if pause is not None]
-        if not left or (away and not pauses) or time.monotonic() > deadline:
-            reason = "" if not left else next(iter(away.values())).reason if away else "the time is over"
+        if (away and not pauses) or time.monotonic() > deadline:
+            reason = next(iter(away.values())).reason if away else "the time is over"
             return flushed._replace(left=left, reason=reason)
         attempts += 1
         time.sleep(min(pauses, default=0.01))
+
+
+def _flush_round(
+    spool: _Spool,
+    deadline: float,
+    uuid: Optional[str],
+    until: Optional[str],
+    away: Dict[str, _Away],
+    flushed: Flushed,
+) -> bool:
+    """Sends the events of each job in order, up to the first of the job that is not taken.
+
+    Args:
+        away: gets why an event was not taken, by its job and by its host: when a host cannot be reached, the events of
+            other jobs are not sent to it in this round.
+        flushed: gets what became of the others.
+
+    Returns:
+        Whether the event `until` was sent, refused, or found damaged.
+    """
+    for name in spool.names(uuid):
+        job = spool._of(name, "uuid")
+        if job in away:
+            continue
+        try:
+            # When several jobs are sent, a lock is not waited for: the other jobs come first.
+            with spool.claimed(name, 0.0 if uuid is None else deadline) as event:
+                if event is not None:
+                    _send_spooled(spool, name, event, deadline, away, flushed)
+        except _Damaged:
+            spool.set_aside(name)
+            flushed.damaged.append(name)
+        except _Away as error:
+            away[job] = error
+        except SpoolFailed as error:  # one file cannot be read or removed; other jobs do not need it
+            away[job] = _Away(error.reason, hopeless=True)
+        if name == until and job not in away:
+            return True
+    return False
+
+
+def _warn_of_others(flushed: Flushed, event: _Event) -> None:
+    """Logs what became of older events that were sent before this one, because no caller is told of them."""
+    for other in flushed.refused:
+        if other.event_id != event.id:
+            _LOG.warning("the spooled event %s of job %s was refused: %s", other.event, event.uuid, other.reason)
+    for damaged in flushed.damaged:
+        _LOG.warning("the spooled event %s cannot be read; it is in damaged/", damaged)
 
 
 def _send_spooled(
@@ -975,7 +1019,7 @@ def _send_spooled(
 
 
 def _lock(file: IO[bytes], deadline: float) -> bool:
-    """Locks a file until it is closed; False where somebody else holds it until the deadline."""
+    """Locks a file until it is closed; False when another process holds the lock until the deadline."""
     while fcntl is not None:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -991,21 +1035,24 @@ def _lock(file: IO[bytes], deadline: float) -> bool:
 
 
 def _unlock(file: IO[bytes]) -> None:
-    """Ends a lock at once: a process that was forked meanwhile has the file open too, and would keep it."""
+    """Releases a lock at once: a process that was forked meanwhile has the file open too, and would keep the lock."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 def _sync(directory: Path) -> None:
-    """Makes the names in a directory durable, where the system has that."""
+    """Makes the names in a directory durable, where the system supports it."""
     if os.name != "posix":
         return
     descriptor = os.open(str(directory), os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have none for directories
+        if error.errno not in (
+            errno.EINVAL,
+            errno.ENOTSUP,
+        ):  # as on some network file systems
             raise
     finally:
         os.close(descriptor)
@@ -1015,7 +1062,7 @@ def _sync(directory: Path) -> None:
 
 
 class Outcome(NamedTuple):
-    """What a command has to say: facts for `--json`, the same for people, and the exit code."""
+    """The result of a command: facts for `--json`, the same as lines for people, and the exit code."""
 
     facts: Dict[str, Any]
     lines: List[str]
@@ -1023,7 +1070,7 @@ class Outcome(NamedTuple):
 
 
 def arguments(parser: Union[argparse.ArgumentParser, "argparse._ArgumentGroup"]) -> None:
-    """Adds the arguments that say where an event goes and how."""
+    """Adds the arguments for where and how an event is sent."""
     add = parser.add_argument
     add(
         "--callback",
@@ -1043,32 +1090,39 @@ def arguments(parser: Union[argparse.ArgumentParser, "argparse._ArgumentGroup"])
 
 
 def perform(options: argparse.Namespace, event: Optional[str]) -> Outcome:
-    """Does what the arguments say: sends one event, or what waits in the spool.
+    """Sends one event, or what waits in the spool, as the arguments say.
 
     Raises:
-        Misused: they cannot be followed.
+        Misused: the arguments contradict each other, or something is missing.
     """
     spool = options.spool or os.environ.get(SPOOL_VARIABLE) or None
     if options.flush:
-        if event is not None or options.data is not None or options.id is not None or options.callback is not None:
-            raise Misused("--flush sends what waits in the spool, and takes no event")
-        if spool is None:
-            raise Misused("--flush: name the spool with --spool or %s" % SPOOL_VARIABLE)
-        return _told_of(flush(spool, options.timeout or 60.0))
+        return _flush_spool(options, event, spool)
     if event is None:
         raise Misused("say which event")
-    if event not in EVENTS:  # here, because in the spool nobody would see it refused
+    if event not in EVENTS:  # checked here, because a refusal of a spooled event may be seen much later or never
         raise Misused("%s is not an event; the events are %s" % (ascii(event), ", ".join(EVENTS)))
     callback = options.callback or os.environ.get(CALLBACK_VARIABLE)
     if not callback:
         raise Misused("say which job, with --callback or %s" % CALLBACK_VARIABLE)
     timeout = options.timeout or TIMEOUT
     job = Job.from_callback(callback, spool=spool, later=options.later, timeout=timeout, allow_http=options.allow_http)
-    event_id = options.id or uuids.uuid4().hex
+    return _send(job, event, options.data, options.id or uuids.uuid4().hex)
+
+
+def _flush_spool(options: argparse.Namespace, event: Optional[str], spool: Optional[str]) -> Outcome:
+    if any(one is not None for one in (event, options.data, options.id, options.callback)):
+        raise Misused("--flush sends what waits in the spool, and takes no event")
+    if spool is None:
+        raise Misused("--flush: name the spool with --spool or %s" % SPOOL_VARIABLE)
+    return _told_of(flush(spool, options.timeout or 60.0))
+
+
+def _send(job: Job, event: str, data: Data, event_id: str) -> Outcome:
     facts: Dict[str, Any] = {"verdict": None, "uuid": job.uuid, "event": event, "id": event_id, "spooled": False}
     facts.update(state=None, reason="", execution=None)
     try:
-        result = job.send(event, options.data, event_id=event_id)
+        result = job.send(event, data, event_id=event_id)
     except (Refused, Undelivered, SpoolFailed) as error:
         facts.update(verdict=error.verdict, reason=error.reason)
         return Outcome(facts, ["%s: %s" % (error.verdict or "not taken", error.reason)], error.exit_code)
@@ -1102,12 +1156,12 @@ def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> i
     """The command: sends one event of a job, or what waits in a spool. Its exit code is the verdict's."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Tells a PipelineJobs Manager what happens to a job.",
+        description="Reports to a PipelineJobs Manager what happens to a job.",
         epilog="exit codes: 0 taken, or in the spool; 65 cannot be read, or refused without a verdict; 70 the state of "
         "the job does not allow it; 75 not delivered; 77 not authorised; 2 wrong arguments.",
     )
     parser.add_argument("event", nargs="?", metavar="EVENT", help=", ".join(EVENTS))
-    parser.add_argument("--data", type=json_object, metavar="JSON", help="what the history is to tell, a JSON object")
+    parser.add_argument("--data", type=json_object, metavar="JSON", help="a JSON object for the history")
     parser.add_argument("--id", metavar="TEXT", help="the event's id: sent twice it is applied once")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     arguments(parser)
@@ -1124,7 +1178,7 @@ def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> i
 
 
 def _print(text: str, stream: Optional[TextIO]) -> None:
-    """Prints what the stream can take: what was sent stays sent, so that the exit code must not tell of a full disk."""
+    """Prints as far as the stream can take it. A full disk must not change the exit code: the event was sent."""
     if stream is None:  # it was closed before this began
         return
     encoding = stream.encoding or "ascii"

@@ -1,15 +1,16 @@
-"""Where the process runs: the container of an Abaco actor, seen through a `Reactor`.
+"""The container of an Abaco actor in which the process runs, seen through a `Reactor`.
 
-The Reactors SDK is what authors of reactors know, but it is on no package index and does not import everywhere. Where
-it can be imported its Reactor is made and given our logger. The few names that reactor.py needs are ours everywhere.
-Settings are always read by `pipelinejobs.settings`, and messages to other actors are sent by `pipelinejobs.actors`:
-the SDK's `send_message` keeps to no deadline, and one that is tried again is sent twice.
+Authors of reactors know the Reactors SDK, but it is on no package index and cannot be imported everywhere. Where it can
+be imported, the names of its Reactor can be used too. The few names that reactor.py needs are always ours. Settings are
+always read by `pipelinejobs.settings`, and messages to other actors are sent by `pipelinejobs.actors`: the SDK's
+`send_message` has no deadline, and when it is tried again the message is sent twice.
 """
 
 import importlib.util
 import logging
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
@@ -21,21 +22,21 @@ from pipelinejobs.util.secret import Secret
 _SDK_SECONDS: Final = 5.0
 
 _KEPT: Final = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "MSG", "LOCALONLY", *parameters.NAMES})
-"""What a process and a Reactor need, and the URL parameters that mean something to us."""
+"""Variables that the process and a Reactor need, and the URL parameters that are read."""
 
 _KEPT_PREFIXES: Final = ("LC_", "_abaco_", "_actor_", "_REACTOR_", "x_src_")
 
 
 class Context(NamedTuple):
-    """What Abaco says about one message. An empty text counts as absent.
+    """What Abaco says about one message. An empty variable counts as absent.
 
     Attributes:
         message: `MSG`.
-        username: who sent it; Abaco sets this last, so that no caller can.
-        execution_id, actor_id, api_server, access_token: Abaco's own, likewise.
+        username: who sent it; Abaco sets this last, so that a caller cannot set it.
+        execution_id, actor_id, api_server, access_token: set by Abaco in the same way.
         parameters: the whole environment; the URL parameters are in it under their own names.
-        binary: whether the message is binary, which then is not in `MSG`.
-        local: whether this is no container at all (`LOCALONLY=1`).
+        binary: whether the message is binary; then it is not in `MSG`.
+        local: whether this is not a container (`LOCALONLY=1`).
     """
 
     message: str | None = None
@@ -53,7 +54,7 @@ class Context(NamedTuple):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """The URL parameters by which reactors say where a message of theirs comes from; informative, never trusted."""
+        """The URL parameters by which a reactor says that a message comes from it; informative, never trusted."""
         named = {
             "x_src_actor_id": self.actor_id,
             "x_src_execution_id": self.execution_id,
@@ -63,21 +64,21 @@ class Context(NamedTuple):
 
 
 def take_environment(environ: MutableMapping[str, str]) -> dict[str, str]:
-    """Copies the environment, then takes out of the process's own whatever it does not need.
+    """Copies the environment, then removes the variables that the process does not need from it.
 
-    Abaco makes a variable of every URL parameter, so that a caller could steer the libraries that are imported later:
-    `HTTPS_PROXY`, `SSL_CERT_FILE`, `OPENSSL_CONF` and the like. They read the process's environment; we read the copy.
+    Abaco makes a variable of every URL parameter, so that a sender could change how libraries behave: `HTTPS_PROXY`,
+    `SSL_CERT_FILE`, `OPENSSL_CONF` and others. Libraries read the process's environment; we read the copy.
     """
     copy = dict(environ)
     for name in copy:
         if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
-            with suppress(OSError):  # the system does not take out an empty name ("=x"), which steers nothing
+            with suppress(OSError):  # the system cannot remove an empty name ("=x"), which does no harm
                 del environ[name]
     return copy
 
 
 def context(environ: Mapping[str, str]) -> Context:
-    """The context that an environment tells of."""
+    """The context in an environment."""
 
     def text(name: str) -> str | None:
         return environ.get(name) or None
@@ -97,7 +98,7 @@ def context(environ: Mapping[str, str]) -> Context:
 
 
 class Reactor(Protocol):
-    """What reactor.py needs of a reactor."""
+    """The names of a reactor that reactor.py uses."""
 
     @property
     def context(self) -> Context:
@@ -105,10 +106,10 @@ class Reactor(Protocol):
 
     @property
     def logger(self) -> logging.Logger:
-        """Where log lines go."""
+        """The logger."""
 
     def on_success(self, message: str) -> NoReturn:
-        """Logs, and ends the process well."""
+        """Logs, and ends the process with exit code 0."""
 
     def on_failure(self, message: str, code: int = 1) -> NoReturn:
         """Logs, and ends the process with this exit code."""
@@ -133,14 +134,28 @@ class OurReactor:
 
 
 class SdkReactor(OurReactor):
-    """The same names beside a Reactor of the Reactors SDK, which is given our logger: its own hides too little.
+    """Our names, and for those who extend reactor.py every other name of the Reactors SDK's Reactor.
 
-    It ends as ours does: the exit code of a failure is ours, since the SDK knows only 1.
+    The SDK's Reactor is made when one of its names is first used, because that can take seconds and reactor.py itself
+    uses none. It is given our logger, because its own does not hide secrets.
     """
 
-    def __init__(self, sdk: Any, environ: Mapping[str, str], logger: logging.Logger) -> None:
-        super().__init__(environ, logger)
-        sdk.logger = logger
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._sdk, name)
+
+    @cached_property
+    def _sdk(self) -> Any:
+        try:
+            # Its constructor asks a server on the internet for our address, without a time limit.
+            made = call_within(_SDK_SECONDS, _make_sdk)
+        except (Exception, SystemExit) as error:
+            why = type(error).__name__
+            self.logger.warning("the Reactors SDK is not usable here", extra={"fields": {"why": why}})
+            raise RuntimeError(f"the Reactors SDK is not usable here ({why})") from None
+        made.logger = self.logger
+        return made
 
 
 def has_sdk() -> bool:
@@ -149,19 +164,12 @@ def has_sdk() -> bool:
 
 
 def reactor(environ: Mapping[str, str], logger: logging.Logger) -> Reactor:
-    """The SDK's reactor where there is one that can be made, else ours.
+    """A reactor; where the SDK is installed, with the SDK's names too.
 
-    The SDK reads the environment of the process by itself, and may log any of it: to be called when the redaction knows
-    every secret.
+    The SDK reads the environment of the process itself, and may log any part of it. So this must be called after the
+    redaction was given every secret.
     """
-    if not has_sdk():
-        return OurReactor(environ, logger)
-    try:
-        # Its constructor asks a server on the internet for our address and would wait for it for ever.
-        return SdkReactor(call_within(_SDK_SECONDS, _make_sdk), environ, logger)
-    except (Exception, SystemExit) as error:
-        logger.warning("the Reactors SDK is not usable here", extra={"fields": {"why": type(error).__name__}})
-        return OurReactor(environ, logger)
+    return SdkReactor(environ, logger) if has_sdk() else OurReactor(environ, logger)
 
 
 def _make_sdk() -> Any:

@@ -18,12 +18,12 @@ class Actor(Protocol):
         """Sends one message; returns when the actor's platform has taken it.
 
         Args:
-            message: the message; it travels as the body `{"message": {...}}`, as `rx.send_message` sends it.
-            key: the message's own key, the same at every attempt, so that a receiver can know a repetition.
-            deadline: seconds that the whole of it may take, whatever the other side does.
+            message: the message; it is sent as the body `{"message": {...}}`, as `rx.send_message` sends it.
+            key: the message's own key, the same at every attempt, by which a receiver can recognise a repetition.
+            deadline: seconds that all of it may take, whatever the other side does.
 
         Raises:
-            Undelivered: it was not taken, or nobody knows. The reason holds no token, nonce or query.
+            Undelivered: it was not taken, or no answer says whether it was. The reason holds no token, nonce or query.
         """
 
 
@@ -62,5 +62,5 @@ def _agavepy_can(api_server: str, access_token: Secret | None) -> bool:
     try:
         address = urlsplit(api_server)
     except ValueError:
-        return False  # the sender says what is wrong with it
+        return False  # `HttpActor` says what is wrong with it
     return address.scheme == "https" and (not access_token or address.netloc.lower() == address.hostname)

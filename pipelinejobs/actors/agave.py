@@ -1,8 +1,8 @@
-"""Through agavepy, as reactors on Abaco speak to each other.
+"""An actor behind an actors API, reached by agavepy, as reactors on Abaco send messages to each other.
 
-agavepy makes the request: address, query, credentials, body. It sets no timeout, follows redirects, writes
-tokens and nonces into its log, and puts its own directory first on `sys.path` when it is imported. None of that happens
-here: what it sends goes through `exchange`, and `contained` fences it in.
+agavepy makes the request: address, query, credentials, body. Left alone it sets no timeout, follows redirects, writes
+tokens and nonces into its log, and puts its own directory first on `sys.path` when it is imported. Here what it sends
+goes through `util.http_client`, and `contained` undoes the rest.
 """
 
 import io
@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelinejobs.util.errors import Undelivered
-from pipelinejobs.util.http_line import Line, call
 from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
+
+    from pipelinejobs.util.http_client import Connection
 
 _ACTOR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 _NOT_PASSED_ON: Final = frozenset({"accept-encoding", "connection", "content-length", "host"})
@@ -58,6 +59,8 @@ class AgaveActor:
 
     def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
         """See `pipelinejobs.actors.Actor.send`. The key travels as `x_event_id` and as a header."""
+        from pipelinejobs.util import http_client  # loaded here, because a run that sends nothing does not need it
+
         server = self._usable_server()
         arguments: dict[str, Any] = {
             "body": {"message": dict(message)},
@@ -67,19 +70,23 @@ class AgaveActor:
         if self._nonce:
             arguments["nonce"] = self._nonce.reveal()
 
-        def work(line: Line) -> None:
+        def work(connection: "Connection") -> None:
             client = self._connected(server)
-            with self._wire.on(line):
+            with self._wire.on(connection):
                 client.actors.sendMessage(actorId=self._actor_id, **arguments)
 
-        call(work, deadline, server)
+        http_client.call(work, deadline, server)
 
     def _usable_server(self) -> str:
-        """The API's host; Undelivered where agavepy could not do what is asked, or would do something else."""
-        from pipelinejobs.util import http_client  # an HTTP client, which a run that sends nothing does not need
+        """The API's host.
+
+        Raises:
+            Undelivered: agavepy could not send the message, or would send it differently.
+        """
+        from pipelinejobs.util import http_client
 
         if not _ACTOR.fullmatch(self._actor_id):
-            raise Undelivered("what should name the actor is neither an id nor an alias")
+            raise Undelivered("the actor's name is neither an id nor an alias")
         to = http_client.target(self._api_server)
         if not to.secure:
             raise Undelivered(f"agavepy speaks https only, and the actors API at {to.where} is not https")
@@ -90,7 +97,7 @@ class AgaveActor:
         return to.where.lower()  # with capitals in it agavepy would leave the token out
 
     def _connected(self, server: str) -> Any:
-        """agavepy's client, made when it is first needed; that takes about half a second."""
+        """agavepy's client, made at the first message, which takes about half a second."""
         with contained():
             if self._client is None:
                 from agavepy.agave import Agave
@@ -107,7 +114,7 @@ class AgaveActor:
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Keeps what importing agavepy does, or importing something that imports it, from the rest of the process."""
+    """Undoes what an import of agavepy, direct or not, does to the process: warnings, log lines and `sys.path`."""
     with _fence, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("agavepy.swaggerpy.client").disabled = True
@@ -119,7 +126,7 @@ def contained() -> Iterator[None]:
 
 
 class _Wire:
-    """What agavepy's HTTP session sends through: our exchange, on the line of the calling thread.
+    """Sends what agavepy's HTTP session sends by our client, on the connection of the calling thread.
 
     The interface is that of requests' transport adapters.
     """
@@ -128,19 +135,19 @@ class _Wire:
         self._calls = threading.local()
 
     @contextmanager
-    def on(self, line: Line) -> Iterator[None]:
-        """Takes this line for what the calling thread sends."""
-        self._calls.line = line
+    def on(self, connection: "Connection") -> Iterator[None]:
+        """Uses this connection for what the calling thread sends."""
+        self._calls.connection = connection
         try:
             yield
         finally:
-            del self._calls.line
+            del self._calls.connection
 
     def send(self, request: "PreparedRequest", **_: object) -> "Response":
-        """Sends a prepared request; returns a success, or raises what `exchange.post` raises.
+        """Sends a prepared request; returns a success, or raises what `http_client.post` raises.
 
-        So agavepy never sees a refusal, which it would answer by refreshing the token, nor a redirect, nor what
-        an answer says, of which we need nothing.
+        So agavepy never sees a refusal, after which it would refresh the token, nor a redirect, nor the body of an
+        answer, which we do not need.
         """
         import requests
 
@@ -149,7 +156,7 @@ class _Wire:
         body = request.body or b""
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
         to = http_client.target(request.url or "")
-        http_client.post(to, body.encode() if isinstance(body, str) else bytes(body), headers, self._calls.line)
+        http_client.post(to, body.encode() if isinstance(body, str) else bytes(body), headers, self._calls.connection)
         response = requests.Response()
         response.status_code = 200
         response.raw = io.BytesIO(b"{}")

@@ -1,4 +1,4 @@
-"""Plain HTTP to a messages URL."""
+"""An actor behind a messages URL, reached by plain HTTP."""
 
 import json
 from base64 import b64encode
@@ -14,18 +14,15 @@ class HttpActor:
     def __init__(self, url: Secret, token: Secret | None = None) -> None:
         """
         Args:
-            url: http or https. A user and password in it go out as Basic credentials.
-            token: an access token; goes out as Bearer, instead of such credentials.
+            url: http or https. A user and password in it are sent as Basic credentials.
+            token: an access token; it is sent as a Bearer token, in place of such credentials.
         """
         self._url = url
         self._token = token
 
     def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
         """See `pipelinejobs.actors.Actor.send`. The key travels as the header `Idempotency-Key`."""
-        from pipelinejobs.util import (  # an HTTP client, which a run that sends nothing does not need
-            http_client,
-            http_line,
-        )
+        from pipelinejobs.util import http_client  # loaded here, because a run that sends nothing does not need it
 
         to = http_client.target(self._url.reveal())
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
@@ -34,4 +31,4 @@ class HttpActor:
         elif to.user is not None:
             headers["Authorization"] = f"Basic {b64encode(to.user.encode()).decode()}"
         body = json.dumps({"message": dict(message)}).encode()
-        http_line.call(lambda held: http_client.post(to, body, headers, held), deadline, to.where)
+        http_client.call(lambda connection: http_client.post(to, body, headers, connection), deadline, to.where)

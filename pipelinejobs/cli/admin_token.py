@@ -1,6 +1,6 @@
 """Print the administrative token of the present moment.
 
-It authorises every event, `reset` and `ready` among them, for between one and two lifetimes (tokens.admin_lifetime).
+It authorises every event, `reset` and `ready` included, for one to two times tokens.admin_lifetime.
 
   python -m pipelinejobs admin-token
 """
@@ -9,7 +9,7 @@ import argparse
 from datetime import UTC, datetime
 
 from pipelinejobs.bootstrap import policy
-from pipelinejobs.cli.output import Report, when
+from pipelinejobs.cli.output import Output, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.tokens import admin_tokens
 from pipelinejobs.util.errors import WrongSetting
@@ -19,17 +19,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments: it has none."""
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Makes the token."""
     now = int(session.now.timestamp())
     lifetime = session.settings.tokens.admin_lifetime
     tokens = admin_tokens(policy(session.settings), now)
     if not tokens:
         raise WrongSetting(
-            "tokens.admin_key", "is not set (nor tokens.admin_secret): there are no administrative tokens"
+            "tokens.admin_key", "is not set, nor is tokens.admin_secret: there are no administrative tokens"
         )
     until = datetime.fromtimestamp((now // lifetime + 2) * lifetime, UTC)
-    return Report(
+    return Output(
         data={"token": tokens[0], "valid_until": until},
         lines=[tokens[0], f"valid until {when(until)} UTC"],
     )

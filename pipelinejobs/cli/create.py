@@ -1,10 +1,10 @@
-"""Make a job, as the agents that create jobs do, and print its token.
+"""Create a job, as an agent does, and print its token.
 
-The job's uuid is derived from its pipeline, its parents and its data, as python-datacatalog derives it. A job that
-exists is left as it is: the command fails and says so. With --pipeline-name the pipeline that is registered under that
-name (else under that id) is used, and one is made when there is none.
+The job's uuid is derived from its pipeline, its parents and its data, as python-datacatalog derives it. If the job
+exists, the command fails and changes nothing. --pipeline-name takes the pipeline that is registered under that name, or
+else under that id; if there is none, it makes one.
 
-The Indexer indexes files in the archive system alone, and of these the ones whose names a pattern finds:
+The Indexer indexes only files in the archive system, and of these the ones whose names match a pattern:
 
   python -m pipelinejobs create --pipeline-name demo --data '{"sample": 1}' \\
     --archive-patterns '[{"level": "1", "patterns": ["\\.csv$"]}]'
@@ -13,7 +13,7 @@ The Indexer indexes files in the archive system alone, and of these the ones who
 import argparse
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report
+from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core import uuids
 from pipelinejobs.core.tokens import job_token
@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--pipeline-name",
         type=inputs.line,
         metavar="NAME",
-        help="name or id of a registered pipeline; one is made when there is none",
+        help="name or id of a registered pipeline; if there is none, it is made",
     )
     parser.add_argument("--data", type=inputs.json_object, default={}, metavar="JSON", help="run-time parameters")
     parser.add_argument(
@@ -77,7 +77,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tenant", type=text, metavar="NAME", default="sd2e", help="default: %(default)s")
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Makes the job and tells its uuid and token."""
     store, now = session.store, session.now
     if session.services.embedded is not None:
@@ -112,10 +112,10 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         "pipeline_uuid": pipeline,
         "archive_path": job["archive_path"],
     }
-    return Report(data=facts, lines=[f"{name}: {value}" for name, value in facts.items()])
+    return Output(data=facts, lines=[f"{name}: {value}" for name, value in facts.items()])
 
 
 def _archive_path(pipeline: str, options: argparse.Namespace) -> str:
-    """A place of the job's own: two jobs of a pipeline must not write over each other."""
+    """A path of the job's own: two jobs of a pipeline must not overwrite each other's outputs."""
     job = uuids.job_uuid({"pipeline_uuid": pipeline, "child_of": options.child_of, "data": options.data})
     return f"/products/v2/{pipeline}/{job}"

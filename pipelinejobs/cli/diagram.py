@@ -1,6 +1,6 @@
 """Draw the lifecycle, or one job's path through it, as Mermaid text.
 
-A path has its steps numbered, and the job's present state marked.
+In a path, the steps are numbered and the job's present state is marked.
 
   python -m pipelinejobs diagram UUID > path.mmd
 """
@@ -9,7 +9,7 @@ import argparse
 
 from fsm import diagram
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report
+from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 
 
@@ -20,11 +20,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Draws."""
     if options.uuid is None:
         text = diagram.lifecycle()
     else:
         _, entries = session.job(options.uuid)
         text = diagram.path(entry.name for entry in entries)
-    return Report(data={"mermaid": text}, lines=text.splitlines())
+    return Output(data={"mermaid": text}, lines=text.splitlines())

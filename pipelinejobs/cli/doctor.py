@@ -1,33 +1,33 @@
-"""Look for everything that is wrong: settings, database, indexes, jobs, undelivered messages.
+"""Check settings, database, indexes, jobs and messages, and say what is wrong.
 
-Each line is `ok`, `note` (worth knowing) or `wrong`. With --fix the missing indexes are made, and salts that a former
-version has stored in jobs are replaced by hashes of their tokens. The exit code is 1 when something is wrong that stays
-so.
+Each line is `ok`, `note` (worth knowing) or `wrong`. --fix makes missing indexes, and replaces salts that a former
+version has stored in jobs by hashes of their tokens. The exit code is 1 if something is still wrong.
 
-With --repair one job is looked at, and what would be mended is said; with --yes it is mended, in one guarded write.
-What would have to be guessed is said and left. Dates that were stored as text are read as UTC where they name no zone.
-The job's _salt and _admin are never touched.
+--repair looks at one job and says what would be repaired; with --yes it is repaired, in one guarded write. What would
+have to be guessed is said and left alone. Dates that were stored as text without a time zone are read as UTC. The job's
+_salt and _admin are never changed.
 
   python -m pipelinejobs doctor --fix
   python -m pipelinejobs doctor --repair 1076e56a-fca5-5cb0-ad4f-5626a716e829 --yes
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.doctor_findings import Finding, note, of_environment, of_settings, ok, wrong
+from pipelinejobs.cli.doctor_findings import Finding, note, of_environment, of_settings, ok, output, wrong
 from pipelinejobs.cli.doctor_machine import of_port
 from pipelinejobs.cli.doctor_repair import repaired
-from pipelinejobs.cli.output import Report
+from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.tokens import was_rotated
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.service.first_tokens import replace_salts
 from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.store import Store
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+from pipelinejobs.store.outbox import FAILED, PENDING
 from pipelinejobs.store.store import is_too_old
 from pipelinejobs.util import redaction
 from pipelinejobs.util.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
@@ -40,26 +40,18 @@ _LATE_SECONDS: Final = 60.0
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--fix", action="store_true", help="make missing indexes, replace salts of a former version")
-    parser.add_argument(
-        "--jobs", type=inputs.positive, metavar="N", help="look into at most so many jobs (default: all of them)"
-    )
-    parser.add_argument("--repair", type=inputs.uuid, metavar="UUID", help="say what can be mended of this job")
-    parser.add_argument("--yes", action="store_true", help="with --repair: mend it")
+    parser.add_argument("--jobs", type=inputs.positive, metavar="N", help="check at most N jobs (default: all)")
+    parser.add_argument("--repair", type=inputs.uuid, metavar="UUID", help="say what can be repaired of this job")
+    parser.add_argument("--yes", action="store_true", help="with --repair: repair it")
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
-    """Looks, and mends what may be mended."""
+def run(options: argparse.Namespace, session: Session) -> Output:
+    """Looks, and repairs what may be repaired."""
     if options.repair is not None:
         return repaired(session, options.repair, yes=options.yes)
     if options.yes:
-        raise inputs.Misused("--yes goes with --repair")
-    findings = list(_look(options, session))
-    count = sum(finding.level == "wrong" for finding in findings)
-    return Report(
-        data={"wrong": count, "findings": [finding._asdict() for finding in findings]},
-        lines=[f"{finding.level:5}  {finding.what}: {finding.text}" for finding in findings],
-        exit_code=1 if count else 0,
-    )
+        raise inputs.UsageError("--yes goes with --repair")
+    return output(list(_look(options, session)))
 
 
 def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
@@ -78,10 +70,10 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
         version = store.server_version()
     except (WrongSetting, Unavailable) as error:
         yield wrong("server", error.reason + _cause(error))
-        yield note("database", "indexes, jobs and owed messages were not looked at")
+        yield note("database", "indexes, jobs and messages were not looked at")
         return
     if not session.services.outbox.can_send:
-        yield note("indexer", "nothing says how to reach the Indexer (pipelines.job_indexer_url, or Abaco)")
+        yield note("indexer", "the Indexer's address is not known (pipelines.job_indexer_url, or Abaco)")
     yield _server(version)
     yield from _guarded("indexes", lambda: _indexes(store, fix=options.fix))
     yield from _guarded("jobs", lambda: _jobs(store, session.settings, options.jobs))
@@ -96,7 +88,7 @@ def _guarded(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Findi
         yield from look()
     except PipelineJobsError as error:
         yield wrong(what, error.reason)
-    except Exception as error:  # documents may hold what nobody thought of; to say so is what a doctor is for
+    except Exception as error:  # other programs may have stored anything
         yield wrong(
             what, f"could not be looked at to the end: {redaction.redacted(f'{type(error).__name__}: {error}')}"
         )
@@ -162,36 +154,41 @@ def _jobs(store: Store, configured: Settings, most: int | None) -> Iterator[Find
     repeated = store.listing.repeated_uuids(_SHOWN)
     for uuid in repeated:
         yield wrong("jobs", f"{uuid} is the uuid of more than one document")
-    looked_at: set[str] = set()
+    count = damaged = 0
     unknown: list[str] = []
-    damaged = 0
-    for uuid in store.listing.uuids():
-        if most is not None and len(looked_at) >= most:
-            break
-        if uuid in looked_at:
-            continue
-        looked_at.add(uuid)
+    for uuid in islice(_once(store.listing.uuids()), most):
+        count += 1
         problems, is_unknown = _look_at(store, uuid)
-        if is_unknown:
-            unknown.append(uuid)
-        for problem in problems:
-            damaged += 1
-            if damaged <= _SHOWN:
-                yield wrong("jobs", f"{uuid}: {problem}")
+        unknown += [uuid] if is_unknown else []
+        yield from (wrong("jobs", f"{uuid}: {problem}") for problem in problems[: max(_SHOWN - damaged, 0)])
+        damaged += len(problems)
     if damaged > _SHOWN:
         yield wrong("jobs", f"... and {damaged - _SHOWN} more")
     if damaged:
-        yield note("jobs", "doctor --repair UUID says what can be mended of one, and with --yes mends it")
+        yield note("jobs", "doctor --repair UUID says what can be repaired in one job; --yes repairs it")
     if not damaged and not repeated:
-        yield ok("jobs", f"{len(looked_at)} looked at, history and state agree")
+        yield ok("jobs", f"{count} looked at, history and state agree")
     if unknown:
-        cure = "one of each sender is trusted" if configured.tokens.trust_on_first_use else "it is refused"
-        yield note(
-            "tokens",
-            f"another program changed the salt before the manager first saw the job, so the token in its callbacks "
-            f"cannot be computed ({cure}, see tokens.trust_on_first_use): {', '.join(unknown[:_SHOWN])}"
-            f"{' ...' if len(unknown) > _SHOWN else ''}",
-        )
+        yield _unknown_tokens(unknown, configured)
+
+
+def _once(uuids: Iterable[str]) -> Iterator[str]:
+    """Each uuid once, in their order."""
+    seen: set[str] = set()
+    for uuid in uuids:
+        if uuid not in seen:
+            seen.add(uuid)
+            yield uuid
+
+
+def _unknown_tokens(uuids: list[str], configured: Settings) -> Finding:
+    cure = "one of each sender is trusted" if configured.tokens.trust_on_first_use else "it is refused"
+    return note(
+        "tokens",
+        f"another program changed the salt before the manager first saw the job, so the token in its callbacks cannot "
+        f"be computed ({cure}, see tokens.trust_on_first_use): {', '.join(uuids[:_SHOWN])}"
+        f"{' ...' if len(uuids) > _SHOWN else ''}",
+    )
 
 
 def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
@@ -200,7 +197,7 @@ def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
     One that cannot even be read must not hide the others.
     """
     try:
-        read = steady(store, uuid)
+        read = take_snapshot(store, uuid)
     except PipelineJobsError:
         raise
     except Exception as error:
@@ -213,10 +210,10 @@ def _salts(store: Store, *, fix: bool) -> Iterator[Finding]:
         yield ok("tokens", f"salts of a former version replaced by hashes, in {counted(count, 'job')}")
     left = next(store.new_jobs.outdated(), None)
     if left is not None:
-        what = "jobs hold salts of a former version, of which a reader of the database could make tokens"
+        what = "jobs hold salts of a former version, from which a reader of the database could make tokens"
         cure = "doctor --fix replaces them by hashes"
         if fix:
-            cure = f"{left.uuid or left.key} is damaged and has to be mended before (doctor --repair UUID)"
+            cure = f"{left.uuid or left.key} is damaged and has to be repaired first (doctor --repair UUID)"
         yield wrong("tokens", f"{what}; {cure}")
 
 
@@ -226,19 +223,19 @@ def _journal(store: Store) -> Iterator[Finding]:
     if late:
         yield note(
             "journal",
-            f"{counted(count, 'applied event')} not yet looked for in the job, though another program may have undone "
-            "it; a gateway does so, or the next one-shot run, or drain",
+            f"{counted(count, 'applied event')} not yet confirmed, though another program may have undone it; a "
+            "gateway, the next one-shot run or drain confirms it",
         )
 
 
 def _outbox(store: Store) -> Iterator[Finding]:
     pending = sum(1 for _ in store.outbox.rows(statuses=(PENDING,)))
-    given_up = [row.job for row in store.outbox.rows(statuses=(UNDELIVERED,))]
-    if given_up:
-        jobs = ", ".join(given_up[:_SHOWN])
-        more = " ..." if len(given_up) > _SHOWN else ""
-        yield wrong("outbox", f"given up: {counted(len(given_up), 'message')} ({jobs}{more}); drain tries again")
+    failed = [row.job for row in store.outbox.rows(statuses=(FAILED,))]
+    if failed:
+        jobs = ", ".join(failed[:_SHOWN])
+        more = " ..." if len(failed) > _SHOWN else ""
+        yield wrong("outbox", f"failed: {counted(len(failed), 'message')} ({jobs}{more}); drain tries again")
     if pending:
-        yield note("outbox", f"owed to the Indexer: {counted(pending, 'message')}; drain tries now")
-    if not pending and not given_up:
-        yield ok("outbox", "nothing is owed")
+        yield note("outbox", f"pending: {counted(pending, 'message')} to the Indexer; drain tries now")
+    if not pending and not failed:
+        yield ok("outbox", "every message is delivered")

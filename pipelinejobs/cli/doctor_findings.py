@@ -1,9 +1,10 @@
-"""What `doctor` finds, and what it has to say of the settings. Pure."""
+"""What `doctor` finds, and its findings about the settings. Pure."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from pipelinejobs.cli.output import Output
 from pipelinejobs.settings import Settings
 from pipelinejobs.settings.other_variables import Remark
 from pipelinejobs.settings.pins import GUARDED
@@ -48,14 +49,24 @@ def wrong(what: str, text: str) -> Finding:
     return Finding(what, "wrong", text)
 
 
+def output(findings: list[Finding], **facts: object) -> Output:
+    """What `doctor` prints: `facts`, and what was found; its exit code is 1 if something is wrong."""
+    count = sum(finding.level == "wrong" for finding in findings)
+    return Output(
+        data={**facts, "wrong": count, "findings": [finding._asdict() for finding in findings]},
+        lines=[f"{finding.level:5}  {finding.what}: {finding.text}" for finding in findings],
+        exit_code=1 if count else 0,
+    )
+
+
 def of_environment(remarks: Iterable[Remark]) -> Iterator[Finding]:
-    """What the environment says in vain."""
+    """Names in the environment that have no effect, or a former name's."""
     for remark in remarks:
         yield note("environment", remark.text)
 
 
 def of_settings(configured: Settings) -> Iterator[Finding]:
-    """What is allowed, but wants thinking about."""
+    """What is allowed, but needs a decision of the operator."""
     tokens = configured.tokens
     if tokens.admin_key is None:
         yield note("tokens", "there are no administrative tokens: reset and ready are refused for everyone")
@@ -63,9 +74,11 @@ def of_settings(configured: Settings) -> Iterator[Finding]:
         if secret is not None:
             yield from _of_secret(name, secret)
     if all(name in configured.pinned for name in GUARDED):
-        yield ok("pins", "all that guards is pinned" + ("" if configured.require_pins else "; the image requires it"))
+        yield ok(
+            "pins", "all guarded settings are pinned" + ("" if configured.require_pins else ", as the image requires")
+        )
     elif not configured.require_pins:
-        yield note("pins", "require_pins is false: on Abaco a URL parameter could replace a guarding setting")
+        yield note("pins", "require_pins is false: on Abaco a URL parameter could replace a guarded setting")
 
 
 def _of_secret(name: str, secret: Secret) -> Iterator[Finding]:
@@ -73,4 +86,4 @@ def _of_secret(name: str, secret: Secret) -> Iterator[Finding]:
     if sha256(text.encode()).hexdigest() in _PUBLIC:
         yield note(name, "is a public default of python-datacatalog: anyone can compute administrative tokens")
     elif len(text) < _SHORTEST:
-        yield note(name, f"is shorter than {_SHORTEST} characters, so that it can be guessed")
+        yield note(name, f"is shorter than {_SHORTEST} characters, so it can be guessed")

@@ -1,17 +1,17 @@
-"""What `doctor` finds on this machine: whether the gateway could listen where it is to."""
+"""What `doctor` finds on this machine: whether the gateway could listen at its address."""
 
 import errno
 import socket
 from collections.abc import Iterator
 
 from pipelinejobs.cli.doctor_findings import Finding, note, ok
-from pipelinejobs.settings.gateway import Gateway
+from pipelinejobs.settings.gateway import GatewaySection
 
 
-def of_port(gateway: Gateway) -> Iterator[Finding]:
+def of_port(gateway: GatewaySection) -> Iterator[Finding]:
     """Whether `serve` could have its port now.
 
-    Never more than a note: the gateway that runs here has it rightly, and another machine may be the one that serves.
+    Never more than a note: the gateway may be the program that has the port, or run on another machine.
     """
     if gateway.port == 0:
         return
@@ -24,7 +24,7 @@ def of_port(gateway: Gateway) -> Iterator[Finding]:
             probe.bind(address)
     except socket.gaierror:
         yield note(
-            "gateway", f"gateway.host: {gateway.host} is not an address of this machine; here serve cannot start"
+            "gateway", f"gateway.host: {gateway.host} is not an address of this machine, so serve cannot start here"
         )
     except OSError as error:
         yield note("gateway", f"gateway.port: {_why(where, error)}")
@@ -34,5 +34,5 @@ def of_port(gateway: Gateway) -> Iterator[Finding]:
 
 def _why(where: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"{where} is taken: by this gateway if it runs, else by another program, and then serve cannot start"
-    return f"nobody can listen at {where} ({error.strerror}); here serve cannot start"
+        return f"{where} is in use: by this gateway if it runs, else by another program, so serve cannot start"
+    return f"serve cannot listen at {where} on this machine: {error.strerror}"

@@ -1,15 +1,16 @@
-"""`doctor --repair`: what can be mended of one job, and the mending of it."""
+"""`doctor --repair`: what can be repaired of one job, and its repair."""
 
-from pipelinejobs.cli.doctor_findings import Finding, note, ok, wrong
-from pipelinejobs.cli.output import Report, short
+from pipelinejobs.cli.doctor_findings import Finding, note, ok, output, wrong
+from pipelinejobs.cli.output import Output, short
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.repair import Plan, Repair, plan
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
+from pipelinejobs.store import Store
 from pipelinejobs.util.errors import CommandFailed
 
 
-def repaired(session: Session, uuid: str, *, yes: bool) -> Report:
-    """Says what would be mended and what is left; with `yes` it is mended.
+def repaired(session: Session, uuid: str, *, yes: bool) -> Output:
+    """Says what would be repaired and what is left alone; with `yes` it is repaired.
 
     Raises:
         CommandFailed: there is no such job, more than one document has its uuid, or it has changed meanwhile.
@@ -21,33 +22,32 @@ def repaired(session: Session, uuid: str, *, yes: bool) -> Report:
         raise session.no_job(uuid)
     found = plan(stored.document, stored.moved)
     if yes and not store.repairs.write(stored, found):
-        raise CommandFailed(f"the job {uuid} has changed meanwhile, and nothing was mended; run the command again")
+        raise CommandFailed(f"the job {uuid} has changed meanwhile, and nothing was changed; run the command again")
     findings = _findings(found, done=yes)
     if yes or not found.repairs:
-        read = steady(store, uuid)
-        problems = read.problems if read is not None else []
-        findings += [wrong("job", problem) for problem in problems]
-        findings += [] if problems else [ok("job", "history and state agree, and it takes events")]
+        findings += _present(store, uuid)
     else:
-        findings.append(note("job", "nothing was changed; with --yes it is mended"))
-    count = sum(finding.level == "wrong" for finding in findings)
-    return Report(
-        data={"uuid": uuid, "mended": yes, "wrong": count, "findings": [finding._asdict() for finding in findings]},
-        lines=[f"{finding.level:5}  {finding.what}: {finding.text}" for finding in findings],
-        exit_code=1 if count else 0,
-    )
+        findings.append(note("job", "nothing was changed; --yes repairs it"))
+    return output(findings, uuid=uuid, mended=yes)
+
+
+def _present(store: Store, uuid: str) -> list[Finding]:
+    snapshot = take_snapshot(store, uuid)
+    if snapshot is None or not snapshot.problems:
+        return [ok("job", "history and state agree, and it takes events")]
+    return [wrong("job", problem) for problem in snapshot.problems]
 
 
 def _findings(found: Plan, *, done: bool) -> list[Finding]:
     say = ok if done else wrong
-    findings = [say(_place(repair), _text(repair, done=done)) for repair in found.repairs]
+    findings = [say(_field(repair), _text(repair, done=done)) for repair in found.repairs]
     if found.owes is not None:
         what = "an index request for its last entry into FINISHED or INDEXING"
-        findings.append(say("_outbox", f"{'owes' if done else 'would owe'} {what} once more"))
+        findings.append(say("_outbox", f"{'gets' if done else 'would get'} {what} once more"))
     return findings + [note("left", sentence) for sentence in found.left]
 
 
-def _place(repair: Repair) -> str:
+def _field(repair: Repair) -> str:
     return repair.field if repair.moved is None else f"jobs_history {repair.moved} {repair.field}"
 
 

@@ -1,7 +1,7 @@
-"""Send everything that is owed to the Indexer, also what was given up.
+"""Send every message to the Indexer that is not delivered yet, failed ones too.
 
-Before that, events that another program has undone are applied again, and owe again what they owed. Each message is
-tried once. Messages that another process is just sending are waited for. The exit code is 1 when something stays owed.
+First, events that another program has undone are applied again, with their messages. Each message is tried once. Where
+another process is sending a message, the command waits for it. The exit code is 1 if a message is still not delivered.
 
   python -m pipelinejobs drain --seconds 60
 """
@@ -9,10 +9,10 @@ tried once. Messages that another process is just sending are waited for. The ex
 import argparse
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report
+from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.service.outbox_relay import Attempt, Tally
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED
+from pipelinejobs.store.outbox import FAILED, PENDING
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import CommandFailed
 from pipelinejobs.util.plural import noun
@@ -21,31 +21,31 @@ from pipelinejobs.util.plural import noun
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
-        "--seconds", type=inputs.positive, default=600, metavar="N", help="stop after so long (default: %(default)s)"
+        "--seconds", type=inputs.positive, default=600, metavar="N", help="stop after N seconds (default: %(default)s)"
     )
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
-    """Sends what is owed."""
+def run(options: argparse.Namespace, session: Session) -> Output:
+    """Sends them."""
     if not session.services.outbox.can_send:
         raise CommandFailed(
-            "nothing says how to reach the Indexer: set pipelines.job_indexer_url, "
-            "or run where Abaco gives _abaco_api_server"
+            "the Indexer's address is not known: set pipelines.job_indexer_url, "
+            "or run on Abaco, which gives _abaco_api_server"
         )
     tally = _drained(session, options.seconds)
-    owed = sum(1 for _ in session.store.outbox.rows(statuses=(PENDING, UNDELIVERED)))
+    owed = sum(1 for _ in session.store.outbox.rows(statuses=(PENDING, FAILED)))
     facts = {"sent": tally.sent, "failed": tally.failed, "waiting": tally.waiting, "owed": owed}
-    return Report(
+    return Output(
         data=facts,
-        lines=[f"sent {tally.sent}, failed {tally.failed}, held by others {tally.waiting}, still owed {owed}"],
+        lines=[f"sent {tally.sent}, failed {tally.failed}, in other processes {tally.waiting}, not delivered {owed}"],
         exit_code=1 if owed else 0,
     )
 
 
 def _drained(session: Session, seconds: float) -> Tally:
-    """What came of it. Whoever waits sees how far it is, and each message that did not get through."""
+    """What came of it. The operator sees how far it is, and each message that could not be delivered."""
     owed = sum(depth.messages for depth in session.store.outbox.depths())
-    with session.progress.follow("Sending what is owed to the Indexer", owed, noun(owed, "message")) as tell:
+    with session.progress.follow("Sending messages to the Indexer", owed, noun(owed, "message")) as tell:
         sent = failed = 0
 
         def attempted(attempt: Attempt) -> None:

@@ -1,6 +1,6 @@
 """Explain one job: why it is in its state, and what may come next.
 
-It also tells what was refused and why, what is owed to the Indexer, and what is wrong with the job.
+It also says what was refused and why, which messages to the Indexer are not delivered, and what is wrong with the job.
 
   python -m pipelinejobs explain UUID
 """
@@ -9,7 +9,7 @@ import argparse
 from typing import Any
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report, section, short, when
+from pipelinejobs.cli.output import Output, section, short, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.diagnose import snapshot
 from pipelinejobs.store.outbox import PENDING
@@ -21,19 +21,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     inputs.job_uuid(parser)
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Explains the job."""
-    facts = snapshot.explained(session.store, options.uuid)
+    facts = snapshot.facts(session.store, options.uuid)
     if facts is None:
         raise session.no_job(options.uuid)
-    return Report(data=facts, lines=lines_of(facts))
+    return Output(data=facts, lines=lines_of(facts))
 
 
 def lines_of(facts: dict[str, Any]) -> list[str]:
-    """What `explain.facts_of` has found, for people."""
+    """What `explanation.facts_of` has found, for people."""
     because, last = facts["because"], facts["since_then"]["last"]
     lines = [f"{facts['uuid']} is {facts['state']}: {facts['meaning']}"]
-    lines.append(f"because of {_event(because)}" if because else "its history does not say how it got there")
+    lines.append(f"because of {_event(because)}" if because else "its history does not say why")
     if last is not None:
         events = counted(facts["since_then"]["events"], "event")
         lines.append(f"{events} since then changed no state; the last: {_event(last)}")
@@ -42,7 +42,7 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
         *lines,
         *section("what may come next", steps),
         *section("what was refused", map(_refusal, facts["refused"])),
-        *section("what is owed to the Indexer", map(_owed, facts["owed"])),
+        *section("messages to the Indexer that are not delivered", map(_owed, facts["owed"])),
         *section("what is wrong with it", facts["problems"]),
         *(section("worth knowing", facts["notes"]) if facts["notes"] else []),
     ]

@@ -1,6 +1,6 @@
-"""Show everything that happened to one job, oldest first.
+"""Show the whole history of one job, oldest first.
 
-Entries that were moved out of the job are among them.
+Entries that were moved out of the job document are included.
 
   python -m pipelinejobs history UUID
 """
@@ -9,7 +9,7 @@ import argparse
 
 from fsm.replay import walk
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report, short, table, when
+from pipelinejobs.cli.output import Output, short, table, when
 from pipelinejobs.cli.session import Session
 
 
@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     inputs.job_uuid(parser)
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Shows the history."""
     _, entries = session.job(options.uuid)
     facts = [{"date": e.date, "name": e.name, "data": e.data, "uuid": e.uuid} for e in entries]
@@ -26,4 +26,4 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     rows = [
         (when(entry.date), entry.name, state, short(entry.data)) for entry, state in zip(entries, states, strict=True)
     ]
-    return Report(data=facts, lines=table(("date (UTC)", "event", "state", "data"), rows))
+    return Output(data=facts, lines=table(("date (UTC)", "event", "state", "data"), rows))

@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and what is said of one that cannot be used."""
+"""Arguments that several commands take, and the errors for arguments that cannot be used."""
 
 import argparse
 import getpass
@@ -17,8 +17,8 @@ LEVELS: Final = ("0", "1", "2", "3", "Reference", "User", "Unknown")
 """Levels of processing, by python-datacatalog's schema processing_level.json."""
 
 
-class Misused(CommandFailed):
-    """The command was not called as it is meant to be."""
+class UsageError(CommandFailed):
+    """The arguments are wrong."""
 
 
 def job_uuid(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +46,9 @@ def json_object(text: str) -> dict[str, Any]:
 def archive_patterns(text: str) -> list[dict[str, Any]]:
     """An argument that is a list for a job's `archive_patterns`, as the Indexer reads it."""
     found = _patterns(text, ("level", "patterns"))
-    for place, one in enumerate(found):
+    for index, one in enumerate(found):
         if one["level"] not in LEVELS:
-            raise argparse.ArgumentTypeError(f"[{place}].level: must be one of {', '.join(LEVELS)}, as text")
+            raise argparse.ArgumentTypeError(f"[{index}].level: must be one of {', '.join(LEVELS)}, as text")
     return found
 
 
@@ -63,19 +63,19 @@ def _patterns(text: str, required: tuple[str, ...]) -> list[dict[str, Any]]:
     if not isinstance(found, list):
         raise argparse.ArgumentTypeError(values.wrong_type("a list", found))
     _check({"list": found})
-    for place, one in enumerate(found):
+    for index, one in enumerate(found):
         if not isinstance(one, dict) or not set(required) <= one.keys() <= {*required, "generated_by"}:
             keys = ", ".join(required)
-            raise argparse.ArgumentTypeError(f"[{place}]: must be an object with {keys} and, if need be, generated_by")
+            raise argparse.ArgumentTypeError(f"[{index}]: must be an object with {keys} and, optionally, generated_by")
         for key in one.keys() - {"level"}:
             if not isinstance(one[key], list) or not all(isinstance(part, str) for part in one[key]):
-                raise argparse.ArgumentTypeError(f"[{place}].{key}: must be a list of texts")
+                raise argparse.ArgumentTypeError(f"[{index}].{key}: must be a list of texts")
         for part in one["patterns"]:
             try:
                 re.compile(part)
             except re.error as error:
                 raise argparse.ArgumentTypeError(
-                    f"[{place}].patterns: {part!a} is no regular expression: {error}"
+                    f"[{index}].patterns: {part!a} is not a regular expression: {error}"
                 ) from None
     return found
 
@@ -133,7 +133,7 @@ def positive(text: str) -> int:
 
 
 def user() -> str:
-    """Who calls the command; a container's user need not have a name."""
+    """The user who runs the command; in a container that user may have no name."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -1,6 +1,6 @@
-"""List jobs, the newest changed first.
+"""List jobs, the most recently changed first.
 
-Jobs that were deleted softly are left out unless --all is given.
+Jobs that python-datacatalog has marked as deleted are left out unless --all is given.
 
   python -m pipelinejobs jobs --state RUNNING --since 2026-11-23
 """
@@ -9,7 +9,7 @@ import argparse
 
 from fsm.lifecycle import STATES
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report, table, when
+from pipelinejobs.cli.output import Output, table, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.store.listing import Filter
 
@@ -17,16 +17,19 @@ from pipelinejobs.store.listing import Filter
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--state", choices=list(STATES), metavar="STATE", help=f"one of {', '.join(STATES)}")
-    parser.add_argument("--pipeline", type=inputs.uuid, metavar="UUID", help="of this pipeline")
-    parser.add_argument("--since", type=inputs.moment, metavar="TIME", help="changed at or after this time (ISO 8601)")
-    parser.add_argument("--before", type=inputs.moment, metavar="TIME", help="changed before this time")
-    parser.add_argument("--text", type=inputs.line, help="with this text in their names and paths")
-    parser.add_argument("--undelivered", action="store_true", help="with index requests that were given up")
-    parser.add_argument("--all", action="store_true", help="also those that were deleted softly")
-    parser.add_argument("--limit", type=inputs.positive, default=50, metavar="N", help="at most (default: %(default)s)")
+    parser.add_argument("--pipeline", type=inputs.uuid, metavar="UUID", help="only jobs of this pipeline")
+    parser.add_argument("--since", type=inputs.moment, metavar="TIME", help="only jobs changed since then (ISO 8601)")
+    parser.add_argument("--before", type=inputs.moment, metavar="TIME", help="only jobs changed before then")
+    parser.add_argument("--text", type=inputs.line, help="only jobs with this text in a name or path")
+    parser.add_argument("--failed", action="store_true", help="only jobs with a message that could not be delivered")
+    parser.add_argument("--undelivered", action="store_true", dest="failed", help=argparse.SUPPRESS)  # its former name
+    parser.add_argument("--all", action="store_true", help="also jobs that are marked as deleted")
+    parser.add_argument(
+        "--limit", type=inputs.positive, default=50, metavar="N", help="at most N jobs (default: %(default)s)"
+    )
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Lists the jobs."""
     wanted = Filter(
         states=(options.state,) if options.state else (),
@@ -34,7 +37,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         text=options.text,
         updated_since=options.since,
         updated_before=options.before,
-        undelivered=options.undelivered,
+        undelivered=options.failed,
         hidden=options.all,
     )
     facts = session.store.listing.page(wanted, options.limit).jobs
@@ -43,4 +46,4 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         for job in facts
     ]
     lines = table(("uuid", "state", "last event", "updated (UTC)"), rows) if rows else ["no jobs"]
-    return Report(data=facts, lines=lines)
+    return Output(data=facts, lines=lines)

@@ -1,4 +1,4 @@
-"""Finds the command, runs it, and prints what it has to say."""
+"""Finds the command, runs it, and prints its output."""
 
 import argparse
 import io
@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn, TextIO
 
 from pipelinejobs.cli import (
     admin_token,
-    bearer,
+    bearer_token,
     create,
     diagram,
     doctor,
@@ -26,8 +26,8 @@ from pipelinejobs.cli import (
     serve,
     show,
 )
-from pipelinejobs.cli.inputs import Misused
-from pipelinejobs.cli.output import Report, printable
+from pipelinejobs.cli.inputs import UsageError
+from pipelinejobs.cli.output import Output, printable
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 from pipelinejobs.util import redaction
@@ -43,22 +43,25 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "drain": drain,
     "serve": serve,
     "nonce": nonce,
-    "bearer": bearer,
+    "bearer-token": bearer_token,
     "admin-token": admin_token,
     "pin": pin,
     "diagram": diagram,
     "doctor": doctor,
     "mongod": mongod,
 }
-"""Each module has a docstring (the help text), `arguments(parser)` and `run(options, session) -> Report`."""
+"""Each module has a docstring (the help text), `arguments(parser)` and `run(options, session) -> Output`."""
+
+_FORMER: Final = {"bearer": "bearer-token"}
+"""Former names of commands, which work for one release."""
 
 EXIT_FAILED: Final = 1
 EXIT_MISUSED: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
 _EXIT_CODES: Final = f"""\
-exit codes: 0 done; 1 the command cannot do what it was asked, or doctor found something wrong; 2 wrong arguments;
-{EXIT_CODES[Verdict.UNAVAILABLE]} the database cannot be asked; {EXIT_WRONG_SETTING} a setting is wrong; send exits \
+exit codes: 0 done; 1 the command failed, or doctor found something wrong; 2 wrong arguments;
+{EXIT_CODES[Verdict.UNAVAILABLE]} the database cannot be reached; {EXIT_WRONG_SETTING} a setting is wrong; send exits \
 with its verdict's code."""
 
 
@@ -82,8 +85,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line, complete."""
     whole = _Parser(
         prog="python -m pipelinejobs",
-        description="Commands for those who operate a PipelineJobs Manager.\n\nSettings are read from config.yml and "
-        "the environment. With no database configured, the MongoDB of this\ndirectory's own is started and used.",
+        description="Commands for operators of a PipelineJobs Manager.\n\nSettings are read from config.yml and the "
+        "environment. Where no database is configured, the\nembedded MongoDB is started and used.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -116,12 +119,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
-    options = parser().parse_args(arguments)
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack a character
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args([_FORMER.get(word, word) for word in typed[:1]] + typed[1:])
     session = Session()
     try:
-        report: Report = COMMANDS[options.command].run(options, session)
-        return _printed(report, as_json=options.json)
+        output: Output = COMMANDS[options.command].run(options, session)
+        return _printed(output, as_json=options.json)
     except PipelineJobsError as error:
         _say(f"{options.command}: {error.reason}")
         return _exit_code(error)
@@ -132,7 +136,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say(f"{options.command}: {missing.reason}")
         return EXIT_WRONG_SETTING
     except Exception as error:
-        # Nobody who operates this can use a traceback; what it says may hold secrets.
+        # An operator has no use for a traceback, and it may hold secrets.
         what = redaction.redacted(f"{type(error).__name__}: {error}")
         _say(f"{options.command}: unexpected error; this is a defect: {what}")
         return EXIT_FAILED
@@ -140,17 +144,17 @@ def _run(arguments: Sequence[str] | None) -> int:
         session.close()
 
 
-def _printed(report: Report, *, as_json: bool) -> int:
-    """Prints the report, and gives its exit code."""
+def _printed(output: Output, *, as_json: bool) -> int:
+    """Prints the output, and gives its exit code."""
     try:
-        print(report.text(as_json=as_json), flush=True)
+        print(output.text(as_json=as_json), flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _leave_nothing(sys.stdout)
     except OSError as error:
         _say(f"the result cannot be written: {error.strerror}")
         _leave_nothing(sys.stdout)
         return EXIT_FAILED
-    return report.exit_code
+    return output.exit_code
 
 
 def _leave_nothing(stream: TextIO) -> None:
@@ -173,7 +177,7 @@ def _name(prog: str) -> str:
 
 
 def _exit_code(error: PipelineJobsError) -> int:
-    if isinstance(error, Misused):
+    if isinstance(error, UsageError):
         return EXIT_MISUSED
     if isinstance(error, WrongSetting):
         return EXIT_WRONG_SETTING

@@ -1,8 +1,8 @@
 """Make, list or delete nonces of the gateway.
 
-A nonce lets whoever has it send messages: it goes into the URL as the parameter x-nonce. It is good with one name of
-the manager in the URL, an alias or the actor's id, and with no other. Its id is shown when it is made, and never again;
-a list shows handles, by which a nonce can be deleted.
+A nonce lets its holder send messages: it goes into the URL as the parameter x-nonce. It is valid with one name of the
+manager in the URL, an alias or the actor's id, and with no other. Its id is shown only when it is made; a list shows
+handles, with which a nonce can be deleted.
 
   python -m pipelinejobs nonce add --max-uses 100 --days 30
   python -m pipelinejobs nonce list
@@ -10,10 +10,11 @@ a list shows handles, by which a nonce can be deleted.
 """
 
 import argparse
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report, table, when
+from pipelinejobs.cli.output import Output, table, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.store.nonces import UNLIMITED, NewNonce, Nonce
@@ -31,8 +32,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     add = actions.add_parser("add", help="make a nonce")
     add.add_argument("--level", choices=_LEVELS, default="EXECUTE", help="what it allows (default: %(default)s)")
-    add.add_argument("--max-uses", type=inputs.positive, metavar="N", help="good so often (default: any number)")
-    add.add_argument("--days", type=inputs.positive, metavar="N", help="good for so long (default: for good)")
+    add.add_argument("--max-uses", type=inputs.positive, metavar="N", help="valid for N uses (default: any number)")
+    add.add_argument("--days", type=inputs.positive, metavar="N", help="valid for N days (default: for ever)")
     add.add_argument("--description", type=inputs.line, metavar="TEXT", help="what it is for")
     add.add_argument("--owner", type=inputs.line, metavar="USER", help="who acts with it (default: the present user)")
     listed = actions.add_parser("list", help="list the nonces, spent and expired ones too")
@@ -47,33 +48,37 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Does it."""
-    from pipelinejobs.gateway.actor_names import names  # its library is the gateway's, which an actor has not
+    from pipelinejobs.gateway.actor_names import names  # its library is in requirements-gateway.txt
 
     known = names(session.settings)
     name = options.name or session.settings.pipelines.job_manager_id
     scope = known.scope(name)
     if scope is None:
-        raise CommandFailed(f"the manager has no name {name}; it has {', '.join((known.id, *known.aliases))}")
-    scopes = [scope] if options.name else known.scopes  # one that is looked for must not be missed
+        raise CommandFailed(f"the manager has no name {name}; its names are {', '.join((known.id, *known.aliases))}")
+    if options.action == "add":
+        return _add(options, session, known, scope)
+    scopes = [scope] if options.name else known.scopes  # without --name, nonces of every name are looked for
     if options.action == "list":
-        found = [nonce for one in scopes for nonce in session.store.nonces.of(one)]
-        heads = ("handle", "good with", "level", "uses left", "used", "expires (UTC)", "owner", "description")
-        lines = table(heads, map(_row, found))
-        return Report(data=[_facts(nonce) for nonce in found], lines=lines if found else ["no nonces"])
-    if options.action == "delete":
-        if not any(session.store.nonces.delete(one, options.nonce) for one in scopes):
-            raise CommandFailed(f"there is no such nonce of {options.name or 'the manager'}")
-        return Report(data={"deleted": True}, lines=["deleted"])
-    return _add(options, session, known, scope)
+        return _list(session, scopes)
+    if not any(session.store.nonces.delete(one, options.nonce) for one in scopes):
+        raise CommandFailed(f"there is no such nonce of {options.name or 'the manager'}")
+    return Output(data={"deleted": True}, lines=["deleted"])
 
 
-def _add(options: argparse.Namespace, session: Session, known: "ActorNames", scope: str) -> Report:
+def _list(session: Session, scopes: Iterable[str]) -> Output:
+    found = [nonce for one in scopes for nonce in session.store.nonces.of(one)]
+    heads = ("handle", "good with", "level", "uses left", "used", "expires (UTC)", "owner", "description")
+    lines = table(heads, map(_row, found)) if found else ["no nonces"]
+    return Output(data=[_facts(nonce) for nonce in found], lines=lines)
+
+
+def _add(options: argparse.Namespace, session: Session, known: "ActorNames", scope: str) -> Output:
     level = Permission[options.level]
     if level is Permission.UPDATE and scope.startswith("alias:"):
         raise CommandFailed(
-            f"a nonce of an alias allows EXECUTE at the most; --name {known.id}, the actor's id, makes another"
+            f"a nonce of an alias allows EXECUTE at most; with --name {known.id}, the actor's id, it may allow UPDATE"
         )
     secret, nonce = session.store.nonces.make(
         NewNonce(
@@ -87,7 +92,7 @@ def _add(options: argparse.Namespace, session: Session, known: "ActorNames", sco
             by_operator=True,
         )
     )
-    return Report(
+    return Output(
         data={"id": secret.reveal(), **_facts(nonce)},
         lines=[
             f"id: {secret.reveal()}",

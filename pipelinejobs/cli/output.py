@@ -1,4 +1,4 @@
-"""What a command has to say: the same facts as text and as JSON."""
+"""The output of a command: the same facts as text and as JSON."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from pipelinejobs.core.views import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Output:
     """The result of a command.
 
     Attributes:
@@ -31,7 +31,7 @@ class Report:
 
 
 def when(date: Any) -> str:
-    """A date for people, UTC; whatever else a foreign writer stored there is shown as it is."""
+    """A date for people, UTC; what another program stored instead of a date is shown as it is."""
     return f"{date:%Y-%m-%d %H:%M:%S}" if isinstance(date, datetime) else str(date)
 
 
@@ -44,14 +44,14 @@ def short(value: Any, width: int = 100) -> str:
 
 
 def printable(text: str) -> str:
-    """Text of others cannot steer the terminal: control characters are shown, not sent."""
+    """Foreign text cannot steer the terminal: control characters are shown, not sent."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Columns that are as wide as their widest cell."""
     cells = [list(header), *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(header))]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 

@@ -1,11 +1,11 @@
-"""Pin the settings that guard, so that a URL parameter of Abaco cannot replace them.
+"""Pin the guarded settings, so that a URL parameter of Abaco cannot replace them.
 
-Abaco hands every URL parameter of a message to the process as an environment variable, over the actor's own. This
-command reads the deployment's secrets.json and writes into config.yml, for each guarding setting, the digest of the
-only value that the environment may give it; for those that secrets.json does not set, that it may give none. A name in
-secrets.json that is close to a setting's and is none is an error: nothing is written then. Settings of other programs,
-such as those of the original reactor, are named and left alone; its CATALOG_ADMIN_TOKEN_KEY, _SECRET and _LIFETIME are
-pinned where tokens.admin_key, admin_secret and admin_lifetime are not set.
+Abaco gives every URL parameter of a message to the process as an environment variable, over the actor's own. This
+command reads the deployment's secrets.json and writes pins into config.yml: for each guarded setting, the digest of the
+only value that the environment may give it, or null where secrets.json does not set it. If a name in secrets.json is a
+misspelt setting, the command fails and writes nothing. Settings of other programs, such as the original reactor, are
+listed and ignored; its CATALOG_ADMIN_TOKEN_KEY, _SECRET and _LIFETIME are pinned where tokens.admin_key, admin_secret
+and admin_lifetime are not set. Comments in config.yml stay. The command needs requirements-gateway.txt.
 
   python -m pipelinejobs pin --secrets secrets.json
 """
@@ -14,10 +14,10 @@ import argparse
 from pathlib import Path
 
 from pipelinejobs import settings
-from pipelinejobs.cli.output import Report
+from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.verdict import EXIT_WRONG_SETTING
-from pipelinejobs.settings import CONFIG, other_variables, pins, secrets_file
+from pipelinejobs.settings import CONFIG, other_variables, secrets_file
 from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
 
@@ -29,10 +29,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", default=CONFIG, help="default: the project's config.yml")
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Writes the pins, then reads the settings as the deployed process will."""
+    from pipelinejobs.settings import pins_file  # ruamel.yaml is in requirements-gateway.txt, which an actor has not
+
     secrets = _read(options.secrets)
-    pinned = pins.write(options.config, secrets.ours)
+    pinned = pins_file.write(options.config, secrets.ours)
     warnings: list[str] = []
     exit_code = 0
     try:
@@ -41,9 +43,9 @@ def run(options: argparse.Namespace, session: Session) -> Report:
     except WrongSetting as error:
         warnings.append(f"a process with these secrets would not start: {error.reason}")
         exit_code = EXIT_WRONG_SETTING
-    given = ", ".join(pinned) or "no guarding setting"
+    given = ", ".join(pinned) or "no guarded setting"
     ignored = [f"not settings of the manager, and ignored: {', '.join(secrets.foreign)}"] if secrets.foreign else []
-    return Report(
+    return Output(
         data={"config": str(options.config), "pinned": pinned, "ignored": secrets.foreign, "warnings": warnings},
         lines=[f"{options.config}: the environment may give {given}, and only as pinned", *ignored, *warnings],
         exit_code=exit_code,

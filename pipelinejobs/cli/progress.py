@@ -1,17 +1,24 @@
-"""What people see while they wait. It goes to stderr, so that results on stdout are the same whoever looks.
+"""What an operator sees while a command works. It goes to stderr, so that stdout holds results alone.
 
-On a terminal it is drawn (`cli.drawn`, with rich); elsewhere it is plain lines without any control character
-(`cli.lines`): one for each step, and every few seconds one for what goes on for long.
+On a terminal it is drawn by rich (`cli.progress_terminal`); elsewhere it is plain lines without any control character:
+one for each step, and every few seconds one for what takes long.
 """
 
 import io
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
-from typing import Protocol, TextIO
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Final, Protocol, TextIO
 
-from pipelinejobs.cli.progress_lines import Lines, Tell
+from pipelinejobs.cli.output import printable
+
+EVERY_SECONDS: Final = 10.0
+"""How often a plain line says how far something is."""
+
+Tell = Callable[[float, Mapping[str, str]], None]
+"""Is told how much is done, in the unit of the whole, and further facts by their names."""
 
 
 class Progress(Protocol):
@@ -33,8 +40,47 @@ class Progress(Protocol):
         """
 
 
+class Lines:
+    """Plain lines."""
+
+    def __init__(self, stream: TextIO, *, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic):
+        self._stream = stream
+        self._every = every
+        self._clock = clock
+
+    def say(self, line: str) -> None:
+        """One line."""
+        with suppress(OSError):  # a full disk must not change what the command does
+            print(printable(line), file=self._stream, flush=True)
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """One line, at the beginning."""
+        self.say(f"{what} ...")
+        yield
+
+    @contextmanager
+    def follow(self, what: str, whole: float, unit: str) -> Iterator[Tell]:
+        """One line at the beginning, and one every few seconds."""
+        said = self._clock()
+
+        def tell(done: float, facts: Mapping[str, str]) -> None:
+            nonlocal said
+            if self._clock() - said >= self._every:
+                said = self._clock()
+                self.say("; ".join([how_far(done, whole, unit), *(f"{name} {value}" for name, value in facts.items())]))
+
+        self.say(f"{what}: {whole:.0f} {unit} ...")
+        yield tell
+
+
+def how_far(done: float, whole: float, unit: str) -> str:
+    """How much of it is done."""
+    return f"{done:.0f} of {whole:.0f} {unit}"
+
+
 def progress(stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> Progress:
-    """Drawn where somebody looks at a terminal that can be drawn on and rich is installed, else in plain lines.
+    """Drawn on a terminal that can be drawn on where rich is installed, else plain lines.
 
     Args:
         stream: where to; stderr unless told otherwise.
@@ -51,4 +97,4 @@ def progress(stream: TextIO | None = None, environ: Mapping[str, str] = os.envir
 
 def silent() -> Progress:
     """For a service, whose stderr holds nothing but log lines."""
-    return Lines(io.StringIO())  # which nobody reads
+    return Lines(io.StringIO())

@@ -1,28 +1,23 @@
-"""Progress as it is drawn on a terminal. Imported only where there is one, for it imports rich."""
+"""Progress as rich draws it on a terminal. Imported only where there is one."""
 
 import io
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, TextIO
+from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
-from rich.table import Table
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from pipelinejobs.cli.output import printable
-from pipelinejobs.cli.progress_lines import Tell, how_far
+from pipelinejobs.cli.progress import Tell, how_far
 from pipelinejobs.util import log
-
-_A_SECOND: Final = 4
-"""How often it is drawn."""
 
 
 class _Console(Console):
-    """A terminal whose cursor stays visible: so it is, too, when this process is killed or put to sleep."""
+    """A terminal whose cursor stays visible, so that it is visible too when this process is killed or suspended."""
 
     def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002 - it is always shown
         """Nothing."""
@@ -30,7 +25,7 @@ class _Console(Console):
 
 
 class Drawn:
-    """On a terminal, what goes on is drawn again and again in its place, and what is over leaves one line."""
+    """What goes on is drawn again and again in its place; what is over leaves one line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._console = _Console(file=stream, force_terminal=True, force_interactive=True, highlight=False)
@@ -41,33 +36,42 @@ class Drawn:
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """A sign that turns, while it lasts."""
+        """A spinner, while it lasts."""
         began = time.monotonic()
-        spinner = Spinner("line", Text(f"{printable(what)} ..."))
-        with self._live(spinner):
+        with self._drawn() as drawn:
+            drawn.add_task(f"{printable(what)} ...")
             yield
         self.say(f"{what} ({time.monotonic() - began:.1f} s)")
 
     @contextmanager
     def follow(self, what: str, whole: float, unit: str) -> Iterator[Tell]:
-        """A bar, how fast it goes, and a table of the facts."""
-        view = _Followed(what, whole, unit)
-        with self._live(view):
-            yield view.tell
+        """A bar, the time that is left, and the facts."""
+        bar = BarColumn(self._console.width // 4)  # a narrow terminal too has room for the facts
+        with self._drawn(bar, TimeRemainingColumn()) as drawn:
+            task = drawn.add_task(printable(what), total=max(whole, 1))
+
+            def tell(done: float, facts: Mapping[str, str]) -> None:
+                lines = [what, how_far(done, whole, unit), *(f"{name}: {value}" for name, value in facts.items())]
+                drawn.update(task, completed=done, description="\n".join(map(printable, lines)))
+
+            tell(0, {})
+            yield tell
 
     @contextmanager
-    def _live(self, what: RenderableType) -> Iterator[None]:
-        # Results are no business of rich: it leaves the streams as they are.
-        live = Live(
-            what,
+    def _drawn(self, *columns: ProgressColumn) -> Iterator[Progress]:
+        text = TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold"))
+        drawn = Progress(
+            SpinnerColumn("line"),
+            text,
+            *columns,
             console=self._console,
-            refresh_per_second=_A_SECOND,
+            refresh_per_second=4,
             transient=True,
-            redirect_stdout=False,
+            redirect_stdout=False,  # results are no business of rich
             redirect_stderr=False,
         )
-        with live, log.through(_Above(self._console)):
-            yield
+        with drawn, log.through(_Above(self._console)):
+            yield drawn
 
 
 class _Above(io.StringIO):
@@ -81,29 +85,3 @@ class _Above(io.StringIO):
         """One line."""
         self._console.print(Text(text.rstrip("\n")), soft_wrap=True)
         return len(text)
-
-
-class _Followed:
-    """What is followed, as it was last told. One thread tells, another draws."""
-
-    def __init__(self, what: str, whole: float, unit: str) -> None:
-        self._spinner = Spinner("line", Text(printable(what)))
-        self._whole = whole
-        self._unit = unit
-        self._began = time.monotonic()
-        self._told: tuple[float, Mapping[str, str]] = (0.0, {})
-
-    def tell(self, done: float, facts: Mapping[str, str]) -> None:
-        """How far it is."""
-        self._told = (done, dict(facts))
-
-    def __rich__(self) -> RenderableType:
-        """The picture; one thing below another, so that it fits a narrow terminal too."""
-        done, facts = self._told
-        rows = Table.grid(padding=(0, 2))
-        for name, value in facts.items():
-            rows.add_row(Text(printable(name), style="bold"), Text(printable(value)))
-        far = how_far(done, self._whole, self._unit, time.monotonic() - self._began)
-        bar = Table.grid(expand=True)  # a bar alone does not end its line
-        bar.add_row(ProgressBar(total=max(self._whole, 1), completed=min(done, max(self._whole, 1))))
-        return Group(self._spinner, bar, Text(far), rows)

@@ -1,4 +1,4 @@
-"""A job to play with, and the commands for it."""
+"""A sample job, and commands to try with it."""
 
 import json
 import shlex
@@ -19,7 +19,7 @@ _CALLBACK: Final = Path("tests/data/agave-callback.json")
 
 
 def lines(session: Session, address: str) -> list[str]:
-    """Makes a job and a nonce in the database of `session`, and words what can be done with them.
+    """Makes a job and a nonce in the database of `session`, and gives commands to try with them.
 
     Raises:
         CommandFailed: several pipelines have the sample's name.

@@ -1,14 +1,14 @@
 """Deliver one event to a job, and see the verdict.
 
-Either name the job and the event, or give a message of any form with --message (a file, or - for standard input), and
-its URL parameters with --parameter. A uuid beside --message is the parameter uuid, which tells a callback's job; a JSON
-event must name its job itself. A message that is no report is held against message.jsonschema first, unless a parameter
-says what happened. Where no token is given the job's own is taken from the database, or with --admin an administrative
-one. The exit code is the verdict's.
+Either name the job and the event, or give a message of any form with --message (a file, or - for stdin) and its
+URL parameters with --parameter. A uuid beside --message is the parameter uuid, which names a callback's job; a JSON
+event must name its job itself. Unless the message is a job system's callback or a parameter says what happened, it is
+checked against message.jsonschema first. Where no token is given, the job's own is read from the database; --admin uses
+an administrative one. The exit code is the verdict's.
 
-With --callback the event goes over the network to whatever manager the URL names, and no database and no library is
-needed: it is pipelinejobs/client.py, which can be copied to where a job runs. What cannot be delivered waits in the
-directory --spool until --flush.
+With --callback the event is sent over the network to the manager at that URL, and neither database nor libraries are
+needed: this is pipelinejobs/client.py, which can be copied to the machine where a job runs. An event that cannot be
+delivered waits in the directory --spool until --flush.
 
   python -m pipelinejobs send UUID run --data '{"note": "started by hand"}'
   python -m pipelinejobs send UUID --message callback.json --parameter status=FINISHED
@@ -25,14 +25,14 @@ from uuid import uuid4
 from pipelinejobs import client
 from pipelinejobs.bootstrap import policy
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.inputs import Misused
-from pipelinejobs.cli.output import Report
+from pipelinejobs.cli.inputs import UsageError
+from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core import outcome
 from pipelinejobs.core.outcome import Answer
 from pipelinejobs.core.tokens import admin_tokens, token_under
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
-from pipelinejobs.messages import schema
+from pipelinejobs.messages import forms
 from pipelinejobs.messages.body import object_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
@@ -43,14 +43,14 @@ from pipelinejobs.util.errors import CommandFailed, Malformed, Unavailable
 from pipelinejobs.util.secret import Secret
 
 _SAYS_WHAT_HAPPENED: Final = ("event", "name", "status", "state")
-"""Parameters with which any object is a message's body."""
+"""Parameters that say what happened; with one of them, any object may be the body."""
 
 _CLIENTS_OWN: Final = ("spool", "later", "flush", "timeout", "allow_http")
 """Arguments that mean nothing without a callback URL."""
 
 
 class _NoJob(CommandFailed):
-    """There is no such job, which an operator may be told."""
+    """There is no such job. Unlike a sender, an operator may know that."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,28 +74,28 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     client.arguments(parser.add_argument_group("over the network"))
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Delivers the event and gives the answer."""
     if _goes_by_callback(options):
         return _by_callback(options)
     delivery = _delivery(options)
     event = outcome.read(delivery)
     is_report = isinstance(event, Event) and event.kind is Kind.REPORT
-    problems = _schema_problems(delivery) if options.message is not None and not is_report else []
+    problems = _problems_of_form(delivery) if options.message is not None and not is_report else []
     if problems:
-        return _report(Answer(verdict=Verdict.MALFORMED, reason="; ".join(problems), execution=delivery.id))
+        return _output(Answer(verdict=Verdict.MALFORMED, reason="; ".join(problems), execution=delivery.id))
     if isinstance(event, Answer):
-        return _report(event)
+        return _output(event)
     try:
         if not event.tokens:
             event = event._replace(tokens=_tokens(event, options, session))
         handled = session.services.manager.handle(event, delivery.id)
     except _NoJob as error:
-        return _report(outcome.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))
+        return _output(outcome.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))
     except Unavailable as error:
-        return _report(outcome.about(event, delivery.id, Verdict.UNAVAILABLE, error.reason))
+        return _output(outcome.about(event, delivery.id, Verdict.UNAVAILABLE, error.reason))
     session.services.manager.settle(handled, Deadline(session.settings.limits.one_shot))
-    return _report(handled.answer)
+    return _output(handled.answer)
 
 
 def _goes_by_callback(options: argparse.Namespace) -> bool:
@@ -105,19 +105,19 @@ def _goes_by_callback(options: argparse.Namespace) -> bool:
     return options.uuid in client.EVENTS and options.event is None and options.message is None
 
 
-def _by_callback(options: argparse.Namespace) -> Report:
+def _by_callback(options: argparse.Namespace) -> Output:
     """Has the client send the event to the job of a callback URL, or what waits in a spool."""
     if options.event is not None:
-        raise Misused("a callback URL names the job: give the event alone")
+        raise UsageError("a callback URL names the job: give the event alone")
     if options.message is not None or options.parameter or options.token is not None or options.admin:
-        raise Misused("with a callback URL there is no --message, --parameter, --token or --admin")
+        raise UsageError("with a callback URL there is no --message, --parameter, --token or --admin")
     try:
         outcome = client.perform(options, options.uuid)
     except client.Misused as error:
-        raise Misused(error.reason) from None
+        raise UsageError(error.reason) from None
     except client.ClientError as error:
         raise CommandFailed(error.reason) from None
-    return Report(data=outcome.facts, lines=outcome.lines, exit_code=outcome.exit_code)
+    return Output(data=outcome.facts, lines=outcome.lines, exit_code=outcome.exit_code)
 
 
 def _delivery(options: argparse.Namespace) -> Delivery:
@@ -125,32 +125,39 @@ def _delivery(options: argparse.Namespace) -> Delivery:
     parameters: dict[str, str] = {}
     for name, value in [*options.parameter, ("x_event_id", options.id), ("token", options.token)]:
         if name not in NAMES:
-            raise Misused(f"{name} is not a parameter of the messages; there are {', '.join(NAMES)}")
+            raise UsageError(f"{name} is not a parameter of the messages; they are {', '.join(NAMES)}")
         if value is not None and parameters.setdefault(name, value) != value:
-            raise Misused(f"the parameter {name} is given twice, with different values")
-    if options.message is None:
-        if options.uuid is None or options.event is None:
-            raise Misused("say which job and which event, or give --message")
-        event = {"uuid": options.uuid, "name": options.event}
-        body = json.dumps(event if options.data is None else {**event, "data": options.data})
-    else:
-        if options.event is not None or options.data is not None:
-            raise Misused("give either an event or --message, not both")
-        if options.uuid is not None and parameters.setdefault("uuid", options.uuid) != options.uuid:
-            raise Misused("the job's uuid is given twice, with different values")
-        body = _text(options.message)
+            raise UsageError(f"the parameter {name} is given twice, with different values")
+    body = _command(options) if options.message is None else _message(options, parameters)
     return Delivery(id=uuid4().hex, body=body, parameters=parameters, sender=inputs.user())
 
 
-def _schema_problems(delivery: Delivery) -> list[str]:
-    """What message.jsonschema has against the body, where the body alone must say what happened."""
+def _command(options: argparse.Namespace) -> str:
+    """The body for an event that is named in the arguments."""
+    if options.uuid is None or options.event is None:
+        raise UsageError("name the job and the event, or give --message")
+    event = {"uuid": options.uuid, "name": options.event}
+    return json.dumps(event if options.data is None else {**event, "data": options.data})
+
+
+def _message(options: argparse.Namespace, parameters: dict[str, str]) -> str:
+    """The body in the file of --message; a uuid beside it becomes a parameter."""
+    if options.event is not None or options.data is not None:
+        raise UsageError("give either an event or --message, not both")
+    if options.uuid is not None and parameters.setdefault("uuid", options.uuid) != options.uuid:
+        raise UsageError("the job's uuid is given twice, with different values")
+    return _text(options.message)
+
+
+def _problems_of_form(delivery: Delivery) -> list[str]:
+    """Why the body is none of the forms in message.jsonschema, where the body alone must say what happened."""
     if any(delivery.parameters.get(name) for name in _SAYS_WHAT_HAPPENED):
         return []
     try:
         body = object_in(delivery.body if isinstance(delivery.body, str) else None, literal=True)
     except Malformed:
-        return []  # the reader says so too, and says it better
-    return [] if body is None else schema.problems(body)
+        return []  # the reader refuses it with a better reason
+    return [] if body is None else forms.problems(body)
 
 
 def _tokens(event: Event, options: argparse.Namespace, session: Session) -> tuple[Secret, ...]:
@@ -183,9 +190,9 @@ def _text(file: str) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _report(given: Answer) -> Report:
+def _output(given: Answer) -> Output:
     state = f" (now {given.state})" if given.state else ""
-    return Report(
+    return Output(
         data=given.as_dict(),
         lines=[f"{given.verdict.value}{state}: {given.reason}"],
         exit_code=EXIT_CODES[given.verdict],

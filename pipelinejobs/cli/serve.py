@@ -1,6 +1,7 @@
-"""Serve the gateway: the actor's HTTP contract, from this process, until Ctrl-C or SIGTERM.
+"""Serve the gateway: the actor's HTTP interface, until Ctrl-C or SIGTERM.
 
-What it has accepted it finishes before it ends. With --sample it prints a job to play with and the commands for it.
+Before it ends, it finishes the events that it has accepted. With --sample it makes a job to try things with and prints
+commands for it.
 
   python -m pipelinejobs serve --host 0.0.0.0 --port 8080
 """
@@ -16,11 +17,11 @@ from typing import Any
 
 from pipelinejobs import settings
 from pipelinejobs.cli import inputs, progress, sample_job
-from pipelinejobs.cli.output import Report
+from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.gateway.workers import TOGETHER
 from pipelinejobs.settings import TABLE
-from pipelinejobs.settings.field_types import Unfit
+from pipelinejobs.settings.field_types import InvalidValue
 from pipelinejobs.util import log
 from pipelinejobs.util.errors import WrongSetting
 
@@ -33,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sample", action="store_true", help="make a job and a nonce, and print commands to try")
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Serves."""
     session.resident = True
     if options.sibling is not None or not (options.sample or sys.stderr.isatty()):
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace, session: Session) -> Report:
         return _serve(options, session, configured.gateway.processes - 1)
 
 
-def _serve(options: argparse.Namespace, session: Session, others: int) -> Report:
+def _serve(options: argparse.Namespace, session: Session, others: int) -> Output:
     with session.progress.step("Loading the gateway"):  # its libraries are not those of an actor
         from pipelinejobs.gateway import metrics, service, workers
         from pipelinejobs.gateway.http import descriptors, server, systemd
@@ -86,12 +87,12 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Report
             server.serve(parts, listening, ready)
             if not first and workers.is_orphan():
                 shutil.rmtree(os.environ[TOGETHER], ignore_errors=True)  # its owner was killed
-    return Report(data={"address": address}, lines=["stopped"] if first else [])
+    return Output(data={"address": address}, lines=["stopped"] if first else [])
 
 
 @contextmanager
 def _counting_together() -> Iterator[None]:
-    """A place where the processes of this gateway count together; it has to be there before anything is counted."""
+    """A directory where the processes of this gateway count together; made before anything is counted."""
     with tempfile.TemporaryDirectory(prefix="pipelinejobs-counters-") as directory:
         os.environ[TOGETHER] = directory
         yield
@@ -102,13 +103,13 @@ def _given(name: str, text: str | None, configured: Any) -> Any:
     if text is None:
         return configured
     try:
-        return TABLE[name].kind.parse(text)
-    except Unfit as unfit:
-        raise WrongSetting(name, str(unfit)) from None
+        return TABLE[name].field_type.parse(text)
+    except InvalidValue as invalid:
+        raise WrongSetting(name, str(invalid)) from None
 
 
 def _print(*lines: str) -> None:
     try:
         print("\n".join(lines), flush=True, file=sys.stdout)
-    except OSError as error:  # no room for it, or nobody who reads it, is no reason not to serve
+    except OSError as error:  # a full disk or a closed pipe must not keep the gateway from serving
         log.logger.warning(lines[0], extra={"fields": {"why": f"stdout cannot be written: {error.strerror}"}})

@@ -1,4 +1,4 @@
-"""What a command works with: settings and parts, made when they are first needed."""
+"""What a command works with: settings and services, made when they are first needed."""
 
 import os
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Session:
     """One run of a command.
 
     Attributes:
-        resident: whether it serves until it is told to end (see `bootstrap.services`); to be said before `services`.
+        resident: whether it serves until it is told to end (see `bootstrap.services`); set before `services` is used.
         attempted: what is told about each attempt to send a message to another actor.
     """
 
@@ -88,7 +88,7 @@ class Session:
         """The embedded server may have to be started, which takes some seconds the first time."""
         if self.settings.mongodb.connection() is not None or mongod(self.settings).status() is not None:
             return nullcontext()
-        return self.progress.step("Starting the MongoDB of this directory")
+        return self.progress.step("Starting the embedded MongoDB")
 
     @property
     def store(self) -> Store:
@@ -106,7 +106,7 @@ class Session:
         Raises:
             CommandFailed: there is no such job.
         """
-        read = snapshot.steady(self.store, uuid, with_data=True)
+        read = snapshot.take_snapshot(self.store, uuid, with_data=True)
         if read is None:
             raise self.no_job(uuid)
         return read.job, read.history

@@ -1,6 +1,6 @@
 """Show one job: its state and its links, without history and without secrets.
 
-Of fields that begin with an underscore only the harmless ones are shown.
+Of the fields that begin with an underscore, only those without secrets are shown.
 
   python -m pipelinejobs show UUID
 """
@@ -9,7 +9,7 @@ import argparse
 from typing import Any
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report, short, when
+from pipelinejobs.cli.output import Output, short, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.views import public_job
 
@@ -19,13 +19,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     inputs.job_uuid(parser)
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Shows the job."""
     document = session.store.jobs.document(options.uuid)
     if document is None:
         raise session.no_job(options.uuid)
     facts = public_job(document)
-    return Report(data=facts, lines=[f"{name}: {_line(value)}" for name, value in facts.items()])
+    return Output(data=facts, lines=[f"{name}: {_line(value)}" for name, value in facts.items()])
 
 
 def _line(value: Any) -> str:

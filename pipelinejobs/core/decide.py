@@ -209,4 +209,4 @@ def _trusted(job: Job, event: Event, authority: Authority) -> tuple[Trusted, ...
 def _owes_index(job: Job, event: Event, after: str) -> bool:
     """One index request for each entry into FINISHED by `finish`, and into INDEXING by an explicit `index`."""
     entered = after != job.state
-    return entered and (event.name == "finish" or (event.name == "index" and event.kind is Kind.EXPLICIT))
+    return entered and (event.name == "finish" or (event.name == "index" and event.kind is Kind.COMMAND))

@@ -17,8 +17,8 @@ _ROTATED: Final = (
 def problems(job: Job, history: Sequence[Entry]) -> list[str]:
     """What is wrong with a job.
 
-    python-datacatalog replaces whole documents without a guard, so that one of its writes can undo one of ours; and
-    the original manager wrote events that its lifecycle does not know. Neither can be prevented here, only found.
+    python-datacatalog replaces whole documents without a guard, so that its writes can undo the manager's; and the
+    original manager wrote events that its lifecycle does not know. The manager cannot prevent either, only find it.
 
     Args:
         history: all entries of the job, oldest first.
@@ -29,7 +29,7 @@ def problems(job: Job, history: Sequence[Entry]) -> list[str]:
 
 
 def notes(job: Job) -> list[str]:
-    """What is not wrong with a job, but worth knowing."""
+    """What is worth knowing about a job, though nothing is wrong."""
     if job.damage is not None or not was_rotated(job):
         return []
     senders = [row.sender or "any sender" for row in job.trusted or ()]

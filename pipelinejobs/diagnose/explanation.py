@@ -6,23 +6,23 @@ from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
 from fsm.machine import allowed, destination
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.diagnose import checks
-from pipelinejobs.store.outbox import Owed
+from pipelinejobs.store.outbox import OutboxMessage
 
 
 def facts_of(
-    job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], owed: list[Owed]
+    job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], outbox: list[OutboxMessage]
 ) -> dict[str, Any]:
     """Everything that explains the job.
 
     Args:
         job: the job.
-        entries: its history, oldest first; of most of them the data is not needed (see `shown`).
+        entries: its history, oldest first; most of them need no data (see `shown`).
         problems: what is wrong with it (`checks.problems`).
         refused: what was refused for it, oldest first.
-        owed: what it owes to the Indexer.
+        outbox: its messages to other actors that are not delivered.
     """
     cause = checks.cause(job, entries)
-    since = entries[_place(entries, cause) + 1 :] if cause is not None else []
+    since = entries[_index(entries, cause) + 1 :] if cause is not None else []
     return {
         "uuid": job.uuid,
         "state": job.state,
@@ -31,21 +31,21 @@ def facts_of(
         "since_then": {"events": len(since), "last": _entry(since[-1] if since else None)},
         "next": [_next(job.state, event) for event in allowed(job.state) if event not in RESERVED],
         "refused": refused,
-        "owed": [_owed(row) for row in owed],
+        "owed": [_owed(row) for row in outbox],
         "problems": problems,
         "notes": checks.notes(job),
     }
 
 
 def shown(job: Job, entries: list[Entry]) -> set[int]:
-    """The places of the entries of which `facts_of` shows the data."""
+    """The indexes of the entries whose data `facts_of` shows."""
     cause = checks.cause(job, entries)
-    return {_place(entries, entry) for entry in (cause, *entries[-1:]) if entry is not None}
+    return {_index(entries, entry) for entry in (cause, *entries[-1:]) if entry is not None}
 
 
-def _place(entries: list[Entry], entry: Entry) -> int:
+def _index(entries: list[Entry], entry: Entry) -> int:
     """Where this very entry is; a damaged history may have others that are equal."""
-    return next(place for place in reversed(range(len(entries))) if entries[place] is entry)
+    return next(index for index in reversed(range(len(entries))) if entries[index] is entry)
 
 
 def _entry(entry: Entry | None) -> dict[str, Any] | None:
@@ -64,8 +64,8 @@ def _next(state: str, event: str) -> dict[str, str]:
     }
 
 
-def _owed(row: Owed) -> dict[str, Any]:
-    """What people want to know of it; how it is leased is nobody's business."""
+def _owed(row: OutboxMessage) -> dict[str, Any]:
+    """What an operator wants to know of a message; its lease is an internal matter."""
     return {
         "name": row.name,
         "status": row.status,

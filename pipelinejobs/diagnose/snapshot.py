@@ -1,16 +1,16 @@
-"""A job and its history as they were at one moment, read in bounded memory."""
+"""A job and its history as they were at one moment, read in bounded memory, and what explains them."""
 
 from typing import Any, Final, NamedTuple
 
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.diagnose import checks, explanation
 from pipelinejobs.store import Store
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Owed
+from pipelinejobs.store.outbox import FAILED, PENDING, OutboxMessage
 
 _TRIES: Final = 5
 
 
-class Steady(NamedTuple):
+class Snapshot(NamedTuple):
     """A job as it was at one moment.
 
     Attributes:
@@ -23,10 +23,10 @@ class Steady(NamedTuple):
     problems: list[str]
 
 
-def steady(store: Store, uuid: str, *, with_data: bool = False) -> Steady | None:
+def take_snapshot(store: Store, uuid: str, *, with_data: bool = False) -> Snapshot | None:
     """A job and its history as they were at one moment; None when there is no such job.
 
-    They are two reads. Where they disagree and the job changed in between, that is no damage: both are read again.
+    They are two reads. If they disagree and the job changed between them, nothing is damaged: both are read again.
 
     Args:
         with_data: whether the entries come with their data, which may be very much.
@@ -35,61 +35,61 @@ def steady(store: Store, uuid: str, *, with_data: bool = False) -> Steady | None
         Unavailable: the database cannot be asked.
     """
     job = store.jobs.load(uuid)
-    read: Steady | None = None
+    snapshot: Snapshot | None = None
     for _ in range(_TRIES):
         if job is None:
             return None
         entries = list(store.history.entries(uuid, with_data=with_data))
-        read = Steady(job, entries, checks.problems(job, entries))
-        later = store.jobs.load(uuid) if read.problems else job
+        snapshot = Snapshot(job, entries, checks.problems(job, entries))
+        later = store.jobs.load(uuid) if snapshot.problems else job
         if _is_same(job, later):
             break
         job = later
-    return read
+    return snapshot
 
 
-class Told(NamedTuple):
+class Explanation(NamedTuple):
     """A job and everything that explains it.
 
     Attributes:
-        facts: see `explain.facts_of`.
-        entries: its history, oldest first; of most entries without the data.
-        owed: what it owes.
+        facts: see `explanation.facts_of`.
+        entries: its history, oldest first; most entries without their data.
+        outbox: its messages that are not delivered.
     """
 
     job: Job
     facts: dict[str, Any]
     entries: list[Entry]
-    owed: list[Owed]
+    outbox: list[OutboxMessage]
 
 
-def explained(store: Store, uuid: str) -> dict[str, Any] | None:
-    """Everything that explains a job (`explain.facts_of`); None when there is no such job.
+def facts(store: Store, uuid: str) -> dict[str, Any] | None:
+    """Everything that explains a job (`explanation.facts_of`); None when there is no such job.
 
     Raises:
         Unavailable: the database cannot be asked.
     """
-    told_of = told(store, uuid)
-    return told_of.facts if told_of is not None else None
+    explained = explain(store, uuid)
+    return explained.facts if explained is not None else None
 
 
-def told(store: Store, uuid: str) -> Told | None:
+def explain(store: Store, uuid: str) -> Explanation | None:
     """A job and everything that explains it; None when there is no such job.
 
     Raises:
         Unavailable: the database cannot be asked.
     """
-    read = steady(store, uuid)
-    if read is None:
+    snapshot = take_snapshot(store, uuid)
+    if snapshot is None:
         return None
-    job, entries, problems = read
-    for place in explanation.shown(job, entries):
-        entry = entries[place]
-        whole = store.entry(job, entry.uuid)
+    job, entries, problems = snapshot
+    for index in explanation.shown(job, entries):
+        whole = store.entry(job, entries[index].uuid)
         if whole is not None:
-            entries[place] = entry._replace(data=whole.data)
-    rows = list(store.outbox.rows(job=uuid, statuses=(PENDING, UNDELIVERED)))
-    return Told(job, explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), rows), entries, rows)
+            entries[index] = entries[index]._replace(data=whole.data)
+    outbox = list(store.outbox.rows(job=uuid, statuses=(PENDING, FAILED)))
+    said = explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), outbox)
+    return Explanation(job, said, entries, outbox)
 
 
 def _is_same(job: Job, later: Job | None) -> bool:

@@ -24,7 +24,7 @@ from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.gateway.workers import TOGETHER
 from pipelinejobs.service.outbox_relay import Tally
 from pipelinejobs.service.reapply import OUTCOMES
-from pipelinejobs.store.outbox import UNDELIVERED, Depth
+from pipelinejobs.store.outbox import FAILED, Depth
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -182,7 +182,7 @@ class _OutboxCollector(Collector):
             "Deprecated: use pipelinejobs_outbox_oldest_age_seconds, in which undelivered is called failed.",
         )
         for depth in self._depths() or ():
-            status = "failed" if depth.status == UNDELIVERED else depth.status
+            status = "failed" if depth.status == FAILED else depth.status
             size.add_metric((status,), depth.messages)
             age.add_metric((status,), depth.oldest)
             old_size.add_metric((depth.status,), depth.messages)

@@ -18,7 +18,6 @@ from pipelinejobs.gateway.tasks.change_feed import Feed
 from pipelinejobs.gateway.tasks.outbox_sender import Sender
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.gateway.tasks.worker_pool import Intake
-from pipelinejobs.messages import schema
 from pipelinejobs.service.first_tokens import FirstTokens
 from pipelinejobs.service.manager import Unread
 from pipelinejobs.store.connection import within
@@ -130,7 +129,6 @@ class Service:
         self._journal.agree()
         for periodic in self._periodic:
             periodic.start()
-        schema.accepts({})  # loads what words refusals now, not while somebody waits
         if self._sender is None:
             logger.warning(
                 "nothing says how to reach the Indexer (pipelines.job_indexer_url): index requests stay owed"

@@ -3,20 +3,23 @@
 from typing import Any, Final
 
 from pipelinejobs.messages.fields import BLANKS
+from pipelinejobs.messages.form import Form, Key
 from pipelinejobs.messages.report import Report
 from pipelinejobs.messages.statuses import as_word
 
-TEXTS: Final = ("appId", "executionSystem", "owner", "status")
-"""The keys that hold text in every callback of either system."""
-
-ALOE_TEXTS: Final = ("tenantId", "tenantQueue")
-"""The keys that hold text in Aloe's callbacks beside these."""
-
 LINKS: Final = "_links"
-"""The key that holds an object in Agave's callbacks and is absent from Aloe's."""
+"""The key by which the two are told apart: an object in Agave's callbacks, absent from Aloe's."""
+
+_BOTH: Final = (Key("appId", str), Key("executionSystem", str), Key("owner", str), Key("status", str))
+_ID: Final = Key("id", str, required=False)
+
+AGAVE: Final = Form("agave", "an Agave callback", (*_BOTH, _ID, Key(LINKS, dict)))
+ALOE: Final = Form(
+    "aloe", "an Aloe callback", (*_BOTH, Key("tenantId", str), Key("tenantQueue", str), _ID), absent=(LINKS,)
+)
 
 RUNTIME_EVENT: Final = "CUSTOM_USER_JOB_EVENT_NAME"
-"""A key that is in the body of every event that a running job sends itself."""
+"""A key in the body of every event that a running job sends itself."""
 
 PERMISSION: Final = ("job", "permission")
 """The keys in the body of an event about permissions."""
@@ -30,16 +33,16 @@ def read(body: dict[str, Any], status: str | None = None, *, leniently: bool = F
 
     Args:
         body: the message's object.
-        status: the status that the delivery's parameters say; it counts for more than the body's.
-        leniently: whether the keys alone tell, and none but the status has to be text.
+        status: the status in the delivery's parameters; where there is one, the body's is ignored.
+        leniently: whether a callback is recognised by its keys alone; then only the status must be text.
     """
-    system = _system(_as_if_good(body) if leniently else body)
-    if system is None:
+    form = next((form for form in (AGAVE, ALOE) if (_resembles(form, body) if leniently else form.fits(body))), None)
+    if form is None:
         return None
     name = body.get("id")
     kept = {key: value for key, value in body.items() if key not in LEFT_OUT}
     return Report(
-        system=system,
+        system=form.name,
         job=(name.strip(BLANKS) or None) if isinstance(name, str) else None,
         status=as_word(body["status"] if status is None else status),
         data=kept,
@@ -48,24 +51,10 @@ def read(body: dict[str, Any], status: str | None = None, *, leniently: bool = F
 
 
 def has_no_status(body: object) -> bool:
-    """Whether a body is one of those in which Agave says no status: nothing; an event that a running job sends itself,
-    whose variables are the job's own; or that a permission was given or taken."""
+    """Whether a body is one of those that Agave sends without a status: an empty one; one of an event that a running
+    job sends itself, with variables of the job; or one about a permission that was granted or revoked."""
     return isinstance(body, dict) and (not body or RUNTIME_EVENT in body or all(key in body for key in PERMISSION))
 
 
-def _as_if_good(body: dict[str, Any]) -> dict[str, Any]:
-    """The body, with values of the right types for all keys that it has but the status."""
-    texts: dict[str, Any] = {key: "" for key in (*TEXTS, *ALOE_TEXTS, "id") if key in body and key != "status"}
-    return {**body, **texts, **({LINKS: {}} if LINKS in body else {})}
-
-
-def _system(body: dict[str, Any]) -> str | None:
-    if not _hold_text(body, TEXTS) or not isinstance(body.get("id", ""), str):
-        return None
-    if LINKS in body:
-        return "agave" if isinstance(body[LINKS], dict) else None
-    return "aloe" if _hold_text(body, ALOE_TEXTS) else None
-
-
-def _hold_text(body: dict[str, Any], keys: tuple[str, ...]) -> bool:
-    return all(isinstance(body.get(key), str) for key in keys)
+def _resembles(form: Form, body: dict[str, Any]) -> bool:
+    return form.has_keys(body) and isinstance(body["status"], str)

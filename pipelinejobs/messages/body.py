@@ -1,4 +1,4 @@
-"""What is inside a message's text, out of whatever it was wrapped in."""
+"""The value in a message's body, unwrapped."""
 
 from typing import Any, Final
 
@@ -14,12 +14,11 @@ TOO_LARGE: Final = f"is larger than {MAX_BYTES} bytes"
 WRAPPINGS: Final = 32
 """How many times an object may be wrapped in `{"message": ...}`."""
 
-
 WRAPPING: Final = "message"
 """The key of an envelope."""
 
 KEPT_UNDER: Final = "body"
-"""The key in an event's data under which a body is kept that is no object."""
+"""The key in an event's data under which a body that is no object is kept."""
 
 
 def object_in(text: str | None, *, literal: bool) -> dict[str, Any] | None:
@@ -33,15 +32,16 @@ def object_in(text: str | None, *, literal: bool) -> dict[str, Any] | None:
 
 
 def value_in(text: str | None, *, literal: bool, plain: bool) -> Any:
-    """What a body holds, or None where there is no body.
+    """The value that a body holds, or None where there is no body.
 
-    While an object's only key is `message`, its value takes its place: an object, or the text of one. A blank text
-    and null are no body. The result holds nothing that a message may not hold (`values.check`).
+    An object whose only key is `message` is replaced by the value of that key, an object or the text of one, as often
+    as that is so. A blank text and null count as no body. The result holds nothing that a message may not hold
+    (`values.check`).
 
     Args:
         text: the body as it arrived; None or blank: no body.
         literal: whether a Python literal is taken as well as JSON.
-        plain: whether it may be no object: a list, a number, a text, which need not be that of JSON.
+        plain: whether it may be something else than an object: a list, a number, or any text, JSON or not.
 
     Raises:
         Malformed: too large, not readable, not an object though it must be, or holding what a message may not hold.
@@ -50,29 +50,29 @@ def value_in(text: str | None, *, literal: bool, plain: bool) -> Any:
         return None
     if too_large(text):
         raise Malformed("body", TOO_LARGE)
-    place = "body"
+    path = "body"
     value = message_text.parse(text, literal=literal, plain=plain)
     for _ in range(WRAPPINGS + 1):
         if isinstance(value, Flaw):
-            raise Malformed(place, value.problem)
+            raise Malformed(path, value.problem)
         if not isinstance(value, dict):
             if not plain:
-                raise Malformed(place, wrong_type("an object", value))
+                raise Malformed(path, wrong_type("an object", value))
             check({KEPT_UNDER: value})
             return value
         if not is_wrapping(value):
             check(value)
             return value
-        place, value = WRAPPING, value[WRAPPING]
+        path, value = WRAPPING, value[WRAPPING]
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
         if isinstance(value, str):
-            value = message_text.parse(value, literal=literal, place=place, plain=plain)
+            value = message_text.parse(value, literal=literal, path=path, plain=plain)
     raise Malformed("body", f"is wrapped in `message` more than {WRAPPINGS} times")
 
 
 def is_wrapping(body: dict[str, Any]) -> bool:
-    """Whether an object is only the envelope of another one."""
+    """Whether an object is only the envelope of another value."""
     return len(body) == 1 and WRAPPING in body
 
 

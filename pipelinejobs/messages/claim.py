@@ -1,6 +1,7 @@
-"""Which job a delivery that cannot be read names, and which token it shows for it."""
+"""The claim of a delivery that cannot be read: the job that it names, and the tokens that it shows for that job."""
 
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from pipelinejobs.messages import lenient, parameters
 from pipelinejobs.messages.delivery import Delivery
@@ -11,39 +12,46 @@ from pipelinejobs.util.errors import Malformed
 from pipelinejobs.util.secret import Secret
 
 NO_NAME: Final = ""
-"""The name of the event that such a delivery means, where it does not say."""
+"""The name of the event where such a delivery does not name one."""
 
 
 def of(delivery: Delivery) -> Event | None:
-    """What is claimed, as an event that means nothing: job, tokens, sender and, where one can be read, a name.
+    """The claim as an event that is never applied: job, tokens, sender and, where one can be read, a name.
 
-    A parameter counts for more than the body; of tokens both count. None where no job is named or no token shown.
+    Where a parameter and the body differ, the parameter counts; of tokens both count. None where the delivery names no
+    job or shows no token.
     """
-    body = lenient.read(delivery, Marks()).value
-    said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
     given = {name: parameters.value_of(delivery.parameters, name) for name in parameters.NAMES}
-    if given["uuid"] and said.get("uuid", given["uuid"]) != given["uuid"]:
-        said = {}  # it speaks of another job
+    said = _said(delivery, given["uuid"])
     tokens = tuple(Secret(token) for token in (said.get("token"), given["token"]) if token)
-    try:
-        job = job_uuid(given["uuid"] or said.get("uuid"), "uuid")
-    except Malformed:
-        return None
-    if not tokens:
+    job = _read(job_uuid, given["uuid"] or said.get("uuid"))
+    if job is None or not tokens:
         return None
     return Event(
         job=job,
-        name=_name(given["event"] or given["name"] or said.get("event") or said.get("name")),
-        kind=Kind.EXPLICIT,
+        name=_read(event_name, _first(given, "event", "name") or _first(said, "event", "name")) or NO_NAME,
+        kind=Kind.COMMAND,
         id="",
-        status=given["status"] or given["state"] or said.get("status") or said.get("state"),
+        status=_first(given, "status", "state") or _first(said, "status", "state"),
         tokens=tokens,
         sender=delivery.sender,
     )
 
 
-def _name(given: Any) -> str:
+def _said(delivery: Delivery, uuid: str | None) -> dict[str, str]:
+    """The texts in the body; none where it is about another job than the parameter `uuid`."""
+    body = lenient.read(delivery, Marks()).value
+    said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
+    return {} if uuid and said.get("uuid", uuid) != uuid else said
+
+
+def _first(texts: Mapping[str, str | None], *names: str) -> str | None:
+    return next((text for name in names if (text := texts.get(name))), None)
+
+
+def _read(field: Callable[[object, str], str], value: object) -> str | None:
+    """A field's value, or None where it is malformed."""
     try:
-        return event_name(given, "name")
+        return field(value, "")
     except Malformed:
-        return NO_NAME
+        return None

@@ -1,4 +1,4 @@
-"""What arrived, before anybody has read it."""
+"""A message as it arrived."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,17 +8,17 @@ from pipelinejobs.util.record import shown
 
 
 class Delivery(NamedTuple):
-    """One message as it arrived, by whichever way.
+    """One message as it arrived, through either entry point.
 
     Attributes:
         id: the delivery's own id: Abaco's execution id, or one made by the entry point. Never empty.
         body: the message: `MSG` as text, or the body of an HTTP request as bytes; None or blank: no body.
         parameters: the URL parameters, already decoded once. Only the names in `messages.parameters.NAMES`
-            are looked at, so an environment or a whole query string may be given.
-        sender: the authenticated user name (`_abaco_username`); None where nobody was authenticated.
+            are read, so an environment or a whole query string may be given.
+        sender: the authenticated user name (`_abaco_username`); None without authentication.
         literal: whether the body may also be a Python literal, which is what Abaco makes of a JSON object.
         content_type, content_encoding, event_id: the headers Content-Type, Content-Encoding and Idempotency-Key.
-        missing: why the body is not here although there was one, as a problem of it; None where it is here.
+        missing: why there is no body here although the message had one; None where the body is here.
     """
 
     id: str

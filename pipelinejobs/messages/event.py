@@ -8,12 +8,15 @@ from pipelinejobs.util.secret import Secret
 
 
 class Kind(StrEnum):
-    """How an event is judged."""
+    """How an event is judged.
 
-    EXPLICIT = "event"
-    """A sender named it: a command, held to the lifecycle strictly."""
+    The values are stored, shown as a metric's label, and part of what the uuids of history entries are derived from.
+    """
+
+    COMMAND = "event"
+    """The sender named the event itself. The lifecycle has to allow it."""
     REPORT = "report"
-    """A job system stated a fact: it may come late, twice or out of order."""
+    """A job system stated a fact, which may come late, twice or out of order."""
 
 
 class Event(NamedTuple):
@@ -22,16 +25,16 @@ class Event(NamedTuple):
     Attributes:
         job: the job's uuid, canonical text.
         name: the event's name, one of `fsm.lifecycle.EVENTS`.
-        kind: explicit event or report.
-        id: what tells a repetition. `sender:...` is the sender's own id, `execution:...` the delivery's,
+        kind: command or report.
+        id: by which a repetition is recognised. `sender:...` is the sender's own id, `execution:...` the delivery's,
             `tapis:...` the notification event's, `sha256:...` the digest of what a report says.
-        external: the external job a report names, as `system:id` (for example `agave:4183...-007`);
-            None for explicit events and for reports that name none.
+        external: the external job that a report names, as `system:id` (for example `agave:4183...-007`);
+            None for commands and for reports that name none.
         data: the payload for the history; None when there is none.
         status: the job system's status word in upper case, for reports that carry one.
         tokens: the tokens that came with the event, at most two: the body's, then the URL's.
-        sender: the authenticated user name; None where nobody was authenticated.
-        message: the object in the delivery's body, as it came, out of its wrapping; None where there was no body.
+        sender: the authenticated user name; None without authentication.
+        message: the object in the delivery's body, as it came, unwrapped; None where there was no body.
     """
 
     job: str

@@ -10,14 +10,14 @@ from pipelinejobs.util.errors import Malformed
 
 UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 BLANKS: Final = " \t\n\v\f\r"
-"""What may stand around a uuid, an event's name or a status word, and does not count."""
+"""Blanks around a uuid, an event's name or a status word are ignored."""
 
 ALLOWED: Final = ", ".join(name for name in EVENTS if name not in RESERVED)
-"""The names of the events that a message may carry, for a reason to list."""
+"""The names of the events that a message may carry, as a reason lists them."""
 
 _UUID = re.compile(UUID_PATTERN)
 
-# Not str.lower, for which other letters become ASCII ones too.
+# Not str.lower, which turns some other letters into ASCII ones.
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -26,39 +26,39 @@ def is_uuid(value: object) -> bool:
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 
 
-def job_uuid(value: object, place: str) -> str:
-    """The uuid of a job, which must be written in the canonical lower-case form; blanks around it do not count.
+def job_uuid(value: object, path: str) -> str:
+    """The uuid of a job, which must be written in the canonical lower-case form; blanks around it are ignored.
 
-    A wrong one is not shown in the reason: senders that mix up their parameters put a token here.
+    The reason does not show a wrong one: senders that mix up their parameters put a token here.
 
     Raises:
-        Malformed: at `place`.
+        Malformed: at `path`.
     """
     if not isinstance(value, str):
-        raise Malformed(place, wrong_type("text", value))
+        raise Malformed(path, wrong_type("text", value))
     meant = value.strip(BLANKS)
     if is_uuid(meant):
         return meant
     if is_uuid(meant.lower()):
-        raise Malformed(place, "is a UUID with upper-case letters; write it in lower case")
+        raise Malformed(path, "is a UUID with upper-case letters; write it in lower case")
     if _UUID.search(meant.lower()):
-        raise Malformed(place, "has more around the UUID; send its 36 characters alone")
-    raise Malformed(place, "is not a UUID in canonical form, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
+        raise Malformed(path, "has more around the UUID; send its 36 characters alone")
+    raise Malformed(path, "is not a UUID in canonical form, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
 
 
-def event_name(value: object, place: str) -> str:
-    """The name of an event, one of the lifecycle's: in any case of letters, and with blanks around it.
+def event_name(value: object, path: str) -> str:
+    """The name of an event of the lifecycle, from a text in any case of letters and with blanks around it.
 
-    `create` is a name too: that no message may carry it is a question of authority, asked later.
+    `create` is accepted here: that no message may carry it is a question of authority, which is asked later.
 
     Raises:
-        Malformed: at `place`, with the names there are.
+        Malformed: at `path`, with a list of the names.
     """
     if not isinstance(value, str):
-        raise Malformed(place, wrong_type("text", value))
+        raise Malformed(path, wrong_type("text", value))
     meant = value.strip(BLANKS).translate(_TO_LOWER)
     if meant in EVENTS:
         return meant
-    # A digit hints at a token or uuid in the wrong place, which must not be repeated.
+    # A digit hints at a token or uuid given as the name, which must not be repeated.
     what = "is not an event" if any(map(str.isdigit, value)) else f"{shown(value)} is not an event"
-    raise Malformed(place, f"{what}; the events are {ALLOWED}")
+    raise Malformed(path, f"{what}; the events are {ALLOWED}")

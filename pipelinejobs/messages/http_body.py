@@ -18,15 +18,15 @@ def text_of(
 ) -> str | None:
     """The message's text in a request, as `Delivery.body` takes it; None where there is no body.
 
-    What the body holds counts, not what it is called: `curl --data '{...}'` calls its JSON a form, and that is
-    the documented way to send one. A body that begins like a JSON object is JSON text, whatever its label. Only
-    another one that is labelled a form is read as a form, and its field `message` is the text.
+    The body itself counts, not its Content-Type: `curl --data '{...}'`, the documented way to send JSON, labels it as a
+    form. A body that begins like a JSON object is JSON text, whatever its label. Any other body that is labelled as a
+    form is read as one, and its field `message` is the text.
 
     Args:
         body: the bytes, all of them.
         content_type: the header Content-Type, if there was one.
         content_encoding: the header Content-Encoding, if there was one.
-        plain: whether a form without the field is the text itself; curl calls every text a form.
+        plain: whether a form without the field is the text itself; curl labels every text as a form.
 
     Raises:
         Malformed: compressed, binary, too large, not UTF-8, or a form without the field; the reason says what to send.
@@ -67,13 +67,13 @@ def _decoded(body: bytes) -> str:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed("body", f"is not UTF-8 at byte {error.start + 1}; {_SEND}") from None
-    if "\0" in text:  # UTF-16 and UTF-32 are full of them
+    if "\0" in text:  # as UTF-16 and UTF-32 do
         raise Malformed("body", f"holds NUL characters; {_SEND}")
     return text
 
 
 def _message_field(form: str, *, plain: bool) -> str | None:
-    from urllib.parse import parse_qs  # here, because an actor gets no forms
+    from urllib.parse import parse_qs  # loaded here, because an actor gets no forms
 
     try:
         fields = parse_qs(form.strip(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)

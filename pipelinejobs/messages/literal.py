@@ -1,6 +1,6 @@
-"""Python literals: what Abaco makes of a JSON object on its way into the container.
+"""Python literals, into which Abaco turns a JSON object on its way into the container.
 
-Only what Python's `repr` writes for JSON is read. The text is never evaluated.
+Only literals that Python's `repr` writes for a JSON value are read. The text is never evaluated.
 """
 
 import ast
@@ -12,11 +12,11 @@ from pipelinejobs.messages.values import Flaw, shown
 from pipelinejobs.util.errors import Malformed
 
 MAX_BYTES: Final = 131_067
-"""The longest value of `MSG` that Linux lets Abaco pass on. A longer literal cannot come from Abaco."""
+"""The longest value of `MSG` that Linux lets Abaco pass to a process. A longer literal cannot come from Abaco."""
 
-# The pieces that `repr` writes. Everything else is refused before Python's parser sees it: names, calls, prefixes,
-# comments, odd escapes. That also keeps the parser from warning about any of them. Every repetition is possessive
-# (`*+`), so that no text takes more than linear time.
+# The pieces that `repr` writes. Anything else (names, calls, prefixes, comments, odd escapes) is refused before
+# Python's parser sees it, which also keeps the parser from warning about it. Every repetition is possessive (`*+`), so
+# that every text takes linear time.
 _BLANK = r"[ \t\r\n]"
 _ESCAPE = r"\\(?:[\\'\"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 _TEXT = rf"(?:'(?:[^'\\\r\n]|{_ESCAPE})*+'|\"(?:[^\"\\\r\n]|{_ESCAPE})*+\")"
@@ -33,29 +33,29 @@ _PIECES = re.compile(
 )
 
 
-def parse(text: str, place: str) -> Any:
+def parse(text: str, path: str) -> Any:
     """The value that a Python literal stands for.
 
     Takes dictionaries with text keys, lists, text, integers, floats, True, False and None. A key given twice leaves
     a `values.Flaw` behind; the result must go through `values.check`.
 
     Raises:
-        Malformed: the text is anything else, at `place`.
+        Malformed: the text is anything else, at `path`.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise Malformed(place, f"is longer than the {MAX_BYTES} bytes that Abaco can deliver")
+        raise Malformed(path, f"is longer than the {MAX_BYTES} bytes that Abaco can deliver")
     text = text.strip(" \t\r\n")
     pieces = _PIECES.match(text)
     end = pieces.end() if pieces else 0
     if end < len(text):
-        raise Malformed(place, f"unexpected text at character {end + 1}")
+        raise Malformed(path, f"unexpected text at character {end + 1}")
     try:
-        return _value(ast.parse(text, mode="eval").body, place)
+        return _value(ast.parse(text, mode="eval").body, path)
     except SyntaxError as error:
-        raise Malformed(place, f"{error.msg} at character {error.offset}") from None
+        raise Malformed(path, f"{error.msg} at character {error.offset}") from None
     except (ValueError, RecursionError, MemoryError):
-        # Python's parser gives up in one of these ways on what is nested too deeply or otherwise beyond it.
-        raise Malformed(place, "is nested too deeply, or is not one") from None
+        # Python's parser fails in one of these ways on a text that is nested too deeply, or too much for it otherwise.
+        raise Malformed(path, "is nested too deeply, or is not one") from None
 
 
 _WORDS: Final = {"True": "true", "False": "false", "None": "null", "nan": "NaN", "inf": "Infinity"}
@@ -63,9 +63,9 @@ _TEXTS_AND_WORDS: Final = re.compile(rf"{_TEXT}|['\"].*|\b(?:{'|'.join(_WORDS)})
 
 
 def as_json(text: str) -> str:
-    """A Python literal as JSON, of which Abaco made it: with NaN and infinities, and integers however long.
+    """A Python literal as the JSON that Abaco made it from, with NaN, infinities and integers of any length.
 
-    What is no literal becomes what is no JSON. The text must not hold lone surrogates.
+    A text that is no literal becomes a text that is no JSON. It must not hold lone surrogates.
     """
     return _TEXTS_AND_WORDS.sub(_in_json, text) if len(text) <= MAX_BYTES else ""
 
@@ -79,25 +79,25 @@ def _in_json(found: re.Match[str]) -> str:
     return json.dumps(ast.literal_eval(piece) if "\\" in piece else piece[1:-1])
 
 
-def _value(node: ast.expr, place: str) -> Any:
+def _value(node: ast.expr, path: str) -> Any:
     match node:
         case ast.Constant(value=None | bool() | int() | float() | str() as value):
             return value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             return -number
         case ast.List(elts=elements):
-            return [_value(element, place) for element in elements]
+            return [_value(element, path) for element in elements]
         case ast.Dict(keys=keys, values=members):
-            return _dictionary(keys, members, place)
-    raise Malformed(place, f"unexpected {type(node).__name__.lower()} at character {node.col_offset + 1}")
+            return _dictionary(keys, members, path)
+    raise Malformed(path, f"unexpected {type(node).__name__.lower()} at character {node.col_offset + 1}")
 
 
-def _dictionary(keys: list[ast.expr | None], members: list[ast.expr], place: str) -> dict[str, Any] | Flaw:
+def _dictionary(keys: list[ast.expr | None], members: list[ast.expr], path: str) -> dict[str, Any] | Flaw:
     result: dict[str, Any] = {}
     for key, member in zip(keys, members, strict=True):
         if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
-            raise Malformed(place, "a key that is not text")
+            raise Malformed(path, "a key that is not text")
         if key.value in result:
             return Flaw(f"has the key {shown(key.value)} twice")
-        result[key.value] = _value(member, place)
+        result[key.value] = _value(member, path)
     return result

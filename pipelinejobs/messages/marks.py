@@ -1,33 +1,33 @@
 """Marks: what was replaced or left out of a report, and why, in the event's data.
 
-A mark is no part of what a report says: it changes neither its id nor whether two reports are the same.
+A mark is not part of what a report says: it changes neither its id nor whether two reports are the same.
 """
 
 from typing import Any, Final
 
 KEY: Final = "mended"
-"""The key in an event's data that holds the marks, a list of texts `where: what is wrong; what became of it`."""
+"""The key in an event's data that holds the marks, a list of texts `path: problem; what was done`."""
 
 MOST: Final = 20
-"""How many marks one report has; one more says how many others there were."""
+"""How many marks one report has at most; one more counts the others."""
 
 
 class Marks:
-    """The marks of one report, in the order in which they were made; each once."""
+    """The marks of one report, in the order in which they were added; each once."""
 
     def __init__(self) -> None:
         self._texts: dict[str, None] = {}
         self._others = 0
 
-    def add(self, place: str, what: str) -> None:
-        """One more: `what` became of what is at `place`."""
+    def add(self, path: str, what: str) -> None:
+        """Adds a mark for the value at `path`: its problem, and what was done."""
         if len(self._texts) < MOST:
-            self._texts[f"{place}: {what}"] = None
+            self._texts[f"{path}: {what}"] = None
         else:
             self._others += 1
 
     def texts(self) -> list[str]:
-        """All of them, for the data."""
+        """The marks, for the data."""
         return [*self._texts, *([f"and {self._others} more"] if self._others else [])]
 
 
@@ -41,7 +41,7 @@ def marked(data: dict[str, Any] | None, marks: Marks) -> dict[str, Any] | None:
 
 
 def unmarked(data: Any) -> Any:
-    """An event's data without its marks; anything else as it is."""
+    """An event's data without its marks; any other value as it is."""
     if not isinstance(data, dict) or KEY not in data:
         return data
     last = _free(data).removeprefix("_")

@@ -1,4 +1,4 @@
-"""The URL parameters of a delivery. Abaco hands them over as environment variables."""
+"""The URL parameters of a delivery. Abaco gives them to the process as environment variables."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ NAMES: Final = (
     "x_src_execution_id",
     "x_session",
 )
-"""The parameters that mean something to us. Any other name is ignored."""
+"""The parameters that are read. Any other name is ignored."""
 
 EVENT_ID_LENGTH: Final = 128
 
@@ -39,12 +39,12 @@ _MACRO = re.compile(r"\$\{[^{}]*\}")
 
 
 class Parameters(NamedTuple):
-    """What the URL parameters say. None: the parameter is absent, empty or an unresolved macro.
+    """The URL parameters, read. None: the parameter is absent, empty or an unresolved macro.
 
     Attributes:
         job: the job's uuid.
         name: the event's name, from `event` or `name`.
-        name_place: which of the two it was, for a reason to name.
+        name_path: which of the two it was, for a reason.
         token: the job token or administrative token.
         status: the job system's status word as it came, from `status`, else from `state`.
         note: free text for the history.
@@ -54,7 +54,7 @@ class Parameters(NamedTuple):
 
     job: str | None = None
     name: str | None = None
-    name_place: str = "parameter event"
+    name_path: str = "parameter event"
     token: Secret | None = None
     status: str | None = None
     note: str | None = None
@@ -66,57 +66,36 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
     """The parameters of a delivery, checked.
 
     Args:
-        given: names and values, decoded once; any other names beside ours may be among them.
-        key: the header Idempotency-Key, which is the parameter `x_event_id`.
+        given: names and values, decoded once; other names may be among them.
+        key: the header Idempotency-Key, which means the same as the parameter `x_event_id`.
 
     Raises:
-        Malformed: a parameter is not what it should be; the reason names it and never shows a token.
+        Malformed: a parameter is wrong; the reason names it and never shows a token.
     """
     present = {name: value for name in NAMES if (value := value_of(given, name)) is not None}
     for name, value in present.items():
         if problem := TOO_LARGE if too_large(value) else text_problem(value):
             raise Malformed(f"parameter {name}", problem)
-    names = {
-        place: event_name(present[key], place)
-        for key, place in (("event", "parameter event"), ("name", "parameter name"))
-        if key in present
-    }
-    if len(set(names.values())) > 1:
-        raise Malformed("parameter event", "says another event than parameter name; give one, or make them agree")
+    name_path, event = _event_named(present)
     if key and present.get("x_event_id") not in (None, key):
         raise Malformed("header Idempotency-Key", _OTHER_KEY)
     event_id = key or present.get("x_event_id")
     if event_id is not None and not _is_event_id(event_id):
         raise Malformed("parameter x_event_id", _BAD_EVENT_ID)
-    return _parameters(
-        present,
-        job=job_uuid(present["uuid"], "parameter uuid") if "uuid" in present else None,
-        name=next(iter(names.values()), None),
-        name_place=next(iter(names), "parameter event"),
-        event_id=event_id,
-    )
+    job = job_uuid(present["uuid"], "parameter uuid") if "uuid" in present else None
+    return _parameters(present, job=job, name=event, name_path=name_path, event_id=event_id)
 
 
 def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
-    """The parameters of what may be a report, read as far as they can be; None where it can be none.
+    """The parameters of a possible report, read as far as they can be; None where it cannot be a report.
 
-    It can be none where they name no job, or where they name an event: that is a command, and its sender is told.
+    It cannot be one where they name no job, or where they name an event: that is a command, whose sender is answered.
 
     Args:
         given, key: as for `read`.
-        marks: gets a mark for each parameter that is not taken as it is.
+        marks: gets a mark for each parameter that is changed or left out.
     """
-    present: dict[str, str] = {}
-    for name in NAMES:
-        value = value_of(given, name)
-        if value is None:
-            continue
-        if too_large(value):
-            marks.add(f"parameter {name}", f"{TOO_LARGE}; left out")
-            continue
-        if problem := text_problem(value):
-            marks.add(f"parameter {name}", f"{problem}; replaced by U+FFFD")
-        present[name] = storable(value)
+    present = _mended(given, marks)
     if "event" in present or "name" in present or not is_uuid(present.get("uuid")):
         return None
     event_id = present.get("x_event_id") or key or None
@@ -128,8 +107,36 @@ def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parame
     return _parameters(present, job=present["uuid"], event_id=event_id)
 
 
+def _event_named(present: Mapping[str, str]) -> tuple[str, str | None]:
+    """The parameter that names the event, as a path, and the event's name; None where neither parameter is given."""
+    names = {
+        path: event_name(present[key], path)
+        for key, path in (("event", "parameter event"), ("name", "parameter name"))
+        if key in present
+    }
+    if len(set(names.values())) > 1:
+        raise Malformed("parameter event", "says another event than parameter name; give one, or make them agree")
+    return next(iter(names.items()), ("parameter event", None))
+
+
+def _mended(given: Mapping[str, str], marks: Marks) -> dict[str, str]:
+    """The parameters that are present, fit to be stored."""
+    present: dict[str, str] = {}
+    for name in NAMES:
+        value = value_of(given, name)
+        if value is None:
+            continue
+        if too_large(value):
+            marks.add(f"parameter {name}", f"{TOO_LARGE}; left out")
+            continue
+        if problem := text_problem(value):
+            marks.add(f"parameter {name}", f"{problem}; replaced by U+FFFD")
+        present[name] = storable(value)
+    return present
+
+
 def has_unresolved_status(given: Mapping[str, str]) -> bool:
-    """Whether a job system was to put its status into the URL and did not: what is there is still a macro."""
+    """Whether the URL still has a macro where the job system should have put its status."""
     return any(_MACRO.fullmatch(given.get(name, "").strip(BLANKS)) for name in _STATUS)
 
 
@@ -138,13 +145,13 @@ def _parameters(
     *,
     job: str | None,
     name: str | None = None,
-    name_place: str = "parameter event",
+    name_path: str = "parameter event",
     event_id: str | None,
 ) -> Parameters:
     return Parameters(
         job=job,
         name=name,
-        name_place=name_place,
+        name_path=name_path,
         token=Secret(present["token"]) if "token" in present else None,
         status=present.get("status", present.get("state")),
         note=present.get("note"),

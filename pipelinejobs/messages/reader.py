@@ -6,6 +6,8 @@ from pipelinejobs.messages import agave, event_id, forms, http_body, json_event,
 from pipelinejobs.messages.body import KEPT_UNDER, WRAPPING, value_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.fields import event_name, job_uuid
+from pipelinejobs.messages.json_event import EVENT
 from pipelinejobs.messages.marks import Marks, marked
 from pipelinejobs.messages.parameters import Parameters
 from pipelinejobs.messages.report import Report
@@ -18,12 +20,12 @@ _WORTH_EXPLAINING = 16 * 1024  # characters; to find every problem of a larger b
 def read(delivery: Delivery) -> Event:
     """The event that a delivery means.
 
-    The forms of message are tried in this order: a job system's callback, a JSON event, URL parameters that name
-    an event, a status parameter. What is none of them, or holds what a message may not hold, is a report all the same
-    where it names its job and says what happened (`_mended`): no job system can send it better.
+    The forms of message are tried in this order: a job system's callback, a JSON event, URL parameters that name an
+    event, a status parameter. A delivery that is none of them, or holds what a message may not hold, is still read as a
+    report where it names its job and says what happened (`_mended`), because a job system cannot send it again better.
 
     Raises:
-        Malformed: it means none. The reason names the place of the first problem and shows no token.
+        Malformed: it means none. The reason names the path of the first problem and shows no token.
     """
     try:
         return _strictly(delivery)
@@ -34,6 +36,26 @@ def read(delivery: Delivery) -> Event:
         return report
 
 
+def explain(delivery: Delivery, error: Malformed) -> str:
+    """The reason for a refusal, in full: all that is wrong with the form of the body, not only the first.
+
+    For any other refusal, and whenever the other problems cannot be found, it is the error's own reason. Never raises.
+
+    Args:
+        delivery: what `read` was given.
+        error: what it raised.
+    """
+    try:
+        if error.path.startswith("parameter ") or len(delivery.body or "") > _WORTH_EXPLAINING:
+            return error.reason
+        body = _value(delivery, plain=False)
+        if body is None:
+            return error.reason
+        return "; ".join(list(dict.fromkeys([error.reason, *forms.problems(body)]))[: forms.MOST_PROBLEMS])
+    except Exception:  # the first reason is better than none, whatever goes wrong in wording the others
+        return error.reason
+
+
 def _strictly(delivery: Delivery) -> Event:
     given = parameters.read(delivery.parameters, delivery.event_id)
     body = _value(delivery, plain=given.name is not None)
@@ -41,75 +63,50 @@ def _strictly(delivery: Delivery) -> Event:
     return _with_remarks(_event(delivery, given, body), given)._replace(message=message)
 
 
-def explain(delivery: Delivery, error: Malformed) -> str:
-    """The reason for a refusal, in full: all that is wrong with the form of the body, not only the first.
-
-    For any other refusal, and whenever something stands in the way, it is the error's own reason. Never raises.
-
-    Args:
-        delivery: what `read` was given.
-        error: what it raised.
-    """
-    try:
-        if error.place.startswith("parameter ") or len(delivery.body or "") > _WORTH_EXPLAINING:
-            return error.reason
-        body = _value(delivery, plain=False)
-        if body is None:
-            return error.reason
-        return "; ".join(list(dict.fromkeys([error.reason, *_problems(body)]))[: forms.MOST_PROBLEMS])
-    except Exception:  # the first reason is better than none, whatever went wrong in wording the others
-        return error.reason
-
-
 def _value(delivery: Delivery, *, plain: bool) -> Any:
-    """What the body holds: an object, with `plain` anything; None where there is none."""
+    """What the body holds: an object, with `plain` any value; None where there is no body."""
     if delivery.missing is not None:
         raise Malformed("body", delivery.missing)
     text = delivery.body
     if isinstance(text, bytes):
         text = http_body.text_of(text, delivery.content_type, delivery.content_encoding, plain=plain)
         if text is None:
-            text = delivery.parameters.get(WRAPPING)  # Abaco takes this for the message where there is no other
+            text = delivery.parameters.get(WRAPPING)  # Abaco takes this parameter for the message when there is no body
     return value_in(text, literal=delivery.literal, plain=plain)
 
 
-def _problems(body: dict[str, Any]) -> list[str]:
-    """What is wrong with the form of a body. Its values are good: a body that holds others is refused before."""
-    if forms.form_of(body) is forms.Form.EVENT:
-        return [problem.reason for problem in json_event.problems(body)]
-    # Imported here: jsonschema takes as long to load as all the rest of a refusal. The other forms have many more keys.
-    from pipelinejobs.messages import schema
-
-    return schema.problems(body)
-
-
 def _event(delivery: Delivery, given: Parameters, body: Any) -> Event:
-    if not isinstance(body, dict) and body is not None and given.name is not None:
-        return _named_by_parameters(delivery, given, given.name, _kept(body))
-    report = None if body is None else agave.read(body, given.status) or tapis.read(body)
-    if report is not None and given.name is not None:
-        return _named_by_parameters(delivery, given, given.name, report.data)
-    if report is not None:
-        return _reported(delivery, given, report)
-    if body is not None and json_event.is_one(body):
-        return _from_json(delivery, given, json_event.read(body))
+    """The event of a delivery that is one of the forms.
+
+    Raises:
+        Malformed: it is none.
+    """
+    if given.name is not None and body is not None and not isinstance(body, dict):
+        return _command(delivery, given, given.name, _kept(body))
+    callback = None if body is None else agave.read(body, given.status) or tapis.read(body)
+    if callback is not None:
+        if given.name is not None:
+            return _command(delivery, given, given.name, callback.data)
+        return _report(delivery, given, callback.status, callback.data, callback)
+    if body is not None and EVENT.has_keys(body):
+        return _json_event(delivery, given, body)
     if given.name is not None:
-        return _named_by_parameters(delivery, given, given.name, body)
+        return _command(delivery, given, given.name, body)
     if given.status is not None:
-        return _status_by_parameters(delivery, given, given.status, body)
+        return _report_of_status(delivery, given, given.status, body)
     raise forms.refusal(body)
 
 
 def _mended(delivery: Delivery) -> Event | None:
-    """The report that a delivery is in spite of what is wrong with it; None where it is none, but a command."""
+    """The report that a delivery is in spite of what is wrong with it; None where it is a command, or none at all."""
     marks = Marks()
     given = parameters.of_report(delivery.parameters, delivery.event_id, marks)
     if given is None:
         return None
-    from pipelinejobs.messages import lenient  # here, because nearly no message needs it
+    from pipelinejobs.messages import lenient  # loaded here, because hardly any message needs it
 
     read = lenient.read(delivery, marks)
-    event = _report(delivery, given, read.value, marks, is_kept=read.is_kept)
+    event = _mended_event(delivery, given, read.value, marks, is_kept=read.is_kept)
     if event is None:
         return None
     event = _with_remarks(event, given)
@@ -117,118 +114,121 @@ def _mended(delivery: Delivery) -> Event | None:
     return event._replace(data=marked(event.data, marks), message=message)
 
 
-def _report(delivery: Delivery, given: Parameters, body: Any, marks: Marks, *, is_kept: bool) -> Event | None:
-    """The report in a body whose values are good; None where neither the body nor a parameter states a fact.
+def _mended_event(delivery: Delivery, given: Parameters, body: Any, marks: Marks, *, is_kept: bool) -> Event | None:
+    """The report in a mended body; None where neither the body nor a parameter states a fact.
 
     Args:
         is_kept: whether the body becomes the event's data.
     """
     said = body if isinstance(body, dict) else {}
-    report = agave.read(said, given.status) or tapis.read(said)
-    if report is None and given.token is not None:
-        report = agave.read(said, given.status, leniently=True)
-        if report is not None:
-            odd = forms.refusal(said)
-            marks.add(odd.place, f"{odd.problem}; kept as it is")
-    if report is not None:
-        event = _reported(delivery, given, report)
-        return event if is_kept else event._replace(data={"status": report.status} if report.status else None)
+    callback = _mended_callback(given, said, marks)
+    if callback is not None:
+        event = _report(delivery, given, callback.status, callback.data, callback)
+        return event if is_kept else event._replace(data={"status": callback.status} if callback.status else None)
     kept: dict[str, Any] | None = None
     if is_kept and body is not None:
         kept = said if isinstance(body, dict) else _kept(body)
     if given.status is not None:
-        is_command = json_event.is_one(said) and json_event.names_an_event(said)
-        return None if is_command else _status_by_parameters(delivery, given, given.status, kept)
-    if not _is_silent(delivery, given, body, is_kept=is_kept):
+        is_command = EVENT.has_keys(said) and json_event.names_an_event(said)
+        return None if is_command else _report_of_status(delivery, given, given.status, kept)
+    if not _has_no_status(delivery, given, body, is_kept=is_kept):
         return None
     marks.add("status", f"none can be read; this is an {statuses.OTHERWISE}")
-    return Event(
-        job=_job(given),
-        name=statuses.OTHERWISE,
-        kind=Kind.REPORT,
-        id=_delivery_id(delivery, given),
-        data=kept,
-        tokens=_tokens(given.token),
-        sender=delivery.sender,
-    )
+    return _report(delivery, given, None, kept)
 
 
-def _is_silent(delivery: Delivery, given: Parameters, body: Any, *, is_kept: bool) -> bool:
-    """Whether a job system speaks without saying a status: by a body of Agave's that has none, or with nothing but a
-    macro in the URL where the status was to be. One that was not replaced is in the URLs of job systems alone."""
+def _mended_callback(given: Parameters, body: dict[str, Any], marks: Marks) -> Report | None:
+    """The callback in a mended body; with a token it may have values of wrong types, which are marked."""
+    callback = agave.read(body, given.status) or tapis.read(body)
+    if callback is None and given.token is not None:
+        callback = agave.read(body, given.status, leniently=True)
+        if callback is not None:
+            odd = forms.refusal(body)
+            marks.add(odd.path, f"{odd.problem}; kept as it is")
+    return callback
+
+
+def _has_no_status(delivery: Delivery, given: Parameters, body: Any, *, is_kept: bool) -> bool:
+    """Whether a job system sent this without a status: with one of Agave's bodies that have none, or with only a macro
+    in the URL where the status was to be. Only job systems leave such a macro unreplaced."""
     if given.token is None:
         return False
-    if body is None and is_kept:
+    if (body is None and is_kept) or agave.has_no_status(body):
         return True
     said = body if isinstance(body, dict) else {}
-    if agave.has_no_status(body):
-        return True
-    return parameters.has_unresolved_status(delivery.parameters) and forms.form_of(said) is not forms.Form.EVENT
+    return parameters.has_unresolved_status(delivery.parameters) and forms.form_of(said) is not EVENT
 
 
-def _reported(delivery: Delivery, given: Parameters, report: Report) -> Event:
-    names_a_job = report.job is not None
-    return Event(
-        job=_job(given),
-        name=statuses.event_of(report.status),
-        kind=Kind.REPORT,
-        id=event_id.of_report(report) if names_a_job else _delivery_id(delivery, given),
-        external=f"{report.system}:{report.job}" if names_a_job else None,
-        data=report.data,
-        status=report.status,
-        tokens=_tokens(given.token),
-        sender=delivery.sender,
-    )
+def _json_event(delivery: Delivery, given: Parameters, body: dict[str, Any]) -> Event:
+    EVENT.check(body)
+    job, name = job_uuid(body["uuid"], "uuid"), event_name(body["name"], "name")
+    if given.job not in (None, job):
+        raise Malformed("parameter uuid", f"is {given.job}, but the body's uuid is {job}")
+    if given.name not in (None, name):
+        raise Malformed(given.name_path, f"is {given.name}, but the body's name is {name}")
+    token = Secret(body["token"]) if "token" in body else None
+    return _command(delivery, given._replace(job=job), name, body.get("data"), token)
 
 
-def _from_json(delivery: Delivery, given: Parameters, event: json_event.JsonEvent) -> Event:
-    if given.job not in (None, event.job):
-        raise Malformed("parameter uuid", f"is {given.job}, but the body's uuid is {event.job}")
-    if given.name not in (None, event.name):
-        raise Malformed(given.name_place, f"is {given.name}, but the body's name is {event.name}")
-    return Event(
-        job=event.job,
-        name=event.name,
-        kind=Kind.EXPLICIT,
-        id=_delivery_id(delivery, given),
-        data=event.data,
-        tokens=_tokens(event.token, given.token),
-        sender=delivery.sender,
-    )
+def _command(
+    delivery: Delivery, given: Parameters, name: str, data: dict[str, Any] | None, token: Secret | None = None
+) -> Event:
+    """A command.
 
-
-def _named_by_parameters(delivery: Delivery, given: Parameters, name: str, data: dict[str, Any] | None) -> Event:
+    Args:
+        token: the token in the body.
+    """
     return Event(
         job=_job(given),
         name=name,
-        kind=Kind.EXPLICIT,
-        id=_delivery_id(delivery, given),
+        kind=Kind.COMMAND,
+        id=event_id.of_delivery(given.event_id, delivery.id),
         data=data,
-        tokens=_tokens(given.token),
+        # A callback URL may hold a job's first token while the body has its newest.
+        tokens=tuple(one for one in (token, given.token) if one is not None),
         sender=delivery.sender,
     )
 
 
-def _status_by_parameters(delivery: Delivery, given: Parameters, status: str, data: dict[str, Any] | None) -> Event:
-    word = statuses.as_word(status)
-    # The status goes into the data, since nothing else would tell KILLED from FAILED in the history.
-    return Event(
+def _report(
+    delivery: Delivery,
+    given: Parameters,
+    status: str | None,
+    data: dict[str, Any] | None,
+    callback: Report | None = None,
+) -> Event:
+    """A report.
+
+    Args:
+        status: the status word in upper case; None without one.
+        callback: what it was read from, where that is a job system's callback.
+    """
+    event = Event(
         job=_job(given),
-        name=statuses.event_of(word),
+        name=statuses.event_of(status),
         kind=Kind.REPORT,
-        id=_delivery_id(delivery, given),
-        data={"status": word} | (data or {}),
-        status=word,
-        tokens=_tokens(given.token),
+        id=event_id.of_delivery(given.event_id, delivery.id),
+        data=data,
+        status=status,
+        tokens=() if given.token is None else (given.token,),
         sender=delivery.sender,
     )
+    if callback is None or callback.job is None:
+        return event
+    return event._replace(id=event_id.of_report(callback), external=f"{callback.system}:{callback.job}")
+
+
+def _report_of_status(delivery: Delivery, given: Parameters, status: str, data: dict[str, Any] | None) -> Event:
+    word = statuses.as_word(status)
+    # The status goes into the data, because nothing else in the history tells KILLED from FAILED.
+    return _report(delivery, given, word, {"status": word} | (data or {}))
 
 
 def _kept(body: Any) -> dict[str, Any]:
     """The data for a body that is no object. A text may be that of an event which could not be read, with its token."""
     if not isinstance(body, str):
         return {KEPT_UNDER: body}
-    from pipelinejobs.util.redaction import without_lookalikes  # here, because nearly no message needs it
+    from pipelinejobs.util.redaction import without_lookalikes  # loaded here, because hardly any message needs it
 
     return {KEPT_UNDER: without_lookalikes(body)}
 
@@ -239,17 +239,8 @@ def _job(given: Parameters) -> str:
     return given.job
 
 
-def _delivery_id(delivery: Delivery, given: Parameters) -> str:
-    return event_id.of_delivery(given.event_id, delivery.id)
-
-
-def _tokens(*given: Secret | None) -> tuple[Secret, ...]:
-    """The tokens there are. A callback URL may hold a job's first token while the body has its newest."""
-    return tuple(token for token in given if token is not None)
-
-
 def _with_remarks(event: Event, given: Parameters) -> Event:
-    """The event with the parameters `note` and `session` in its data, where that has no such keys.
+    """The event with the parameters `note` and `session` in its data, where the data have no such keys.
 
     This comes after the id was made: a remark is not part of what a report says.
     """

@@ -1,4 +1,4 @@
-"""What a job system's callback says."""
+"""A job system's callback, read."""
 
 from typing import Any, NamedTuple
 
@@ -6,15 +6,15 @@ from pipelinejobs.util.record import shown
 
 
 class Report(NamedTuple):
-    """One callback of a job system, read.
+    """What one callback says.
 
     Attributes:
         system: `agave`, `aloe` or `tapis`.
         job: the id of the job in that system; None when the callback does not say.
         status: the status word in upper case; None when the callback carries none.
         data: the body without what is bulky or private.
-        said: the part of the data by which a repetition is known, whatever way it comes.
-        notification: the system's own id of what it tells, which is the same in every repetition; None without one.
+        said: the part of the data by which a repetition is recognised, whichever way it comes.
+        notification: the system's own id of the notification, the same in every repetition; None without one.
     """
 
     system: str

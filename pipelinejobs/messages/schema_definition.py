@@ -1,4 +1,4 @@
-"""The JSON Schema of messages, made from the names and limits that the reader itself goes by.
+"""The JSON Schema of messages, made of the declarations and limits by which the reader checks.
 
 `python -m pipelinejobs.messages.schema_definition > message.jsonschema` writes the file at the root of the repository.
 """
@@ -7,14 +7,44 @@ import json
 from typing import Any, Final
 
 from fsm.lifecycle import EVENTS
-from pipelinejobs.messages import agave, json_event, tapis
+from pipelinejobs.messages.agave import AGAVE, ALOE
 from pipelinejobs.messages.fields import BLANKS, UUID_PATTERN
+from pipelinejobs.messages.form import Form, Key
+from pipelinejobs.messages.json_event import EVENT
+from pipelinejobs.messages.tapis import TAPIS, TYPE_PREFIX
 from pipelinejobs.messages.values import DEPTH, INT64_MAX, INT64_MIN
 
 Schema = dict[str, Any]
 
 _BLANKS: Final = f"[{BLANKS.encode('unicode_escape').decode().replace('x0b', 'v').replace('x0c', 'f')}]*"
 _STORABLE_TEXT: Final = r"^[^\u0000\ud800-\udfff]*$"
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _in_any_case(name: str) -> str:
+    return "".join(f"[{letter}{letter.upper()}]" for letter in name)
+
+
+_NAME: Final[Schema] = {
+    "description": (
+        "The event, in any case of letters; blanks around it do not count. `create` is reserved and refused."
+    ),
+    "type": "string",
+    "pattern": f"^{_BLANKS}(?:{'|'.join(map(_in_any_case, EVENTS))}){_BLANKS}$",
+    "examples": list(EVENTS),
+}
+
+_VALUES: Final[dict[tuple[str, str], Schema]] = {
+    ("event", "uuid"): _ref("uuid"),
+    ("event", "name"): _NAME,
+    ("event", "token"): _ref("text"),
+    ("event", "data"): {"type": "object", **_ref("level-2")},
+    ("tapis", "type"): {"type": "string", "pattern": "^" + TYPE_PREFIX.replace(".", r"\.")},
+}
+"""The schema of the values that are checked for more than their type, by form and key."""
 
 
 def definition() -> Schema:
@@ -33,11 +63,11 @@ def definition() -> Schema:
         ),
         "anyOf": [_ref("event"), _ref("wrapped"), _ref("agave"), _ref("aloe"), _ref("tapis")],
         "$defs": {
-            "event": _event(),
+            "event": _form(EVENT, "A JSON event: a command, held to the lifecycle strictly."),
             "wrapped": _wrapped(),
-            "agave": _agave(),
-            "aloe": _aloe(),
-            "tapis": _tapis(),
+            "agave": _form(AGAVE, "A callback of Agave Jobs: the job's document."),
+            "aloe": _form(ALOE, "A callback of Aloe Jobs: the job's document, without links."),
+            "tapis": _form(TAPIS, "A notification of Tapis v3 Jobs."),
             "data": _data(),
             "uuid": {
                 "description": "A job's uuid in canonical form; blanks around it do not count.",
@@ -55,27 +85,31 @@ def definition() -> Schema:
     }
 
 
-def _event() -> Schema:
+def _form(form: Form, description: str) -> Schema:
+    """A form as it is declared."""
+    keys = _keys(form, form.keys)
     return {
-        "description": "A JSON event: a command, held to the lifecycle strictly.",
+        "description": description,
         "type": "object",
-        "required": list(json_event.REQUIRED),
-        "additionalProperties": False,
-        "properties": {
-            "uuid": _ref("uuid"),
-            "name": {
-                "description": (
-                    "The event, in any case of letters; blanks around it do not count. "
-                    "`create` is reserved and refused."
-                ),
-                "type": "string",
-                "pattern": f"^{_BLANKS}(?:{'|'.join(map(_in_any_case, EVENTS))}){_BLANKS}$",
-                "examples": list(EVENTS),
-            },
-            "token": _ref("text"),
-            "data": {"type": "object", **_ref("level-2")},
-        },
+        **({} if form.is_closed else _ref("level-1")),
+        "required": keys["required"],
+        **({"additionalProperties": False} if form.is_closed else {}),
+        "properties": keys["properties"] | dict.fromkeys(form.absent, False),
     }
+
+
+def _keys(form: Form, keys: tuple[Key, ...]) -> Schema:
+    return {
+        "required": [key.name for key in keys if key.required],
+        "properties": {key.name: _VALUES.get((form.name, key.name)) or _value(form, key) for key in keys},
+    }
+
+
+def _value(form: Form, key: Key) -> Schema:
+    """The schema of a value of which the declaration says no more than its type, and what an object must hold."""
+    if key.type is str:
+        return {"type": "string"}
+    return {"type": "object", **(_keys(form, key.keys) if key.keys else {})}
 
 
 def _wrapped() -> Schema:
@@ -85,37 +119,6 @@ def _wrapped() -> Schema:
         "required": ["message"],
         "additionalProperties": False,
         "properties": {"message": {"type": "object", "$ref": "#"}},
-    }
-
-
-def _agave() -> Schema:
-    return {
-        "description": "A callback of Agave Jobs: the job's document.",
-        "type": "object",
-        **_ref("level-1"),
-        "required": [*agave.TEXTS, agave.LINKS],
-        "properties": _texts(*agave.TEXTS, "id") | {agave.LINKS: {"type": "object"}},
-    }
-
-
-def _aloe() -> Schema:
-    return {
-        "description": "A callback of Aloe Jobs: the job's document, without links.",
-        "type": "object",
-        **_ref("level-1"),
-        "required": [*agave.TEXTS, *agave.ALOE_TEXTS],
-        "properties": _texts(*agave.TEXTS, *agave.ALOE_TEXTS, "id") | {agave.LINKS: False},
-    }
-
-
-def _tapis() -> Schema:
-    kind = {"type": "string", "pattern": "^" + tapis.TYPE_PREFIX.replace(".", r"\.")}
-    return {
-        "description": "A notification of Tapis v3 Jobs.",
-        "type": "object",
-        **_ref("level-1"),
-        "required": ["event"],
-        "properties": {"event": {"type": "object", "required": ["type"], "properties": {"type": kind}}},
     }
 
 
@@ -158,18 +161,6 @@ def _level(level: int) -> Schema:
         "propertyNames": _ref("text"),
         "additionalProperties": inside,
     }
-
-
-def _in_any_case(name: str) -> str:
-    return "".join(f"[{letter}{letter.upper()}]" for letter in name)
-
-
-def _texts(*keys: str) -> dict[str, Schema]:
-    return {key: {"type": "string"} for key in keys}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
 
 
 def text() -> str:

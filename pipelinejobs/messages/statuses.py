@@ -1,4 +1,4 @@
-"""What a job system's status word means for a job: the table, as data."""
+"""The event that each status word of a job system stands for."""
 
 import string
 from typing import Final
@@ -38,14 +38,14 @@ EVENT_OF: Final[dict[str, str]] = {status: event for event, statuses in _EVENTS.
 """The event of each known status."""
 
 _AROUND: Final = BLANKS + "\0\u00a0\u200b\u2028\u2029\u3000\ufeff\ufffd"
-"""What no one sees around a word: other blanks, marks of byte order, and what stands for what could not be read."""
+"""Invisible characters around a word: other blanks, byte order marks, and the replacement character."""
 
-# Not str.upper, for which the Turkish dotless i and the long s become letters of FINISHED.
+# Not str.upper, which turns the Turkish dotless i and the long s into letters of FINISHED.
 _TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
 
 def as_word(status: str) -> str:
-    """A status word as the table has it: in upper case, where only ASCII letters change, and without blanks around."""
+    """A status word as the table has it: without blanks around it, and with ASCII letters in upper case."""
     return status.strip(_AROUND).translate(_TO_UPPER)
 
 

@@ -3,33 +3,40 @@
 from typing import Any, Final
 
 from pipelinejobs.messages.fields import BLANKS
+from pipelinejobs.messages.form import Form, Key
 from pipelinejobs.messages.report import Report
 from pipelinejobs.messages.statuses import as_word
 from pipelinejobs.messages.text import json_value
 from pipelinejobs.messages.values import text_problem
+from pipelinejobs.util.errors import Malformed
 
 TYPE_PREFIX: Final = "jobs."
-"""How the type of every notification of Jobs begins; then come the event type and a detail."""
+"""How the type of every notification of Jobs begins; the event type and a detail follow."""
+
+
+def _check_type(kind: str, path: str) -> None:
+    if not kind.startswith(TYPE_PREFIX):
+        raise Malformed(path, f"must begin with `{TYPE_PREFIX}`: of Tapis, only the notifications of Jobs are read")
+
+
+TAPIS: Final = Form("tapis", "a Tapis notification", (Key("event", dict, keys=(Key("type", str, check=_check_type),)),))
 
 NEW_STATUS: Final = "JOB_NEW_STATUS"
-"""The one event type that carries a status."""
+"""The only event type with a status."""
 
 LEFT_OUT: Final = frozenset({"deliveryTarget"})
-"""What is not kept of a notification: the address it was sent to, with our credentials in it."""
+"""What is not kept of a notification: the address that it was sent to, which holds our credentials."""
 
 
 def read(body: dict[str, Any]) -> Report | None:
     """The report in a body, or None when the body is not a notification of Tapis Jobs."""
-    event = body.get("event")
-    if not isinstance(event, dict):
+    if not TAPIS.fits(body):
         return None
-    kind = event.get("type")
-    if not isinstance(kind, str) or not kind.startswith(TYPE_PREFIX):
-        return None
+    event = body["event"]
     return Report(
         system="tapis",
         job=_text(event.get("subject")),
-        status=_status(kind, event.get("data")),
+        status=_status(event["type"], event.get("data")),
         data={key: value for key, value in body.items() if key not in LEFT_OUT},
         notification=_text(event.get("uuid")) or _text(body.get("eventUuid")),
         said=said(body),
@@ -39,7 +46,7 @@ def read(body: dict[str, Any]) -> Report | None:
 def said(body: object) -> dict[str, Any]:
     """What a notification says: its event, without the time at which Tapis received it.
 
-    What is around the event differs between two subscriptions, and `received` may be filled in late.
+    What stands around the event differs between two subscriptions, and `received` may be filled in later.
     """
     event = body.get("event") if isinstance(body, dict) else None
     return {key: value for key, value in event.items() if key != "received"} if isinstance(event, dict) else {}
@@ -65,5 +72,5 @@ def _new_job_status(data: object) -> object:
 
 
 def _text(value: object) -> str | None:
-    # The text inside `event.data` is parsed here, after the body was checked, so it is checked here too.
+    # The text in `event.data` is parsed after the body was checked, so that what comes out of it is checked here.
     return (value.strip(BLANKS) or None) if isinstance(value, str) and text_problem(value) is None else None

@@ -1,4 +1,4 @@
-"""The text of a message, turned into a value: strict JSON, else a Python literal."""
+"""The value of a message's text: strict JSON, else a Python literal."""
 
 import json
 import re
@@ -9,34 +9,34 @@ from pipelinejobs.messages.values import TOO_DEEP, TOO_LARGE, Flaw, shown, text_
 from pipelinejobs.util.errors import Malformed
 
 CONTINUED_LINE: Final = re.compile(r"\\\r?\n")
-"""A backslash at the end of a line, which a shell was to take out."""
+"""A backslash at the end of a line, which a shell should have removed."""
 
 _INT64_DIGITS = 20  # the length of -9223372036854775808
 
 
-def parse(text: str, *, literal: bool, place: str = "body", plain: bool = False) -> Any:
+def parse(text: str, *, literal: bool, path: str = "body", plain: bool = False) -> Any:
     """The value that a message's text stands for.
 
-    JSON is tried first. If it fails, it is tried once more without its backslash-newline pairs: the printed
-    examples of the PipelineJobs documentation put them there, and no valid JSON holds one. At last the text is
-    taken as a Python literal, where `literal` says that it may be one.
+    JSON is tried first, then JSON without backslash-newline pairs: the printed examples of the PipelineJobs
+    documentation have them, and valid JSON never does. Last, where `literal` allows it, the text is read as a Python
+    literal.
 
-    What JSON allows but a message may not hold (a key twice, NaN, an integer of many digits) is in the result as a
-    `values.Flaw`: the result must go through `values.check`.
+    Values that JSON allows but a message may not hold (a key twice, NaN, an integer of many digits) are in the result
+    as `values.Flaw`: the result must be checked with `values.check`.
 
     Args:
-        text: without what no message may hold, else it is refused.
+        text: the text; one with characters that a message may not hold is refused.
         literal: whether it may be a Python literal.
-        place: where in the message it stands.
-        plain: whether a text that is none of these stands for itself.
+        path: where in the message it stands.
+        plain: whether a text that is none of these is its own value.
 
     Raises:
-        Malformed: the text is none of these, at `place`.
+        Malformed: the text is none of these, at `path`.
     """
     if text.startswith("\ufeff"):
-        raise Malformed(place, "begins with a byte order mark; send UTF-8 without one")
+        raise Malformed(path, "begins with a byte order mark; send UTF-8 without one")
     if problem := text_problem(text):
-        raise Malformed(place, problem)
+        raise Malformed(path, problem)
     try:
         return json_value(text)
     except ValueError as error:
@@ -50,14 +50,14 @@ def parse(text: str, *, literal: bool, place: str = "body", plain: bool = False)
     if not literal:
         if plain:
             return text
-        raise Malformed(place, f"is not JSON: {problem}")
+        raise Malformed(path, f"is not JSON: {problem}")
     try:
-        return python_literal.parse(repaired, place)
+        return python_literal.parse(repaired, path)
     except Malformed as refusal:
         if plain:
             return text
         both = f"is neither JSON ({problem}) nor a Python literal ({refusal.problem})"
-    raise Malformed(place, both)
+    raise Malformed(path, both)
 
 
 def json_value(text: str) -> Any:
@@ -72,7 +72,7 @@ def json_value(text: str) -> Any:
         problem = f"{error.msg} at line {error.lineno}, column {error.colno}"
     except RecursionError:
         return Flaw(TOO_DEEP)
-    raise ValueError(problem)  # raised here, so that the library's error, which keeps the whole text, is let go
+    raise ValueError(problem)  # raised here, outside the handler: the library's error holds the whole text
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Flaw:

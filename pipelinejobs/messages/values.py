@@ -1,9 +1,10 @@
-"""What a message may hold: text, numbers and nesting that MongoDB and our readers can keep."""
+"""The values that a message may hold: text, numbers and nesting that MongoDB and our readers can keep."""
 
 import json
 import math
 import re
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from pipelinejobs.util.errors import Malformed
@@ -25,9 +26,9 @@ _PLACE_LENGTH = 200
 
 
 class Flaw(NamedTuple):
-    """Stands in a parsed value where the parser met something that no message may hold.
+    """Stands in a parsed value in place of one that no message may hold.
 
-    A parser does not know where in the message it is. It leaves a flaw behind, and `check` names the place.
+    A parser does not know the path of what it reads. It leaves a flaw, and `check` names the path.
     """
 
     problem: str
@@ -45,23 +46,23 @@ _KINDS: Final[dict[type, str]] = {
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in a reader's words: `text`, `a list`, `null`."""
+    """What a value is, as a reason says it: `text`, `a list`, `null`."""
     return _KINDS.get(type(value), "something that JSON does not have")
 
 
 def wrong_type(expected: str, value: object) -> str:
-    """The sentence for a value of the wrong type. The value itself is not shown: it may be a secret."""
+    """The problem of a value of the wrong type. The value itself is not shown: it may be a secret."""
     return f"must be {expected}, not {kind_of(value)}"
 
 
 def shown(text: str) -> str:
-    """A sender's text as it may stand in a reason: quoted, cut to 60 characters, control characters escaped."""
+    """A sender's text as a reason shows it: quoted, cut to 60 characters, control characters escaped."""
     cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     return json.dumps(cut)
 
 
-def place(*keys: str | int) -> str:
-    """Where in a body something is, as text: `data.list[3]`, `data["a.b"]`; `body` for the body itself."""
+def path_of(*keys: str | int) -> str:
+    """The path to a value in a body as text: `data.list[3]`, `data["a.b"]`; `body` for the body itself."""
     parts = []
     for key in keys:
         if isinstance(key, int):
@@ -76,7 +77,7 @@ def place(*keys: str | int) -> str:
 
 
 def text_problem(text: str) -> str | None:
-    """What keeps a text from being stored, or None. MongoDB takes no NUL in a key and no half of a character."""
+    """Why a text cannot be stored, or None. MongoDB accepts no NUL in a key and no half of a character."""
     found = _UNSTORABLE.search(text)
     if found is None:
         return None
@@ -86,12 +87,12 @@ def text_problem(text: str) -> str | None:
 
 
 def storable(text: str) -> str:
-    """A text with U+FFFD in the place of everything that `text_problem` names."""
+    """A text with U+FFFD in place of everything that `text_problem` names."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def readable(text: str) -> str:
-    """A text of the environment or a URL with U+FFFD in the place of bytes that are not UTF-8 (surrogateescape)."""
+    """A text of the environment or a URL with U+FFFD in place of bytes that are not UTF-8 (surrogateescape)."""
     if text.isascii():
         return text
     try:
@@ -101,7 +102,7 @@ def readable(text: str) -> str:
 
 
 def problem_of(value: object) -> str | None:
-    """What is wrong with a value that holds no others, or None."""
+    """The problem of a value that is neither list nor object, or None."""
     if isinstance(value, str):
         return text_problem(value)
     if value is None or isinstance(value, bool):
@@ -116,40 +117,48 @@ def problem_of(value: object) -> str | None:
 
 
 def check(body: dict[str, Any]) -> None:
-    """Refuse a body that holds anything a message may not hold.
-
-    Goes level by level without recursion, so it needs no more stack for a hostile body than for a good one.
+    """Refuses a body that holds what a message may not hold.
 
     Raises:
-        Malformed: names the place of the outermost problem.
+        Malformed: the first of its problems, an outermost one.
+    """
+    for problem in problems(body):
+        raise problem
+
+
+def problems(body: dict[str, Any]) -> Iterator[Malformed]:
+    """Everything in a body that a message may not hold, the outermost first.
+
+    Goes level by level without recursion, so that a hostile body needs no more stack than a good one.
     """
     waiting: deque[tuple[dict[str, Any] | list[Any], _Path, int]] = deque([(body, None, 1)])
     while waiting:
         container, path, level = waiting.popleft()
         if level > DEPTH:
-            raise Malformed(place(*_keys(path)), TOO_DEEP)
+            yield Malformed(path_of(*_keys(path)), TOO_DEEP)
+            continue
         members: Any = enumerate(container)
         if isinstance(container, dict):
             members = container.items()
             for key in container:
                 if problem := key_problem(key):
-                    raise Malformed(place(*_keys(path)), problem)
+                    yield Malformed(path_of(*_keys(path)), problem)
         for key, value in members:
             if isinstance(value, dict | list):
                 waiting.append((value, (path, key), level + 1))
             elif problem := problem_of(value):
-                raise Malformed(place(*_keys((path, key))), problem)
+                yield Malformed(path_of(*_keys((path, key))), problem)
 
 
 def key_problem(key: object) -> str | None:
-    """What is wrong with a key of an object, or None."""
+    """The problem of a key of an object, or None."""
     if not isinstance(key, str):
         return "has a key that is not text"
     problem = text_problem(key)
     return problem and f"has the key {shown(key)}, which {problem}"
 
 
-# The way to a value as links to its container, so that keys are put together only for a refusal.
+# The path to a value as links to its container, so that a list of keys is made only for a refusal.
 _Path = tuple[Any, str | int] | None
 
 

@@ -1,7 +1,6 @@
 """The embedded MongoDB of a laptop, for when no other server is configured."""
 
 from pipelinejobs.mongod.binary import find
-from pipelinejobs.mongod.running import Running
-from pipelinejobs.mongod.server import Mongod
+from pipelinejobs.mongod.server import Mongod, Running
 
 __all__ = ["Mongod", "Running", "find"]

@@ -1,6 +1,9 @@
-"""Locks of the embedded server's directory. They are the kernel's: a holder that is killed gives them back."""
+"""Locks of the embedded server's directory. They are the kernel's: a process that is killed gives them back."""
 
 import fcntl
+import os
+import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,51 +12,73 @@ from typing import Final, TextIO
 
 from pipelinejobs.util.errors import Unavailable
 
-_POLL_SECONDS: Final = 0.02
+POLL_SECONDS: Final = 0.02
 
 
 @contextmanager
 def held(path: Path, until: float) -> Iterator[None]:
-    """Hold a lock alone. Raises Unavailable where it is not to be had until then (monotonic time)."""
+    """Hold a lock alone. Raises Unavailable where another process keeps it until then (monotonic time)."""
     with path.open("a") as file:
         while not _taken(file, fcntl.LOCK_EX):
             if time.monotonic() > until:
                 raise Unavailable(f"Another process is starting or stopping the embedded mongod in {path.parent}")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         yield
 
 
-class Users:
-    """Those who use the server: each holds a file shared. The file says which server was started for them.
+def is_held(path: Path) -> bool:
+    """Whether a process holds a lock (`flock`) on this file."""
+    if not path.exists():
+        return False
+    with path.open() as file:
+        return not _taken(file, fcntl.LOCK_EX)
 
-    All methods are called while the directory's lock is held, so that nobody comes while the last one leaves.
+
+def holder(path: Path) -> int | None:
+    """The pid of the process that holds a record lock (`fcntl`) on this file, by the kernel; None when none does.
+
+    It is 0 or less where this process cannot see the holder: it runs in another container or on another machine.
+    """
+    try:
+        with path.open("rb") as file:
+            if sys.platform == "darwin":  # `struct flock` as fcntl.h has it
+                asked = struct.pack("qqihh", 0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET)
+                _, _, pid, kind, _ = struct.unpack("qqihh", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+            else:
+                asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+                kind, _, _, _, pid = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return None if kind == fcntl.F_UNLCK else int(pid)
+
+
+class Users:
+    """The processes that serve with the server: each holds a file shared. It is empty unless the server was started
+    for them.
+
+    All methods are called while the directory's lock is held, so that no process joins while the last one leaves.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: TextIO | None = None
 
-    def join(self, started: str | None) -> None:
-        """Become one of them, until `leave` or the end of the process. `started` is the server that was started."""
+    def started(self, *, for_users: bool) -> None:
+        """A server is started now."""
+        self._path.write_text("started for its users\n" if for_users else "")
+
+    def join(self) -> None:
+        """Make this process a user, until `leave` or its end."""
         self._file = self._path.open("a+")
         fcntl.flock(self._file, fcntl.LOCK_SH)
-        if started is not None:
-            self._path.write_text(started)
 
-    def others(self) -> bool:
-        """Whether anybody uses it, of whom this process is none."""
-        if not self._path.exists():
-            return False
-        with self._path.open("a+") as file:
-            return not _taken(file, fcntl.LOCK_EX)
-
-    def leave(self) -> str | None:
-        """Be none of them any more. The server that was started for them, where nobody is left who uses it."""
+    def leave(self) -> bool:
+        """This process is no user any more; whether it was the last one of a server that was started for its users."""
         if self._file is None:
-            return None
+            return False
         with self._file as file:
             self._file = None
-            return self._path.read_text() if _taken(file, fcntl.LOCK_EX) else None
+            return _taken(file, fcntl.LOCK_EX) and self._path.read_text() != ""
 
 
 def _taken(file: TextIO, kind: int) -> bool:

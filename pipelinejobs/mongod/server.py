@@ -1,39 +1,48 @@
 """The embedded MongoDB of a laptop: a standalone mongod that is kept, with its data, in one directory.
 
-    data/         the database files                    port    the port that goes with these data
-    mongod.log    what mongod says                      lock    held while somebody starts or stops it
-    mongod.json   the server that runs                  users   held, shared, by each process that serves with it
+    data/   the database files                    mongod.log   what mongod says; of the run before: mongod.log.old
+    port    the port that goes with these data    lock         held by the process that starts or stops the server
+    users   held, shared, by each process that serves with it
 
-It listens on 127.0.0.1 alone, asks for no password, and goes on when the process that started it ends; one that was
-started to be used ends with the last of its users.
+It listens on 127.0.0.1 alone, asks for no password, and goes on when the process that started it ends; a server that
+was started to be used ends with the last of its users. No file says which process it is: it is the one that holds
+WiredTiger's lock on the data, so that no stale pid is ever believed.
 """
 
 import json
 import os
-import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipelinejobs.mongod import host, locks, server_log
+from pipelinejobs.mongod import host, locks
 from pipelinejobs.mongod.binary import find
-from pipelinejobs.mongod.running import Running, Server
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 DIRECTORY_SETTING: Final = "mongodb.embedded_directory"
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 15.0
-_NAMING_SECONDS: Final = 1.0
-_POLL_SECONDS: Final = 0.02
+_KILL_SECONDS: Final = 5.0
 _PING_SECONDS: Final = 2.0
+_PORT_SECONDS: Final = 1.0
+_NAMING_SECONDS: Final = 1.0
 _PORT_TRIES: Final = 5
+_SHOWN: Final = 500
 
-# The middle process ends at once, so mongod is nobody's child: it is never a zombie of ours and outlives us.
-_DETACH: Final = 'log=$1; shift; exec "$@" </dev/null >>"$log" 2>&1 & echo $!'
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs. `fresh` is true when this very call started it, false when it ran already."""
+
+    uri: str
+    port: int
+    pid: int
+    fresh: bool
 
 
 class Mongod:
@@ -43,12 +52,10 @@ class Mongod:
     """
 
     def __init__(self, directory: Path) -> None:
-        # Resolved, for a running server is known by the path on its command line.
-        self.directory: Final = directory.resolve()
+        self.directory: Final = directory.resolve()  # mongod reports the path that it was given
         self.data: Final = self.directory / "data"
         self.log: Final = self.directory / "mongod.log"
         self._port: Final = self.directory / "port"
-        self._state: Final = self.directory / "mongod.json"
         self._lock: Final = self.directory / "lock"
         self._users: Final = locks.Users(self.directory / "users")
 
@@ -61,7 +68,7 @@ class Mongod:
         """
         until = time.monotonic() + deadline
         with self._made(until):
-            return self._started(until)[0]
+            return self._started(until, for_users=False)
 
     def use(self, deadline: float = START_SECONDS) -> Running:
         """As `start`, for a process that lives for long: where this starts the server, it ends with its last user.
@@ -71,55 +78,44 @@ class Mongod:
         """
         until = time.monotonic() + deadline
         with self._made(until):
-            running, server = self._started(until)
-            self._users.join(server.name if running.fresh else None)
+            running = self._started(until, for_users=True)
+            self._users.join()
             return running
 
     def leave(self, deadline: float = STOP_SECONDS) -> bool:
         """This process does not use the server any more; returns whether it was the last, and so stopped it.
 
-        Never stops one that was started by `start`. Raises what `stop` raises.
+        Never stops a server that was started by `start`. Raises what `stop` raises.
         """
         with self._found(deadline) as there:
-            if not there:
-                return False
-            server, ours = self._server(), self._users.leave()
-            if server is None or server.name != ours:
-                return False
-            self._stopped(server, deadline)
-            return True
+            return there and self._users.leave() and self._ended(deadline)
 
     def is_used(self) -> bool:
         """Whether a gateway serves with it, which answers 503 from when it is stopped until it is started again."""
         with self._found(0.0) as there:
-            return there and self._users.others()
+            return there and locks.is_held(self.directory / "users")
 
     def stop(self, deadline: float = STOP_SECONDS) -> bool:
         """Stop the server: ask, wait `deadline` seconds, then force. Returns whether one ran.
 
-        Only a process that is proved to be our server is ever signalled. Raises WrongSetting when it belongs
-        to another user, and Unavailable when it cannot be ended.
+        Raises WrongSetting when it belongs to another user, and Unavailable when it cannot be ended.
         """
         with self._found(deadline) as there:
-            if not there:
-                return False
-            server = self._server()
-            self._stopped(server, deadline)
-            return server is not None
+            return there and self._ended(deadline)
 
     def status(self) -> Running | None:
         """The server that runs, or None. It may still be starting. Changes nothing."""
-        with _named_trouble(self.directory):
-            server = self._server()
-            return server.running(fresh=False) if server else None
+        with self._named_trouble():
+            pid = self._pid()
+            return None if pid is None else self._running(pid, fresh=False)
 
     @contextmanager
     def _found(self, seconds: float) -> Iterator[bool]:
         """The directory as it is, and locked where it is there; whether it is.
 
-        Another may keep the lock for a start, and for so many seconds more.
+        Another process may keep the lock for a start, and for so many seconds more.
         """
-        with _named_trouble(self.directory):
+        with self._named_trouble():
             if not self.directory.is_dir():
                 yield False
                 return
@@ -129,123 +125,118 @@ class Mongod:
     @contextmanager
     def _made(self, until: float) -> Iterator[None]:
         """The directory, there and locked."""
-        with _named_trouble(self.directory):
+        with self._named_trouble():
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.data.mkdir(mode=0o700, exist_ok=True)
             with locks.held(self._lock, until):
                 yield
 
-    def _started(self, until: float) -> tuple[Running, Server]:
-        server = self._server()
-        if server is not None and self._answers(server, until):
-            self._remember(server)
-            return server.running(fresh=False), server
-        server = self._launch(until)
-        return server.running(fresh=True), server
+    @contextmanager
+    def _named_trouble(self) -> Iterator[None]:
+        """Turn what the file system refuses into a WrongSetting that names the directory."""
+        try:
+            yield
+        except OSError as error:
+            problem = f"{self.directory} cannot be used: {error.strerror or error}"
+            raise WrongSetting(DIRECTORY_SETTING, problem) from error
 
-    def _stopped(self, server: Server | None, deadline: float) -> None:
-        if server is not None:
-            self._end(server, deadline)
-        self._state.unlink(missing_ok=True)
+    def _pid(self) -> int | None:
+        """The process that has the data open; None when there is none."""
+        pid = locks.holder(self.data / "WiredTiger.lock")
+        if pid is not None and pid <= 0:
+            raise WrongSetting(DIRECTORY_SETTING, f"a mongod of another container or machine uses {self.directory}")
+        return pid
 
-    def _launch(self, until: float) -> Server:
-        """Start a server and wait until it answers; the port of the data first, then others."""
-        binary = find()
-        port = self._kept_port()
+    def _is_there(self) -> bool:
+        """Whether a mongod lives on the data. One that starts or ends has its own lock only, not WiredTiger's.
+
+        Asked only while the directory is locked, since looking at mongod's own lock can get in the way of a start.
+        """
+        return self._pid() is not None or locks.is_held(self.data / "mongod.lock")
+
+    def _running(self, pid: int, *, fresh: bool) -> Running:
+        port = self._kept_port() or 0
+        return Running(f"mongodb://{host.LOOPBACK}:{port}/", port, pid, fresh)
+
+    def _started(self, until: float, *, for_users: bool) -> Running:
+        """The server, which answers. `until` is a monotonic time."""
+        while self._is_there():  # else it was killed, or its starter
+            if time.monotonic() > until:
+                raise self._late()
+            pid, patience = self._pid(), min(max(until - time.monotonic(), 0.01), _PING_SECONDS)
+            if pid is not None and self._pings(self._kept_port() or 0, patience):
+                return self._running(pid, fresh=False)
+            time.sleep(locks.POLL_SECONDS)
+        self._users.started(for_users=for_users)
+        try:
+            self._launch(until)
+        except KeyboardInterrupt:
+            began = time.monotonic()
+            while not self._is_there() and time.monotonic() - began < _NAMING_SECONDS:
+                time.sleep(locks.POLL_SECONDS)  # it takes its lock in a moment
+            self._ended(STOP_SECONDS)
+            raise
+        pid = self._pid()
+        if pid is None:
+            raise WrongSetting(DIRECTORY_SETTING, f"the embedded mongod ended at once. Its log is {self.log}")
+        return self._running(pid, fresh=True)
+
+    def _launch(self, until: float) -> None:
+        """Start a server and wait until it answers; on the port of the data first, then on others."""
+        binary, port = find(), self._kept_port()
         for _ in range(_PORT_TRIES):
-            if port is None or not host.is_free(port):
+            if port is None or not self._is_free_soon(port):
                 port = host.free_port()
-            host.write_whole(self._port, str(port))
-            said_before = server_log.opened(self.log)
-            server = None
-            try:
-                server = self._spawn(binary, port)
-                if server is not None:
-                    self._remember(server)
-                    if self._answers(server, until):
-                        return server
-            except KeyboardInterrupt:
-                self._end_what_began(server)
-                raise
-            error = self._ended_early(binary, said_before)
-            if "Address already in use" not in error.reason:
-                raise error
-            port = None  # somebody took it between our look and mongod's
+            self._port.write_text(str(port))
+            if self.log.exists():
+                self.log.replace(self.log.with_name("mongod.log.old"))
+            ended = self._spawn(binary, port, until)
+            if ended.returncode == 0:
+                return
+            reason = reason_in(self.log)
+            if reason is None:  # the loader spoke: a library or a processor feature is missing
+                raise WrongSetting("mongodb", f"{binary} cannot run here: {ended.stdout.strip()[:_SHOWN]}")
+            if "Address already in use" not in reason:
+                problem = f"the embedded mongod ended while starting: {reason}. Its log is {self.log}"
+                raise WrongSetting(DIRECTORY_SETTING, problem)
+            port = None  # another program took it between our look and mongod's
         raise WrongSetting("mongodb", f"no port could be had in {_PORT_TRIES} tries; see {self.log}")
 
-    def _end_what_began(self, server: Server | None) -> None:
-        """Ends a server whose start is given up; where that was in the middle of it, it names itself in a moment."""
-        until = time.monotonic() + _NAMING_SECONDS
-        while server is None and time.monotonic() < until:
-            time.sleep(_POLL_SECONDS)
-            server = self._server()
-        if server is not None:
-            self._end(server, STOP_SECONDS)
-
-    def _spawn(self, binary: Path, port: int) -> Server | None:
-        """Start mongod in a session of its own, with no descriptor of ours. None: it has ended already."""
-        options = ["--dbpath", str(self.data), "--port", str(port), "--bind_ip", host.LOOPBACK]
-        options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
+    def _spawn(self, binary: Path, port: int, until: float) -> subprocess.CompletedProcess[str]:
+        """Have mongod go into the background, with no descriptor of ours; returns when the server answers."""
+        options = ["--fork", "--logpath", str(self.log), "--dbpath", str(self.data), "--port", str(port)]
+        options += ["--bind_ip", host.LOOPBACK, "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
         options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
-        detached = subprocess.run(  # noqa: S603 - a fixed script; the arguments are paths and numbers of ours
-            ["/bin/sh", "-c", _DETACH, "sh", str(self.log), str(binary), *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self.directory,
-            umask=0o077,
-            start_new_session=True,
-            check=False,
-        )
-        pid = detached.stdout.strip()
-        return self._identify(int(pid)) if pid else None
-
-    def _server(self) -> Server | None:
-        """The living server of our data: the remembered one, else the one that mongod's own lock file names.
-
-        The second is there when a starter was killed before it could write down what it had started.
-        """
         try:
-            state = json.loads(self._state.read_text())
-            remembered = Server(int(state["pid"]), int(state["port"]), str(state["began"]))
-            process = host.process(remembered.pid)
-            # One that is about to be gone has no command line any more, but still holds the port and the data.
-            ending = process == host.Process(remembered.began, "")
-            if ending or self._identify(remembered.pid) == remembered:
-                return remembered
-        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-            pass
-        try:
-            return self._identify(int((self.data / "mongod.lock").read_text()))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return None
+            return subprocess.run(  # noqa: S603 - the arguments are paths and numbers of ours
+                [str(binary), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                umask=0o077,
+                timeout=max(until - time.monotonic(), 0.01),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise self._late() from None
+        except OSError as error:
+            raise WrongSetting("mongodb", f"{binary} cannot run here: {error.strerror}") from None
 
-    def _identify(self, pid: int) -> Server | None:
-        """The server that has this pid, if its command line says that it runs on our data."""
-        process = host.process(pid)
-        if process is None:
-            return None
-        ours = re.search(rf" --dbpath {re.escape(str(self.data))} --port (\d+) ", process.command)
-        return Server(pid, int(ours[1]), process.began) if ours else None
-
-    def _answers(self, server: Server, until: float) -> bool:
-        """Wait until the server answers; False when it ended instead. Raises Unavailable at the deadline."""
-        while server.lives:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise Unavailable(
-                    f"The embedded mongod (pid {server.pid}, port {server.port}) did not answer in time; it "
-                    f"goes on starting, so try again. Its log is {self.log}, which ends with: "
-                    f"{server_log.last_line(self.log)}"
-                )
-            patience = min(left, _PING_SECONDS)
-            if host.listens(server.port, patience) and self._pings(server.port, patience):
-                return True
-            time.sleep(_POLL_SECONDS)
-        return False
+    def _is_free_soon(self, port: int) -> bool:
+        """Whether the port is free, or becomes so: a server that was just killed may hold it for a moment more."""
+        until = time.monotonic() + _PORT_SECONDS
+        while not host.is_free(port):
+            if time.monotonic() > until:
+                return False
+            time.sleep(locks.POLL_SECONDS)
+        return True
 
     def _pings(self, port: int, seconds: float) -> bool:
         """Whether a mongod on our data answers there: on a port that was taken it could be another one."""
+        if not host.listens(port, seconds):
+            return False
         from pymongo import MongoClient  # slow to import, and not needed to find, stop or show a server
         from pymongo.errors import PyMongoError
 
@@ -253,7 +244,6 @@ class Mongod:
             host.LOOPBACK, port, directConnection=True, timeoutMS=max(1, int(seconds * 1000))
         )
         try:
-            client.admin.command("ping")
             options = client.admin.command("getCmdLineOpts")
         except PyMongoError:
             return False
@@ -261,27 +251,30 @@ class Mongod:
             client.close()
         return bool(options["parsed"].get("storage", {}).get("dbPath") == str(self.data))
 
-    def _end(self, server: Server, deadline: float) -> None:
-        """End this server; returns when it is gone."""
-        for number, seconds in ((signal.SIGTERM, deadline), (signal.SIGKILL, 5.0)):
-            until = time.monotonic() + seconds
-            try:
-                if server.lives:
-                    os.kill(server.pid, number)
-            except ProcessLookupError:
-                return
-            except PermissionError:
-                raise WrongSetting(
-                    DIRECTORY_SETTING, f"its mongod (pid {server.pid}) belongs to another user"
-                ) from None
-            while server.lives and time.monotonic() < until:
-                time.sleep(_POLL_SECONDS)
-            if not server.lives:
-                return
-        raise Unavailable(f"The embedded mongod (pid {server.pid}) does not end. Its log is {self.log}")
+    def _ended(self, deadline: float) -> bool:
+        """End the server; returns, when it is gone, whether there was one."""
+        if not self._is_there():
+            return False
+        for number, seconds in ((signal.SIGTERM, deadline), (signal.SIGKILL, _KILL_SECONDS)):
+            until, asked = time.monotonic() + seconds, None
+            while self._is_there() and time.monotonic() < until:
+                pid = self._pid()
+                if pid is not None and pid != asked:  # one that starts is known by its pid in a moment
+                    self._signal(pid, number)
+                    asked = pid
+                time.sleep(locks.POLL_SECONDS)
+            if not self._is_there():
+                self._is_free_soon(self._kept_port() or 0)
+                return True
+        raise Unavailable(f"The embedded mongod (pid {self._pid()}) does not end. Its log is {self.log}")
 
-    def _remember(self, server: Server) -> None:
-        host.write_whole(self._state, json.dumps({"pid": server.pid, "port": server.port, "began": server.began}))
+    def _signal(self, pid: int, number: signal.Signals) -> None:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            raise WrongSetting(DIRECTORY_SETTING, f"its mongod (pid {pid}) belongs to another user") from None
 
     def _kept_port(self) -> int | None:
         try:
@@ -290,18 +283,23 @@ class Mongod:
             return None
         return port if 0 < port < 65536 else None
 
-    def _ended_early(self, binary: Path, said_before: int) -> WrongSetting:
-        last = server_log.last_words(self.log, said_before)
-        if not last.by_mongod:  # the loader spoke: a library or a processor feature is missing
-            return WrongSetting("mongodb", f"{binary} cannot run here: {last.text}. Its log is {self.log}")
-        problem = f"the embedded mongod ended while starting: {last.text}. Its log is {self.log}"
-        return WrongSetting(DIRECTORY_SETTING, problem)
+    def _late(self) -> Unavailable:
+        return Unavailable(
+            f"The embedded mongod (pid {self._pid()}, port {self._kept_port()}) did not answer in time; it goes on "
+            f"starting, so try again. Its log is {self.log}"
+        )
 
 
-@contextmanager
-def _named_trouble(directory: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a WrongSetting that names the directory."""
-    try:
-        yield
-    except OSError as error:
-        raise WrongSetting(DIRECTORY_SETTING, f"{directory} cannot be used: {error.strerror or error}") from error
+def reason_in(log: Path) -> str | None:
+    """Why mongod ended: the first error in its log, of which later ones are consequences; None if it has no log."""
+    if not log.exists():
+        return None
+    line = "it said nothing"
+    for line in log.read_text(errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+            if entry["s"] in ("E", "F"):
+                return f"{entry['msg']} {json.dumps(entry.get('attr', {}))}"[:_SHOWN]
+        except (ValueError, KeyError, TypeError):
+            continue  # part of a stack trace
+    return line[:_SHOWN]

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from pipelinejobs.actors import Actor
 from pipelinejobs.store import DocumentFull, Store, within
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Leased, Owed
+from pipelinejobs.store.outbox import FAILED, PENDING, Leased, OutboxMessage
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable, Undelivered
@@ -140,7 +140,7 @@ class Outbox:
             now = self._rows.now()
             clock = _DatabaseClock(now)
             leases = []
-            for owed in list(self._rows.rows(statuses=(PENDING, UNDELIVERED))):
+            for owed in list(self._rows.rows(statuses=(PENDING, FAILED))):
                 if owed.is_held(now):
                     leases.append((owed.next - now).total_seconds())
                 elif owed.key not in tried and not deadline.passed():
@@ -152,7 +152,7 @@ class Outbox:
             time.sleep(min(min(leases) + 0.1, deadline.remaining()))
         return total
 
-    def due(self, most: int) -> list[Owed]:
+    def due(self, most: int) -> list[OutboxMessage]:
         """At most so many of the messages that are due now, the longest due first.
 
         Raises:
@@ -161,7 +161,7 @@ class Outbox:
         with within(_DATABASE_SECONDS):
             return list(islice(self._rows.rows(due=self._rows.now()), most))
 
-    def attempt(self, owed: Owed, seconds: float | None = None) -> Tally:
+    def attempt(self, owed: OutboxMessage, seconds: float | None = None) -> Tally:
         """One attempt to send one message, unless somebody else is at it.
 
         Args:
@@ -196,7 +196,7 @@ class Outbox:
             self._send(owed, clock, deadline, tally)
         return tally
 
-    def _send(self, owed: Owed, clock: _DatabaseClock, deadline: Deadline, tally: Tally) -> None:
+    def _send(self, owed: OutboxMessage, clock: _DatabaseClock, deadline: Deadline, tally: Tally) -> None:
         """One attempt to send one row."""
         seconds = min(self._seconds, deadline.remaining())
         try:

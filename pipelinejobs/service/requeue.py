@@ -98,7 +98,7 @@ class Handback:
             raise Undelivered(why)
         delay = self._backoff.delay(before)
         if delay is None:
-            raise Undelivered(f"it was handed back {counted(before, 'time')}, and that is enough (handback.attempts)")
+            raise Undelivered(f"it was handed back {counted(before, 'time')}, and that is enough (requeue.attempts)")
         time.sleep(max(0.0, min(delay, deadline.remaining() - SECONDS)))
         self._put(self._queue({**message.parameters, COUNT: str(before + 1)}), message, deadline)
         return f"handed back to the actor's own queue, time {before + 1} of {self._backoff.attempts} at the most"
@@ -145,7 +145,7 @@ def obstacle(event: Event, message: Message) -> str | None:
     try:
         meant = reader.read(Delivery(id="again", body=as_msg, parameters=message.parameters))
     except Malformed as error:
-        return f"it cannot be written down again ({error.place})"
+        return f"it cannot be written down again ({error.path})"
     return None if _bare(meant) == _bare(event) else "it cannot be written down again"
 
 

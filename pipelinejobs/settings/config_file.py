@@ -1,12 +1,12 @@
 """config.yml as a flat table: dotted names and what YAML says for each. Types and limits are checked elsewhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from pipelinejobs.settings.table import SECTIONS, TABLE
+from pipelinejobs.settings.table import RENAMED, SECTIONS, TABLE
 from pipelinejobs.util.errors import WrongSetting
 
 PINNED: Final = "pinned"
@@ -18,6 +18,8 @@ _MAP = "tag:yaml.org,2002:map"
 
 def read(path: Path) -> dict[str, object]:
     """What the file at `path` says, by dotted name; `pinned` and `require_pins` among them.
+
+    A former name of a setting (`table.RENAMED`) is kept as it is: `renamed` replaces it.
 
     Raises WrongSetting where the file cannot be read, is not YAML, holds a key twice or a name that no setting
     has. Nothing that the file holds as a value is repeated in an error: it may be a secret.
@@ -74,11 +76,28 @@ def _refuse_twice(node: yaml.MappingNode, prefix: str) -> None:
             _refuse_twice(value, f"{name}.")
 
 
+def renamed(written: Mapping[str, object]) -> dict[str, object]:
+    """The same with present names for former ones, also of pins. Raises WrongSetting where both are there."""
+    found = _renamed(written, "")
+    pinned = found.get(PINNED)
+    if isinstance(pinned, dict):
+        found[PINNED] = _renamed(pinned, f"{PINNED}.")
+    return found
+
+
+def _renamed(written: Mapping[str, object], prefix: str) -> dict[str, object]:
+    for former, present in RENAMED.items():
+        if former in written and present in written:
+            raise WrongSetting(prefix + present, f"is in the file twice, also by its former name {former}")
+    return {RENAMED.get(name, name): value for name, value in written.items()}
+
+
 def _flat(document: dict[object, object], filename: str) -> dict[str, object]:
     tops = (*SECTIONS, PINNED, REQUIRE_PINS)
+    former = {name.partition(".")[0] for name in RENAMED}
     found: dict[str, object] = {}
     for top, value in document.items():
-        if top not in tops:
+        if top not in tops and top not in former:
             raise unknown(str(top), (*tops, *TABLE))
         if top in (PINNED, REQUIRE_PINS):
             found[str(top)] = value
@@ -87,7 +106,7 @@ def _flat(document: dict[object, object], filename: str) -> dict[str, object]:
             raise WrongSetting(str(top), f"must be a section of {filename}, with settings under it")
         for key, inner in (value or {}).items():
             name = f"{top}.{key}"
-            if name not in TABLE:
+            if name not in TABLE and name not in RENAMED:
                 raise unknown(name, TABLE)
             found[name] = inner
     return found

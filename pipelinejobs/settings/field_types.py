@@ -1,7 +1,7 @@
-"""The kinds of value a setting can have: how each is read from config.yml and from the environment.
+"""The types of value a setting can have: how each is read from config.yml and from the environment.
 
-Every kind has the same two verbs. `parse` takes a text, as the environment gives it; `accept` takes a value, as
-YAML gives it. Both return the value to hold or raise `Unfit`.
+Every type has the same two verbs. `parse` takes a text, as the environment gives it; `accept` takes a value, as
+YAML gives it. Both return the value to hold or raise `InvalidValue`.
 """
 
 import re
@@ -20,11 +20,11 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _SWITCH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-class Unfit(Exception):  # it never leaves this corner: `settings` turns it into WrongSetting
+class InvalidValue(Exception):  # it never leaves this corner: `settings` turns it into WrongSetting
     """A value does not fit its setting. The text says what it must be, and never holds the value."""
 
 
-class Kind(Protocol):
+class FieldType(Protocol):
     """What a setting may hold."""
 
     @property
@@ -32,31 +32,31 @@ class Kind(Protocol):
         """What a value must be, in words that fit after "must be"."""
 
     def parse(self, text: str) -> object:
-        """The value of a text that is not empty, from the environment. Raises Unfit."""
+        """The value of a text that is not empty, from the environment. Raises InvalidValue."""
 
     def accept(self, value: object) -> object:
-        """The value of what YAML read, which is not null. Raises Unfit."""
+        """The value of what YAML read, which is not null. Raises InvalidValue."""
 
 
 def http_url(url: str) -> str:
-    """The text itself, where it is an http or https URL with a host. Raises Unfit."""
+    """The text itself, where it is an http or https URL with a host. Raises InvalidValue."""
     problem = "must be an http:// or https:// URL with a host, and without white space"
     if not url.isprintable() or " " in url:
-        raise Unfit(problem)  # said before urlsplit, which drops line breaks and tabs silently
+        raise InvalidValue(problem)  # said before urlsplit, which drops line breaks and tabs silently
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # brackets that are no IPv6 address, a port that is no number
         usable = False
     if not usable:
-        raise Unfit(problem)
+        raise InvalidValue(problem)
     return url
 
 
 class Row(NamedTuple):
     """What is said of a setting where its field is defined, beside its type and default."""
 
-    kind: Kind
+    field_type: FieldType
     meaning: str
     """One sentence."""
     also: str | None = None
@@ -75,12 +75,12 @@ class Whole(NamedTuple):
 
     def parse(self, text: str) -> int:
         if not _WHOLE.fullmatch(text.strip()):  # int() alone would also take `1_000` and other scripts' digits
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         return self.accept(int(text))
 
     def accept(self, value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         return value
 
 
@@ -96,14 +96,14 @@ class Seconds(NamedTuple):
 
     def parse(self, text: str) -> float:
         if not _DECIMAL.fullmatch(text.strip()):  # float() alone would also take `nan` and `inf`
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         return self.accept(float(text))
 
     def accept(self, value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         if not self.above < value <= self.most:  # so spelled, it refuses nan too
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         return float(value)
 
 
@@ -118,11 +118,11 @@ class Switch:
         try:
             return _SWITCH[text.strip().lower()]
         except KeyError:
-            raise Unfit("must be true or false (or 1, 0, yes, no)") from None
+            raise InvalidValue("must be true or false (or 1, 0, yes, no)") from None
 
     def accept(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         return value
 
 
@@ -134,7 +134,7 @@ class Text(NamedTuple):
 
     def parse(self, text: str) -> str:
         if not text.isprintable() or not re.fullmatch(self.pattern, text):
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         return text
 
     def accept(self, value: object) -> str:
@@ -142,7 +142,7 @@ class Text(NamedTuple):
 
 
 class Hidden(NamedTuple):
-    """A secret text. `check`, where given, replaces the check for one printable line, and raises Unfit."""
+    """A secret text. `check`, where given, replaces the check for one printable line, and raises InvalidValue."""
 
     check: Callable[[str], object] | None = None
     wanted: str = "one line of text"
@@ -151,7 +151,7 @@ class Hidden(NamedTuple):
         if self.check is not None:
             self.check(text)
         elif not text.isprintable():
-            raise Unfit("must be one line of printable text, with no line break at its end")
+            raise InvalidValue("must be one line of printable text, with no line break at its end")
         return Secret(text)
 
     def accept(self, value: object) -> Secret:
@@ -171,7 +171,7 @@ class Choice(NamedTuple):
         for word in self.words:
             if word.lower() == text.strip().lower():
                 return word
-        raise Unfit(f"must be {self.wanted}")
+        raise InvalidValue(f"must be {self.wanted}")
 
     def accept(self, value: object) -> str:
         return self.parse(_text(value))
@@ -189,10 +189,10 @@ class Names:
 
     def accept(self, value: object) -> tuple[str, ...]:
         if not isinstance(value, list):
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         for name in value:
             if not isinstance(name, str) or not name.isprintable() or not re.fullmatch(r"[^\s,]+", name):
-                raise Unfit(f"must be {self.wanted}")
+                raise InvalidValue(f"must be {self.wanted}")
         return tuple(value)
 
 
@@ -221,7 +221,7 @@ class Location(NamedTuple):
 
     def parse(self, text: str) -> Path:
         if not text.isprintable():
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         return ROOT / text
 
     def accept(self, value: object) -> Path:
@@ -230,5 +230,5 @@ class Location(NamedTuple):
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise Unfit("must be text; where YAML takes it for something else, put it in quotes")
+        raise InvalidValue("must be text; where YAML takes it for something else, put it in quotes")
     return value

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 from pipelinejobs.core.permission import Permission
-from pipelinejobs.settings.field_types import Location, Names, Row, Text, Unfit, Url, Whole
+from pipelinejobs.settings.field_types import InvalidValue, Location, Names, Row, Text, Url, Whole
 from pipelinejobs.util.errors import WrongSetting
 from pipelinejobs.util.record import shown
 
@@ -22,8 +22,8 @@ class Grant(NamedTuple):
     """What one user may do.
 
     Attributes:
-        user: the user's name; `*` for every user that somebody has identified.
-        digest: SHA-256 of the user's static token in hex; None where others identify the user.
+        user: the user's name; `*` for every user whom TACC or Tapis identifies.
+        digest: SHA-256 of the user's static token in hex; None where TACC or Tapis identifies the user.
     """
 
     user: str
@@ -35,14 +35,14 @@ class Grant(NamedTuple):
 
 
 class Grants(NamedTuple):
-    """A list of `USER:RIGHT`, or with `tokens` of `USER:RIGHT:sha256:DIGEST`."""
+    """A list of `USER:PERMISSION`, or with `tokens` of `USER:PERMISSION:sha256:DIGEST`."""
 
     tokens: bool
 
     @property
     def wanted(self) -> str:
-        form = "USER:RIGHT:sha256:DIGEST" if self.tokens else "USER:RIGHT"
-        return f"a list of {form}, RIGHT being {', '.join(_GRANTED)}; in the environment, separated by commas"
+        form = "USER:PERMISSION:sha256:DIGEST" if self.tokens else "USER:PERMISSION"
+        return f"a list of {form}, PERMISSION being {', '.join(_GRANTED)}; in the environment, separated by commas"
 
     def parse(self, text: str) -> tuple[Grant, ...]:
         return self.accept([part.strip() for part in text.split(",") if part.strip()])
@@ -51,52 +51,57 @@ class Grants(NamedTuple):
         grants = tuple(self._grant(text) for text in Names().accept(value))
         users = [grant.user for grant in grants]
         if not self.tokens and len(set(users)) < len(users):
-            raise Unfit("names a user twice")
+            raise InvalidValue("names a user twice")
         return grants
 
     def _grant(self, text: str) -> Grant:
         tail = r":sha256:([0-9A-Fa-f]{64})" if self.tokens else "()"
         found = re.fullmatch(rf"([^:]+):({'|'.join(_GRANTED)}){tail}", text)
         if found is None or (self.tokens and found[1] == "*"):
-            raise Unfit(f"must be {self.wanted}")
+            raise InvalidValue(f"must be {self.wanted}")
         return Grant(found[1], Permission[found[2]], found[3].lower() or None)
 
 
-class Gateway(NamedTuple):
+class GatewaySection(NamedTuple):
     """The resident HTTP service. The actor does not read this section."""
 
-    host: Annotated[str, Row(_HOST, "Where it listens.")] = "127.0.0.1"
-    port: Annotated[int, Row(Whole(0, 65535), "The port that goes with host; 0: any free one.")] = 8080
+    host: Annotated[str, Row(_HOST, "Address to listen at.")] = "127.0.0.1"
+    port: Annotated[int, Row(Whole(0, 65535), "Port to listen at; 0: any free one.")] = 8080
     api_server: Annotated[
-        str | None, Row(Url(), "Its address for others, in links; by default, what the caller asked for.")
+        str | None, Row(Url(), "The gateway's public address, for links; by default, the one in the request.")
     ] = None
-    actor_id: Annotated[str | None, Row(_HASHID, "The actor's id; by default made of pipelines.job_manager_id.")] = None
-    aliases: Annotated[
-        tuple[str, ...], Row(Names(), "Aliases that it answers to besides pipelines.job_manager_id.")
-    ] = ()
+    actor_id: Annotated[str | None, Row(_HASHID, "Actor id; by default, derived from pipelines.job_manager_id.")] = None
+    aliases: Annotated[tuple[str, ...], Row(Names(), "The manager's aliases beside pipelines.job_manager_id.")] = ()
     tenant: Annotated[str, Row(_TENANT, "The tenant; the ids of nonces begin with it.")] = "SD2E"
     tls_certificate: Annotated[
-        Path | None, Row(Location("file"), "Certificate chain, in PEM; with tls_key: it speaks https.")
+        Path | None, Row(Location("file"), "Certificate chain in PEM; with tls_key, the gateway serves https.")
     ] = None
-    tls_key: Annotated[Path | None, Row(Location("file"), "The key for tls_certificate.")] = None
-    tokens: Annotated[tuple[Grant, ...], Row(Grants(tokens=True), "Static Bearer tokens; `bearer` makes one.")] = ()
-    rights: Annotated[
-        tuple[Grant, ...], Row(Grants(tokens=False), "What users known to TACC or Tapis may do; *: all of them.")
+    tls_key: Annotated[Path | None, Row(Location("file"), "Private key of tls_certificate.")] = None
+    tokens: Annotated[
+        tuple[Grant, ...], Row(Grants(tokens=True), "Static Bearer tokens; `bearer-token` makes one.")
     ] = ()
-    oauth2_server: Annotated[str | None, Row(Url(), "The TACC API that knows whose a Bearer token is.")] = None
-    tapis_server: Annotated[str | None, Row(Url(), "The Tapis v3 site whose tokens are taken, for tapis_tenants.")] = (
+    permissions: Annotated[
+        tuple[Grant, ...],
+        Row(Grants(tokens=False), "Permissions of users that TACC or Tapis knows; *: all of them."),
+    ] = ()
+    oauth2_server: Annotated[str | None, Row(Url(), "The TACC API that says whose a Bearer token is.")] = None
+    tapis_server: Annotated[str | None, Row(Url(), "Tapis v3 site whose tokens are accepted, for tapis_tenants.")] = (
         None
     )
-    tapis_tenants: Annotated[tuple[str, ...], Row(Names(), "The tenants whose tokens are taken.")] = ()
+    tapis_tenants: Annotated[tuple[str, ...], Row(Names(), "The tenants whose tokens are accepted.")] = ()
     tapis_key: Annotated[
-        Path | None, Row(Location("file"), "The tenant's public key, in PEM; by default tapis_server is asked for it.")
+        Path | None,
+        Row(Location("file"), "The tenant's public key in PEM; by default, it comes from tapis_server."),
     ] = None
     processes: Annotated[
-        int, Row(Whole(1, 64), "Processes that share the port; more than one for more than one core.")
+        int, Row(Whole(1, 64), "Processes that share the port; set more than one to use more than one core.")
     ] = 1
-    workers: Annotated[int, Row(Whole(1, 64), "Groups of events that are judged at the same time.")] = 2
-    waiting: Annotated[int, Row(Whole(0, 65536), "Events that may wait for that; more are put off.")] = 512
-    connections: Annotated[int, Row(Whole(1, 65536), "Connections that may be open.")] = 2000
+    workers: Annotated[int, Row(Whole(1, 64), "Batches of events that are judged at the same time.")] = 2
+    waiting: Annotated[
+        int,
+        Row(Whole(0, 65536), "Events that may wait to be judged; senders of further ones are told to try again later."),
+    ] = 512
+    connections: Annotated[int, Row(Whole(1, 65536), "Connections that may be open at once.")] = 2000
     executions_days: Annotated[int, Row(Whole(1, 365), "Days that executions are kept.")] = 2
     session_minutes: Annotated[int, Row(Whole(1, 1440), "Minutes that a sign-in to the pages lasts.")] = 60
 

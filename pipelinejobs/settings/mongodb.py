@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 from pipelinejobs.settings import mongodb_uri
-from pipelinejobs.settings.field_types import ROOT, Hidden, Location, Row, Text, Unfit, Whole
+from pipelinejobs.settings.field_types import ROOT, Hidden, InvalidValue, Location, Row, Text, Whole
 from pipelinejobs.util.errors import WrongSetting
 from pipelinejobs.util.secret import Secret
 
@@ -13,8 +13,8 @@ _HOST: Final = Text(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]
 _DATABASE: Final = Text(r"[^/\\. \"$*<>:|?]{1,63}", 'a database name: at most 63 characters, none of /\\. "$*<>:|?')
 
 
-class Mongodb(NamedTuple):
-    """Where the jobs are. Names as in python-datacatalog."""
+class MongodbSection(NamedTuple):
+    """The database of the jobs. Names of settings as in python-datacatalog."""
 
     authn: Annotated[
         Secret | None,
@@ -22,18 +22,22 @@ class Mongodb(NamedTuple):
     ] = None
     uri: Annotated[
         Secret | None,
-        Row(Hidden(mongodb_uri.check, "a connection string"), "A connection string; set it or authn, not both."),
+        Row(Hidden(mongodb_uri.check, "a connection string"), "A connection string; set either this or authn."),
     ] = None
     username: Annotated[
-        str | None, Row(Text(), "With it the parts below make the connection string, before authn and uri.")
+        str | None,
+        Row(
+            Text(),
+            "User name; with it, the connection string is made of the parts below.",
+        ),
     ] = None
-    password: Annotated[Secret | None, Row(Hidden(), "The password that goes with username.")] = None
-    host: Annotated[str, Row(_HOST, "The server that goes with username.")] = "catalog.sd2e.org"
-    port: Annotated[int, Row(Whole(1, 65535), "The port that goes with username.")] = 27020
-    auth_source: Annotated[str, Row(Text(), "The database that knows username.")] = "admin"
+    password: Annotated[Secret | None, Row(Hidden(), "The password of username.")] = None
+    host: Annotated[str, Row(_HOST, "The server, used with username.")] = "catalog.sd2e.org"
+    port: Annotated[int, Row(Whole(1, 65535), "The port, used with username.")] = 27020
+    auth_source: Annotated[str, Row(Text(), "The database that holds the account of username.")] = "admin"
     database: Annotated[str, Row(_DATABASE, "The database that holds the jobs.")] = "catalog_staging"
     embedded_directory: Annotated[
-        Path, Row(Location(), "Data of the laptop's own server, for when nothing else is configured.")
+        Path, Row(Location(), "Data of the embedded MongoDB, which is used where no database is configured.")
     ] = ROOT / ".mongodb"
 
     def connection(self) -> Secret | None:
@@ -42,24 +46,29 @@ class Mongodb(NamedTuple):
         Raises WrongSetting where one is no connection string, or weakens the write concern, where a part is
         missing, and where uri and authn say different things. No driver is imported for that.
         """
+        whole = self._whole()
+        if self.username is not None:
+            if self.password is None:
+                raise WrongSetting("mongodb.password", "is missing, though mongodb.username is set")
+            parts = (self.username, self.password.reveal(), self.host, self.port, self.auth_source)
+            return Secret(_read("mongodb.host", mongodb_uri.check, mongodb_uri.build(*parts)))
+        if self.password is not None and whole is None:
+            raise WrongSetting("mongodb.username", "is missing, though mongodb.password is set")
+        return whole
+
+    def _whole(self) -> Secret | None:
+        """The connection string that is given as a whole, by uri or authn."""
         uri = None if self.uri is None else _read("mongodb.uri", mongodb_uri.check, self.uri.reveal())
         unpacked = None if self.authn is None else _read("mongodb.authn", mongodb_uri.decode, self.authn.reveal())
         if uri is not None and unpacked is not None and uri != unpacked:
             raise WrongSetting("mongodb.uri", "is not the same as what mongodb.authn says; set one of them only")
         chosen = unpacked if uri is None else uri
-        if self.username is not None:
-            if self.password is None:
-                raise WrongSetting("mongodb.password", "is missing, though mongodb.username is set")
-            parts = (self.username, self.password.reveal(), self.host, self.port, self.auth_source)
-            chosen = _read("mongodb.host", mongodb_uri.check, mongodb_uri.build(*parts))
-        elif self.password is not None and chosen is None:
-            raise WrongSetting("mongodb.username", "is missing, though mongodb.password is set")
         return None if chosen is None else Secret(chosen)
 
 
 def _read(name: str, reader: Callable[[str], str], text: str) -> str:
-    """What `reader` makes of a text, its Unfit said as the WrongSetting `name`."""
+    """What `reader` makes of a text, its InvalidValue said as the WrongSetting `name`."""
     try:
         return reader(text)
-    except Unfit as unfit:
-        raise WrongSetting(name, str(unfit)) from None
+    except InvalidValue as invalid:
+        raise WrongSetting(name, str(invalid)) from None

@@ -9,7 +9,7 @@ import binascii
 import re
 from urllib.parse import quote, unquote, unquote_plus
 
-from pipelinejobs.settings.field_types import Unfit
+from pipelinejobs.settings.field_types import InvalidValue
 
 _SCHEMES = ("mongodb://", "mongodb+srv://")
 _UNPADDED = {ord("-"): "+", ord("_"): "/", ord("="): None}
@@ -18,48 +18,52 @@ _UNPADDED = {ord("-"): "+", ord("_"): "/", ord("="): None}
 def build(username: str, password: str, host: str, port: int, auth_source: str) -> str:
     """`mongodb://username:password@host:port/auth_source`, every part percent-encoded that may need it."""
     user, hidden, source = (quote(part, safe="") for part in (username, password, auth_source))
-    place = f"[{host.strip('[]')}]" if ":" in host else host  # an IPv6 address stands in brackets
-    return f"mongodb://{user}:{hidden}@{place}:{port}/{source}"
+    server = f"[{host.strip('[]')}]" if ":" in host else host  # an IPv6 address stands in brackets
+    return f"mongodb://{user}:{hidden}@{server}:{port}/{source}"
 
 
 def decode(authn: str) -> str:
     """The connection string inside `authn`, which is its base64, URL-safe or not, padded or not.
 
     White space is dropped wherever it is: `base64` wraps its lines, and `echo` ends with a line break. Raises
-    Unfit where it is not base64 of text, or not of a connection string that `check` lets pass.
+    InvalidValue where it is not base64 of text, or not of a connection string that `check` lets pass.
     """
     packed = "".join(authn.split())
     if packed.startswith(_SCHEMES):
-        raise Unfit("must be urlsafe base64; a plain connection string belongs in mongodb.uri")
+        raise InvalidValue("must be urlsafe base64; a plain connection string belongs in mongodb.uri")
     packed = packed.translate(_UNPADDED)
     try:
         raw = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
         uri = raw.decode().strip()
     except (ValueError, binascii.Error):
-        raise Unfit("must be urlsafe base64 of a connection string") from None
+        raise InvalidValue("must be urlsafe base64 of a connection string") from None
     try:
         return check(uri)
-    except Unfit as unfit:
-        raise Unfit(f"is base64, but the text in it {unfit}") from None
+    except InvalidValue as invalid:
+        raise InvalidValue(f"is base64, but the text in it {invalid}") from None
 
 
 def check(uri: str) -> str:
-    """`uri` itself. Raises Unfit unless it is a connection string that names a host and weakens no writing."""
+    """`uri` itself. Raises InvalidValue unless it is a connection string that names a host and weakens no writing."""
     scheme = next((scheme for scheme in _SCHEMES if uri.startswith(scheme)), None)
     if scheme is None:
-        raise Unfit("must be a connection string that begins with mongodb:// or mongodb+srv://")
+        raise InvalidValue("must be a connection string that begins with mongodb:// or mongodb+srv://")
     if not uri.isprintable() or " " in uri:
-        raise Unfit("must be a connection string without white space in it")
+        raise InvalidValue("must be a connection string without white space in it")
     if not re.split(r"[/?]", uri.removeprefix(scheme))[0].rpartition("@")[2]:
-        raise Unfit("must be a connection string that names a host")
+        raise InvalidValue("must be a connection string that names a host")
     if uri.count("?") > 1:  # versions of the driver differ in which one the options begin at
-        raise Unfit("must be a connection string with one ? at most; in a password it is written %3F")
+        raise InvalidValue("must be a connection string with one ? at most; in a password it is written %3F")
+    _check_write_concern(uri)
+    return uri
+
+
+def _check_write_concern(uri: str) -> None:
     for name, value in _options(uri):
         if name == "w" and value != "majority":
-            raise Unfit("must not weaken the write concern: leave the option w out, or make it majority")
+            raise InvalidValue("must not weaken the write concern: leave the option w out, or make it majority")
         if name in ("journal", "j") and value.lower() != "true":
-            raise Unfit(f"must not weaken the write concern: leave the option {name} out, or make it true")
-    return uri
+            raise InvalidValue(f"must not weaken the write concern: leave the option {name} out, or make it true")
 
 
 def password(uri: str) -> frozenset[str]:

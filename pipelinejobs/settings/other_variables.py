@@ -1,15 +1,15 @@
-"""Variables that say no setting: those of other programs, and those of ours that are misspelt.
+"""Variables that set no setting: those of other programs, and misspelt ones.
 
 The environment of the original reactor, and its secrets.json, hold settings that this project does not have. They are
-ignored. A name that is close to one of ours was meant to be that one, and is pointed out; of the original's settings,
-none is as close.
+ignored. A name that is close to a setting's was probably meant to be it, and is reported; no setting of the original
+reactor is that close.
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pipelinejobs.settings.table import TABLE, VARIABLES, Settings
+from pipelinejobs.settings.table import VARIABLES, Settings
 from pipelinejobs.util import spelling
 
 
@@ -45,7 +45,7 @@ def others(names: Iterable[str]) -> Others:
 
 
 def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[str] = ()) -> Iterator[Remark]:
-    """What is to be said of an environment from which settings were read. No value is repeated.
+    """What the operator should know about an environment from which settings were read. No value is repeated.
 
     Args:
         environ: the environment. Of names that are no settings only those that begin as ours do are looked at.
@@ -56,14 +56,9 @@ def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[
     if ignored := sorted({*foreign, *found.foreign}):
         yield Remark(logging.INFO, f"not settings of the manager, and ignored: {', '.join(ignored)}")
     for name, meant in found.misspelt.items():
-        yield Remark(logging.WARNING, f"{name} is not a setting, and says nothing; did you mean {meant}?")
-    names = [TABLE[f"tokens.admin_{part}"].also or "" for part in ("key", "secret")]
-    alone = [name for name in names if environ.get(name)]
-    if len(alone) == 1 and configured.tokens.admin_key is None:
-        missing = names[1] if alone == names[:1] else names[0]
-        yield Remark(
-            logging.WARNING, f"{alone[0]} is set without {missing}, so that there are no administrative tokens"
-        )
+        yield Remark(logging.WARNING, f"{name} is not a setting and has no effect; did you mean {meant}?")
+    for warning in sorted(configured.warnings):
+        yield Remark(logging.WARNING, warning)
 
 
 def _meant(name: str) -> str | None:

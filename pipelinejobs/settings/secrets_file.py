@@ -2,9 +2,9 @@
 
 It is what Abaco's tools give to an actor as its environment. For the gateway and the operators' commands the variable
 `PIPELINEJOBS_SECRETS` names such a file, so that no secret stands in an environment or on a command line. The actor
-never looks at it: on Abaco whoever may send a message could name another file.
+ignores that variable: on Abaco a sender could name another file.
 
-The original reactor's file works as it is: what is not a setting of ours is ignored (`settings.foreign`).
+The original reactor's file works as it is: what is not a setting of ours is ignored (`settings.other_variables`).
 """
 
 import json
@@ -92,7 +92,7 @@ def joined(environ: Mapping[str, str]) -> Joined:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of two values for one name nobody could say which Abaco takes."""
+    """An object. A name that is there twice is refused: which value Abaco takes is not known."""
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a name is there twice")
     return dict(pairs)

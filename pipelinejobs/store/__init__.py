@@ -1,4 +1,4 @@
-"""MongoDB: jobs, their history, what is owed to other actors, and what was refused."""
+"""MongoDB: jobs, their history, messages to other actors, refused deliveries, and what the gateway keeps."""
 
 from pipelinejobs.store.connection import DocumentFull, within
 from pipelinejobs.store.jobs import Write, Written

@@ -1,4 +1,4 @@
-"""Which jobs have changed lately, for those who watch."""
+"""The jobs that changed lately, for the change feed."""
 
 from datetime import datetime
 from typing import Any
@@ -11,17 +11,17 @@ _SHOWN = {"_id": 0, "uuid": 1, "state": 1, "last_event": 1, "updated": 1, "_prop
 
 
 class Changes:
-    """Reads the jobs by the time of their last change."""
+    """Reads jobs by the time of their newest change."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._jobs = database["jobs"]
 
     def since(self, moment: datetime, most: int) -> list[dict[str, Any]]:
-        """The newest-changed jobs, as they are now, oldest change first.
+        """The jobs that changed last, as they are now, the oldest change first.
 
         Args:
-            moment: those changed at or after it; dates of changes are whole seconds.
-            most: at most so many, the newest.
+            moment: only jobs that changed at this time or later; dates of changes are whole seconds.
+            most: how many to return at most; the ones that changed last.
 
         Raises:
             Unavailable: the database cannot be asked.

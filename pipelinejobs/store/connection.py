@@ -1,4 +1,4 @@
-"""The connection to MongoDB, with the guarantees that no connection string can weaken."""
+"""The connection to MongoDB, with guarantees that a connection string cannot weaken."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +31,8 @@ Document = dict[str, Any]
 _DURABLE: Final = WriteConcern(w="majority", j=True)
 _TOLERANT: Final[CodecOptions[Document]] = CodecOptions(
     tz_aware=True,
-    unicode_decode_error_handler="replace",  # a foreign document with broken text is shown, not crashed on
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # nor is one with a date beyond the year 9999
+    unicode_decode_error_handler="replace",  # so that broken text of another program can be read
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # so can dates beyond the year 9999
 )
 _LINEARIZABLE: Final = ReadConcern("linearizable")
 _NOT_A_REPLICA_SET: Final = 123
@@ -51,12 +51,12 @@ def connect(uri: Secret, database: str, *, timeout: float, brief: bool = False) 
     Args:
         uri: a complete connection string.
         database: the database's name.
-        timeout: seconds that any one operation may take, retries of the driver included.
-        brief: for a process that lives for seconds: the servers are watched over fewer connections, which saves their
-            making, and are looked at every ten seconds and at every error.
+        timeout: seconds that one operation may take, retries of the driver included.
+        brief: for a process that lives for seconds: the driver opens fewer connections to watch the servers, and looks
+            at them every ten seconds and at every error.
 
     Raises:
-        WrongSetting: the driver does not take the connection string or the name.
+        WrongSetting: the driver refuses the connection string or the name.
     """
     try:
         client: pymongo.MongoClient[Document] = pymongo.MongoClient(
@@ -85,7 +85,7 @@ def connect(uri: Secret, database: str, *, timeout: float, brief: bool = False) 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Every operation inside together may take this long; nested limits can only be shorter."""
+    """Limits the time of all operations inside together; a nested limit can only be shorter."""
     if seconds <= 0:
         raise Unavailable("the time for the database is over; nothing was changed, send the same delivery again")
     with pymongo.timeout(seconds):
@@ -97,8 +97,8 @@ def translated(*, writing: bool = False) -> Iterator[None]:
     """Turns the driver's errors into ours.
 
     Args:
-        writing: whether the operation inside writes. Then an error that leaves open whether it was done is
-            `OutcomeUnknown`.
+        writing: whether the operation inside writes. Then an error after which the write may or may not have happened
+            is `OutcomeUnknown`.
 
     Raises:
         WrongSetting: the server refuses the user.
@@ -118,22 +118,24 @@ def translated(*, writing: bool = False) -> Iterator[None]:
         if isinstance(error, WriteError):
             raise Unavailable(f"MongoDB refused the write (code {error.code}); nothing was changed") from error
         if writing:
-            raise OutcomeUnknown(f"MongoDB did not confirm the write in time ({what}); it may have happened") from error
+            raise OutcomeUnknown(
+                f"MongoDB did not confirm the write in time ({what}); it may or may not have happened"
+            ) from error
         raise Unavailable(f"MongoDB could not be asked ({what}); nothing was changed") from error
 
 
 def database_time(database: Database[Document]) -> datetime:
-    """The database's time, in which everything is dated that several hosts have to agree on. To be `translated`."""
+    """The database's time, for dates that several hosts have to agree on. To be called inside `translated`."""
     hello = database.client.admin.command("hello", codec_options=database.codec_options)
     time: datetime = hello["localTime"]
     return time
 
 
 def confirmed(collection: Collection[Document], query: Document, fields: Document) -> Document | None:
-    """The one document that a query finds, as it is now.
+    """The one document that a query finds, by a linearizable read.
 
-    A primary that was cut off, or has stood still, answers from the past until it learns that it was replaced. Here a
-    majority of the servers has confirmed that the one that answers is the primary. A standalone server always is.
+    A primary that was cut off or suspended answers with old data until it learns that it was replaced. Here a majority
+    of the servers confirms that the server that answers is the primary. A standalone server always is.
 
     Raises:
         Unavailable: the database cannot be asked.

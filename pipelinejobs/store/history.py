@@ -1,9 +1,9 @@
 """The history of a job: its newest entries in the job, the older ones in `jobs_history`.
 
-The job keeps its `create` entry and the newest ones; what does not fit is first inserted into `jobs_history` and only
-then taken out of the job. A crash in between leaves an entry in both places, which readers see once.
+The job keeps its `create` entry and the newest ones. Entries that do not fit are first inserted into `jobs_history` and
+only then removed from the job. After a crash in between an entry is in both places; readers see it once.
 The `_id` of a moved entry is made of the job's life and the entry's uuid, so that moving it twice is one move even
-where nobody has made indexes.
+before the indexes are made.
 """
 
 from collections import Counter
@@ -16,25 +16,25 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from pipelinejobs.core.job import Entry, Job
-from pipelinejobs.store import job_document, verbatim
+from pipelinejobs.store import job_document, job_update, verbatim
 from pipelinejobs.store.connection import Document, translated
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
-"""How much a page holds. It is read, worded and sent as a whole, and others wait for parts of that."""
+"""How much a page holds, in bytes. A page is read and sent as a whole, and other requests wait for parts of that."""
 
 _DUPLICATE_KEY: Final = 11000
 _OUTLINE: Final = {"history.uuid": 1, "history.name": 1, "history.date": 1}
 _OUTLINE_MOVED: Final = {"uuid": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
 _BATCH: Final = 500
-"""Moved entries that are in memory at a time; by itself the driver takes 16 MB of small ones, which become more."""
+"""Moved entries in memory at a time; the driver itself reads up to 16 MB, which take more in Python."""
 _PAGE_BATCH: Final = 4
-"""The same for a page, of which much may be left out in the end. Whatever they are, a batch is 16 MB at the most."""
+"""The same for a page, which may end after its first entry. No batch has more than 16 MB, however large its entries."""
 KEPT_SHARE: Final = 0.2
-"""How full the embedded history is after a move. So moves are rare, and documents small most of the time, which MongoDB
-copies and journals whole at each event."""
+"""How full the embedded history is after a move. Moves are rare then, and documents are small most of the time: MongoDB
+copies and journals the whole document at each event."""
 
 
-class Limits(NamedTuple):
+class HistoryLimits(NamedTuple):
     """How much history a job document holds: `history.embedded` entries, `history.embedded_bytes` bytes."""
 
     entries: int = 500
@@ -45,7 +45,7 @@ class Limits(NamedTuple):
         return job.entries + 2 > self.entries or (job.size > self.size and job.entries > 2)
 
 
-class Page(NamedTuple):
+class HistoryPage(NamedTuple):
     """A part of a history.
 
     Attributes:
@@ -60,7 +60,7 @@ class Page(NamedTuple):
 class History:
     """Reading and moving history entries."""
 
-    def __init__(self, database: Database[Document], limits: Limits) -> None:
+    def __init__(self, database: Database[Document], limits: HistoryLimits) -> None:
         self._options = database.codec_options
         as_bytes = verbatim.as_bytes(self._options)
         self._jobs = database["jobs"]
@@ -70,7 +70,10 @@ class History:
         self.limits = limits
 
     def moved_entries(self, wanted: Sequence[tuple[Job, str]]) -> dict[str, Entry]:
-        """Of these entries, each given by its job and its uuid, those that have moved out of their jobs, by uuid.
+        """Those of the wanted entries that were moved out of their jobs, by uuid.
+
+        Args:
+            wanted: a job and the uuid of an entry, for each.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -85,7 +88,7 @@ class History:
         """All entries of a job, oldest first, each once; none when there is no such job.
 
         Args:
-            with_data: whether they come with their data, which may be very much.
+            with_data: whether they come with their data, which may be large.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -105,15 +108,15 @@ class History:
                 yield self._entry(row["entry"])
         yield from (self._entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
 
-    def page(self, uuid: str, offset: int, limit: int, size: int = PAGE_BYTES) -> "Page | None":
+    def page(self, uuid: str, offset: int, limit: int, size: int = PAGE_BYTES) -> HistoryPage | None:
         """A part of a job's history; None when there is no such job.
 
-        It costs no more where `offset` is large. Besides what it gives, the job itself and few entries are in memory.
+        A large `offset` costs no more. Besides the page, the job itself and a few entries are in memory.
 
         Args:
-            offset: how many entries to pass over.
-            limit: how many to give at the most.
-            size: how many bytes to give at the most; the first entry is given however large it is.
+            offset: how many entries to skip.
+            limit: how many to return at most.
+            size: how many bytes to return at most; the first entry is returned however large it is.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -126,16 +129,16 @@ class History:
             for entry in self._from(offset, _entries_in(document), limit + 1):
                 size -= _size(entry)
                 if len(given) == limit or (given and size < 0):
-                    return Page(given, offset + len(given))
+                    return HistoryPage(given, offset + len(given))
                 given.append(self._entry(entry))
-        return Page(given, None)
+        return HistoryPage(given, None)
 
     def _from(self, offset: int, embedded: list[RawBSONDocument], most: int) -> Iterator[RawBSONDocument]:
-        """The entries from this place on, as they are asked for.
+        """The entries from an offset on, read as they are consumed.
 
         Args:
             embedded: those in the job, as it was read just now.
-            most: how many may be asked for.
+            most: how many will be consumed at most.
         """
         if not embedded:
             return
@@ -145,7 +148,7 @@ class History:
         if offset == 0:
             yield embedded[0]
         if offset <= count:
-            # What is moved after that has been counted is among those in the job, as it was read before.
+            # An entry that is moved after the count is among those in the job, which was read before.
             rows = self._raw_moved.find({**life, "seq": {"$gte": max(offset - 1, 0), "$lt": count}}).sort("seq", 1)
             yield from (row["entry"] for row in rows.limit(most).batch_size(_PAGE_BATCH))
         yield from self._not_moved(embedded, count)[max(offset - 1 - count, 0) :]
@@ -154,7 +157,7 @@ class History:
         return job_document.to_entry(verbatim.value(read, self._options))
 
     def _not_moved(self, embedded: list[RawBSONDocument], moved: int) -> list[RawBSONDocument]:
-        """The entries behind `create` that are in the job alone; a crash may have left some in both places."""
+        """The entries after `create` that are in the job alone; a crash may have left some in both places."""
         life, rest = embedded[0].get("uuid"), embedded[1:]
         if not moved or not isinstance(life, str):
             return rest
@@ -163,16 +166,16 @@ class History:
         return [entry for entry in rest if entry.get("uuid") not in both]
 
     def move(self, job: Job) -> bool:
-        """Moves the oldest entries of the embedded history out, until it is well within its limits.
+        """Moves the oldest entries out of the embedded history, until it is well within its limits.
 
-        Safe to be interrupted anywhere and to be run by several processes at once. Entries go as the bytes that they
-        are. Those without a uuid of their own (python-datacatalog writes none such) stay where they are.
+        May be interrupted anywhere, and run by several processes at once. Entries are copied byte by byte. Those
+        without a uuid of their own (python-datacatalog writes none such) stay in the job.
 
         Returns:
-            Whether there was anything to move: then the job is not what it was, and has to be read again.
+            Whether there was anything to move: then the job has changed, and has to be read again.
 
         Raises:
-            Unavailable: the database cannot be asked or did not answer; what was done so far is no harm.
+            Unavailable: the database cannot be asked or did not answer; what was done so far does no harm.
         """
         with translated():
             document = self._raw_jobs.find_one(
@@ -185,29 +188,14 @@ class History:
         if not leaving:
             return False
         start = document.get("_moved") or 0
-        rows = [
-            {
-                "_id": job_document.moved_key(job.life, entry["uuid"]),
-                "job": job.uuid,
-                "life": job.life,
-                "seq": start + place,
-                "uuid": entry["uuid"],
-                "entry": entry,
-            }
-            for place, entry in enumerate(leaving)
-        ]
-        with translated():  # whether it was done does not matter: doing it again is no harm
-            try:
-                self._moved.insert_many(rows, ordered=False)
-            except BulkWriteError as error:
-                if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
-                    raise
+        with translated():  # not as a write, whose outcome would have to be known: it can be repeated
+            self._insert(job, leaving, start)
             self._jobs.update_one(
                 {
                     "_id": {"$eq": job.key},
                     "uuid": {"$eq": job.uuid},
                     "history.0.uuid": {"$eq": job.life},
-                    "_moved": job_document.moved(start),
+                    "_moved": job_update.moved(start),
                 },
                 {
                     "$pull": {"history": {"uuid": {"$in": [entry["uuid"] for entry in leaving]}}},
@@ -216,8 +204,27 @@ class History:
             )
         return True
 
+    def _insert(self, job: Job, leaving: list[RawBSONDocument], start: int) -> None:
+        """Inserts entries into `jobs_history`; those that are there already stay as they are."""
+        rows = [
+            {
+                "_id": job_document.moved_key(job.life, entry["uuid"]),
+                "job": job.uuid,
+                "life": job.life,
+                "seq": sequence,
+                "uuid": entry["uuid"],
+                "entry": entry,
+            }
+            for sequence, entry in enumerate(leaving, start)
+        ]
+        try:
+            self._moved.insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
+                raise
+
     def _leaving(self, history: list[Any]) -> list[RawBSONDocument]:
-        """The oldest entries behind `create` that have to go so that the newest fit."""
+        """The oldest entries after `create` that have to leave so that the newest fit."""
         room = int(self.limits.entries * KEPT_SHARE) - 1
         space = int(self.limits.size * KEPT_SHARE) - _size(history[0])
         kept = 0

@@ -1,6 +1,6 @@
 """The indexes, made by `doctor --fix`, by `create` on the embedded server and by the gateway; never by a one-shot run.
 
-Making one that exists is no work, so this may be done at any time and by several processes at once.
+To make one that exists does nothing, so this may be done at any time and by several processes at once.
 """
 
 from dataclasses import dataclass
@@ -20,32 +20,32 @@ _CONFLICTS: Final = frozenset({85, 86, 11000})  # IndexOptionsConflict, IndexKey
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """How many days things are kept that MongoDB removes by itself: `refused.days`, `gateway.executions_days`."""
+    """After how many days MongoDB removes documents: the settings `refused.days` and `gateway.executions_days`."""
 
     refused: int = 30
     executions: int = 2
 
 
 def wanted(days: Days) -> dict[str, list[IndexModel]]:
-    """The indexes of each collection. Each one costs something at every event, so there is none that can be spared."""
+    """The indexes of each collection. Each one costs time at every event, so there are only those that are needed."""
     return {
         "jobs": [
-            # As python-datacatalog defines it, so that either may have made it.
+            # Defined as python-datacatalog defines it, so that either program may have made it.
             IndexModel([("uuid", ASCENDING)], name="uuid_1", unique=True, sparse=True),
-            # Jobs that owe nothing are not in it.
+            # Only jobs with messages in their outbox are in it.
             IndexModel(
                 [("_outbox.status", ASCENDING), ("_outbox.next", ASCENDING)],
                 name="outbox_due",
                 partialFilterExpression={"_outbox.status": {"$exists": True}},
             ),
-            # Jobs to which nothing has happened yet; those whose token is not remembered are found by it.
+            # Only jobs without an event are in it; it finds those whose token is not remembered.
             IndexModel(
                 [("_tokens", ASCENDING), ("_id", DESCENDING)],
                 name=NEW_TOKENS,
                 partialFilterExpression={"_properties.revision": 0},
             ),
-            # Lists of jobs, page by page, and what has changed lately. Filters go through it in this order: one for
-            # each of them would have to be written at each event, to spare now and then somebody a look at more jobs.
+            # Lists of jobs, page by page, and the change feed. Filters read through it in this order: an index for each
+            # filter would cost a write at each event, and save time only when an operator uses that filter.
             IndexModel([("updated", DESCENDING), ("_id", DESCENDING)], name="newest"),
         ],
         "jobs_history": [IndexModel([("life", ASCENDING), ("seq", ASCENDING)], name="life_seq")],
@@ -67,7 +67,7 @@ def wanted(days: Days) -> dict[str, list[IndexModel]]:
 
 
 def missing(database: Database[Document], days: Days) -> list[str]:
-    """The names, as `collection.index`, of the indexes that are not there or are defined otherwise.
+    """The names, as `collection.index`, of the indexes that are missing or defined differently.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -88,7 +88,7 @@ def ensure(database: Database[Document], days: Days) -> None:
     """Makes the indexes that are missing.
 
     Raises:
-        CommandFailed: an index cannot be made because of what is stored, or because another has its name.
+        CommandFailed: an index cannot be made because of stored documents, or because another index has its name.
         Unavailable: the database cannot be asked.
     """
     for collection, models in wanted(days).items():

@@ -1,4 +1,4 @@
-"""The job document: which fields are read and written, and how they map to `Job` and `Entry`.
+"""The job document: its fields, and how a job is read from it. `store.job_update` has what is written.
 
 The fields without an underscore, `_visible`, `_properties`, `_admin` and `_salt` are shared with python-datacatalog and
 keep its types. Ours, which its writes leave alone, are:
@@ -7,34 +7,30 @@ keep its types. Ours, which its writes leave alone, are:
 `_life`         uuid of the `create` entry that the other fields of ours belong to
 `_attempt`      uuid of the newest `reset` entry, else of the `create` entry
 `_tokens`       hashes of tokens remembered: the first and the newest eight
-`_first_use`    tokens trusted on first use: `{sender, token: hash, attempt}`; not there where there is no reason to
+`_first_use`    tokens trusted on first use: `{sender, token: hash, attempt}`; absent where none was
 `_theirs`       uuid of the newest `reset` entry that another program wrote, once an event of ours has come after it
 `_former_tokens` hashes of tokens of lives of the job that are over
 `_alone`        true in a job that this project made and that no other program is known to have written to
 `_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
-`_outbox`       messages owed to other actors, see `store.outbox`
+`_outbox`       messages to other actors that are not delivered yet, see `store.outbox`
 `_moved`        how many history entries were moved to `jobs_history`
-`_execution`    id of the execution that was the last to write an event
+`_execution`    id of the execution that wrote the newest event
 `_salts`        salts, as a former version remembered them; read, and replaced at the next write
 `_token_pin`    hash of a token, as a former version trusted it; read, and replaced at the next write
 =============== ==================================================================================
 
-A job that was made again in place (python-datacatalog's re-creation keeps unknown fields) has another `create`
-entry: then `_life` does not match and all fields of ours count as absent.
+When python-datacatalog makes a job again in place, it keeps fields that it does not know, and writes another `create`
+entry. Then `_life` does not match, and all fields of ours count as absent.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fsm.lifecycle import STATES
-from pipelinejobs.core.decide import Change
 from pipelinejobs.core.job import MOST_EVENTS, Entry, Job, Trusted
 from pipelinejobs.core.tokens import salt_hash
 
-_DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
-
-_OURS: Final = (
+OURS: Final = (
     "_life",
     "_attempt",
     "_tokens",
@@ -46,17 +42,17 @@ _OURS: Final = (
     "_outbox",
     "_execution",
 )
-_OUTDATED: Final = ("_salts", "_token_pin")
-_FORMER: Final = "_former_tokens"
+OUTDATED: Final = ("_salts", "_token_pin")
+FORMER: Final = "_former_tokens"
 _MOST_FORMER: Final = 18
 
-OWN: Final = frozenset({*_OURS, *_OUTDATED, _FORMER})
-"""The fields of a job that are this project's."""
+OWN: Final = frozenset({*OURS, *OUTDATED, FORMER})
+"""The fields of a job that belong to this project."""
 
 _ENTRIES: Final = {"$cond": [{"$isArray": "$history"}, "$history", []]}
 
 _FIRST: Final = {"$let": {"vars": {"entry": {"$first": _ENTRIES}}, "in": "$$entry.uuid"}}
-# Names are matched as values of a list, which is safe for whatever a foreign writer stored there.
+# Names are compared as values of a list, which is safe whatever another program stored there.
 _IS_RESET: Final = {"$in": ["$$this.name", ["reset", "RESET", "Reset"]]}
 _RESETS: Final = {"$map": {"input": {"$filter": {"input": _ENTRIES, "cond": _IS_RESET}}, "in": "$$this.uuid"}}
 
@@ -84,9 +80,8 @@ HEAD: Final[dict[str, Any]] = {
     "size": {"$bsonSize": "$$ROOT"},
     "types": {"history": {"$type": "$history"}, "outbox": {"$type": "$_outbox"}},
 }
-"""Projection of a job without its history, so that the cost of reading it does not grow with it. It holds no user
+"""Projection of a job without its history: reading it costs the same however long the history is. It holds no user
 data."""
-
 
 _TAIL_LENGTH: Final = 32
 TAIL: Final[dict[str, Any]] = {
@@ -98,7 +93,7 @@ TAIL: Final[dict[str, Any]] = {
 
 
 def added(document: Mapping[str, Any]) -> dict[Any, int]:
-    """Where in the embedded history its newest entries are, by uuid, from a document read with `TAIL`."""
+    """The index in the embedded history of each of its newest entries, by uuid, from a document read with `TAIL`."""
     first = document["entries"] - len(document["newest"])
     return {uuid: first + place for place, uuid in enumerate(document["newest"]) if isinstance(uuid, str)}
 
@@ -110,7 +105,7 @@ def presence(uuids: list[str]) -> dict[str, Any]:
 
 
 def moved_key(life: str, uuid: str) -> str:
-    """What names an entry of one life of a job outside the job, as `_id`."""
+    """The `_id` of a history entry in another collection: made of the job's life and the entry's uuid."""
     return f"{life}:{uuid}"
 
 
@@ -119,10 +114,8 @@ def to_job(document: Mapping[str, Any]) -> Job:
     life = _text(document.get("first"))
     former_life = document.get("_life") not in (life, None)
     ours = {} if former_life else document
-    resets = [uuid for uuid in document.get("resets", ()) if isinstance(uuid, str)]
-    properties = document.get("_properties")
-    revision: Any = properties.get("revision") if isinstance(properties, dict) else None
-    attempt = resets[-1] if resets else _text(ours.get("_attempt")) or life
+    revision = _revision(document)
+    attempt = _attempt(document, ours) or life
     job = Job(
         key=document["_id"],
         uuid=_text(document.get("uuid")),
@@ -131,12 +124,11 @@ def to_job(document: Mapping[str, Any]) -> Job:
         revision=revision if _is_number(revision) else 0,
         life=life,
         attempt=attempt,
-        # The newest attempt that this project knew of is written with each of its events; before the first it is the
-        # life's own.
+        # Each event of ours writes the newest attempt that we knew of; before the first event it is the life itself.
         others_attempt=attempt != (ours.get("_attempt") or life) or attempt == ours.get("_theirs"),
         admin=document.get("_admin"),
         has_admin="_admin" in document,
-        salt=document.get("_salt") if isinstance(document.get("_salt"), str) else None,
+        salt=_text_or_none(document.get("_salt")),
         trusted=_trusted(ours),
         alone=ours.get("_alone") is True,
         externals=_externals(ours.get("_externals")),
@@ -144,133 +136,32 @@ def to_job(document: Mapping[str, Any]) -> Job:
         moved=ours["_moved"] if _is_count(ours.get("_moved")) else 0,
         size=int(document.get("size", 0)),
         former_life=former_life,
-        outdated=tuple(name for name in _OUTDATED if name in ours),
+        outdated=tuple(name for name in OUTDATED if name in ours),
         damage=_damage(document, life, revision, ours.get("_moved")),
     )
-    of_former = _tokens(job, document) if former_life else None
-    former = dict.fromkeys([*_texts(document.get(_FORMER)), *(of_former or ())])
-    return job._replace(tokens=_tokens(job, ours), former_tokens=tuple(former)[-_MOST_FORMER:])
+    return job._replace(tokens=_tokens(job, ours), former_tokens=_former_tokens(job, document))
 
 
 def to_entry(value: Mapping[str, Any]) -> Entry:
-    """A history entry from what is stored (see `verbatim.value`), tolerant of what others stored."""
+    """A history entry from what is stored (see `verbatim.value`), whatever another program stored there."""
     return Entry(
         uuid=_text(value.get("uuid")),
         name=_text(value.get("name")),
         data=value.get("data"),
-        date=value.get("date"),  # type: ignore[arg-type]  # a foreign writer may have left it out
+        date=value.get("date"),  # type: ignore[arg-type]  # another program may have left it out
     )
 
 
-def from_entry(entry: Entry) -> dict[str, Any]:
-    """A history entry as it is stored: the keys of python-datacatalog, in its order."""
-    return {"date": entry.date, "data": entry.data, "name": entry.name, "uuid": entry.uuid}
+def _revision(document: Mapping[str, Any]) -> Any:
+    """What stands where the number of events should, which another program may have written."""
+    properties = document.get("_properties")
+    return properties.get("revision") if isinstance(properties, dict) else None
 
 
-def from_trusted(rows: Iterable[Trusted]) -> list[dict[str, Any]]:
-    """Tokens trusted on first use as they are stored."""
-    return [row._asdict() for row in rows]
-
-
-def guard(job: Job, change: Change) -> dict[str, Any]:
-    """The filter of a write: exactly the job that was decided on, and the event not yet in its history.
-
-    `_moved` belongs to it because only the embedded history is looked at here.
-    """
-    return {
-        "_id": {"$eq": job.key},
-        "uuid": {"$eq": job.uuid},
-        "state": {"$eq": job.state},
-        "_properties.revision": {"$eq": job.revision},
-        "history.0.uuid": {"$eq": job.life},
-        "history.uuid": {"$nin": [entry.uuid for entry in change.entries]},
-        "_moved": moved(job.moved),
-    }
-
-
-def update(job: Job, change: Change, owed: list[dict[str, Any]], execution: str) -> dict[str, Any]:
-    """The write itself: classic update operators, and user data only as values."""
-    last = change.entries[-1]
-    fields: dict[str, Any] = {
-        "state": change.state,
-        "last_event": last.name,
-        "updated": last.date,
-        "_properties.modified_date": last.date,
-        "_life": job.life,
-        "_attempt": change.attempt,
-        "_tokens": list(change.tokens),
-        "_execution": execution,
-    }
-    gone = list(job.outdated)
-    if job.alone and not change.alone:
-        gone.append("_alone")
-    if change.external is not None:
-        bound = {**job.externals, change.external: job.attempt}
-        rows = [{"id": digest, "attempt": attempt} for digest, attempt in bound.items()]
-        fields["_externals"] = rows
-    if job.others_attempt:
-        fields["_theirs"] = job.attempt
-    if change.trusted is not None:
-        fields["_first_use"] = from_trusted(change.trusted)
-    pushes: dict[str, Any] = {"history": {"$each": [from_entry(entry) for entry in change.entries]}}
-    if owed:
-        pushes["_outbox"] = {"$each": owed}
-    written: dict[str, Any] = {
-        "$set": fields,
-        "$push": pushes,
-        "$inc": {"_properties.revision": len(change.entries) - change.counted},
-    }
-    return written | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
-
-
-def unchanged(job: Job) -> dict[str, Any]:
-    """The filter for a job to which no event has been applied since it was read."""
-    return {
-        "_id": {"$eq": job.key},
-        "uuid": {"$eq": job.uuid},
-        "_properties.revision": {"$eq": job.revision},
-    }
-
-
-def renewal(job: Job) -> dict[str, Any]:
-    """The write that replaces the fields of former versions; those of a life that is over just go."""
-    fields: dict[str, Any] = {} if job.tokens is None else {"_tokens": list(job.tokens)}
-    if job.trusted is not None:
-        fields["_first_use"] = from_trusted(job.trusted)
-    gone = {"$unset": dict.fromkeys(_OUTDATED, "")}
-    return gone | ({"$set": fields} if fields else {})
-
-
-def moved(count: int) -> dict[str, Any]:
-    """The condition that `_moved` still is `count`; it is absent until the first move."""
-    return {"$eq": count} if count else {"$in": [0, None]}
-
-
-def forget_former_life(job: Job) -> dict[str, Any]:
-    """The write that takes our fields off a job that was made again in place, but for what its tokens were."""
-    return {"$unset": dict.fromkeys((*_OURS, *_OUTDATED), ""), "$set": {_FORMER: list(job.former_tokens)}}
-
-
-def owed_row(key: str, entry: Entry, life: str, message: str) -> dict[str, Any]:
-    """A new row of the outbox, due at once.
-
-    Args:
-        key: the message's stable key, the same at every attempt to send it.
-        entry: the history entry that made it owed.
-        message: the name in the message, `index`.
-    """
-    return {
-        "id": key,
-        "actor": "indexer",
-        "name": message,
-        "entry": entry.uuid,
-        "life": life,
-        "created": entry.date,
-        "status": "pending",
-        "attempts": 0,
-        "next": _DUE_AT_ONCE,
-        "error": None,
-    }
+def _attempt(document: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """The newest `reset` entry that is embedded, else the attempt that we wrote; empty where there is neither."""
+    resets = [uuid for uuid in document.get("resets", ()) if isinstance(uuid, str)]
+    return resets[-1] if resets else _text(ours.get("_attempt"))
 
 
 def _damage(document: Mapping[str, Any], life: str, revision: Any, moved_entries: Any) -> str | None:
@@ -293,12 +184,18 @@ def _damage(document: Mapping[str, Any], life: str, revision: Any, moved_entries
 
 
 def _tokens(job: Job, ours: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The hashes remembered; those of former versions are made from the salts that these remembered."""
+    """The hashes remembered. Former versions remembered salts; hashes are made from these."""
     hashes, salts = ours.get("_tokens"), ours.get("_salts")
     if not isinstance(hashes, list) and not isinstance(salts, list):
         return None
     former = [salt_hash(job, salt) for salt in _texts(salts)]
     return tuple(dict.fromkeys([*_texts(hashes), *former]))
+
+
+def _former_tokens(job: Job, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """The hashes of tokens of the job's former lives, the newest last."""
+    of_last = _tokens(job, document) if job.former_life else None
+    return tuple(dict.fromkeys([*_texts(document.get(FORMER)), *(of_last or ())]))[-_MOST_FORMER:]
 
 
 def _texts(value: Any) -> list[str]:
@@ -329,6 +226,10 @@ def _externals(value: Any) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _is_number(value: Any) -> bool:

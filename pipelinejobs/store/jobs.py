@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError
 from pipelinejobs.core import uuids
 from pipelinejobs.core.decide import Change
 from pipelinejobs.core.job import Entry, Job
-from pipelinejobs.store import job_document, verbatim
+from pipelinejobs.store import job_document, job_update, verbatim
 from pipelinejobs.store.connection import TOO_LARGE, Document, DocumentFull, confirmed, translated
 from pipelinejobs.util.errors import Unavailable
 
@@ -123,8 +123,8 @@ class Jobs:
         for job, change, execution in writes:
             if job.former_life:
                 self._forget_former_life(job)
-            update = job_document.update(job, change, _owed(job, change), execution)
-            operations.append(pymongo.UpdateOne(job_document.guard(job, change), update))
+            update = job_update.update(job, change, _owed(job, change), execution)
+            operations.append(pymongo.UpdateOne(job_update.guard(job, change), update))
         refused: set[int] = set()
         try:
             with translated(writing=True):
@@ -176,7 +176,7 @@ class Jobs:
                     "history.0.uuid": {"$eq": job.life},
                     "_life": {"$ne": job.life},
                 },
-                job_document.forget_former_life(job),
+                job_update.forget_former_life(job),
             )
 
     def withdraw(self, job: Job, entry: str) -> None:
@@ -210,7 +210,7 @@ class Jobs:
 def index_request(entry: Entry, life: str) -> dict[str, Any]:
     """The row of the outbox for the index request that this entry makes owed."""
     key = uuids.typed(uuids.ENTRY, f"owed|{INDEX_REQUEST}|{entry.uuid}")
-    return job_document.owed_row(key, entry, life, INDEX_REQUEST)
+    return job_update.outbox_row(key, entry, life, INDEX_REQUEST)
 
 
 def _owed(job: Job, change: Change) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from pipelinejobs.core.job import Trusted
 from pipelinejobs.messages.event import Event, Kind
-from pipelinejobs.store import job_document, verbatim
+from pipelinejobs.store import job_document, job_update, verbatim
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.util.record import shown
 
@@ -204,7 +204,7 @@ def _stored(one: Journaled) -> Document:
         "revision": one.revision,
         "owes": one.owes,
         "tokens": list(one.tokens),
-        "trusted": None if one.trusted is None else job_document.from_trusted(one.trusted),
+        "trusted": None if one.trusted is None else job_update.from_trusted(one.trusted),
     }
 
 

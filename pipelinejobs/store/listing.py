@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store.connection import Document, translated
-from pipelinejobs.store.outbox import UNDELIVERED
+from pipelinejobs.store.outbox import FAILED
 from pipelinejobs.util.errors import Malformed
 
 LONGEST_TEXT: Final = 200
@@ -92,7 +92,7 @@ class Filter:
         if self.updated_before is not None:
             conditions.append({"updated": {"$lt": self.updated_before}})
         if self.undelivered:
-            conditions.append({"_outbox.status": {"$eq": UNDELIVERED}})
+            conditions.append({"_outbox.status": {"$eq": FAILED}})
         if not self.hidden:
             conditions.append({"_visible": {"$ne": False}})
         return conditions

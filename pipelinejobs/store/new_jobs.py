@@ -1,4 +1,4 @@
-"""Jobs of which this project remembers no token yet, and jobs that still hold the salts of a former version."""
+"""Jobs whose first token is not remembered yet, and jobs that still hold the salts of a former version."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -9,26 +9,26 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from pipelinejobs.core.job import Job
-from pipelinejobs.store import job_document
+from pipelinejobs.store import job_document, job_update
 from pipelinejobs.store.connection import Document, translated
 
 INDEX: Final = "new_tokens"
 
 
 class NewJobs:
-    """The collection `jobs`, for remembering tokens outside events."""
+    """Remembers tokens of jobs without an event."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._jobs = database["jobs"]
-        # A job that another program has written a moment ago counts, and its token is remembered at once: were either
-        # lost with a server, the next look would find it again.
+        # Jobs are read before a majority of the servers has them, and tokens are written with one confirmation: what is
+        # lost with a server is found again at the next look.
         self._quickly = self._jobs.with_options(read_concern=ReadConcern("local"), write_concern=WriteConcern(w=1))
 
     def unseen(self, most: int) -> list[Job]:
-        """Jobs that nothing has happened to and of which no token is remembered, the newest first.
+        """Jobs without an event and without a remembered token, the newest first.
 
         Raises:
-            Unavailable: the database cannot be asked, or the index is not there.
+            Unavailable: the database cannot be asked, or the index is missing.
         """
         query = {"_properties.revision": 0, "_tokens": None, "_salt": {"$type": "string"}}
         with translated():
@@ -36,10 +36,10 @@ class NewJobs:
             return [job_document.to_job(document) for document in found]
 
     def remember(self, first: Sequence[tuple[Job, str]]) -> int:
-        """Puts the hash of a job's first token in front of those that it remembers, where it is not among them.
+        """Puts the hash of each job's first token in front of those that it remembers, where it is missing there.
 
         Returns:
-            How many were not.
+            In how many jobs it was missing.
 
         Raises:
             Unavailable: the database cannot be asked; the next look does it.
@@ -49,7 +49,7 @@ class NewJobs:
             return self._quickly.bulk_write(operations, ordered=False).modified_count
 
     def outdated(self) -> Iterator[Job]:
-        """Jobs that hold salts of a former version. There is no index for them: all jobs are looked through.
+        """Jobs that hold salts of a former version. There is no index for them: all jobs are read.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -60,21 +60,21 @@ class NewJobs:
                 yield job_document.to_job(document)
 
     def renew(self, jobs: Sequence[Job]) -> int:
-        """Replaces the salts in these jobs by hashes of their tokens, unless an event does so at the same time.
+        """Replaces the salts in these jobs by hashes of their tokens, unless an event was written meanwhile.
 
         Returns:
-            In how many.
+            In how many jobs.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
-        operations = [UpdateOne(job_document.unchanged(job), job_document.renewal(job)) for job in jobs]
+        operations = [UpdateOne(job_update.unchanged(job), job_update.renewal(job)) for job in jobs]
         with translated():
             return self._jobs.bulk_write(operations, ordered=False).modified_count
 
 
 def _still(job: Job, token: str) -> dict[str, Any]:
-    """The filter for the very same life of a job, where the token is not remembered."""
+    """The filter for the same life of a job, where the token is not remembered."""
     life = {"history.0.uuid": {"$eq": job.life}, "_life": {"$in": [None, job.life]}} if job.life else {}
     unknown = [{"_tokens": {"$exists": False}}, {"_tokens": {"$type": "array", "$ne": token}}]
     return {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, **life, "$or": unknown}

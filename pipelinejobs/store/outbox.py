@@ -1,8 +1,9 @@
-"""Messages owed to other actors: rows of `_outbox` in the job document, until they are delivered.
+"""Messages to other actors: rows of `_outbox` in the job document, until they are delivered.
 
-A row is `pending` until it is delivered (then it is gone) or given up (`undelivered`, kept and visible). Whoever
-wants to send one takes a lease on it first: `next` moves into the future and `holder` names the lease, so that nobody
-else sends it meanwhile and a holder that wakes up late cannot touch it. All times are the database's.
+A message is pending until it is delivered (its row is then removed) or has failed (its last attempt failed; the row is
+kept and shown). A process that wants to send one first takes a lease on it: `next` moves into the future and `holder`
+names the lease. While the lease lasts no other process sends the message, and a process whose lease is over can no
+longer change its row. All times are the database's.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from pipelinejobs.util.record import shown
 from pipelinejobs.util.secret import Secret
 
 PENDING: Final = "pending"
-UNDELIVERED: Final = "undelivered"
+FAILED: Final = "undelivered"
+"""The status of a message whose last attempt failed. The stored value is older than the word."""
 
 _SHOWN_ERROR: Final = 300
 _FIELDS: Final[dict[str, Any]] = {
@@ -35,19 +37,19 @@ _FIELDS: Final[dict[str, Any]] = {
 }
 
 
-class Owed(NamedTuple):
-    """One row, without a lease.
+class OutboxMessage(NamedTuple):
+    """One message as it is stored.
 
     Attributes:
         job: the job's uuid.
         key: the message's stable key.
         name: the name in the message.
-        status: `pending` or `undelivered`.
-        attempts: how often sending it was begun.
-        next: when it is due, or until when somebody holds it (database time).
-        leased: whether somebody holds it, or held it and died.
-        created: when it became owed.
-        error: what went wrong the last time; None at first.
+        status: `PENDING` or `FAILED`.
+        attempts: how many attempts to send it were begun.
+        next: when it is due, or when the lease on it ends (database time).
+        leased: whether a process holds a lease on it, or died while it held one.
+        created: when the event that made it was written.
+        error: why the newest attempt failed; None before that.
     """
 
     job: str
@@ -62,16 +64,16 @@ class Owed(NamedTuple):
 
     @property
     def next_attempt(self) -> datetime | None:
-        """When it is tried again, for people; None: at once, for before the first attempt `next` says nothing."""
+        """When it is tried again, for people; None: at once, because before the first attempt `next` means nothing."""
         return self.next if self.attempts else None
 
     def is_held(self, now: datetime) -> bool:
-        """Whether somebody is sending it now, from whom the lease is not taken."""
+        """Whether another process is sending it now, so that no lease can be had on it."""
         return self.leased and self.status == PENDING and self.next > now
 
 
 class Leased(NamedTuple):
-    """One row that this process may send now.
+    """One message that this process may send now.
 
     Attributes:
         token: the job's token of the present `_salt`, derived now and never stored; None for a job without salt.
@@ -90,12 +92,12 @@ class Leased(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """How much is owed.
+    """How many messages of one status there are.
 
     Attributes:
-        status: `pending` or `undelivered`.
-        messages: how many rows have it.
-        oldest: seconds since the oldest of them became owed; 0 where there is none.
+        status: `PENDING` or `FAILED`.
+        messages: how many have it.
+        oldest: age of the oldest of them in seconds; 0 where there is none.
     """
 
     status: str
@@ -104,7 +106,7 @@ class Depth(NamedTuple):
 
 
 class OutboxRows:
-    """The rows of all jobs' `_outbox`."""
+    """The messages in all jobs' `_outbox`."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
@@ -121,8 +123,8 @@ class OutboxRows:
 
     def rows(
         self, *, job: str | None = None, due: datetime | None = None, statuses: tuple[str, ...] = (PENDING,)
-    ) -> Iterator[Owed]:
-        """The rows there are, the longest due first.
+    ) -> Iterator[OutboxMessage]:
+        """The messages there are; the one that has been due for longest comes first.
 
         Args:
             job: of this job alone.
@@ -138,15 +140,15 @@ class OutboxRows:
                 rows = document["_outbox"] if isinstance(document.get("uuid"), str) else ()
                 for row in rows:
                     if _is_ours(row) and row["status"] in statuses and (due is None or row["next"] <= due):
-                        yield _owed(document["uuid"], row)
+                        yield _message(document["uuid"], row)
 
     def depths(self) -> list[Depth]:
-        """How much is owed, by status.
+        """How many messages there are, by status.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
-        statuses = [PENDING, UNDELIVERED]
+        statuses = [PENDING, FAILED]
         stages: list[dict[str, Any]] = [
             {"$match": {"_outbox.status": {"$in": statuses}}},
             {"$project": {"_outbox.status": 1, "_outbox.created": 1}},
@@ -158,17 +160,17 @@ class OutboxRows:
             found = {row["_id"]: row for row in self._jobs.aggregate(stages)}
         return [_depth(status, found.get(status), now) for status in statuses]
 
-    def lease(self, owed: Owed, now: datetime, seconds: float) -> Leased | None:
-        """Takes the lease on a row.
+    def lease(self, message: OutboxMessage, now: datetime, seconds: float) -> Leased | None:
+        """Takes the lease on a message.
 
         Args:
-            owed: the row as it was read.
+            message: it, as it was read.
             now: the database's time.
             seconds: how long the lease lasts; longer than sending may take.
 
         Returns:
-            What to send; None when the row is gone, somebody else has taken it, or it belongs to a life of the job
-            that is over (then it is removed).
+            What to send; None when the message is gone, another process has the lease, or the message belongs to a
+            life of the job that is over (then it is removed).
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -177,8 +179,8 @@ class OutboxRows:
         with translated(writing=True):
             document = self._jobs.find_one_and_update(
                 {
-                    "uuid": {"$eq": owed.job},
-                    "_outbox": {"$elemMatch": {"id": {"$eq": owed.key}, "next": {"$eq": owed.next}}},
+                    "uuid": {"$eq": message.job},
+                    "_outbox": {"$elemMatch": {"id": {"$eq": message.key}, "next": {"$eq": message.next}}},
                 },
                 {
                     "$set": {
@@ -193,13 +195,13 @@ class OutboxRows:
             )
             if document is None:
                 return None
-            row = next(row for row in document["_outbox"] if _is_ours(row) and row["id"] == owed.key)
+            row = next(row for row in document["_outbox"] if _is_ours(row) and row["id"] == message.key)
             if row["life"] != _life(document.get("history")):
-                self._jobs.update_one({"_id": document["_id"]}, {"$pull": {"_outbox": {"id": {"$eq": owed.key}}}})
+                self._jobs.update_one({"_id": document["_id"]}, {"$pull": {"_outbox": {"id": {"$eq": message.key}}}})
                 return None
         return Leased(
-            job=owed.job,
-            key=owed.key,
+            job=message.job,
+            key=message.key,
             name=row["name"],
             attempts=row["attempts"],
             holder=holder,
@@ -207,7 +209,7 @@ class OutboxRows:
         )
 
     def delivered(self, leased: Leased) -> None:
-        """Removes a row that reached its receiver, if it is still ours.
+        """Removes a message that reached its receiver, if this process still holds the lease.
 
         Raises:
             Unavailable: the database cannot be asked; the message will be sent again under the same key.
@@ -219,18 +221,18 @@ class OutboxRows:
             )
 
     def failed(self, leased: Leased, error: str, due: datetime | None) -> None:
-        """Puts a row back that did not reach its receiver, if it is still ours.
+        """Puts back a message that did not reach its receiver, if this process still holds the lease.
 
         Args:
             error: why, for people; without secrets.
-            due: when to try again; None gives it up, visibly.
+            due: when to try again; None: never, the message has failed.
 
         Raises:
-            Unavailable: the database cannot be asked; the row comes back when its lease is over.
+            Unavailable: the database cannot be asked; the message is due again when its lease is over.
         """
         fields: dict[str, Any] = {"_outbox.$.error": error[:_SHOWN_ERROR], "_outbox.$.holder": None}
         if due is None:
-            fields["_outbox.$.status"] = UNDELIVERED
+            fields["_outbox.$.status"] = FAILED
         else:
             fields["_outbox.$.next"] = due
         with translated(writing=True):
@@ -248,7 +250,7 @@ def rows_query(job: str | None, due: datetime | None, statuses: tuple[str, ...])
     row: Document = {"status": {"$in": list(statuses)}}
     if due is not None:
         row["next"] = {"$lte": due}
-    # The first condition adds nothing to the second, but by it MongoDB sees that its partial index will do.
+    # The first condition is implied by the second; without it MongoDB would not use its partial index.
     query: Document = {"_outbox.status": row["status"], "_outbox": {"$elemMatch": row}}
     if job is not None:
         query["uuid"] = {"$eq": job}
@@ -258,7 +260,7 @@ def rows_query(job: str | None, due: datetime | None, statuses: tuple[str, ...])
 def _depth(status: str, row: Document | None, now: datetime) -> Depth:
     if row is None:
         return Depth(status, 0, 0.0)
-    oldest = row["oldest"]  # whatever a foreign writer may have left there
+    oldest = row["oldest"]  # of any type, where another program wrote it
     age = (now - oldest).total_seconds() if isinstance(oldest, datetime) else 0.0
     return Depth(status, row["messages"], max(0.0, age))
 
@@ -271,7 +273,7 @@ def _token(document: Document) -> Secret | None:
 
 
 def _is_ours(row: Any) -> bool:
-    """Whether a row has what we write into one; what others may have put there is passed over."""
+    """Whether a row has the fields that we write; other programs' rows are skipped."""
     return isinstance(row, dict) and all(isinstance(row.get(name), kind) for name, kind in _FIELDS.items())
 
 
@@ -282,8 +284,8 @@ def _life(history: Any) -> str | None:
     return uuid if isinstance(uuid, str) else None
 
 
-def _owed(job: str, row: dict[str, Any]) -> Owed:
-    return Owed(
+def _message(job: str, row: dict[str, Any]) -> OutboxMessage:
+    return OutboxMessage(
         job=job,
         key=row["id"],
         name=row["name"],

@@ -1,4 +1,4 @@
-"""Making pipelines and jobs, as the agents of python-datacatalog make them (for `create` and for tests)."""
+"""New pipelines and jobs, as the agents of python-datacatalog make them (for `create` and for tests)."""
 
 import base64
 import os
@@ -17,14 +17,14 @@ from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.util.errors import CommandFailed
 
 ARCHIVE_SYSTEM: Final = "data-sd2e-community"
-"""Where python-datacatalog puts outputs when nothing else is said. Without one the Indexer indexes nothing."""
+"""python-datacatalog's default for outputs. The Indexer indexes nothing of a job without an archive system."""
 
 _SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Who a new job belongs to (`_admin`). The order of the fields is part of the job's token."""
+    """The owner of a new job (`_admin`). The job's token depends on the order of the fields."""
 
     owner: str
     project: str = "SD2E-Community"
@@ -33,7 +33,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a new job is made of. Pipeline, parents and data make its uuid.
+    """What a new job is made of. Its uuid is derived from pipeline, parents and data.
 
     Attributes:
         archive_patterns, product_patterns: what the Indexer is to index, in the form of python-datacatalog's schemas.
@@ -52,7 +52,7 @@ class NewJob:
 
 
 class Pipelines:
-    """Writes new documents to `pipelines` and `jobs`; never changes one that is there."""
+    """Writes new documents to `pipelines` and `jobs`; never changes an existing one."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
@@ -67,9 +67,9 @@ class Pipelines:
             return self._database["pipelines"].find_one({"uuid": {"$eq": uuid}}, {"_id": 1}) is not None
 
     def named(self, name: str, owner: Owner, now: datetime) -> str:
-        """The uuid of the pipeline that is registered under this name, else under this id; made when there is none.
+        """The uuid of the pipeline with this name, else with this id; a new one is made when there is none.
 
-        Those that were deleted softly do not count.
+        Pipelines with `_visible: false` do not count.
 
         Raises:
             CommandFailed: several pipelines have the name; the reason lists them.
@@ -92,7 +92,7 @@ class Pipelines:
     def _make_pipeline(self, name: str, owner: Owner, now: datetime) -> str:
         """Makes a pipeline that is valid for python-datacatalog's schema pipeline.json.
 
-        What the pipeline consists of is not known here: its one component is a service that is named after it.
+        The components of the pipeline are not known here: it gets one, a service that is named after it.
         """
         uuid = uuids.typed(uuids.PIPELINE, name)
         document = {
@@ -117,10 +117,10 @@ class Pipelines:
             The document as it is stored, salt included.
 
         Raises:
-            CommandFailed: there is a job with the same uuid already; it is left as it is.
+            CommandFailed: a job with the same uuid exists; it is left as it is.
             Unavailable: the database cannot be asked.
         """
-        document = job_document(new, owner, now)
+        document = new_document(new, owner, now)
         uuid = document["uuid"]
         with translated(writing=True):
             result = self._database["jobs"].update_one(
@@ -133,7 +133,7 @@ class Pipelines:
         return document
 
     def unused_job(self, pipeline: str) -> Document | None:
-        """The newest job of a pipeline to which nothing has happened yet; None when there is none.
+        """The newest job of a pipeline that has no event yet; None when there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -143,7 +143,7 @@ class Pipelines:
             return self._database["jobs"].find_one(unused, sort=[("updated", -1)])
 
 
-def job_document(new: NewJob, owner: Owner, now: datetime) -> Document:
+def new_document(new: NewJob, owner: Owner, now: datetime) -> Document:
     """The document of a new job, with the fields, types and key order of python-datacatalog, and with ours."""
     moment = now.replace(microsecond=0)
     data = dict(new.data)
@@ -173,7 +173,7 @@ def job_document(new: NewJob, owner: Owner, now: datetime) -> Document:
     optional = ("archive_system", "archive_patterns", "product_patterns", "session", "agent", "task")
     stored = {key: value for key, value in document.items() if key not in optional or value not in (None, [])}
     token = job_token(stored["uuid"], stored["_salt"], stored["_admin"])
-    # The first token is remembered before any other program can change the salt.
+    # The first token is remembered at once, before another program can change the salt.
     return stored | {
         "_life": stored["history"][0]["uuid"],
         "_tokens": [token_hash(stored["uuid"], token)],

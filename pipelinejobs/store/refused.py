@@ -1,8 +1,8 @@
 """Refused deliveries, kept with their reason in `jobs_refused`.
 
-They are for people who ask why a report had no effect. They are bounded: so many for each job, so many bytes
-each, and MongoDB removes them after some days. All times are the database's, so that a host whose clock is wrong has
-its refusals kept as long as others.
+They tell an operator or a sender why a delivery had no effect. Their number for each job and their size are limited,
+and MongoDB removes them after some days. All times are the database's: with a wrong clock a host would have its
+refusals removed too early or too late.
 """
 
 import json
@@ -20,7 +20,7 @@ from pipelinejobs.store.connection import Document, translated
 _ENCODER: Final = json.JSONEncoder()
 
 
-class Limits(NamedTuple):
+class RefusedLimits(NamedTuple):
     """The settings `refused.*`."""
 
     per_job: int = 100
@@ -31,17 +31,17 @@ class Limits(NamedTuple):
 class Refused:
     """The collection `jobs_refused`."""
 
-    def __init__(self, database: Database[Document], limits: Limits) -> None:
+    def __init__(self, database: Database[Document], limits: RefusedLimits) -> None:
         self._refused = database["jobs_refused"]
         self.limits = limits
 
     def row(self, event: Event, verdict: Verdict, reason: str, state: str, execution: str) -> Document:
-        """What is kept of one refusal but its date: not the token, and no more than the limit of its data.
+        """What is kept of one refusal, but for its date. The token is not kept, and data only up to the limit.
 
         Args:
             event: what was refused; without a name where that could not be read.
             verdict, reason: what its sender was told.
-            state: the job's, then.
+            state: the job's state at that time.
             execution: the id of the execution.
         """
         return {
@@ -58,7 +58,7 @@ class Refused:
         }
 
     def keep(self, row: Document, key: str | None = None) -> bool:
-        """Keeps one refusal, and lets go of the oldest of its job beyond the limit.
+        """Keeps one refusal, and deletes the oldest ones of its job beyond the limit.
 
         Args:
             key: names the refusal where several processes may keep the same one.
@@ -80,7 +80,7 @@ class Refused:
         return kept.upserted_id is not None
 
     def of(self, uuid: str) -> Iterator[dict[str, Any]]:
-        """What was refused for a job, oldest first.
+        """The refusals of a job, oldest first.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -90,7 +90,7 @@ class Refused:
 
 
 def _cut(data: Any, size: int) -> str | None:
-    """The data as JSON text, at most `size` bytes of it; what is beyond is not even looked at."""
+    """The data as JSON text, at most `size` bytes of it; nothing is encoded beyond that."""
     if data is None:
         return None
     text = ""

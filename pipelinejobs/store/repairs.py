@@ -1,4 +1,4 @@
-"""Mending stored jobs: the document as it is, and one guarded write of what `pipelinejobs.core.repair` says."""
+"""Repairs of stored jobs: reads the document as it is, and writes what `pipelinejobs.core.repair` decided, guarded."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -16,11 +16,11 @@ _GUARDED: Final = ("uuid", "state", "last_event", "updated", "_properties", "_li
 _OUTLINE: Final = {"seq": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
 
 
-class Stored(NamedTuple):
-    """A job as it was read.
+class RawJob(NamedTuple):
+    """A job as it is stored.
 
     Attributes:
-        raw: the document, as the bytes that it is.
+        raw: the document as bytes.
         document: the same, decoded.
         moved: the entries of its present life in `jobs_history`.
     """
@@ -31,7 +31,7 @@ class Stored(NamedTuple):
 
 
 class Repairs:
-    """Reads jobs for repair, and mends them."""
+    """Reads jobs for repair, and writes the repairs."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._options = database.codec_options
@@ -39,7 +39,7 @@ class Repairs:
         self._raw_jobs = self._jobs.with_options(codec_options=verbatim.as_bytes(self._options))
         self._moved = database["jobs_history"]
 
-    def read(self, uuid: str) -> Stored | None:
+    def read(self, uuid: str) -> RawJob | None:
         """A job as it is stored; None when there is none.
 
         Raises:
@@ -51,25 +51,27 @@ class Repairs:
         if not found:
             return None
         if len(found) > 1:
-            raise CommandFailed(f"{uuid} is the uuid of more than one document; which one is the job is for you to say")
+            raise CommandFailed(
+                f"{uuid} is the uuid of more than one document; decide which one is the job, and delete the others"
+            )
         document = verbatim.value(found[0], self._options)
-        return Stored(found[0], document, self._moved_of(document))
+        return RawJob(found[0], document, self._moved_of(document))
 
     def _moved_of(self, document: Mapping[str, Any]) -> list[MovedEntry]:
         history = document.get("history")
         first = history[0] if isinstance(history, list) and history else None
         life = first.get("uuid") if isinstance(first, dict) else None
         if not isinstance(life, str):
-            return []  # entries are moved of sound jobs alone, and these have one
+            return []  # only sound jobs have moved entries, and a sound job has a life
         with translated():
             rows = self._moved.find({"life": {"$eq": life}}, _OUTLINE).sort("seq", 1)
             return [MovedEntry(row["_id"], row.get("seq"), row["entry"]) for row in rows]
 
-    def write(self, stored: Stored, plan: Plan) -> bool:
-        """Does what a plan says, if the job still is what it was read as.
+    def write(self, stored: RawJob, plan: Plan) -> bool:
+        """Writes a plan's repairs, if the job is still as it was read.
 
         Returns:
-            Whether it was; else nothing of the job was changed.
+            Whether it was; if not, the job was not changed.
 
         Raises:
             OutcomeUnknown: it may have been written; reading the job again tells.
@@ -87,22 +89,22 @@ class Repairs:
         with translated(writing=True):
             return self._jobs.update_one(_guard(stored.raw, fields), {"$set": fields}).matched_count == 1
 
-    def _write_moved(self, stored: Stored, repair: Repair) -> None:
+    def _write_moved(self, stored: RawJob, repair: Repair) -> None:
         before = next(row.entry.get("date") for row in stored.moved if row.key == repair.moved)
         with translated(writing=True):
             query = {"_id": {"$eq": repair.moved}, repair.field: {"$eq": before}}
             self._moved.update_one(query, {"$set": {repair.field: repair.value}})
 
 
-def _life(stored: Stored, fields: Mapping[str, Any]) -> str:
-    """The uuid of the job's `create` entry, once it is mended."""
+def _life(stored: RawJob, fields: Mapping[str, Any]) -> str:
+    """The uuid that the job's `create` entry has after the repair."""
     if "history.0.uuid" in fields:
         return str(fields["history.0.uuid"])
     return str((fields.get("history") or stored.document["history"])[0]["uuid"])
 
 
 def _guard(raw: RawBSONDocument, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """That everything a repair was decided on still is what it was: each event changes one of these."""
+    """The filter that everything a repair was decided on is still the same; each event changes one of these fields."""
     history = raw.get("history")
     guard: dict[str, Any] = {"_id": {"$eq": raw["_id"]}}
     for name in (*_GUARDED, *(name for name in ("_moved", "_outbox") if name in fields)):

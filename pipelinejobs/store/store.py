@@ -30,44 +30,44 @@ OLDEST_SERVER: Final = (5, 0)
 
 
 def is_too_old(version: str) -> bool:
-    """Whether a server of this version, for example `4.4.29`, cannot do what is asked of it."""
+    """Whether a server of this version, for example `4.4.29`, lacks what this project needs."""
     return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < OLDEST_SERVER
 
 
 class Store:
-    """Everything stored, by subject. What a one-shot run does not need is loaded when somebody asks for it.
+    """Everything stored, by subject. Subjects that a one-shot run does not need are loaded at their first use.
 
     Attributes:
         jobs: read one job, apply a change to it.
         history: its entries, wherever they are kept.
-        outbox: what is owed to other actors.
+        outbox: messages to other actors that are not delivered yet.
         journal: applied events that another program may still undo.
         refused: deliveries that were refused.
         pipelines: making pipelines and jobs.
         listing: many jobs.
         new_jobs: jobs whose tokens are to be remembered.
-        nonces: credentials that are good for some uses.
+        nonces: credentials for a number of uses.
         executions: what became of the deliveries to the gateway.
         changes: which jobs have changed lately.
         sessions: who is signed in to the pages.
-        repairs: mending stored jobs.
+        repairs: repairing stored jobs.
     """
 
     def __init__(
         self,
         database: Database[Document],
         *,
-        history_limits: history.Limits | None = None,
-        refused_limits: refused.Limits | None = None,
+        history_limits: history.HistoryLimits | None = None,
+        refused_limits: refused.RefusedLimits | None = None,
         executions_days: int = 2,
     ) -> None:
         self.database = database
         self._executions_days = executions_days
         self.jobs = Jobs(database)
-        self.history = History(database, history_limits or history.Limits())
+        self.history = History(database, history_limits or history.HistoryLimits())
         self.outbox = OutboxRows(database)
         self.journal = Journal(database)
-        self.refused = Refused(database, refused_limits or refused.Limits())
+        self.refused = Refused(database, refused_limits or refused.RefusedLimits())
 
     @cached_property
     def pipelines(self) -> "Pipelines":
@@ -124,8 +124,8 @@ class Store:
         database: str,
         *,
         timeout: float,
-        history_limits: history.Limits,
-        refused_limits: refused.Limits,
+        history_limits: history.HistoryLimits,
+        refused_limits: refused.RefusedLimits,
         executions_days: int,
         brief: bool = False,
     ) -> "Store":
@@ -147,7 +147,7 @@ class Store:
         Raises:
             Unavailable: the database cannot be asked.
         """
-        # In this order: an entry that is being moved is for a time in both places, and never in none.
+        # In this order: while an entry is moved it is in both places for a time, and never in none.
         return self.jobs.entry(job, uuid) or self.history.moved_entries([(job, uuid)]).get(uuid)
 
     def server_version(self) -> str:
@@ -163,7 +163,7 @@ class Store:
         return version
 
     def missing_indexes(self) -> list[str]:
-        """The indexes that are not there; see `store.indexes`."""
+        """The indexes that are missing; see `store.indexes`."""
         from pipelinejobs.store import indexes
 
         return indexes.missing(self.database, self._days())

@@ -1,7 +1,7 @@
-"""What is stored, exactly as it is stored.
+"""Reading documents exactly as they are stored.
 
-PyMongo makes a reference (`DBRef`) of an embedded object with the keys `$ref` and `$id`, and that has forgotten their
-order and whether there was a `$db` of null. A document that is read as the bytes that it is does not become one.
+PyMongo turns an embedded object with the keys `$ref` and `$id` into a `DBRef`, which loses the order of the keys and a
+`$db` of null. That does not happen to a document that is read as bytes.
 """
 
 import re
@@ -17,18 +17,18 @@ _REFERENCE: Final = re.compile(rb"\$ref\0")
 
 
 def as_bytes(options: CodecOptions[Document]) -> CodecOptions[RawBSONDocument]:
-    """These options, but for documents that are read as bytes."""
+    """The same options, with documents read as bytes."""
     return options.with_options(document_class=RawBSONDocument)
 
 
 def value(read: Any, options: CodecOptions[Document]) -> Any:
-    """The value of what was read so, or of a part of it: of plain dictionaries, lists and single values.
+    """The value of a document that was read as bytes, or of a part of one: plain dictionaries, lists and single values.
 
     Args:
-        options: those that `as_bytes` was given.
+        options: the options that `as_bytes` was given.
     """
     if isinstance(read, RawBSONDocument):
-        if not _REFERENCE.search(read.raw):  # the driver is many times as fast
+        if not _REFERENCE.search(read.raw):  # the driver decodes many times faster
             return bson.decode(read.raw, options)
         return {key: value(one, options) for key, one in read.items()}
     if isinstance(read, list):

@@ -1,1 +1,1 @@
-"""What everything may import; nothing here holds a rule of the domain."""
+"""Tools without a rule of the domain, which every other part may import."""

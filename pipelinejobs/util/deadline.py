@@ -1,4 +1,4 @@
-"""Limits on time."""
+"""Deadlines, and calls that are waited for only so long."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class Deadline:
-    """So many seconds from now, on the monotonic clock. Setting the host's clock does not move it."""
+    """A moment some seconds from now, on the monotonic clock: a change of the host's clock does not move it."""
 
     def __init__(self, seconds: float) -> None:
         self._end = monotonic() + seconds
@@ -23,15 +23,15 @@ class Deadline:
         return self.remaining() <= 0
 
     def at_most(self, seconds: float) -> "Deadline":
-        """A deadline so many seconds from now, or this one if that is sooner."""
+        """A deadline this many seconds from now, or this one if it is sooner."""
         return Deadline(min(seconds, self.remaining()))
 
 
 def call_within(seconds: float, call: Callable[[], Result]) -> Result:
-    """What `call` returns, or raises; for calls that keep to no limit of their own.
+    """Returns what `call` returns, or raises what it raises; for calls that have no time limit of their own.
 
     Raises:
-        TimeoutError: it takes longer. It goes on in a thread that does not keep the process alive.
+        TimeoutError: it takes longer. It goes on in a thread, which does not keep the process alive.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -39,7 +39,7 @@ def call_within(seconds: float, call: Callable[[], Result]) -> Result:
     def run() -> None:
         try:
             results.append(call())
-        except BaseException as error:  # SystemExit too: it would end this thread alone, and nobody would know
+        except BaseException as error:  # SystemExit too, which would end this thread silently
             errors.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -1,16 +1,17 @@
-"""Every error this project raises on purpose, in one small tree.
+"""The errors that one part of this project raises for another.
 
     PipelineJobsError
-    +-- Malformed              a delivery that cannot be read as an event
+    +-- Malformed              a delivery cannot be read as an event
     +-- WrongSetting           the process cannot start, or go on, as it is configured
     +-- NotInstalled           a library is not installed
-    +-- Unavailable            the database cannot be asked
+    +-- Unavailable            the database cannot be reached, or did not answer in time
     |   +-- OutcomeUnknown     ... and a write may or may not have happened
-    +-- Undelivered            a message did not reach another actor
+    +-- Undelivered            a message did not reach another actor, or its answer did not reach us
     +-- CommandFailed          an operator's command cannot do what it was asked
 
-The docstring of a class is the message a user reads when nothing more exact is given. Which verdict and which
-exit code an error leads to is said in one table, `pipelinejobs.core.verdict`.
+Errors that stay inside one part are defined there (`store.connection.DocumentFull`, for example). `pipelinejobs.client`
+is copied to other machines and has a tree of its own. When an error is raised without a reason, the docstring of its
+class is the reason.
 """
 
 import sys
@@ -27,14 +28,14 @@ class PipelineJobsError(Exception):
 class Malformed(PipelineJobsError):
     """The delivery cannot be read as an event.
 
-    `place` names where: a path such as `data.list[3]`, a parameter such as `parameter uuid`, or `body`.
-    `reason` starts with the place.
+    `path` says where: a path in the body such as `data.list[3]`, a parameter such as `parameter uuid`, or `body`.
+    `reason` starts with it.
     """
 
-    def __init__(self, place: str, problem: str) -> None:
-        self.place = place
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
         self.problem = problem
-        super().__init__(f"{place}: {problem}")
+        super().__init__(f"{path}: {problem}")
 
 
 class WrongSetting(PipelineJobsError):
@@ -51,7 +52,7 @@ class WrongSetting(PipelineJobsError):
 class NotInstalled(PipelineJobsError):
     """A library is not installed for the Python that was started.
 
-    `way_out` is what the reader can do about it.
+    `way_out` says how to install it.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class NotInstalled(PipelineJobsError):
 
 
 class Unavailable(PipelineJobsError):
-    """The database cannot be asked; nothing was changed. Send the same delivery again."""
+    """The database cannot be reached; nothing was changed. Send the same delivery again."""
 
 
 class OutcomeUnknown(Unavailable):
-    """The database did not say whether the event was written. Send the same delivery again."""
+    """The database did not confirm the write: the event may or may not be applied. Send it again with the same id."""
 
 
 class Undelivered(PipelineJobsError):

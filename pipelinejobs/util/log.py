@@ -1,7 +1,7 @@
 """Log lines: one JSON object each, on stderr, with nothing secret in them.
 
-Secrets have a type that does not show itself (`pipelinejobs.util.secret`); the redaction here is the second line, for
-what others put into a text.
+Secrets have a type that does not show itself (`pipelinejobs.util.secret`). The redaction here is the second line of
+defence, for texts of senders and libraries.
 """
 
 import json
@@ -21,23 +21,23 @@ from pipelinejobs.util.redaction import HIDDEN, SECRET_NAME, redacted
 logger: Final = logging.getLogger("pipelinejobs")
 """The project's logger.
 
-Pass further facts as `extra={"fields": {...}}`; with `"whole": True` beside it none is cut.
+Pass further fields as `extra={"fields": {...}}`; add `"whole": True` to keep long values uncut.
 """
 
 LONGEST: Final = 2000
-"""Characters of a text that are written; of a traceback, which ends with what matters, the last ones."""
+"""How many characters of a text are written: the first ones, and of a traceback the last ones."""
 
 _MOST_FIELDS: Final = 50
 
 
 def configure(level: str, secrets: Iterable[str], stream: TextIO | None = None) -> logging.Logger:
-    """Sets the project's logger up; may be called again when more is known.
+    """Sets up the project's logger; may be called again, for example when the settings are read.
 
     Args:
-        level: the least that is logged, by name. With DEBUG, errors come with their traceback.
-        secrets: texts that must never be written, besides those given before; those shorter than four characters
-            are too common to be hidden.
-        stream: where to; stderr by default.
+        level: the lowest level that is logged, by name. With DEBUG, errors come with their traceback.
+        secrets: further texts that must never be written; those shorter than four characters are too common to be
+            hidden.
+        stream: where lines are written; stderr by default.
     """
     redaction.keep(secrets)
     handler = _Handler(stream or sys.stderr)
@@ -50,11 +50,11 @@ def configure(level: str, secrets: Iterable[str], stream: TextIO | None = None) 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """While it lasts, whatever this process logs is written by the project's handlers and by no others.
+    """Inside, only the project's handlers write what any part of this process logs.
 
-    For an entry point, whose process is its own. Libraries (such as the Reactors SDK) bring loggers, handlers and
-    formatters at any time and in any thread, and these do not hide what is secret. Warnings, and errors that end a
-    thread, are logged as well, instead of printed.
+    For an entry point, which owns its process. Libraries (such as the Reactors SDK) install loggers, handlers and
+    formatters at any time and in any thread, and these do not hide secrets. Warnings, and errors that end a thread, are
+    logged too, instead of printed.
     """
     before = logging.Logger.callHandlers, threading.excepthook
     logging.Logger.callHandlers = _write  # type: ignore[assignment,method-assign]  # a logger class would miss existing loggers
@@ -70,7 +70,7 @@ def alone() -> Iterator[None]:
 def _write(_: logging.Logger, record: logging.LogRecord) -> None:
     """Writes a record of any logger, in place of that logger's own handlers.
 
-    Of other loggers than ours only warnings and worse: pymongo's, for one, hold whole documents at DEBUG.
+    Records of other loggers are written from WARNING on: pymongo, for example, logs whole documents at DEBUG.
     """
     if record.levelno >= (logger.level if record.name == logger.name else max(logger.level, logging.WARNING)):
         for handler in logger.handlers:
@@ -86,7 +86,7 @@ def _thread_ended(error: threading.ExceptHookArgs) -> None:
 
 @contextmanager
 def through(stream: TextIO) -> Iterator[None]:
-    """While it lasts, lines go to another stream: one that knows what else is drawn on the terminal."""
+    """Inside, lines are written to another stream, such as that of a progress bar, which shares the terminal."""
     before = [(handler, handler.setStream(stream)) for handler in logger.handlers if isinstance(handler, _Handler)]
     try:
         yield
@@ -98,20 +98,20 @@ def through(stream: TextIO) -> Iterator[None]:
 
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Says nothing. A line that cannot be written must not end the run; logging would print it unredacted."""
+        """Does nothing. A line that cannot be written must not end the run, and logging would print it unredacted."""
 
 
 class Lines(logging.Formatter):
-    """Formats a record as one JSON object in one line of ASCII, whatever was put into it. It never raises."""
+    """Formats a record as one JSON object on one line of ASCII. Never raises, whatever the record holds."""
 
     def format(self, record: logging.LogRecord) -> str:
         try:
             line = json.dumps(self._line(record, str))
-            if len(line) > LONGEST or redaction.is_suspicious(line):  # then text by text, which takes longer
+            if len(line) > LONGEST or redaction.is_suspicious(line):  # then each text is redacted, which takes longer
                 line = json.dumps(self._line(record, redacted))
         except Exception as error:
             line = json.dumps({"level": "ERROR", "message": f"a log line was lost ({type(error).__name__})"})
-        return line.replace("\x7f", "\\u007f")  # the one control character that JSON leaves as it is
+        return line.replace("\x7f", "\\u007f")  # the only control character that JSON does not escape
 
     def _line(self, record: logging.LogRecord, hide: Callable[[str], str]) -> dict[str, object]:
         moment = datetime.fromtimestamp(record.created, UTC)
@@ -136,12 +136,12 @@ class Lines(logging.Formatter):
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # a wrong format string must not cost the line
+    except Exception:  # a wrong format string must not lose the line
         return _text(record.msg)
 
 
 def _value(value: object, hide: Callable[[str], str]) -> object:
-    """What JSON shows of a field: small numbers, truth values and null as they are, all else as text."""
+    """A field's value for JSON: numbers of 64 bits, true, false and null as they are, anything else as text."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and abs(value) < 2**63:

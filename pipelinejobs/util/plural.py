@@ -1,8 +1,8 @@
-"""How many of what, for people. For nouns whose plural ends with `s`."""
+"""Numbers with their noun, for people; for nouns whose plural ends with `s`."""
 
 
 def noun(number: int, one: str) -> str:
-    """The noun that goes with a number: `message` with 1, else `messages`."""
+    """The noun after a number: `message` after 1, else `messages`."""
     return one if number == 1 else f"{one}s"
 
 

@@ -1,6 +1,6 @@
-"""Hides what is secret in a text: what is known to be, and what looks like it.
+"""Hides secrets in a text: those that are known, and parts that look like one.
 
-The second line of defence, for what others put into a text. Linear in the length of the text, whatever it holds.
+This is the second line of defence, for texts of senders and libraries. It takes linear time, whatever the text holds.
 """
 
 import json
@@ -11,17 +11,17 @@ from threading import Lock
 from typing import Final
 
 REMEMBERED: Final = 256
-"""How many of the texts given to `add_secret` are remembered, the newest. A gateway sees tokens without end."""
+"""How many of the newest texts given to `add_secret` are remembered. A gateway sees any number of tokens."""
 
 HIDDEN: Final = "***"
-"""What is shown in place of a secret."""
+"""What is shown instead of a secret."""
 
 _WORDS: Final = ("token", "nonce", "password", "passwd", "secret", "authorization", "salt")
-"""What the names of secrets end with; of a job's salt its token can be computed."""
+"""Endings of the names of secrets. A job's token can be computed from its salt."""
 _NAMES: Final = f"(?:{'|'.join(_WORDS)})"
 
 _MARKS: Final = (*_WORDS, "bearer", "//", "_", "pj-", "\\u")
-"""Of these each of the patterns below needs one, as JSON writes it. Most lines have none."""
+"""Each of the patterns below needs one of these in the text, as JSON writes it. Most lines have none."""
 
 SECRET_NAME: Final = re.compile(rf"(?i){_NAMES}$")
 """The end of the name of a field whose value is not shown."""
@@ -33,17 +33,17 @@ _TOKEN: Final = re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{16}(?![0-9a-z])")
 
 @cache
 def _looks_secret() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """What looks like a secret, and what is put in its place. Made when first needed: it takes its time.
+    """Patterns of what looks like a secret, each with its replacement. They are compiled at first use, which is slow.
 
-    Every repetition is possessive or bounded, so that no text takes more than linear time.
+    Every repetition is possessive or bounded, so that every text takes linear time.
     """
     return (
         # "token": "...", as JSON, and 'token': '...', as Python writes it; with or without an end
         (re.compile(rf"(?is)(\"[^\"\\]{{0,32}}?{_NAMES}\"\s{{0,8}}:\s{{0,8}}\")(?:[^\"\\]|\\.)*+"), rf"\1{HIDDEN}"),
         (re.compile(rf"(?is)('[^'\\]{{0,32}}?{_NAMES}'\s{{0,8}}:\s{{0,8}}['\"])(?:[^'\\]|\\.)*+"), rf"\1{HIDDEN}"),
-        # the first again, as a text inside JSON
+        # the first pattern again, for a text inside JSON
         (re.compile(rf"(?i)({_NAMES}\\{{1,8}}\"\s{{0,8}}:\s{{0,8}}\\{{1,8}}\")[^\"\\]*+"), rf"\1{HIDDEN}"),
-        # Authorization: Basic ..., and token=... in a query, also where the query is a value in another one
+        # Authorization: Basic ..., and token=... in a query, also in a query that is a value of another one
         (re.compile(r"(?i)(authorization:\s{0,8}(?:\w{1,20}\s{1,8})?)[^\s\"',]++"), rf"\1{HIDDEN}"),
         (re.compile(rf"(?i)({_NAMES}(?:=|%3D))[^&\s\"'<>]++"), rf"\1{HIDDEN}"),
         (re.compile(r"(?i)\b(bearer\s{1,8})[^\s\"',]++"), rf"\1{HIDDEN}"),
@@ -62,7 +62,7 @@ def _looks_secret() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 class _Known:
-    """The secrets that are known by their text: those of the settings, and the newest of those met later."""
+    """The secrets whose text is known: those of the settings for good, and the newest of those in deliveries."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -71,7 +71,7 @@ class _Known:
         self.spellings: tuple[str, ...] = ()
 
     def keep(self, texts: Iterable[str]) -> None:
-        """Remembers these for good, besides all others."""
+        """Remembers these for good."""
         with self._lock:
             self._lasting |= {text: _spelt(text) for text in texts if len(text) >= _SHORTEST_SECRET}
             self._gather()
@@ -89,13 +89,13 @@ class _Known:
 
     def _gather(self) -> None:
         spelt: frozenset[str] = frozenset().union(*self._lasting.values(), *self._met.values())
-        # The longest first: a shorter one in it would leave the rest of it to be seen.
+        # The longest first: to hide a shorter one inside it would leave the rest readable.
         self.spellings = tuple(sorted(spelt, key=len, reverse=True))
 
 
 def _spelt(text: str) -> frozenset[str]:
-    """A text as it is, and as it looks in a URL, in JSON and in what Python writes."""
-    from urllib.parse import quote, quote_plus  # here, since most refusals hide nothing that is known
+    """A text as it is, and as it is written in a URL, in JSON and by Python's `repr`."""
+    from urllib.parse import quote, quote_plus  # loaded here, because most refusals hide no known secret
 
     in_url = (quote(text, safe="", errors="replace"), quote_plus(text, errors="replace"))
     return frozenset({text, *in_url, json.dumps(text)[1:-1], repr(text)[1:-1]})
@@ -110,12 +110,12 @@ def keep(texts: Iterable[str]) -> None:
 
 
 def add_secret(text: str) -> None:
-    """One more text that must not be written, such as the token of the event at hand."""
+    """Hides this text from now on, such as the token of the event that is handled."""
     _known.meet(text)
 
 
 def is_suspicious(text: str) -> bool:
-    """Whether there may be anything to hide in a line of JSON. Quick, and never wrongly no."""
+    """Whether a line of JSON may hold a secret. Fast; false only if there is none."""
     folded = text.lower()
     return any(mark in folded for mark in _MARKS) or any(secret in text for secret in _known.spellings)
 
@@ -135,5 +135,5 @@ def without_lookalikes(text: str) -> str:
 
 
 def without_tokens(reason: str) -> str:
-    """A reason without what may be a job's token: somebody may have put it where a word of theirs is repeated."""
+    """A reason without texts that may be a job's token: a sender may have put one where the reason quotes a word."""
     return _TOKEN.sub(HIDDEN, reason)

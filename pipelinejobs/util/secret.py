@@ -1,4 +1,4 @@
-"""A text that must not be shown: tokens, nonces, keys, connection strings."""
+"""Texts that must not be shown: tokens, nonces, keys, connection strings."""
 
 from typing import Final
 
@@ -6,17 +6,17 @@ from typing import Final
 class Secret:
     """Holds a text and shows `<secret>` wherever it is printed, formatted or logged.
 
-    Equality is left out on purpose: secrets are compared in constant time, in `pipelinejobs.core.tokens`.
+    It has no equality on purpose: `pipelinejobs.core.tokens` compares secrets in constant time.
     """
 
     __slots__ = ("_text",)
-    __hash__ = None  # type: ignore[assignment]  # an unhashable type is spelled so; object's hash would go by identity
+    __hash__ = None  # type: ignore[assignment]  # makes the type unhashable
 
     def __init__(self, text: str) -> None:
         self._text: Final = text
 
     def reveal(self) -> str:
-        """The text itself. Call this only where the secret is used."""
+        """The text itself. Call this only where the secret is used, never to show it."""
         return self._text
 
     def __repr__(self) -> str:

@@ -1,22 +1,26 @@
-"""How far a text is from another one, to find out what was meant by a misspelt name."""
+"""The number of mistakes in a misspelt name.
+
+The standard library's difflib does not count mistakes: it rates how much two texts have in common, so that two names
+with the same long prefix, such as environment variables, always look alike.
+"""
 
 from os.path import commonprefix
 from typing import Final
 
 MOST: Final = 2
-"""Mistakes that a name may have to be taken for misspelt."""
+"""A name with more mistakes than this is another name."""
 
 
 def mistakes(one: str, other: str) -> int:
-    """How many letters are wrong, missing, too many, or exchanged with their neighbour (optimal string alignment).
+    """How many letters are wrong, missing, added, or exchanged with their neighbour (optimal string alignment).
 
     Returns:
-        The number; of more than `MOST` only that it is more.
+        The number, or `MOST` + 1 for any number above `MOST`.
     """
     same = len(commonprefix((one, other)))  # noqa: RUF071 - letters are meant, not parts of a path
     one, other = one[same:], other[same:]
     if abs(len(one) - len(other)) > MOST or len(set(one) ^ set(other)) > 2 * MOST:
-        return MOST + 1  # the rest costs far more
+        return MOST + 1  # cheap to see, and the rest is not
     before: list[int] = []
     row = list(range(len(other) + 1))
     for at, letter in enumerate(one, 1):

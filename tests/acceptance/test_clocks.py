@@ -13,7 +13,7 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
 from support.clock import STROBE
@@ -94,7 +94,7 @@ class TestOneShot:
         told = [self.sends(abaco, error, body, parameters) for error, body, parameters, _ in deliveries]
         assert told == [expected for *_, expected in deliveries]
         assert job.names == ["create", "resource", "run", "update", "finish"]
-        read = steady(store, job.uuid)
+        read = take_snapshot(store, job.uuid)
         assert read is not None
         assert read.problems == []
         assert [received.body["message"]["uuid"] for received in indexer.received] == [job.uuid]

@@ -13,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from pipelinejobs.settings import Limits
+from pipelinejobs.settings import LimitsSection
 from support.compose import read
 from support.operators import operating
 
@@ -40,7 +40,7 @@ class TestFile:
     def test_everything_is_ended_in_order(self) -> None:
         for name, service in self.said["services"].items():
             if service["restart"] != "no":
-                assert int(service["stop_grace_period"].rstrip("s")) > 2 * Limits().drain, name
+                assert int(service["stop_grace_period"].rstrip("s")) > 2 * LimitsSection().drain, name
 
     def test_the_servers_data_have_names(self) -> None:
         volumes = [self.said["services"][f"mongodb{number}"]["volumes"] for number in (1, 2, 3)]

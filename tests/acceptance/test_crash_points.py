@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
 from support.dump import dump
 from support.process import CheckedAbaco, NewJob, StoredJob, callback
@@ -188,7 +188,7 @@ def test_killed(
 
 def sound(store: Store, job: StoredJob) -> None:
     """The state is what the history leads to, and all counts agree."""
-    read = steady(store, job.uuid)
+    read = take_snapshot(store, job.uuid)
     assert read is not None
     assert not read.problems
 

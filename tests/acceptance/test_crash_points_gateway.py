@@ -13,7 +13,7 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
 from support.dump import dump
 from support.gateway import ALIAS, TOKENS, eventually, serving, settings
@@ -186,6 +186,6 @@ def test_killed(
 
 
 def sound(store: Store, job: StoredJob) -> None:
-    read = steady(store, job.uuid)
+    read = take_snapshot(store, job.uuid)
     assert read is not None
     assert not read.problems

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.mongod import find, host
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import connect
@@ -169,7 +169,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, nothing_left: None) -> None:
 def history(mongod: Server, job: StoredJob) -> list[dict[str, Any]]:
     """All that happened to a job, of which nothing may be half done."""
     with closing(Store(connect(Secret(mongod.uri), NAME, timeout=10))) as store:
-        read = steady(store, job.uuid, with_data=True)
+        read = take_snapshot(store, job.uuid, with_data=True)
         assert read is not None
         assert read.problems == []
         return [{"name": entry.name, "data": entry.data} for entry in read[1]]

@@ -55,7 +55,7 @@ COMMAND_LINES: Final[dict[str, tuple[str, ...]]] = {
     "nonce add": ("nonce", "add"),
     "nonce list": ("nonce", "list"),
     "nonce delete": ("nonce", "delete", "SD2E_canaryNonce42"),
-    "bearer": ("bearer", "jdoe"),
+    "bearer-token": ("bearer-token", "jdoe"),
     "admin-token": ("admin-token",),
     "pin": ("pin", "--secrets", "{directory}/secrets.json", "--config", "{directory}/config.yml"),
     "diagram": ("diagram",),

@@ -75,7 +75,7 @@ class TestDrain:
         indexer.status = 500
         done = piped(DRAIN, variables, TERM="xterm-256color", FORCE_COLOR="1")
         first, *failed = done.stderr.splitlines()
-        assert first == "Sending what is owed to the Indexer: 12 messages ..."
+        assert first == "Sending messages to the Indexer: 12 messages ..."
         assert sorted(line.split()[2].rstrip(":") for line in failed) == sorted(owing)
         assert (done.stdout + done.stderr).replace("\n", "").isprintable()
 
@@ -84,14 +84,16 @@ class TestDrain:
         with terminal(DRAIN, variables) as seen:
             assert seen.end() == 1
             assert (
-                seen.printed == piped(DRAIN, variables).stdout == "sent 0, failed 12, held by others 0, still owed 12\n"
+                seen.printed
+                == piped(DRAIN, variables).stdout
+                == "sent 0, failed 12, in other processes 0, not delivered 12\n"
             )
             assert all(uuid in seen.text for uuid in owing)
 
     def test_a_terminal_that_cannot_be_drawn_on(self, variables: dict[str, str], owing: list[str]) -> None:
         with terminal(DRAIN, variables, term="dumb") as seen:
             assert seen.end() == 0
-            assert seen.shown == "Sending what is owed to the Indexer: 12 messages ...\r\n"
+            assert seen.shown == "Sending messages to the Indexer: 12 messages ...\r\n"
 
     def test_without_colours(self, variables: dict[str, str], owing: list[str], indexer: Indexer) -> None:
         indexer.delay = 0.1
@@ -119,7 +121,7 @@ class TestDrain:
 
 STEPS: Final = (
     "Loading the gateway",
-    "Starting the MongoDB of this directory",
+    "Starting the embedded MongoDB",
     "Making the indexes",
     "Making a sample job",
 )
@@ -174,7 +176,7 @@ class TestServe:
 
     def test_ctrl_c_while_it_starts(self, own: dict[str, str], tmp_path: Path, nothing_left: None) -> None:
         with terminal((sys.executable, "-m", "pipelinejobs", "serve", "--sample"), own) as seen:
-            seen.wait_for("Starting the MongoDB")
+            seen.wait_for("Starting the embedded MongoDB")
             seen.press(CTRL_C)
             assert seen.end() in (0, INTERRUPTED)
             assert seen.is_whole

@@ -177,7 +177,7 @@ def test_nobody_is_refused_while_secrets_are_changed(
         return json.loads(capsys.readouterr().out)
 
     deployment.file.write_text(json.dumps(deployment.secrets))
-    old, new = (told("bearer", "jdoe", "--right", "UPDATE") for _ in range(2))
+    old, new = (told("bearer-token", "jdoe", "--permission", "UPDATE") for _ in range(2))
     deployment.restart(_REACTOR_GATEWAY_TOKENS=old["setting"])
     with Client(uri(mongodb, FIRST)) as client:
         job = insert_job(client[DATABASE]["jobs"])

@@ -16,7 +16,7 @@ import pytest
 from pymongo.database import Database
 
 from pipelinejobs.core.verdict import EXIT_WRONG_SETTING
-from pipelinejobs.settings import Limits
+from pipelinejobs.settings import LimitsSection
 from support.gateway import ALIAS, TOKENS, grants
 from support.process import StoredJob, insert_job
 from support.supervised import Supervised, supervised
@@ -81,7 +81,7 @@ def test_it_may_do_little(installed: Path) -> None:
 class TestUnit:
     def test_it_is_given_time_to_end(self) -> None:
         seconds = int(Unit(DEPLOY / SERVICE)["Service"]["TimeoutStopSec"])
-        assert seconds > 2 * Limits().drain, "requests are finished, then what is owed, each within limits.drain"
+        assert seconds > 2 * LimitsSection().drain, "requests are finished, then what is owed, each within limits.drain"
 
     def test_a_wrong_setting_does_not_start_it_again(self) -> None:
         assert Unit(DEPLOY / SERVICE)["Service"]["RestartPreventExitStatus"] == str(EXIT_WRONG_SETTING)

@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from pipelinejobs import actors
 from pipelinejobs.core.tokens import Policy, admin_token
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.reader import read
 from pipelinejobs.service.manager import Manager
@@ -81,7 +81,7 @@ def indexer() -> Iterator[Indexer]:
 @pytest.fixture
 def today(database: Database[Document], store: Store, indexer: Indexer) -> Today:
     store.ensure_indexes()
-    return Today(Store(store.database, history_limits=history.Limits(entries=4)), indexer)
+    return Today(Store(store.database, history_limits=history.HistoryLimits(entries=4)), indexer)
 
 
 def jobs_in(dump: Document) -> list[str]:
@@ -90,7 +90,7 @@ def jobs_in(dump: Document) -> list[str]:
 
 def test_every_job_is_read_and_sound(dump: Document, today: Today) -> None:
     for uuid in jobs_in(dump):
-        read = steady(today.store, uuid)
+        read = take_snapshot(today.store, uuid)
         assert read is not None
         assert [one for one in read.problems if not (uuid == job_e(dump) and "revision" in one)] == []
         applied = [one for one in dump["messages"] if one["verdict"] == "applied" and uuid in repr(one)]
@@ -135,7 +135,7 @@ def test_every_job_goes_on(dump: Document, today: Today) -> None:
             name = "update" if number % 2 else "reset"
             body = {"uuid": uuid, "name": "reset" if number < 5 else "ready", "token": "ADMIN", "data": {"was": name}}
             assert today.send(body, {"x_event_id": f"on-{number}"}, "on") == "applied"
-        read = steady(today.store, uuid)
+        read = take_snapshot(today.store, uuid)
         assert read is not None
         assert [problem for problem in read.problems if "revision" not in problem or uuid != job_e(dump)] == []
         assert read[0].moved

@@ -38,7 +38,7 @@ def a_command(name: str, token: str | None = TOKEN, **changes: Any) -> Event:
     fields: dict[str, Any] = {
         "job": UUID,
         "name": name,
-        "kind": Kind.EXPLICIT,
+        "kind": Kind.COMMAND,
         "id": "execution:1",
         "tokens": (Secret(token),) if token is not None else (),
         "sender": "jdoe",

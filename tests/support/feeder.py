@@ -39,7 +39,7 @@ def main(file: str, point: str, uri: str, database: str, job: str, first: str, e
         event = Event(
             job=job,
             name="update",
-            kind=Kind.EXPLICIT,
+            kind=Kind.COMMAND,
             id=f"sender:{number}",
             data={"number": number, "filling": FILLING},
             tokens=(token,),

@@ -109,13 +109,13 @@ class Lives(RuleBasedStateMachine):
 
     @rule(target=events, job=st.integers(0, JOBS - 1), name=st.sampled_from(_COMMANDS), data=st.integers(0, 2))
     def command(self, job: int, name: str, data: int) -> Event:
-        event = self._event(job, name, Kind.EXPLICIT, data={"n": data} if data else None)
+        event = self._event(job, name, Kind.COMMAND, data={"n": data} if data else None)
         self._deliver(job, event)
         return event
 
     @rule(target=events, job=st.integers(0, JOBS - 1), name=st.sampled_from(["reset", "ready"]))
     def administer(self, job: int, name: str) -> Event:
-        event = self._event(job, name, Kind.EXPLICIT)
+        event = self._event(job, name, Kind.COMMAND)
         self._deliver(job, event)
         return event
 
@@ -152,7 +152,7 @@ class Lives(RuleBasedStateMachine):
     )
     def die(self, job: int, name: str, when: str) -> Any:
         """The process dies at the write; another one starts, and the sender, who got no answer, sends again."""
-        event = self._event(job, name, Kind.EXPLICIT)
+        event = self._event(job, name, Kind.COMMAND)
         before = self.world.look(job)
         try:
             verdict = self.world.deliver(event, self.now, crash=when)
@@ -181,7 +181,7 @@ class Lives(RuleBasedStateMachine):
             self.rotations[job] += 1
             self.world.rotate(job)
             # The salt is remembered with our next write, which has to come before the next rotation.
-            self._deliver(job, self._event(job, "reset", Kind.EXPLICIT))
+            self._deliver(job, self._event(job, "reset", Kind.COMMAND))
 
     @rule(event=events, kind=st.sampled_from(["none", "nonsense", "another's"]))
     def someone_without_the_token(self, event: Event, kind: str) -> None:

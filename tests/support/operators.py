@@ -28,7 +28,7 @@ class Operator:
     def __init__(self, compose: Compose) -> None:
         self.compose: Final = compose
         self.secrets: Final = compose.secrets
-        made = self.told("bearer", "jdoe", "--right", "UPDATE")
+        made = self.told("bearer-token", "jdoe", "--permission", "UPDATE")
         self.bearer: Final[str] = made["token"]
         file = self.secrets / "secrets.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"_REACTOR_GATEWAY_TOKENS": made["setting"]}))

@@ -2,8 +2,9 @@
 
     python tests/support/sdk.py [defect]
 
-While the SDK is made, libraries around it write whatever secret the process holds, by every way that they have: loggers
-with handlers of their own, the root logger, a traceback, a warning, and a thread that dies. With `defect` the manager
+reactor.py is extended here: it uses a name of the SDK's Reactor, which is made then. While it is made, libraries around
+it write whatever secret the process holds, by every way that they have: loggers with handlers of their own, the root
+logger, a traceback, a warning, and a thread that dies. With `defect` the manager
 fails by an error that holds all secrets, too.
 """
 
@@ -13,6 +14,7 @@ import runpy
 import sys
 import threading
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -49,6 +51,21 @@ def fail(secrets: str) -> NoReturn:
     raise RuntimeError(secrets)
 
 
+def extend() -> None:
+    """Has reactor.py use a name of the SDK's Reactor as soon as it has a reactor."""
+    from pipelinejobs import runtime
+
+    made = runtime.reactor
+
+    def reactor(environ: Mapping[str, str], logger: logging.Logger) -> runtime.Reactor:
+        sdks: Any = made(environ, logger)
+        assert sdks.uid
+        extended: runtime.Reactor = sdks
+        return extended
+
+    runtime.reactor = reactor
+
+
 def main(*defect: str) -> None:
     """Runs reactor.py."""
     sys.path[:0] = [str(ROOT), str(SDK)]
@@ -57,6 +74,7 @@ def main(*defect: str) -> None:
         warnings.simplefilter("ignore")  # of agavepy's own, which the product leaves out as well
         from reactors import runtime
     runtime.constructs = lambda: tell(secrets)
+    extend()
     if defect:
         from pipelinejobs.service.manager import Manager
 

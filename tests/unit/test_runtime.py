@@ -232,37 +232,63 @@ def test_every_reactor_has_a_logger(make: Make, caplog: pytest.LogCaptureFixture
 
 def test_the_sdk_logs_as_we_do(sdk: Any, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
-    monkeypatch.setattr(sdk.Reactor, "__init__", lambda self: made.append(self))
-    assert runtime.reactor(ABACO, logger).logger is logger
-    assert made[0].logger is logger
+
+    def make(self: Any) -> None:
+        made.append(self)
+        self.uid = "G1p783PxpalBB"
+
+    monkeypatch.setattr(sdk.Reactor, "__init__", make)
+    reactor: Any = runtime.reactor(ABACO, logger)
+    assert reactor.logger is logger
+    assert made == [], "it is not made before one of its names is used"
+    assert (reactor.uid, reactor.uid) == ("G1p783PxpalBB", "G1p783PxpalBB")
+    assert [one.logger for one in made] == [logger]
+
+
+def test_a_name_that_neither_has(sdk: Any, logger: logging.Logger) -> None:
+    reactor: Any = runtime.reactor(ABACO, logger)
+    for name in ("no_such_name", "_private"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(reactor, name)
 
 
 def test_without_the_sdk_ours_is_used(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "reactors", None)
-    monkeypatch.setattr(runtime, "has_sdk", lambda: True)  # there, but not to be imported
-    assert type(runtime.reactor(ABACO, logger)) is OurReactor
     monkeypatch.setattr(runtime, "has_sdk", lambda: False)
     assert type(runtime.reactor(ABACO, logger)) is OurReactor
 
 
+def assert_unusable(logger: logging.Logger) -> None:
+    """Our names work all the same; one of the SDK's says why it does not."""
+    reactor: Any = runtime.reactor(ABACO, logger)
+    with pytest.raises(RuntimeError, match="the Reactors SDK is not usable here"):
+        assert reactor.uid
+    with pytest.raises(SystemExit) as ended:
+        reactor.on_failure("wrong", 65)
+    assert ended.value.code == 65
+
+
+def test_an_sdk_that_cannot_be_imported(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "reactors", None)
+    monkeypatch.setattr(runtime, "has_sdk", lambda: True)
+    assert_unusable(logger)
+
+
 @pytest.mark.parametrize("kind", [ImportError, AttributeError, OSError, SystemExit])
-def test_an_sdk_that_does_not_start_is_replaced_by_ours(
+def test_an_sdk_that_does_not_start_harms_nothing(
     sdk: Any, logger: logging.Logger, stream: io.StringIO, kind: type[BaseException]
 ) -> None:
     def fail() -> None:
         raise kind(CANARY)
 
     sdk.constructs = fail
-    assert type(runtime.reactor(ABACO, logger)) is OurReactor
+    assert_unusable(logger)
     assert "WARNING the Reactors SDK is not usable here" in stream.getvalue()
     assert CANARY not in stream.getvalue()
 
 
-def test_an_sdk_that_hangs_is_replaced_by_ours(
-    sdk: Any, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_sdk_that_hangs_harms_nothing(sdk: Any, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
     monkeypatch.setattr(runtime, "_SDK_SECONDS", 0.2)
     sdk.constructs = lambda: over.wait(30)
-    assert type(runtime.reactor(ABACO, logger)) is OurReactor
+    assert_unusable(logger)
     over.set()

@@ -46,7 +46,7 @@ def _check(store: Store, job: Job, acknowledged: Path, events: int) -> None:
         raise Broken(f"job {job.uuid} is lost")
     times = Counter(entry.uuid for entry in store.history.entries(job.uuid, with_data=False))
     for execution in executions:
-        event = Event(job=job.uuid, name="update", kind=Kind.EXPLICIT, id=f"execution:{execution}")
+        event = Event(job=job.uuid, name="update", kind=Kind.COMMAND, id=f"execution:{execution}")
         found = times[identity.entry_uuid(stored, event)]
         if found != 1:
             raise Broken(f"an acknowledged event is {found} times in the history of job {job.uuid}")

@@ -36,7 +36,7 @@ class Handling:
         event = Event(
             job=job.uuid,
             name=said["name"],
-            kind=Kind.EXPLICIT,
+            kind=Kind.COMMAND,
             id=f"sender:{next(self._numbers)}",
             data=said["data"],
             tokens=(Secret(job.token),),

@@ -11,7 +11,7 @@ from typing import Final
 from pymongo.database import Database
 
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.store.history import KEPT_SHARE, Limits
+from pipelinejobs.store.history import KEPT_SHARE, HistoryLimits
 from tools.bench import jobs
 from tools.bench.deployment import Broken, Deployment
 from tools.bench.figure import Figure, Goal, at_most
@@ -20,7 +20,7 @@ from tools.bench.jobs import Document, Job
 from tools.bench.sending import sending
 from tools.bench.size import Size
 
-_EMBEDDED: Final = Limits().entries
+_EMBEDDED: Final = HistoryLimits().entries
 _KEPT: Final = int(_EMBEDDED * KEPT_SHARE) - 1
 """Events that a job keeps when it has moved the others out."""
 _BETWEEN: Final = _EMBEDDED - 1 - _KEPT - 1
@@ -100,7 +100,7 @@ def _long(database: Database[Document], events: int) -> Job:
 
 def _check(manager: Handling, job: Job) -> None:
     """Whether the product finds its history in order, the part that was made here included."""
-    read = snapshot.steady(manager.store, job.uuid)
+    read = snapshot.take_snapshot(manager.store, job.uuid)
     if read is None:
         raise Broken(f"job {job.uuid} is lost")
     if read.problems:

@@ -8,7 +8,7 @@ from pymongo.database import Database
 
 from pipelinejobs.core import uuids
 from pipelinejobs.core.tokens import job_token
-from pipelinejobs.store.pipelines import NewJob, Owner, job_document
+from pipelinejobs.store.pipelines import NewJob, Owner, new_document
 
 Document = dict[str, Any]
 
@@ -57,7 +57,7 @@ def known(stored: Document) -> Job:
 def document(entries: int = 0) -> Document:
     """A new job, to which so many events have happened."""
     new = NewJob(pipeline_uuid=_PIPELINE, archive_path="/bench", data={"id": uuids.random(uuids.ENTRY)})
-    made = job_document(new, Owner(owner="bench"), datetime.now(UTC))
+    made = new_document(new, Owner(owner="bench"), datetime.now(UTC))
     made["history"] += [entry(made["updated"]) for _ in range(entries)]
     made["last_event"] = made["history"][-1]["name"]
     made["_properties"]["revision"] = entries

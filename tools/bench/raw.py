@@ -17,7 +17,7 @@ from pymongo.collection import Collection
 from pipelinejobs.core.decide import decide
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.messages.event import Event, Kind
-from pipelinejobs.store import job_document
+from pipelinejobs.store import job_document, job_update
 from pipelinejobs.store.connection import connect
 from pipelinejobs.util.secret import Secret
 from tools.bench.jobs import Document, Job
@@ -35,10 +35,10 @@ def prepared(jobs: Collection[Document], uuids: Sequence[str]) -> list[Write]:
         job = job_document.to_job(stored[uuid])
         data = Job(uuid, "").event()["data"]
         shown = (Secret(uuid),)
-        event = Event(job=uuid, name="update", kind=Kind.EXPLICIT, id=f"sender:{number}", data=data, tokens=shown)
+        event = Event(job=uuid, name="update", kind=Kind.COMMAND, id=f"sender:{number}", data=data, tokens=shown)
         change = decide(job, event, Authority.JOB, now).change
         assert change is not None
-        writes.append((uuid, job_document.guard(job, change), job_document.update(job, change, [], "raw")))
+        writes.append((uuid, job_update.guard(job, change), job_update.update(job, change, [], "raw")))
     return writes
 
 

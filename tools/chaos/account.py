@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from fsm.replay import final_state
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
 from tools.chaos.ledger import Ledger
 from tools.demo.indexer import Received
@@ -71,7 +71,7 @@ def take(store: Store, ledger: Ledger, received: list[Received]) -> Account:
 
 
 def _look_at(store: Store, uuid: str, ledger: Ledger, keys: set[str], account: Account) -> None:
-    read = steady(store, uuid, with_data=True)
+    read = take_snapshot(store, uuid, with_data=True)
     account.jobs += 1
     if read is None:
         account.wrong.append(f"{uuid} is not there")

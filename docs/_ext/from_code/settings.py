@@ -21,7 +21,7 @@ def _section(name: str) -> str:
 
 
 def _row(setting: Setting) -> tuple[str, str, str]:
-    wanted = f"{'Secret: ' if setting.secret else 'A value is '}{setting.kind.wanted}."
+    wanted = f"{'Secret: ' if setting.secret else 'A value is '}{setting.field_type.wanted}."
     also = f" Where it is not set, {literal(setting.also)} counts." if setting.also else ""
     return literal(setting.name), default(setting.default), f"{plain(setting.meaning)} {plain(wanted)}{also}"
 

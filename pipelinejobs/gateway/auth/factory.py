@@ -13,13 +13,13 @@ from pipelinejobs.gateway.auth.static_tokens import StaticTokens
 from pipelinejobs.gateway.auth.tapis import Tapis
 from pipelinejobs.gateway.metrics import Metrics
 from pipelinejobs.gateway.tasks.worker_pool import Intake
-from pipelinejobs.settings.gateway import Gateway
+from pipelinejobs.settings.gateway import GatewaySection
 from pipelinejobs.store.nonces import Nonces
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 
 def authenticator_for(
-    gateway: Gateway, nonces: Nonces, intake: Intake, redeeming: Intake, metrics: Metrics
+    gateway: GatewaySection, nonces: Nonces, intake: Intake, redeeming: Intake, metrics: Metrics
 ) -> Authenticator:
     """The authenticator that the settings describe. With the defaults only a nonce lets a request in.
 
@@ -29,7 +29,7 @@ def authenticator_for(
     Raises:
         WrongSetting: the key of the tenant cannot be read.
     """
-    permissions = Permissions(gateway.rights)
+    permissions = Permissions(gateway.permissions)
     providers: list[IdentityProvider] = []
     if gateway.tapis_server is not None:
         key = _read(gateway.tapis_key) if gateway.tapis_key is not None else None

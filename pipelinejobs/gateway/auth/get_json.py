@@ -7,7 +7,6 @@ from contextlib import closing
 
 from pipelinejobs.util import http_client
 from pipelinejobs.util.errors import Unavailable, Undelivered
-from pipelinejobs.util.http_line import Line, call
 
 MOST_BYTES = 1024 * 1024
 
@@ -23,7 +22,7 @@ def get_json(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int,
     answers: list[tuple[int, bytes]] = []
     try:
         to = http_client.target(url)
-        call(lambda line: answers.append(_get(to, headers, line)), seconds, to.where)
+        http_client.call(lambda connection: answers.append(_get(to, headers, connection)), seconds, to.where)
     except Undelivered as error:
         raise Unavailable(f"the server that knows the token cannot be asked: {error.reason}") from None
     status, body = answers[0]
@@ -33,9 +32,9 @@ def get_json(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int,
         return status, None
 
 
-def _get(to: http_client.Target, headers: Mapping[str, str], line: Line) -> tuple[int, bytes]:
+def _get(to: http_client.Target, headers: Mapping[str, str], connection: http_client.Connection) -> tuple[int, bytes]:
     with (
-        closing(http_client.connect(to, line)) as connected,
+        closing(http_client.connect(to, connection)) as connected,
         closing(http.client.HTTPConnection(to.host, to.port)) as client,
     ):
         client.sock = connected

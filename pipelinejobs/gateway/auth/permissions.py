@@ -1,4 +1,4 @@
-"""The permissions of users whom TACC or Tapis has identified (the setting `gateway.rights`)."""
+"""The permissions of users whom TACC or Tapis has identified (the setting `gateway.permissions`)."""
 
 from collections.abc import Iterable
 

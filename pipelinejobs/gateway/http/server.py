@@ -16,7 +16,7 @@ from pipelinejobs.gateway.http import systemd
 from pipelinejobs.gateway.http.connection_limits import ConnectionLimits
 from pipelinejobs.gateway.http.protocol import limited
 from pipelinejobs.gateway.service import Service
-from pipelinejobs.settings.gateway import Gateway
+from pipelinejobs.settings.gateway import GatewaySection
 from pipelinejobs.util import log
 from pipelinejobs.util.errors import WrongSetting
 
@@ -24,7 +24,7 @@ _BACKLOG: Final = 1024
 _KEEP_ALIVE_SECONDS: Final = 30
 
 
-def listen(gateway: Gateway) -> socket.socket:
+def listen(gateway: GatewaySection) -> socket.socket:
     """A listening socket: the one that systemd passed, else one at the address of the settings.
 
     Raises:
@@ -48,7 +48,7 @@ def listen(gateway: Gateway) -> socket.socket:
         raise WrongSetting("gateway.port", problem) from None
 
 
-def address(gateway: Gateway, listening: socket.socket) -> str:
+def address(gateway: GatewaySection, listening: socket.socket) -> str:
     """The address for clients on this machine."""
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened at is the user's choice

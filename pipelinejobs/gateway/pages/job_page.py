@@ -72,25 +72,25 @@ async def get(request: Request) -> Response:
 
 
 def _content(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None:
-    told = snapshot.told(store, uuid)
+    explained = snapshot.explain(store, uuid)
     document = store.jobs.document(uuid)
-    if told is None or document is None:
+    if explained is None or document is None:
         return None
-    hide = hiding(told.job)
+    hide = hiding(explained.job)
     return {
         "here": "jobs",
         "uuid": uuid,
-        "facts": told.facts,
+        "facts": explained.facts,
         "document": _facts(public_job(document), hide),
         "pipeline": document.get("pipeline_uuid") if is_uuid(document.get("pipeline_uuid")) else None,
         "updated": document.get("updated"),
         "data": DisplayValue(document["data"], hide) if document.get("data") else None,
-        "picture": picture((entry.name for entry in told.entries), told.job.state),
+        "picture": picture((entry.name for entry in explained.entries), explained.job.state),
         "layout": lifecycle_layout,
-        "timeline": timeline(store.history, uuid, told.entries, newest, hide),
+        "timeline": timeline(store.history, uuid, explained.entries, newest, hide),
         "is_newest": newest is None,
-        "refused": [_refusal(row, hide) for row in reversed(told.facts["refused"])],
-        "outbox": [outbox.displayed(row) for row in told.owed],
+        "refused": [_refusal(row, hide) for row in reversed(explained.facts["refused"])],
+        "outbox": [outbox.displayed(row) for row in explained.outbox],
     }
 
 

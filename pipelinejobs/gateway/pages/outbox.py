@@ -19,11 +19,11 @@ from pipelinejobs.gateway.service import Service
 from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import within
-from pipelinejobs.store.outbox import PENDING, UNDELIVERED, Owed
+from pipelinejobs.store.outbox import FAILED, PENDING, OutboxMessage
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 
-STATUSES: Final = (UNDELIVERED, PENDING)
+STATUSES: Final = (FAILED, PENDING)
 _MOST: Final = 200
 """Messages of each status that are shown, and that are sent again at once."""
 _NUMBER: Final = re.compile(r"[0-9]{1,5}")
@@ -42,7 +42,7 @@ async def get(request: Request) -> Response:
         }
         listed: dict[str, Any] = {
             "here": "outbox",
-            "failed": [displayed(row) for row in rows[UNDELIVERED][:_MOST]],
+            "failed": [displayed(row) for row in rows[FAILED][:_MOST]],
             "pending": [displayed(row) for row in rows[PENDING][:_MOST]],
             "more": any(len(found) > _MOST for found in rows.values()),
             "most": _MOST,
@@ -79,14 +79,14 @@ async def send(request: Request) -> Response:
     return RedirectResponse(f"{back}?{query or 'gone=1'}", HTTPStatus.SEE_OTHER)
 
 
-def displayed(row: Owed) -> dict[str, Any]:
+def displayed(row: OutboxMessage) -> dict[str, Any]:
     """One message, for a template, without its lease."""
     return {
         "job": row.job,
         "has_page": is_uuid(row.job),
         "key": row.key,
         "name": safe(row.name),
-        "has_failed": row.status == UNDELIVERED,
+        "has_failed": row.status == FAILED,
         "attempts": row.attempts,
         "next": row.next_attempt,
         "created": row.created,
@@ -122,13 +122,13 @@ def _resend(visit: Visit, job: str | None, key: str | None, seconds: float) -> d
     return outcomes
 
 
-def _named(store: Store, job: str | None, key: str | None) -> list[Owed]:
+def _named(store: Store, job: str | None, key: str | None) -> list[OutboxMessage]:
     if job is None and key is None:
-        return list(islice(store.outbox.rows(statuses=(UNDELIVERED,)), _MOST))
+        return list(islice(store.outbox.rows(statuses=(FAILED,)), _MOST))
     return [row for row in store.outbox.rows(job=job or "", statuses=STATUSES) if row.key == key]
 
 
-def _attempted(service: Service, row: Owed, deadline: Deadline) -> str:
+def _attempted(service: Service, row: OutboxMessage, deadline: Deadline) -> str:
     if row.leased and row.is_held(service.store.outbox.now()):
         return "held"  # the database's time is read only if there is a lease; `drain` waits for it
     tally = service.outbox.attempt(row, deadline.remaining())

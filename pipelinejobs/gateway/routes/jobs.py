@@ -103,7 +103,7 @@ async def get_history(
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """Why the job is in its state, what was refused and why, the possible next events, and its outbox messages."""
-    return await _answered(call, lambda: snapshot.explained(call.service.store, uuid), plain, schemas.Explanation)
+    return await _answered(call, lambda: snapshot.facts(call.service.store, uuid), plain, schemas.Explanation)
 
 
 async def _answered(
@@ -131,7 +131,7 @@ async def _answered(
     return answered
 
 
-def _part(uuid: str, page: history.Page) -> dict[str, Any]:
+def _part(uuid: str, page: history.HistoryPage) -> dict[str, Any]:
     shown = [
         {"uuid": entry.uuid, "name": entry.name, "date": plain(entry.date), "data": plain(entry.data)}
         for entry in page.entries

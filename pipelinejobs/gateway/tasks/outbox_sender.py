@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from pipelinejobs.service.outbox_relay import Outbox, Tally
-from pipelinejobs.store.outbox import Owed
+from pipelinejobs.store.outbox import OutboxMessage
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import PipelineJobsError, Unavailable
 from pipelinejobs.util.log import logger
@@ -99,7 +99,7 @@ class Sender:
             begun += 1
         return begun == _MOST
 
-    def _send(self, owed: Owed) -> None:
+    def _send(self, owed: OutboxMessage) -> None:
         try:
             self._told(self._outbox.attempt(owed))
         except Unavailable as error:

@@ -17,7 +17,7 @@ import pytest
 
 from pipelinejobs import actors
 from pipelinejobs.actors import AgaveActor, HttpActor
-from pipelinejobs.util import http_addresses
+from pipelinejobs.util import http_client
 from pipelinejobs.util.errors import Undelivered
 from pipelinejobs.util.secret import Secret
 from support.server import HOST, RudeServer, Script, answers, says, self_signed, then_drips, then_hangs
@@ -264,7 +264,7 @@ def test_after_a_resolver_that_hangs_nothing_is_sent(monkeypatch: pytest.MonkeyP
         answer.wait(30)
         return [HOST]
 
-    monkeypatch.setattr(http_addresses, "resolve", resolve)
+    monkeypatch.setattr(http_client, "resolve", resolve)
     with RudeServer(answers()) as server:
         error = refused(http_actor(server), 0.2, ends=False)
         answer.set()

@@ -74,7 +74,7 @@ def test_the_archive_system_may_be_said(cli: Cli, jobs: Jobs) -> None:
         ("--archive-patterns", '[{"level": "1", "patterns": [], "filter": 1}]', "[0]: must be an object"),
         ("--archive-patterns", '[{"level": 1, "patterns": []}]', "[0].level: must be one of 0, 1"),
         ("--archive-patterns", '[{"level": "1", "patterns": "x"}]', "[0].patterns: must be a list of texts"),
-        ("--archive-patterns", '[{"level": "1", "patterns": ["("]}]', "no regular expression"),
+        ("--archive-patterns", '[{"level": "1", "patterns": ["("]}]', "not a regular expression"),
         ("--archive-patterns", '[{"level": "1", "patterns": ["\\ud800"]}]', "surrogate"),
         ("--product-patterns", '[{"patterns": [], "derived_from": []}]', "derived_from, derived_using, patterns"),
         ("--product-patterns", "x", "JSON"),

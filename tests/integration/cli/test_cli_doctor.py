@@ -73,7 +73,7 @@ def test_documents_with_the_same_uuid(cli: Cli, jobs: Jobs) -> None:
     done = cli("doctor", "--fix", "--json")
     assert found(done, "jobs") == [("wrong", f"{UUID} is the uuid of more than one document")]
     assert found(done, "indexes")[0][0] == "wrong"
-    assert found(done, "outbox") == [("ok", "nothing is owed")]
+    assert found(done, "outbox") == [("ok", "every message is delivered")]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,10 @@ def test_jobs_that_disagree_with_themselves(fixed: Cli, jobs: Jobs, damage: dict
     jobs.update_one({}, {"$set": damage})
     findings = found(fixed("doctor", "--json"), "jobs")
     assert ("wrong", f"{UUID}: {problem}") in findings
-    assert findings[-1] == ("note", "doctor --repair UUID says what can be mended of one, and with --yes mends it")
+    assert findings[-1] == (
+        "note",
+        "doctor --repair UUID says what can be repaired in one job; --yes repairs it",
+    )
 
 
 def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +113,7 @@ def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkey
     assert found(fixed("doctor", "--json"), "jobs") == [
         ("wrong", f"{broken}: it cannot be read (ValueError)"),
         ("wrong", f"{wrong}: its state is RUNNING, but its history leads to CREATED"),
-        ("note", "doctor --repair UUID says what can be mended of one, and with --yes mends it"),
+        ("note", "doctor --repair UUID says what can be repaired in one job; --yes repairs it"),
     ]
 
 
@@ -125,7 +128,7 @@ class TestRepair:
         assert found(done, "history.0.uuid")[0][0] == "wrong"
         (said,) = found(done, "history.1.date")
         assert said == ("wrong", 'would become "2018-11-05T17:25:40Z": it is text')
-        assert found(done, "job") == [("note", "nothing was changed; with --yes it is mended")]
+        assert found(done, "job") == [("note", "nothing was changed; --yes repairs it")]
 
     def test_with_yes_it_does_and_the_job_takes_events(self, fixed: Cli, jobs: Jobs) -> None:
         jobs.insert_one(catalogued("job-of-2018.json"))
@@ -182,11 +185,14 @@ class TestTheGatewaysPort:
                 fixed("doctor", "--json", _REACTOR_GATEWAY_PORT=str(port), _REACTOR_GATEWAY_HOST=host), "gateway"
             )
         assert level == "note"
-        assert text.startswith(f"gateway.port: {host} port {port} is taken: by this gateway if it runs, else by ")
+        assert text.startswith(f"gateway.port: {host} port {port} is in use: by this gateway if it runs, else by ")
 
     @pytest.mark.parametrize(
         ("host", "said"),
-        [("no.such.host.invalid", "gateway.host: no.such.host.invalid is not"), ("192.0.2.1", "gateway.port: nobody")],
+        [
+            ("no.such.host.invalid", "gateway.host: no.such.host.invalid is not"),
+            ("192.0.2.1", "gateway.port: serve"),
+        ],
     )
     def test_an_address_of_elsewhere(self, fixed: Cli, free_port: int, host: str, said: str) -> None:
         done = fixed("doctor", "--json", _REACTOR_GATEWAY_PORT=str(free_port), _REACTOR_GATEWAY_HOST=host)
@@ -219,7 +225,7 @@ def test_a_misspelt_variable(fixed: Cli) -> None:
     assert found(done, "environment") == [
         (
             "note",
-            "_REACTOR_LIMITS_DATABSE is not a setting, and says nothing; did you mean _REACTOR_LIMITS_DATABASE?",
+            "_REACTOR_LIMITS_DATABSE is not a setting and has no effect; did you mean _REACTOR_LIMITS_DATABASE?",
         )
     ]
 
@@ -233,7 +239,8 @@ def test_undelivered_and_owed_messages(fixed: Cli) -> None:
         fixed("drain", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url, _REACTOR_OUTBOX_ATTEMPTS="1")
     ((level, text),) = found(fixed("doctor", "--json"), "outbox")
     assert (level, uuid in text) == ("wrong", True)
-    assert [job["uuid"] for job in fixed.ok("jobs", "--undelivered")] == [uuid]
+    assert [job["uuid"] for job in fixed.ok("jobs", "--failed")] == [uuid]
+    assert [job["uuid"] for job in fixed.ok("jobs", "--undelivered")] == [uuid], "the former name"
 
 
 class TestServer:
@@ -323,7 +330,7 @@ class TestSettings:
         done = fixed("doctor", "--json")
         assert "require_pins is false" in found(done, "pins")[0][1]
         assert "no administrative tokens" in found(done, "tokens")[0][1]
-        assert "nothing says how to reach" in found(done, "indexer")[0][1]
+        assert "the Indexer's address is not known" in found(done, "indexer")[0][1]
         assert done.exit_code == 0
 
 
@@ -360,4 +367,4 @@ def test_applied_events_that_no_run_has_looked_for(fixed: Cli, jobs: Jobs) -> No
     assert found(fixed("doctor", "--json"), "journal") == []
     jobs.database["jobs_journal"].update_one({}, {"$set": {"applied": datetime(2026, 1, 1, tzinfo=UTC)}})
     [(level, text)] = found(fixed("doctor", "--json"), "journal")
-    assert (level, text.startswith("1 applied event not yet looked for")) == ("note", True)
+    assert (level, text.startswith("1 applied event not yet confirmed")) == ("note", True)

@@ -63,7 +63,7 @@ class TestNonce:
         assert cli.ok("nonce", "list", "--name", "jobs-manager.prod", **variables) == []
 
     def test_what_cannot_be(self, cli: Any, database: Database[Any]) -> None:
-        assert "EXECUTE at the most" in cli("nonce", "add", "--level", "UPDATE").err
+        assert "EXECUTE at most" in cli("nonce", "add", "--level", "UPDATE").err
         assert "the manager has no name other" in cli("nonce", "add", "--name", "other").err
         assert cli("nonce").exit_code == 2
         assert cli("nonce", "add", "--max-uses", "0").exit_code == 2
@@ -72,15 +72,18 @@ class TestNonce:
 
 class TestBearer:
     def test_the_token_is_what_the_setting_says(self, cli: Any) -> None:
-        made = cli.ok("bearer", "jdoe@tacc", "--right", "UPDATE")
+        made = cli.ok("bearer-token", "jdoe@tacc", "--permission", "UPDATE")
         assert re.fullmatch(r"pj-[A-Za-z0-9]{40}", made["token"])
         assert made["token"] not in made["setting"]
         grants = load({"_REACTOR_GATEWAY_TOKENS": made["setting"]}).gateway.tokens
         known = StaticTokens(grants).identify(Credentials(bearer=Secret(made["token"])))
         assert known == Principal("jdoe@tacc", Permission.UPDATE, "token")
         assert StaticTokens(grants).identify(Credentials(bearer=Secret(made["token"] + "x"))) is None
-        assert cli.ok("bearer", "jdoe@tacc")["token"] != made["token"]
+        assert cli.ok("bearer-token", "jdoe@tacc")["token"] != made["token"]
+
+    def test_former_names_work(self, cli: Any) -> None:
+        assert cli.ok("bearer", "jdoe", "--right", "READ")["setting"].startswith("jdoe:READ:sha256:")
 
     @pytest.mark.parametrize("user", ["", "a b", "a,b", "a:b", "*", "x" * 129])
     def test_what_is_no_name(self, cli: Any, user: str) -> None:
-        assert cli("bearer", user).exit_code == 2
+        assert cli("bearer-token", user).exit_code == 2

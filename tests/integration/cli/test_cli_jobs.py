@@ -149,7 +149,7 @@ class TestExplain:
         assert facts["problems"] == ["its state is FINISHED, but its history leads to CREATED"]
         assert facts["because"] is None
         text = cli("explain", uuid).out
-        assert "its history does not say how it got there" in text
+        assert "its history does not say why" in text
         assert "  its state is FINISHED, but its history leads to CREATED" in text
 
     def test_a_damaged_job(self, cli: Cli, jobs: Jobs) -> None:

@@ -234,7 +234,7 @@ class TestOwnersOfNonces:
 
 @contextmanager
 def with_oauth2(uri: str, database: str, server: RudeServer, **more: str) -> Iterator[Gateway]:
-    configured = settings(uri, database, gateway__oauth2_server=server.url, gateway__rights="jdoe:EXECUTE", **more)
+    configured = settings(uri, database, gateway__oauth2_server=server.url, gateway__permissions="jdoe:EXECUTE", **more)
     with serving(configured) as running:
         yield running
 

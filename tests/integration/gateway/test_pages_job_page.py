@@ -115,7 +115,7 @@ def test_a_damaged_one_is_shown(gateway: Gateway, jobs: Documents, job: StoredJo
 
 class TestTimeline:
     def test_in_parts(self, gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
-        gateway.service.store.history.limits = history.Limits(entries=60)
+        gateway.service.store.history.limits = history.HistoryLimits(entries=60)
         job = of_its_own(new_job)
         for number in range(2, 252):
             gateway.post(job.event("update", {"n": number}))

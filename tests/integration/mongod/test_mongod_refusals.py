@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelinejobs.mongod import Mongod, host
+from pipelinejobs.mongod import Mongod
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 pytestmark = [pytest.mark.usefixtures("nothing_left"), pytest.mark.promise("F17")]
@@ -23,7 +23,7 @@ def test_a_frozen_server_is_unavailable_and_is_stopped_by_force(embedded: Mongod
 
     os.kill(running.pid, signal.SIGSTOP)
     assert embedded.stop(deadline=0.2)
-    assert host.process(running.pid) is None
+    assert embedded.status() is None
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
@@ -39,13 +39,13 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written(embedded: Mongod) -> None:
-    embedded.log.mkdir(parents=True)
-    (embedded.log / "in the way").touch()
-    (embedded.directory / "mongod.json").mkdir()
+    before = embedded.directory / "mongod.log.old"
+    before.mkdir(parents=True)
+    (before / "in the way").touch()
+    embedded.log.touch()
     with pytest.raises(WrongSetting) as refusal:
         embedded.start()
     assert refusal.value.setting == "mongodb.embedded_directory"
-    (embedded.directory / "mongod.json").rmdir()
 
 
 def test_spoilt_data_is_said_with_the_log_and_its_reason(embedded: Mongod) -> None:
@@ -71,5 +71,17 @@ def test_a_mongod_that_cannot_run_here(embedded: Mongod, tmp_path: Path, monkeyp
     with pytest.raises(WrongSetting) as refusal:
         embedded.start()
     assert refusal.value.setting == "mongodb"
-    for part in (str(broken), "libcurl.so.4", str(embedded.log)):
+    assert "earlier run" not in refusal.value.reason
+    for part in (str(broken), "libcurl.so.4"):
         assert part in refusal.value.reason
+
+
+def test_a_mongod_that_is_no_program(embedded: Mongod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "bin" / "mongod"
+    broken.parent.mkdir()
+    broken.write_bytes(b"\x7fELF and nothing more")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken.parent}:{os.environ['PATH']}")
+    with pytest.raises(WrongSetting, match="cannot run here: Exec format error") as refusal:
+        embedded.start()
+    assert refusal.value.setting == "mongodb"

@@ -393,7 +393,7 @@ def test_without_a_server_the_event_is_unavailable(free_port: int, indexer: Inde
 class TestLongHistory:
     @pytest.fixture
     def small(self, mongodb_uri: str, database: Database[dict[str, Any]]) -> Iterator[Store]:
-        limits = history.Limits(entries=10, size=1024 * 1024)
+        limits = history.HistoryLimits(entries=10, size=1024 * 1024)
         store = Store(connect(Secret(mongodb_uri), database.name, timeout=10), history_limits=limits)
         yield store
         store.close()

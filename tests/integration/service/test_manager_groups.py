@@ -84,7 +84,7 @@ def test_a_repetition_in_such_a_group_is_no_application(
     manager: Manager, store: Store, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, moved: bool
 ) -> None:
     """Its entry was there before the write that nobody confirmed, wherever it is now."""
-    store.history.limits = history.Limits(entries=4)
+    store.history.limits = history.HistoryLimits(entries=4)
     first = event_of(OTHERS[0], "update", id="sender:first")
     assert manager.handle(first, "e").answer.verdict is Verdict.APPLIED
     apply = store.jobs.apply
@@ -112,7 +112,7 @@ def test_a_repetition_is_known_while_its_entry_moves(
     manager: Manager, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read before the move, looked for after it: the entry is in the job no more, and was not moved before."""
-    store.history.limits = history.Limits(entries=10)
+    store.history.limits = history.HistoryLimits(entries=10)
     first = event_of(UUID, "update", id="sender:first")
     send = manager.handle
     assert send(event_of(UUID, "run", id="sender:run"), "e").answer.verdict is Verdict.APPLIED

@@ -66,7 +66,7 @@ class Real:
         if self._store is not None:
             self._store.close()
         database = connect(Secret(self._uri), self._name, timeout=10)
-        store = self._store = Store(database, history_limits=history.Limits(entries=EMBEDDED))
+        store = self._store = Store(database, history_limits=history.HistoryLimits(entries=EMBEDDED))
         apply = store.jobs.apply
 
         def dying(writes: Sequence[Write]) -> list[Written]:

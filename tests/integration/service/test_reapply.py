@@ -58,7 +58,7 @@ class World:
         self.manager.journal.count = self.counted.append
         self.number = 0
 
-    def send(self, job: StoredJob, name: str, kind: Kind = Kind.EXPLICIT, **more: Any) -> Handled:
+    def send(self, job: StoredJob, name: str, kind: Kind = Kind.COMMAND, **more: Any) -> Handled:
         self.number += 1
         token = (
             admin_tokens(ADMINISTRATION, datetime.now(UTC).timestamp())[0] if name in ("reset", "ready") else job.token
@@ -240,7 +240,7 @@ def test_whatever_its_data_holds(world: World, jobs: Documents, data: dict[str, 
 def test_entries_that_have_moved_out_of_the_job_meanwhile(
     store: Store, jobs: Documents, window: str, names: tuple[str, ...]
 ) -> None:
-    store.history = History(jobs.database, history.Limits(4, 10**6))
+    store.history = History(jobs.database, history.HistoryLimits(4, 10**6))
     world = World(store, jobs)
     job = insert_job(jobs)
 
@@ -271,7 +271,7 @@ class TestWhatIsLeftAlone:
     def test_an_entry_that_has_moved_out_of_the_job_is_there(
         self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        world.store.history = History(world.jobs.database, history.Limits(3, 10**6))
+        world.store.history = History(world.jobs.database, history.HistoryLimits(3, 10**6))
         for _ in range(5):
             applied(world.send(running, "update"))
         assert len(running.names) < 7

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
 from support.process import StoredJob, insert_job
 
@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 EVENTS: Final = 20_000
-FEEDER: Final = Path(__file__).resolve().parents[2] / "support_feeder.py"
+FEEDER: Final = Path(__file__).resolve().parents[2] / "support" / "feeder.py"
 LATER: Final = range(4)
 """Where a move is broken off: as its copies are sent, when they are there, as the originals are removed, after that."""
 LARGEST: Final = 5 * 1024 * 1024
@@ -83,7 +83,7 @@ def test_nothing_is_lost(mongodb_uri: str, database: Database[Any], jobs: Any, s
     assert next(entries).name == "create"
     assert [entry.data["number"] for entry in entries if entry.data is not None] == list(range(EVENTS))
     assert len(job.stored()["history"]) <= 500
-    read = steady(store, job.uuid)
+    read = take_snapshot(store, job.uuid)
     assert read is not None
     assert not read.problems
     assert read[0].revision == EVENTS

@@ -13,8 +13,8 @@ from pymongo.database import Database
 from pipelinejobs.core.decide import decide
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.store import Store, Write, Written, job_document
-from pipelinejobs.store.history import PAGE_BYTES, History, Limits, Page
+from pipelinejobs.store import Store, Write, Written, job_update
+from pipelinejobs.store.history import PAGE_BYTES, History, HistoryLimits, HistoryPage
 from support.factories import NOW, UUID, a_command, a_job, catalogued
 
 Jobs = Collection[dict[str, Any]]
@@ -22,7 +22,7 @@ Jobs = Collection[dict[str, Any]]
 
 @pytest.fixture
 def history(database: Database[dict[str, Any]]) -> History:
-    return History(database, Limits(entries=40, size=4 * 1024 * 1024))  # a fifth of both stays
+    return History(database, HistoryLimits(entries=40, size=4 * 1024 * 1024))  # a fifth of both stays
 
 
 def fill(jobs: Jobs, count: int, size: int = 10) -> list[str]:
@@ -181,7 +181,7 @@ def test_what_looks_like_a_reference_comes_back_as_it_was(
 
 
 def test_limits() -> None:
-    limits = Limits(entries=10, size=1000)
+    limits = HistoryLimits(entries=10, size=1000)
     assert not limits.passed_by(a_job(entries=8, size=1000))
     assert limits.passed_by(a_job(entries=9))
     assert limits.passed_by(a_job(entries=3, size=1001))
@@ -197,7 +197,7 @@ def test_a_write_decided_before_a_move_is_refused_by_the_guard(store: Store, job
     assert change is not None
     move(store, history)
     assert store.jobs.apply([Write(job, change, "e")]) == [Written.NO]
-    assert job_document.moved(0) == {"$in": [0, None]}
+    assert job_update.moved(0) == {"$in": [0, None]}
 
 
 def paged(history: History, limit: int, size: int = PAGE_BYTES) -> list[str]:
@@ -207,7 +207,7 @@ def paged(history: History, limit: int, size: int = PAGE_BYTES) -> list[str]:
         page = history.page(UUID, offset, limit, size)
         assert page is not None
         assert 1 <= len(page.entries) <= limit
-        assert sum(len(bson.encode(job_document.from_entry(entry))) for entry in page.entries[1:]) <= size
+        assert sum(len(bson.encode(job_update.from_entry(entry))) for entry in page.entries[1:]) <= size
         found += [entry.uuid for entry in page.entries]
         offset = page.next
         assert offset in (None, len(found))
@@ -269,7 +269,7 @@ def test_pages_of_what_is_not_there(jobs: Jobs, history: History) -> None:
     assert page_of(history, 4, 5) == []
     assert page_of(history, 2, 5) == everything[2:]
     jobs.update_one({}, {"$set": {"history": "none"}})
-    assert history.page(UUID, 0, 5) == Page([], None)
+    assert history.page(UUID, 0, 5) == HistoryPage([], None)
 
 
 @pytest.mark.parametrize("moved_before", [False, True])
@@ -319,10 +319,10 @@ def test_explaining_holds_the_data_of_few_entries(store: Store, jobs: Jobs, hist
     fill(jobs, 150, size=100_000)
     jobs.update_one({}, {"$set": {"last_event": "update"}})
     move(store, history)
-    snapshot.explained(store, UUID)  # what is made once and kept does not count
+    snapshot.facts(store, UUID)  # what is made once and kept does not count
     tracemalloc.start()
     try:
-        facts = snapshot.explained(store, UUID)
+        facts = snapshot.facts(store, UUID)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -13,11 +13,11 @@ from pipelinejobs.core.job import Job
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.core.uuids import ENTRY, random
 from pipelinejobs.diagnose import checks
-from pipelinejobs.diagnose.snapshot import steady
+from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
-from pipelinejobs.store.history import Limits
+from pipelinejobs.store.history import HistoryLimits
 from pipelinejobs.store.jobs import Write, Written
-from pipelinejobs.store.repairs import Stored
+from pipelinejobs.store.repairs import RawJob
 from pipelinejobs.util.errors import CommandFailed
 from support.factories import LIFE, NOW, UUID, a_command, catalogued
 
@@ -25,7 +25,7 @@ Jobs = Any
 OLD = catalogued("job-of-2018.json")["uuid"]
 
 
-def read(store: Store, uuid: str = UUID) -> Stored:
+def read(store: Store, uuid: str = UUID) -> RawJob:
     stored = store.repairs.read(uuid)
     assert stored is not None
     return stored
@@ -62,7 +62,7 @@ def test_a_job_of_2018_takes_events(store: Store, jobs: Jobs) -> None:
     assert mend(store, OLD).left == []
     after = jobs.find_one()
     assert loaded(store, OLD).damage is None
-    problems = steady(store, OLD)
+    problems = take_snapshot(store, OLD)
     assert problems is not None
     assert problems.problems == []
     dates = [entry["date"].isoformat() for entry in after["history"]]
@@ -143,7 +143,7 @@ def test_data_stays_what_it_is_byte_for_byte(store: Store, jobs: Jobs, database:
 def test_what_was_moved_belongs_to_the_history(store: Store, jobs: Jobs, database: Database[Any]) -> None:
     jobs.insert_one(catalogued("job-created.json"))
     take(store, "run", *["update"] * 6, "finish")
-    store.history.limits = Limits(entries=4)
+    store.history.limits = HistoryLimits(entries=4)
     assert store.history.move(loaded(store))
     moved = jobs.find_one()["_moved"]
     assert moved > 3
@@ -155,7 +155,7 @@ def test_what_was_moved_belongs_to_the_history(store: Store, jobs: Jobs, databas
     after = jobs.find_one()
     assert (after["state"], after["_properties"]["revision"], after["_moved"]) == ("FINISHED", 8, moved)
     assert [row["entry"]["date"].isoformat() for row in rows.find({"seq": 0})] == ["2018-11-05T17:20:11"]
-    told = steady(store, UUID)
+    told = take_snapshot(store, UUID)
     assert told is not None
     assert told.problems == []
     assert checks.cause(told.job, told.history) is not None

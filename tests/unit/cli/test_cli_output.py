@@ -8,7 +8,7 @@ import pytest
 from bson import ObjectId
 
 from pipelinejobs.cli import inputs
-from pipelinejobs.cli.output import Report, printable, section, short, table, when
+from pipelinejobs.cli.output import Output, printable, section, short, table, when
 from pipelinejobs.core.views import plain
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -32,17 +32,17 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 )
 def test_everything_stored_can_be_said_in_json(value: Any, shown: Any) -> None:
     assert plain(value) == shown
-    assert json.loads(Report(data=value).text(as_json=True)) == shown
+    assert json.loads(Output(data=value).text(as_json=True)) == shown
 
 
 def test_text_is_lines() -> None:
-    report = Report(data={"a": 1}, lines=["one", "two"])
-    assert report.text(as_json=False) == "one\ntwo"
+    output = Output(data={"a": 1}, lines=["one", "two"])
+    assert output.text(as_json=False) == "one\ntwo"
 
 
 @pytest.mark.parametrize("text", ["\x1b[31m", "a\nb", "\r", "\x9b", "\u202e", "\u2028", "\ud800", "\x00"])
 def test_control_characters_are_shown_and_not_sent(text: str) -> None:
-    shown = Report(data=None, lines=[text]).text(as_json=False)
+    shown = Output(data=None, lines=[text]).text(as_json=False)
     assert shown.isprintable()
     assert "\\" in shown
 

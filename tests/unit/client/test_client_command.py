@@ -57,7 +57,7 @@ class Test:
     def test_an_event_that_there_is_not_is_no_event_for_the_spool(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
-        """In it nobody would see it refused."""
+        """In the spool its refusal would not be seen."""
         where = ["--callback", f"https://x{PATH}?uuid={JOB}&token={TOKEN}", "--spool", str(tmp_path / "spool")]
         assert main([*where, "finnish", "--later"], prog="report.py") == 2
         assert capsys.readouterr().err.startswith("report.py: 'finnish' is not an event; the events are run, update,")

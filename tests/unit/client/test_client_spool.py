@@ -354,7 +354,7 @@ class TestRoom:
 
 class TestAFileThatCannotBeHandled:
     def test_stops_its_own_job_alone(self, spool: Path) -> None:
-        """A directory in place of a file: it can be opened by nobody, not even by an administrator."""
+        """A directory in place of a file: no user can open it as a file, not even an administrator."""
         with manager(TAKEN) as served:
             job(served.url, spool, later=True).run()
             job(served.url, spool, OTHER_JOB, later=True).run()
@@ -426,7 +426,7 @@ class TestManySenders:
     def test_each_event_is_applied_once_and_in_order(
         self, spool: Path, monkeypatch: pytest.MonkeyPatch, with_locks: bool
     ) -> None:
-        """Threads stand for processes: a lock of a file belongs to whoever has opened it."""
+        """Threads stand for processes: a lock of a file belongs to the opened file."""
         if not with_locks:
             monkeypatch.setattr(client, "fcntl", None)
         judge, uuids = Judge(), [str(uuid4()) for _ in range(3)]

@@ -7,8 +7,8 @@ import pytest
 from fsm.lifecycle import STATES
 from pipelinejobs.core.job import Entry
 from pipelinejobs.diagnose import checks, explanation
-from pipelinejobs.store import job_document
-from pipelinejobs.store.outbox import Owed
+from pipelinejobs.store import job_update
+from pipelinejobs.store.outbox import OutboxMessage
 from support.factories import LIFE, NOW, SALT, UUID, a_job
 
 
@@ -77,7 +77,7 @@ def test_what_was_refused_is_passed_on() -> None:
     assert facts("CREATED", "create", refused=[row])["refused"] == [row]
 
 
-TRIED = Owed(
+TRIED = OutboxMessage(
     job=UUID,
     key="canary-key",
     name="index",
@@ -102,7 +102,7 @@ def test_of_what_is_owed_nothing_is_told_of_leases_and_keys() -> None:
 
 def test_before_the_first_attempt_it_is_due_at_once() -> None:
     entry = entries("create")[0]
-    stored = job_document.owed_row("key", entry, LIFE, "index")
+    stored = job_update.outbox_row("key", entry, LIFE, "index")
     assert stored["next"].year == 1970  # which is nothing to show
     row = TRIED._replace(attempts=0, next=stored["next"], leased=False, error=None)
     assert facts("FINISHED", "create", "run", "finish", owed=[row])["owed"][0]["next"] is None

@@ -44,7 +44,7 @@ def test_settings(built: Built) -> None:
     assert sorted(row[0] for row in cells(page)) == sorted([*TABLE, "pinned", "require_pins"])
     rows = {row[0]: row for row in cells(page)}
     for setting in TABLE.values():
-        assert setting.kind.wanted.replace("`", "") in rows[setting.name][2].replace("`", ""), setting.name
+        assert setting.field_type.wanted.replace("`", "") in rows[setting.name][2].replace("`", ""), setting.name
         assert setting.meaning.replace("`", "") in rows[setting.name][2]
 
 

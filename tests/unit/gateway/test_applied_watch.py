@@ -13,7 +13,7 @@ from pipelinejobs.util.errors import Unavailable
 
 
 def journaled(number: int) -> Journaled:
-    event = Event(job="a job", name="update", kind=Kind.EXPLICIT, id=f"execution:{number}")
+    event = Event(job="a job", name="update", kind=Kind.COMMAND, id=f"execution:{number}")
     return Journaled(event, "life", "life", f"entry {number}", "e", number, False, (), None)
 
 

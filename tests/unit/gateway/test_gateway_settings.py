@@ -24,7 +24,7 @@ def refusal(**variables: str) -> str:
 
 def test_by_default_nobody_gets_in() -> None:
     gateway = load({}).gateway
-    assert (gateway.tokens, gateway.rights, gateway.oauth2_server, gateway.tapis_server) == ((), (), None, None)
+    assert (gateway.tokens, gateway.permissions, gateway.oauth2_server, gateway.tapis_server) == ((), (), None, None)
     assert gateway.host == "127.0.0.1"
 
 
@@ -34,8 +34,8 @@ def test_tokens() -> None:
     assert DIGEST not in repr(tokens)
 
 
-def test_rights() -> None:
-    assert given(rights="jdoe:UPDATE,*:READ").gateway.rights == (
+def test_permissions() -> None:
+    assert given(permissions="jdoe:UPDATE,*:READ").gateway.permissions == (
         Grant("jdoe", Permission.UPDATE),
         Grant("*", Permission.READ),
     )
@@ -45,13 +45,13 @@ def test_rights() -> None:
     "value", ["jdoe", "jdoe:EXECUTE", f"jdoe:NONE:sha256:{DIGEST}", "jdoe:READ:sha256:12", f"*:READ:sha256:{DIGEST}"]
 )
 def test_what_is_no_token(value: str) -> None:
-    assert refusal(tokens=value).startswith("gateway.tokens: must be a list of USER:RIGHT:sha256:DIGEST")
+    assert refusal(tokens=value).startswith("gateway.tokens: must be a list of USER:PERMISSION:sha256:DIGEST")
     assert DIGEST not in refusal(tokens=value)
 
 
 @pytest.mark.parametrize("value", ["jdoe", "jdoe:ALL", "jdoe:read", ":READ", "a:READ,a:UPDATE"])
 def test_what_is_no_right(value: str) -> None:
-    assert refusal(rights=value).startswith("gateway.rights: ")
+    assert refusal(permissions=value).startswith("gateway.permissions: ")
 
 
 @pytest.mark.parametrize(

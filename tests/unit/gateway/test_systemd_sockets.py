@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelinejobs.gateway.http import server, systemd
-from pipelinejobs.settings.gateway import Gateway
+from pipelinejobs.settings.gateway import GatewaySection
 from pipelinejobs.util.errors import WrongSetting
 
 
@@ -39,7 +39,7 @@ def test_a_listening_socket_is_used_instead_of_the_settings(monkeypatch: pytest.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         os.dup2(listening.fileno(), place)
         hand(monkeypatch, os.getpid())
-        with server.listen(Gateway(port=1)) as given:
+        with server.listen(GatewaySection(port=1)) as given:
             assert given.getsockname() == listening.getsockname()
             assert not given.get_inheritable()
     assert "LISTEN_FDS" not in os.environ, "a process that this one starts would take it for its own"

@@ -4,29 +4,33 @@ from typing import Any
 
 import pytest
 
-from pipelinejobs.messages.forms import NO_FORM, Form, form_of
+from pipelinejobs.messages.agave import AGAVE, ALOE
+from pipelinejobs.messages.form import Form
+from pipelinejobs.messages.forms import NO_FORM, form_of
+from pipelinejobs.messages.json_event import EVENT
+from pipelinejobs.messages.tapis import TAPIS
 from support.message_samples import JOB, refusal_of, sample
 
 
 @pytest.mark.parametrize(
     ("body", "form"),
     [
-        ({"uuid": JOB}, Form.EVENT),
-        ({"event": "run"}, Form.EVENT),
-        ({"token": "x", "more": 1}, Form.EVENT),
-        ({"uuid": JOB, "name": "run", "status": "x"}, Form.EVENT),
-        ({"appId": "a", "status": "x"}, Form.AGAVE),
-        ({"_links": {}, "tenantId": "t"}, Form.AGAVE),
-        ({"tenantId": "t", "owner": "o"}, Form.ALOE),
-        ({"event": {}}, Form.TAPIS),
-        ({"subscriptionName": "jobs~x"}, Form.TAPIS),
+        ({"uuid": JOB}, EVENT),
+        ({"event": "run"}, EVENT),
+        ({"token": "x", "more": 1}, EVENT),
+        ({"uuid": JOB, "name": "run", "status": "x"}, EVENT),
+        ({"appId": "a", "status": "x"}, AGAVE),
+        ({"_links": {}, "tenantId": "t"}, AGAVE),
+        ({"tenantId": "t", "owner": "o"}, ALOE),
+        ({"event": {}}, TAPIS),
+        ({"subscriptionName": "jobs~x"}, TAPIS),
         ({"status": "RUNNING"}, None),
         ({}, None),
         ({"a": 1}, None),
-        (sample("agave-callback"), Form.AGAVE),
-        (sample("aloe-callback"), Form.ALOE),
-        (sample("tapis-notification"), Form.TAPIS),
-        (sample("agave-callback") | {"deliveryTarget": {}, "event": {}, "uuid": JOB}, Form.AGAVE),
+        (sample("agave-callback"), AGAVE),
+        (sample("aloe-callback"), ALOE),
+        (sample("tapis-notification"), TAPIS),
+        (sample("agave-callback") | {"deliveryTarget": {}, "event": {}, "uuid": JOB}, AGAVE),
     ],
 )
 def test_the_form_that_it_looks_like(body: dict[str, Any], form: Form | None) -> None:
@@ -37,9 +41,9 @@ def without(body: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key not in keys}
 
 
-AGAVE = sample("agave-callback")
-ALOE = sample("aloe-callback")
-TAPIS = sample("tapis-notification")
+AN_AGAVE = sample("agave-callback")
+AN_ALOE = sample("aloe-callback")
+A_TAPIS = sample("tapis-notification")
 
 
 @pytest.mark.parametrize(
@@ -51,19 +55,19 @@ TAPIS = sample("tapis-notification")
         ({"uuid": JOB}, "name: is missing"),
         ({"name": "run"}, "uuid: is missing"),
         ({"uuid": JOB, "event": "run"}, "event: is not a key of a JSON event; its name goes under `name`"),
-        (without(AGAVE, "appId"), "appId: is missing from what looks like an Agave callback"),
-        (without(AGAVE, "_links"), "_links: is missing from what looks like an Agave callback"),
-        (AGAVE | {"status": 5}, "status: must be text, not a number"),
-        (AGAVE | {"_links": None}, "_links: must be an object, not null"),
-        (AGAVE | {"id": 5}, "id: must be text, not a number"),
-        (without(ALOE, "tenantQueue"), "tenantQueue: is missing from what looks like an Aloe callback"),
-        (ALOE | {"tenantId": None}, "tenantId: must be text, not null"),
-        (without(TAPIS, "event"), "event: is missing from what looks like a Tapis notification"),
-        (TAPIS | {"event": None}, "event: must be an object, not null"),
-        (TAPIS | {"event": {}}, "event.type: is missing from what looks like a Tapis notification"),
-        (TAPIS | {"event": {"type": 5}}, "event.type: must be text, not a number"),
+        (without(AN_AGAVE, "appId"), "appId: is missing from what looks like an Agave callback"),
+        (without(AN_AGAVE, "_links"), "_links: is missing from what looks like an Agave callback"),
+        (AN_AGAVE | {"status": 5}, "status: must be text, not a number"),
+        (AN_AGAVE | {"_links": None}, "_links: must be an object, not null"),
+        (AN_AGAVE | {"id": 5}, "id: must be text, not a number"),
+        (without(AN_ALOE, "tenantQueue"), "tenantQueue: is missing from what looks like an Aloe callback"),
+        (AN_ALOE | {"tenantId": None}, "tenantId: must be text, not null"),
+        (without(A_TAPIS, "event"), "event: is missing from what looks like a Tapis notification"),
+        (A_TAPIS | {"event": None}, "event: must be an object, not null"),
+        (A_TAPIS | {"event": {}}, "event.type: is missing from what looks like a Tapis notification"),
+        (A_TAPIS | {"event": {"type": 5}}, "event.type: must be text, not a number"),
         (
-            TAPIS | {"event": {"type": "files.X"}},
+            A_TAPIS | {"event": {"type": "files.X"}},
             "event.type: must begin with `jobs.`: of Tapis, only the notifications of Jobs are read",
         ),
     ],

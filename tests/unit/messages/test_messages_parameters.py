@@ -158,8 +158,8 @@ def test_a_note_of_any_signs_up_to_a_mebibyte() -> None:
 
 def test_event_and_name_are_the_same_thing() -> None:
     assert read({"name": "run"}).name == "run"
-    assert read({"name": "run"}).name_place == "parameter name"
-    assert read({"event": "run"}).name_place == "parameter event"
+    assert read({"name": "run"}).name_path == "parameter name"
+    assert read({"event": "run"}).name_path == "parameter event"
     assert read({"event": "run", "name": "run"}).name == "run"
     assert read({"event": "run", "name": "${EVENT}"}).name == "run"
     assert refused(event="run", name="finish").startswith("parameter event: says another event than parameter name")

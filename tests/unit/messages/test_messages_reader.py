@@ -38,7 +38,7 @@ class TestJsonEvent:
     )
     def test_by_every_way(self, text: str) -> None:
         event = event_of(text)
-        assert (event.job, event.name, event.kind, event.data) == (JOB, "finish", Kind.EXPLICIT, {"any": "object"})
+        assert (event.job, event.name, event.kind, event.data) == (JOB, "finish", Kind.COMMAND, {"any": "object"})
         assert (event.id, event.external, event.status, event.sender) == ("execution:exec-1", None, None, "jdoe")
         assert token_of(event) == TOKEN
 
@@ -59,7 +59,7 @@ class TestJsonEvent:
 
     def test_a_status_parameter_is_not_looked_at(self) -> None:
         event = event_of(EVENT, status="FAILED")
-        assert (event.name, event.kind, event.status) == ("finish", Kind.EXPLICIT, None)
+        assert (event.name, event.kind, event.status) == ("finish", Kind.COMMAND, None)
 
     @pytest.mark.parametrize(
         ("parameters", "reason"),
@@ -87,7 +87,7 @@ class TestUrlParameters:
     @pytest.mark.parametrize("body", [None, "", " ", '{"message": ""}'])
     def test_without_a_body(self, name: str, body: str | None) -> None:
         event = event_of(body, **{"uuid": JOB, name: "finish", "token": TOKEN})
-        assert (event.job, event.name, event.kind, event.data) == (JOB, "finish", Kind.EXPLICIT, None)
+        assert (event.job, event.name, event.kind, event.data) == (JOB, "finish", Kind.COMMAND, None)
         assert (event.id, event.external, event.status) == ("execution:exec-1", None, None)
         assert token_of(event) == TOKEN
 
@@ -111,7 +111,7 @@ class TestUrlParameters:
 
     def test_the_name_counts_for_more_than_the_status(self) -> None:
         event = event_of(uuid=JOB, event="update", status="FINISHED")
-        assert (event.name, event.kind, event.status) == ("update", Kind.EXPLICIT, None)
+        assert (event.name, event.kind, event.status) == ("update", Kind.COMMAND, None)
 
     @pytest.mark.parametrize("wrapped", [False, True])
     @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ class TestUrlParameters:
     )
     def test_a_body_that_is_no_object(self, text: str, value: Any, wrapped: bool) -> None:
         event = event_of({"message": text} if wrapped else text, uuid=JOB, event="FAIL", note="n")
-        assert (event.name, event.kind, event.data) == ("fail", Kind.EXPLICIT, {"body": value, "note": "n"})
+        assert (event.name, event.kind, event.data) == ("fail", Kind.COMMAND, {"body": value, "note": "n"})
         assert event.message == {"message": value}
 
     def test_a_json_string_is_text(self) -> None:
@@ -216,7 +216,7 @@ class TestReport:
     @pytest.mark.parametrize("system", REPORTS)
     def test_with_a_name_it_is_an_explicit_event(self, system: str) -> None:
         event = event_of(callback(system), uuid=JOB, event="update", status="FAILED")
-        assert (event.name, event.kind) == ("update", Kind.EXPLICIT)
+        assert (event.name, event.kind) == ("update", Kind.COMMAND)
         assert (event.id, event.external, event.status) == ("execution:exec-1", None, None)
         assert event.data == reduced(system)
 
@@ -252,7 +252,7 @@ class TestOrder:
         assert event_of(EVENT, uuid=JOB, event="finish").data == {"any": "object"}
 
     def test_a_name_before_a_status(self) -> None:
-        assert event_of({"a": 1}, uuid=JOB, event="fail", status="FINISHED").kind is Kind.EXPLICIT
+        assert event_of({"a": 1}, uuid=JOB, event="fail", status="FINISHED").kind is Kind.COMMAND
 
     def test_nothing_at_all(self) -> None:
         assert refusal_of().startswith("body: says nothing of what happened; send ")
@@ -285,7 +285,7 @@ class TestRemarks:
 
 
 class TestIdentity:
-    EXPLICIT: tuple[tuple[Any, dict[str, str]], ...] = (
+    COMMAND: tuple[tuple[Any, dict[str, str]], ...] = (
         ({"uuid": JOB, "name": "update"}, {}),
         (None, {"uuid": JOB, "event": "update"}),
         (sample("agave-callback"), {"uuid": JOB, "event": "update"}),
@@ -293,7 +293,7 @@ class TestIdentity:
         ({key: value for key, value in sample("agave-callback").items() if key != "id"}, {"uuid": JOB}),
     )
 
-    @pytest.mark.parametrize(("body", "parameters"), EXPLICIT)
+    @pytest.mark.parametrize(("body", "parameters"), COMMAND)
     def test_is_the_senders_or_the_deliverys(self, body: Any, parameters: dict[str, str]) -> None:
         assert read(delivery(body, parameters, execution="exec-9")).id == "execution:exec-9"
         assert event_of(body, x_event_id="mine", **parameters).id == "sender:mine"
@@ -394,7 +394,7 @@ class TestExplain:
         def broken(body: object) -> list[str]:
             raise RuntimeError(body)
 
-        monkeypatch.setattr("pipelinejobs.messages.reader._problems", broken)
+        monkeypatch.setattr("pipelinejobs.messages.forms.problems", broken)
         assert explain(delivery({"uuid": 5, "name": 5}), Malformed("uuid", "is odd")) == "uuid: is odd"
 
 

@@ -1,4 +1,4 @@
-"""The JSON Schema at work."""
+"""The JSON Schema in force, and the words of the reader beside it."""
 
 import json
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pipelinejobs.messages.forms import MOST_PROBLEMS
-from pipelinejobs.messages.schema import accepts, problems
+from pipelinejobs.messages.forms import MOST_PROBLEMS, problems
 from pipelinejobs.messages.schema_definition import definition
 from support.message_samples import JOB, TOKEN, sample
+from support.message_schema import accepts
 
 EVENT = {"uuid": JOB, "name": "finish", "token": TOKEN, "data": {"any": "object"}}
 SAMPLES = [EVENT, sample("agave-callback"), sample("aloe-callback"), sample("tapis-notification")]

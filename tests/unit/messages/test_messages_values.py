@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelinejobs.messages.values import DEPTH, Flaw, check, kind_of, place, problem_of, shown
+from pipelinejobs.messages.values import DEPTH, Flaw, check, kind_of, path_of, problem_of, shown
 from pipelinejobs.util.errors import Malformed
 
 
@@ -72,13 +72,13 @@ def test_depth_beyond_the_stack() -> None:
 
 @pytest.mark.promise("S14")
 def test_place_is_readable_and_harmless() -> None:
-    assert place() == "body"
-    assert place("data", "list", 3) == "data.list[3]"
-    assert place("data", "a.b", "c") == 'data["a.b"].c'
-    assert place("$set") == 'body["$set"]'
-    assert place("data", "\x1b[31m\n") == 'data["\\u001b[31m\\n"]'
-    assert len(place("x" * 10_000)) < 80
-    assert len(place(*["key"] * 1000)) < 210
+    assert path_of() == "body"
+    assert path_of("data", "list", 3) == "data.list[3]"
+    assert path_of("data", "a.b", "c") == 'data["a.b"].c'
+    assert path_of("$set") == 'body["$set"]'
+    assert path_of("data", "\x1b[31m\n") == 'data["\\u001b[31m\\n"]'
+    assert len(path_of("x" * 10_000)) < 80
+    assert len(path_of(*["key"] * 1000)) < 210
 
 
 def test_shown_is_cut_and_escaped() -> None:

@@ -92,7 +92,7 @@ def test_what_is_misspelt_is_a_warning() -> None:
     (line,) = said({"_REACTOR_LOG_LEVEL": "DEBUG"})
     assert line == (
         logging.WARNING,
-        "_REACTOR_LOG_LEVEL is not a setting, and says nothing; did you mean _REACTOR_LOGS_LEVEL?",
+        "_REACTOR_LOG_LEVEL is not a setting and has no effect; did you mean _REACTOR_LOGS_LEVEL?",
     )
 
 

@@ -515,7 +515,7 @@ def test_every_default_fits_its_own_setting() -> None:
     for setting in TABLE.values():
         if setting.default not in (None, ()):
             text = str(setting.default)
-            assert setting.kind.parse(text) == setting.default, setting.name
+            assert setting.field_type.parse(text) == setting.default, setting.name
 
 
 def test_every_section_says_what_it_is() -> None:

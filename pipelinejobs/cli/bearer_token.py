@@ -1,39 +1,41 @@
 """Make a static Bearer token for a user of the gateway.
 
-The token is shown this once. What it prints besides goes into the setting gateway.tokens, which holds only a hash.
+The token is shown only this once. The command also prints the line for the setting gateway.tokens, which holds a hash
+of the token.
 
-  python -m pipelinejobs bearer jdoe --right EXECUTE
+  python -m pipelinejobs bearer-token jdoe --permission EXECUTE
 """
 
 import argparse
 import re
 
-from pipelinejobs.cli.output import Report
+from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway.auth.static_tokens import digest, new_token
 from pipelinejobs.settings import TABLE
 
-_RIGHTS = [right.name for right in Permission if right is not Permission.NONE]
+_PERMISSIONS = [one.name for one in Permission if one is not Permission.NONE]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("user", type=_user, help="the user's name")
-    parser.add_argument("--right", choices=_RIGHTS, default="EXECUTE", help="default: %(default)s")
+    parser.add_argument("--permission", choices=_PERMISSIONS, default="EXECUTE", help="default: %(default)s")
+    parser.add_argument("--right", choices=_PERMISSIONS, dest="permission", help=argparse.SUPPRESS)  # its former name
 
 
-def run(options: argparse.Namespace, session: Session) -> Report:
+def run(options: argparse.Namespace, session: Session) -> Output:
     """Makes the token."""
     token = new_token()
-    row = f"{options.user}:{options.right}:sha256:{digest(token)}"
+    row = f"{options.user}:{options.permission}:sha256:{digest(token)}"
     variable = TABLE["gateway.tokens"].variable
-    return Report(
+    return Output(
         data={"token": token.reveal(), "setting": row},
         lines=[
             f"token:   {token.reveal()}",
             f"setting: {row}",
-            f"The setting is one of the list gateway.tokens in config.yml, or of {variable}.",
+            f"Add the setting to the list gateway.tokens in config.yml, or to {variable}.",
         ],
     )
 

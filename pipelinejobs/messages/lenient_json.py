@@ -1,0 +1,127 @@
+"""The value of a text, with numbers that MongoDB cannot hold and keys that are given twice.
+
+The strict reading (`messages.text`) refuses these. Here they get types of their own, which `lenient` replaces.
+"""
+
+import json
+import math
+import re
+from typing import Any, Final
+
+from pipelinejobs.messages import literal as python_literal
+from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, WRAPPINGS, is_wrapping
+from pipelinejobs.messages.text import CONTINUED_LINE
+from pipelinejobs.messages.values import DEPTH, INT64_MAX, INT64_MIN
+
+_INT64_DIGITS: Final = 20
+_DEEPEST: Final = 100_000
+
+
+class Unread(Exception):
+    """A text that is neither JSON nor a literal."""
+
+
+class Number(str):
+    """A number that MongoDB cannot hold, as it was written, with its problem."""
+
+    __slots__ = ("problem",)
+    problem: str
+
+    def __new__(cls, text: str, problem: str) -> "Number":
+        number = super().__new__(cls, text)
+        number.problem = problem
+        return number
+
+
+class Twice(dict[str, Any]):
+    """An object that has a key twice. The last one counts."""
+
+
+def unwrapped(value: Any, literal: bool) -> Any:
+    """The value without its wrappings in `message`; see `body.value_in`."""
+    for _ in range(WRAPPINGS):
+        if not isinstance(value, dict) or not is_wrapping(value):
+            break
+        value = value[WRAPPING]
+        if isinstance(value, str):
+            if not value.strip():
+                return None
+            try:
+                value = parsed(value, literal)
+            except Unread:
+                break
+    return value
+
+
+def parsed(text: str, literal: bool) -> Any:
+    """The value of a text: JSON, JSON with continued lines, or a Python literal.
+
+    Raises:
+        Unread: it is none of them.
+    """
+    attempts = [text, CONTINUED_LINE.sub("", text)]
+    if literal:
+        attempts.append(python_literal.as_json(attempts[-1]))
+    for attempt in dict.fromkeys(attempts):
+        try:
+            return _DECODER.decode(attempt)
+        except json.JSONDecodeError:
+            continue
+        except RecursionError:
+            try:
+                return _DECODER.decode(_shallow(attempt))
+            except json.JSONDecodeError:
+                continue
+    raise Unread
+
+
+_PIECES: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def _shallow(text: str) -> str:
+    """A JSON text with null in place of values that are nested too deeply to be kept.
+
+    Looking at every bracket takes time, so there is a limit: a text that is longer or deeper becomes empty.
+    """
+    if len(text) > MAX_BYTES:
+        return ""
+    kept = []
+    level, begin = 0, 0
+    for piece in _PIECES.finditer(text):
+        if piece[0] in ("[", "{"):
+            level += 1
+            if level == DEPTH + 2:
+                kept.append(f"{text[begin : piece.start()]}null")
+            if level > _DEEPEST:
+                return ""
+        elif piece[0] in ("]", "}"):
+            level -= 1
+            if level == DEPTH + 1:
+                begin = piece.end()
+    return "".join([*kept, text[begin:]]) if level <= DEPTH + 1 else ""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    return result if len(result) == len(pairs) else Twice(result)
+
+
+def _integer(digits: str) -> int | Number:
+    # Python refuses to read an integer of more than 4300 digits, and takes long over shorter ones.
+    if len(digits) <= _INT64_DIGITS and INT64_MIN <= (number := int(digits)) <= INT64_MAX:
+        return number
+    return Number(digits, "is an integer beyond 64 bits")
+
+
+def _float(text: str) -> float | Number:
+    number = float(text)
+    return number if math.isfinite(number) else _constant(text)
+
+
+def _constant(text: str) -> Number:
+    return Number(text, "is no finite number")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)

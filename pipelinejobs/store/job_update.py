@@ -1,0 +1,133 @@
+"""What is written to a job document: the filter and the update of each write, made without asking the database.
+
+Only classic update operators are used, and user data stands in them only as values: never as a path or an operator.
+The fields are described in `store.job_document`.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from pipelinejobs.core.decide import Change
+from pipelinejobs.core.job import Entry, Job, Trusted
+from pipelinejobs.store.job_document import FORMER, OURS, OUTDATED
+
+_DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
+
+
+def from_entry(entry: Entry) -> dict[str, Any]:
+    """A history entry as it is stored: the keys of python-datacatalog, in its order."""
+    return {"date": entry.date, "data": entry.data, "name": entry.name, "uuid": entry.uuid}
+
+
+def from_trusted(rows: Iterable[Trusted]) -> list[dict[str, Any]]:
+    """Tokens trusted on first use as they are stored."""
+    return [row._asdict() for row in rows]
+
+
+def guard(job: Job, change: Change) -> dict[str, Any]:
+    """The filter for an event's write: the job is as it was decided on, and its history does not hold the event.
+
+    `_moved` must be unchanged too, because the filter looks at the embedded history alone.
+    """
+    return {
+        "_id": {"$eq": job.key},
+        "uuid": {"$eq": job.uuid},
+        "state": {"$eq": job.state},
+        "_properties.revision": {"$eq": job.revision},
+        "history.0.uuid": {"$eq": job.life},
+        "history.uuid": {"$nin": [entry.uuid for entry in change.entries]},
+        "_moved": moved(job.moved),
+    }
+
+
+def update(job: Job, change: Change, messages: list[dict[str, Any]], execution: str) -> dict[str, Any]:
+    """The update that applies a change.
+
+    Args:
+        job, change: the job that was decided on, and the decision.
+        messages: rows for the outbox, see `outbox_row`.
+        execution: id of the execution that writes.
+    """
+    last = change.entries[-1]
+    fields: dict[str, Any] = {
+        "state": change.state,
+        "last_event": last.name,
+        "updated": last.date,
+        "_properties.modified_date": last.date,
+        "_life": job.life,
+        "_attempt": change.attempt,
+        "_tokens": list(change.tokens),
+        "_execution": execution,
+    }
+    gone = list(job.outdated)
+    if job.alone and not change.alone:
+        gone.append("_alone")
+    if change.external is not None:
+        bound = {**job.externals, change.external: job.attempt}
+        rows = [{"id": digest, "attempt": attempt} for digest, attempt in bound.items()]
+        fields["_externals"] = rows
+    if job.others_attempt:
+        fields["_theirs"] = job.attempt
+    if change.trusted is not None:
+        fields["_first_use"] = from_trusted(change.trusted)
+    pushes: dict[str, Any] = {"history": {"$each": [from_entry(entry) for entry in change.entries]}}
+    if messages:
+        pushes["_outbox"] = {"$each": messages}
+    written: dict[str, Any] = {
+        "$set": fields,
+        "$push": pushes,
+        "$inc": {"_properties.revision": len(change.entries) - change.counted},
+    }
+    return written | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
+
+
+def unchanged(job: Job) -> dict[str, Any]:
+    """The filter for a job to which no event was applied since it was read."""
+    return {
+        "_id": {"$eq": job.key},
+        "uuid": {"$eq": job.uuid},
+        "_properties.revision": {"$eq": job.revision},
+    }
+
+
+def renewal(job: Job) -> dict[str, Any]:
+    """The update that replaces the fields of former versions; those of a life that is over are removed."""
+    fields: dict[str, Any] = {} if job.tokens is None else {"_tokens": list(job.tokens)}
+    if job.trusted is not None:
+        fields["_first_use"] = from_trusted(job.trusted)
+    gone = {"$unset": dict.fromkeys(OUTDATED, "")}
+    return gone | ({"$set": fields} if fields else {})
+
+
+def moved(count: int) -> dict[str, Any]:
+    """The condition that `_moved` is still `count`; the field is absent until the first move."""
+    return {"$eq": count} if count else {"$in": [0, None]}
+
+
+def forget_former_life(job: Job) -> dict[str, Any]:
+    """The update that removes our fields from a job that was made again in place; hashes of its former tokens stay."""
+    return {"$unset": dict.fromkeys((*OURS, *OUTDATED), ""), "$set": {FORMER: list(job.former_tokens)}}
+
+
+def outbox_row(key: str, entry: Entry, life: str, message: str) -> dict[str, Any]:
+    """A new message in the outbox, due at once.
+
+    Args:
+        key: the message's stable key, the same at every attempt to send it.
+        entry: the history entry for which it is sent.
+        life: the uuid of the job's `create` entry.
+        message: the name in the message, `index`.
+    """
+    return {
+        "id": key,
+        "actor": "indexer",
+        "name": message,
+        "entry": entry.uuid,
+        "life": life,
+        "created": entry.date,
+        "status": "pending",
+        "attempts": 0,
+        "next": _DUE_AT_ONCE,
+        "error": None,
+    }
