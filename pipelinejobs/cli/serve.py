@@ -76,7 +76,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Output
 
         def ready() -> None:
             if first:
-                systemd.tell_ready()
+                systemd.notify_ready()
                 _print(f"The gateway serves at {address}", *said)
 
         if first and others:

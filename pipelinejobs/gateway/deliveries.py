@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from pipelinejobs.core import outcome
 from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
-from pipelinejobs.gateway.actor_names import Names
+from pipelinejobs.gateway.actor_names import ActorNames
 from pipelinejobs.gateway.metrics import Metrics
 from pipelinejobs.gateway.tasks.applied_watch import AppliedWatch
 from pipelinejobs.gateway.tasks.background import Background
@@ -47,7 +47,7 @@ class Deliveries:
         self,
         manager: Manager,
         batcher: Batcher,
-        names: Names,
+        names: ActorNames,
         gateway: str,
         *,
         metrics: Metrics,

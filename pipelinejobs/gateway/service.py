@@ -2,21 +2,12 @@
 
 import os
 import socket
-from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from pipelinejobs.bootstrap import Services
-from pipelinejobs.core.permission import Right
 from pipelinejobs.gateway import actor_names as actor_names
-from pipelinejobs.gateway.auth import Authenticator
-from pipelinejobs.gateway.auth.authenticator import Desk
-from pipelinejobs.gateway.auth.nonce import NonceDesk
-from pipelinejobs.gateway.auth.oauth2 import Oauth2
-from pipelinejobs.gateway.auth.permissions import Rights
-from pipelinejobs.gateway.auth.static_tokens import StaticTokens
-from pipelinejobs.gateway.auth.tapis import Tapis
+from pipelinejobs.gateway.auth.factory import authenticator_for
 from pipelinejobs.gateway.deliveries import Deliveries, Keep
 from pipelinejobs.gateway.http.body import Bodies
 from pipelinejobs.gateway.metrics import Metrics
@@ -29,7 +20,6 @@ from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.service.first_tokens import FirstTokens
 from pipelinejobs.service.reapply import Reapplier
-from pipelinejobs.settings import Settings
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.store.outbox import Depth
@@ -58,7 +48,7 @@ class Service:
     """The parts of a running gateway.
 
     Attributes:
-        desk: who may do what.
+        authenticator: who may do what.
         batcher: where messages are judged; reads: where everything else is asked of the database;
             looks: where the gateway itself is looked at, which must go on whatever else is asked;
             resends: where messages are sent again while an operator waits.
@@ -102,7 +92,9 @@ class Service:
             Periodic("looking for new jobs", self._remember_first_tokens, _FIRST_TOKENS_PAUSE_SECONDS),
             Periodic("looking for events that were undone", self._reapply, _REAPPLY_PAUSE_SECONDS),
         )
-        self.desk = desk(settings, services, self._credentials, self._redeeming, self.metrics)
+        self.authenticator = authenticator_for(
+            settings.gateway, services.store.nonces, self._credentials, self._redeeming, self.metrics
+        )
         self.deliveries = Deliveries(
             services.manager,
             self.batcher,
@@ -211,7 +203,9 @@ class Service:
     def _gauge(self) -> None:
         """Tells the metrics what to read when they are asked for."""
         watch = self.metrics.watch
-        watch("pipelinejobs_messages_inside", "Messages being judged or waiting for it.", lambda: self.batcher.inside)
+        in_progress = "pipelinejobs_messages_in_progress"
+        watch(in_progress, "Messages that are being decided or wait for that.", lambda: self.batcher.inside)
+        watch("pipelinejobs_messages_inside", f"Deprecated: use {in_progress}.", lambda: self.batcher.inside)
         self.metrics.watch_outbox(self._depths)
 
     def _depths(self) -> list[Depth] | None:
@@ -220,37 +214,3 @@ class Service:
                 return self.store.outbox.depths()
         except (Unavailable, WrongSetting):
             return None
-
-
-def desk(settings: Settings, services: Services, intake: WorkerPool, redeeming: WorkerPool, metrics: Metrics) -> Desk:
-    """The front desk that the settings ask for. With the defaults nobody gets in but by a nonce.
-
-    Raises:
-        WrongSetting: the key of the tenant cannot be read.
-    """
-    gateway = settings.gateway
-    rights = Rights(gateway.permissions)
-    others: list[Authenticator] = []
-    if gateway.tapis_server is not None:
-        key = _read(gateway.tapis_key) if gateway.tapis_key is not None else None
-        try:
-            others.append(Tapis(gateway.tapis_server, gateway.tapis_tenants, rights, key=key))
-        except Unavailable as error:
-            raise WrongSetting("gateway.tapis_key", error.reason) from None
-    if gateway.oauth2_server is not None:
-        others.append(Oauth2(gateway.oauth2_server, rights))
-    tokens = {grant.user: grant.right for grant in sorted(gateway.tokens, key=lambda grant: grant.right)}
-    nonces = NonceDesk(services.store.nonces, partial(_right_of, tokens, rights))
-    return Desk(StaticTokens(gateway.tokens), others, nonces, intake, redeeming, metrics, rights)
-
-
-def _right_of(tokens: dict[str, Right], rights: Rights, user: str) -> Right:
-    """The most that a user can show a right to, with a static token or otherwise."""
-    return max(tokens.get(user, Right.NONE), rights.of(user))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongSetting("gateway.tapis_key", f"{path} cannot be read ({type(error).__name__})") from None

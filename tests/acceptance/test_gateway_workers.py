@@ -79,7 +79,7 @@ def until_all_have_worked(gateway: Served, job: StoredJob, database: Database[An
 
 def applied(gateway: Served) -> float:
     text = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
-    found = re.findall(r'^pipelinejobs_deliveries_total\{kind="event",verdict="applied"\} (\S+)$', text, re.MULTILINE)
+    found = re.findall(r'^pipelinejobs_verdicts_total\{kind="command",verdict="applied"\} (\S+)$', text, re.MULTILINE)
     return sum(map(float, found))
 
 

@@ -155,8 +155,8 @@ def test_a_gateway_takes_over(dump: Document, mongodb_uri: str, database: Databa
         listed = gateway.ask("GET", "/jobs").json()["result"]["jobs"]
         assert sorted(job["uuid"] for job in listed) == sorted(jobs_in(dump))
         nonce = {"x-nonce": dump["nonce"]} if dump["nonce"] else {}
-        right = None if nonce else "EXECUTE"
-        answer = gateway.post(first["body"], first["parameters"] | nonce, right=right, name=ALIAS)
+        permission = None if nonce else "EXECUTE"
+        answer = gateway.post(first["body"], first["parameters"] | nonce, permission=permission, name=ALIAS)
         assert answer.json()["result"]["verdict"] == "duplicate"
 
 

@@ -1,4 +1,4 @@
-"""Reading the body of a request, with limits on its size and its time, and on what all bodies together may take."""
+"""Reads the body of a request, with limits on its size, its time, and the memory of all bodies together."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ ALL_BYTES: Final = 64 * MAX_BYTES
 
 
 class Bodies:
-    """The bodies that are being read, or whose messages are not yet answered."""
+    """The memory of the bodies that are being read, or whose messages are not yet answered."""
 
     def __init__(self, most: int = ALL_BYTES) -> None:
         self._room = most
@@ -25,8 +25,8 @@ class Bodies:
         """The whole body; to be used as a context manager, which gives the memory back.
 
         Args:
-            of_report: asked about a body that is larger than a message may be: whether it may be that of a report,
-                whose status counts all the same.
+            of_report: called if a body is larger than a message may be; true if it may be that of a report, whose
+                status counts all the same.
 
         Raises:
             HttpError: it is too large, too slow, or breaks off.
@@ -67,7 +67,7 @@ class Body:
 
     Attributes:
         bytes: what it holds.
-        missing: the problem with a body that was read and not taken; None where it is here.
+        missing: why the body was read and not kept; None if it was kept.
     """
 
     def __init__(self, bodies: Bodies, of_report: Callable[[], bool]) -> None:
@@ -84,10 +84,10 @@ class Body:
         self.release()
 
     async def fill(self, request: Request) -> None:
-        """Reads it, and never takes more memory than for the limit and one piece.
+        """Reads it, and never takes more memory than the limit and one piece.
 
-        Of what may be a report a larger one is taken, and of a still larger one nothing: it is read to its end, so
-        that its sender, which is busy sending it, gets an answer.
+        The limit of a report is higher. A body above it is read to its end but not kept, so that its sender, which is
+        still sending, gets an answer.
         """
         pieces = bytearray()
         more = True
@@ -118,7 +118,7 @@ class Body:
 
 
 def _announced(request: Request) -> int:
-    """What the header Content-Length says; the server has checked that it is a number."""
+    """The length in the header Content-Length; the parser has checked that it is a number."""
     length = request.headers.get("content-length", "0")
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 

@@ -1,4 +1,4 @@
-"""Who asks for a page: the session behind the cookie, what its owner may do, and where a form comes from."""
+"""Who requests a page: the session of the cookie, its user's permission, and where a form comes from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.tokens import same
 from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes import call
@@ -21,33 +21,33 @@ from pipelinejobs.util.secret import Secret
 Result = TypeVar("Result")
 
 BASE: Final = "/pages"
-"""Where the pages are; the cookie counts nowhere else."""
+"""The path of the pages; the cookie is valid for no other."""
 
 _MOST_FIELDS: Final = 20
 _MOST_BYTES: Final = 32 * 1024
-"""Of a form. The longest token in it, each character as three, and the longest way back."""
+"""Of a form: room for the longest token, each character encoded as three, and for the longest address to return to."""
 
 
 class SignInNeeded(PipelineJobsError):
-    """You are not signed in, or no longer."""
+    """The request has no session, or its session has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who is signed in.
+    """A user who is signed in.
 
     Attributes:
-        form: a text that forms carry, so that only pages that were made for this session can send them.
+        form: a text that forms carry, so that only pages of this session can send them.
     """
 
     user: str
-    right: Right
+    permission: Permission
     form: str = field(repr=False)
 
     @property
     def may_resend(self) -> bool:
-        """Whether they may have messages sent again."""
-        return self.right >= Right.UPDATE
+        """Whether the user may send messages again."""
+        return self.permission >= Permission.UPDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +60,19 @@ class Visit:
     deadline: Deadline
 
     async def ask(self, question: Callable[[], Result]) -> Result:
-        """What `question` returns, which may ask the database: in a thread, and within the time that is left.
+        """Calls `question`, which may ask the database, in a thread and within the time that is left.
 
         Raises:
-            HttpError: it cannot be asked.
+            HttpError: the database cannot be asked.
         """
         return await call.asked(self.service, question, self.deadline)
 
 
-async def visit(request: Request) -> Visit:
-    """The request of somebody who is signed in and may read.
+async def visit_of(request: Request) -> Visit:
+    """The request of a user who is signed in and has the READ permission.
 
     Raises:
-        SignInNeeded: nobody is signed in, or what they signed in with is no longer good.
+        SignInNeeded: the request has no session, or the credential of its session is no longer valid.
         HttpError: the database cannot be asked.
     """
     service = call.service_of(request)
@@ -84,45 +84,45 @@ async def visit(request: Request) -> Visit:
 
 
 async def visitor_of(request: Request, service: Service, deadline: Deadline) -> Visitor | None:
-    """Who is signed in; None: nobody.
+    """The user who is signed in; None without a valid session.
 
-    What they may do is looked up each time, so that a credential that is deleted takes its sessions with it.
+    The permission is looked up each time, so that the sessions of a deleted credential end with it.
     """
-    shown = cookie_of(request)
-    if shown is None:
+    cookie = cookie_of(request)
+    if cookie is None:
         return None
 
     def find() -> Visitor | None:
-        session = service.store.sessions.find(shown)
+        session = service.store.sessions.find(cookie)
         if session is None:
             return None
-        caller = service.desk.standing(session.user, session.by, session.handle, service.names.places)
-        if caller is None or caller.right < Right.READ:
+        principal = service.authenticator.recheck(session.user, session.by, session.handle, service.names.scopes)
+        if principal is None or principal.permission < Permission.READ:
             return None
-        return Visitor(caller.user, caller.right, form_text(shown))
+        return Visitor(principal.user, principal.permission, form_text(cookie))
 
     return await call.asked(service, find, deadline)
 
 
 def cookie_name(request: Request) -> str:
-    """The cookie's name. Where TLS is spoken it begins so that a browser takes it from nobody who does not."""
+    """The cookie's name. With TLS its prefix makes browsers refuse such a cookie from a plain HTTP server."""
     return "__Secure-pipelinejobs" if is_secure(request) else "pipelinejobs"
 
 
 def cookie_of(request: Request) -> Secret | None:
-    """What the cookie holds."""
+    """The id of the session in the cookie."""
     text = request.cookies.get(cookie_name(request), "")
     return Secret(text) if text else None
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the browser speaks TLS: to us, or to what stands before us and is configured as our address."""
+    """Whether the browser uses TLS: to the gateway, or to the proxy that is configured as its address."""
     api = call.service_of(request).settings.gateway.api_server or ""
     return request.scope["scheme"] == "https" or api.startswith("https:")
 
 
 def form_text(session: Secret) -> str:
-    """The text that forms of this session carry. It tells nothing about the session's id."""
+    """The text that forms of this session carry. The session's id cannot be derived from it."""
     return sha256(f"form-1|{session.reveal()}".encode()).hexdigest()[:32]
 
 
@@ -134,10 +134,10 @@ def address_of(request: Request) -> str:
 
 
 def require_own_form(request: Request) -> None:
-    """Refuses a form that a page of somebody else has sent; every browser says where a form comes from.
+    """Refuses a form that a page of another site has sent; every browser says where a form comes from.
 
     Raises:
-        HttpError: it comes from elsewhere, or nothing says from where.
+        HttpError: it comes from another site, or the request does not say from where.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     configured = call.service_of(request).settings.gateway.api_server
@@ -152,7 +152,7 @@ async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
     """The fields of a form, each once.
 
     Raises:
-        HttpError: it is no form, or not sent by a page of ours.
+        HttpError: it is no form, or not sent by a page of this gateway.
     """
     require_own_form(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -169,7 +169,7 @@ async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
 
 
 async def form_of_session(request: Request, form: str, deadline: Deadline) -> dict[str, str]:
-    """The fields of a form that a page made for this very session has sent.
+    """The fields of a form that a page of this session has sent.
 
     Args:
         form: the text that the forms of this session carry.
@@ -179,7 +179,7 @@ async def form_of_session(request: Request, form: str, deadline: Deadline) -> di
     """
     fields = await form_of(request, deadline)
     if not same(fields.pop("form", ""), form):
-        raise HttpError(HTTPStatus.FORBIDDEN, "This form is of another sign-in; load the page again. Nothing was done.")
+        raise HttpError(HTTPStatus.FORBIDDEN, "This form is of another session; load the page again. Nothing was done.")
     return fields
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from pipelinejobs.core import outcome
 from pipelinejobs.core.outcome import Outcome
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.verdict import STATUSES, Verdict
 from pipelinejobs.gateway import actor_names, schemas
 from pipelinejobs.gateway.deliveries import UNREAD, may_be_report, parameters_of
@@ -24,7 +24,7 @@ from pipelinejobs.gateway.routes.call import (
     Reader,
     admit,
     answers,
-    place_of,
+    scope_of,
     service_of,
 )
 from pipelinejobs.gateway.service import Service
@@ -91,10 +91,10 @@ async def post(request: Request, actor: ActorName) -> Response:
     service, spoken, execution = service_of(request), dialect(request), actor_names.new_id()
     at, began = datetime.now(UTC), monotonic()
     deadline = Deadline(service.settings.limits.request)
-    place = place_of(service, actor)
+    scope = scope_of(service, actor)
     query = request.scope["query_string"]
     try:
-        call = await admit(request, [place], Right.EXECUTE, deadline)
+        call = await admit(request, [scope], Permission.EXECUTE, deadline)
     except HttpError as error:
         return _refused(service, spoken, error, Outcome(Verdict.UNAUTHORISED, error.reason, execution), began)
     except Unavailable as error:
@@ -102,7 +102,7 @@ async def post(request: Request, actor: ActorName) -> Response:
     unread = Delivery(
         id=execution,
         parameters=parameters_of(query),
-        sender=call.caller.user,
+        sender=call.principal.user,
         literal=False,
         content_type=request.headers.get("content-type"),
         content_encoding=request.headers.get("content-encoding"),

@@ -23,7 +23,7 @@ from support.process import StoredJob, admin_token, callback
 def nonce(store: Store) -> str:
     """A nonce of the alias."""
     store.ensure_indexes()
-    made, _ = store.nonces.make(NewNonce(place=f"alias:{ALIAS}", tenant="SD2E", owner="reader", by_operator=True))
+    made, _ = store.nonces.make(NewNonce(scope=f"alias:{ALIAS}", tenant="SD2E", owner="reader", by_operator=True))
     return made.reveal()
 
 
