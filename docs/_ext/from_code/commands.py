@@ -1,4 +1,9 @@
-"""Every command and option, from the command line itself."""
+"""Every command and option, from the argparse parsers of the command line.
+
+Why not sphinx-argparse (0.6.1): it parses the help text as reStructuredText, so that the examples lose their
+backslashes and line ends (`\\.csv$` becomes `.csv$`) and are not code blocks; it leaves out the names of the options'
+values (`--data`, not `--data JSON`); and it adds "Default: False" or "Default: []" to most options.
+"""
 
 import argparse
 from collections.abc import Iterator

@@ -1,10 +1,8 @@
 """Verdicts, and the numbers that say them."""
 
-import inspect
-import re
 from typing import Final
 
-from from_code.docstring import attributes
+from from_code.docstring import attributes, values
 from from_code.rst import definitions, literal, plain, table
 from pipelinejobs.cli import main
 from pipelinejobs.core.outcome import Answer
@@ -24,7 +22,7 @@ _OF_COMMANDS: Final = {
 
 def table_rows() -> list[tuple[str, str, str, str]]:
     """Name, exit code, HTTP status and meaning of each verdict."""
-    meanings = _said_below(Verdict)
+    meanings = values(Verdict)
     return [
         (literal(one.value), str(EXIT_CODES[one]), str(int(STATUSES[one])), plain(meanings[one.name]))
         for one in Verdict
@@ -46,9 +44,3 @@ def line() -> str:
     said = attributes(Answer)
     keys = Answer(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
     return definitions((literal(key), plain(said[key].replace("None", "null"))) for key in keys)
-
-
-def _said_below(cls: type) -> dict[str, str]:
-    """The text below each value of an enumeration, by the value's name."""
-    found = re.findall(r'^    ([A-Z]+) = .*\n    """((?:.|\n)*?)"""', inspect.getsource(cls), re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}

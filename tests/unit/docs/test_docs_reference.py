@@ -215,7 +215,8 @@ def test_errors(built: Built) -> None:
     tree = ast.parse(Path(errors.__file__).read_text("utf-8"))
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     page = built.page("reference/errors")
-    assert terms(page) == classes
+    told = {name for one in page.findall(addnodes.desc_signature) for name in one["ids"]}
+    assert told == {f"{errors.__name__}.{name}" for name in classes}
     drawn = set(re.findall(r"\b[A-Z]\w+\b", next(page.findall(nodes.literal_block)).astext()))
     assert drawn == classes
 
