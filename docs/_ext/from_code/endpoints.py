@@ -19,7 +19,7 @@ _OF_ITSELF: Final = "/openapi.json"
 
 
 def page() -> str:
-    """A section for each group of routes, a part for each route."""
+    """A section for each group of routes, with a subsection for each route."""
     shown = [one for one in routes() if not one.path.startswith("/v3/actors") and one.path != _OF_ITSELF]
     groups: dict[str, list[Path]] = {}
     for one in shown:
@@ -86,6 +86,7 @@ def problems() -> str:
     for status in sorted(used - {HTTPStatus.OK, HTTPStatus.UNPROCESSABLE_ENTITY}):
         problem = Problem(HTTPStatus(status), "")
         verdict = next((one for one, own in STATUSES.items() if own == status), problem.verdict)
-        headers = "".join(f", with the header {literal(f'{name}: {value}')}" for name, value in problem.headers.items())
-        items.append((f"{status} {HTTPStatus(status).phrase}", f"Of a message: {literal(verdict.value)}{headers}."))
+        headers = "".join(f" Header: {literal(f'{name}: {value}')}." for name, value in problem.headers.items())
+        said = f"For a message, the verdict is {literal(verdict.value)}.{headers}"
+        items.append((f"{status} {HTTPStatus(status).phrase}", said))
     return definitions(items)

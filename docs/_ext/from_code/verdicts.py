@@ -1,4 +1,4 @@
-"""Verdicts, and the numbers that say them."""
+"""Verdicts with their exit codes and HTTP statuses."""
 
 from typing import Final
 
@@ -11,12 +11,12 @@ from pipelinejobs.gateway.http.http_errors import STATUSES
 
 _OF_COMMANDS: Final = {
     0: "done",
-    main.EXIT_FAILED: "the command cannot do what it was asked, or ``doctor`` found something wrong",
+    main.EXIT_FAILED: "the command failed, or ``doctor`` found a problem",
     main.EXIT_MISUSED: "wrong arguments",
     EXIT_CODES[Verdict.MALFORMED]: "a message or a value given to the command cannot be read",
-    EXIT_CODES[Verdict.UNAVAILABLE]: "the database cannot be asked",
+    EXIT_CODES[Verdict.UNAVAILABLE]: "the database cannot be reached",
     EXIT_WRONG_SETTING: "a setting is wrong",
-    main.EXIT_INTERRUPTED: "it was interrupted",
+    main.EXIT_INTERRUPTED: "the command was interrupted",
 }
 
 
@@ -35,8 +35,8 @@ def table_of_verdicts() -> str:
 
 
 def of_commands() -> str:
-    """What the exit codes of commands say."""
-    return table(("exit code", "says"), [(str(code), meaning) for code, meaning in _OF_COMMANDS.items()], "15 85")
+    """The meaning of the commands' exit codes."""
+    return table(("exit code", "meaning"), [(str(code), meaning) for code, meaning in _OF_COMMANDS.items()], "15 85")
 
 
 def line() -> str:
