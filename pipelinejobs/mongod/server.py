@@ -199,16 +199,16 @@ class Mongod:
             if "Address already in use" not in reason:
                 problem = f"the embedded mongod ended while starting: {reason}. Its log is {self.log}"
                 raise WrongSetting(DIRECTORY_SETTING, problem)
-            port = 0  # another program took it between our look and mongod's
+            port = 0  # another program took it between this check and mongod's
         raise WrongSetting("mongodb", f"no port could be had in {_PORT_TRIES} tries; see {self.log}")
 
     def _spawn(self, binary: Path, port: int, until: float) -> subprocess.CompletedProcess[str]:
-        """Have mongod go into the background, with no descriptor of ours; returns when the server answers."""
+        """Have mongod go into the background, without descriptors of this process; returns when it answers."""
         options = ["--fork", "--logpath", str(self.log), "--dbpath", str(self.data), "--port", str(port)]
         options += ["--bind_ip", host.LOOPBACK, "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
         options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         try:
-            return subprocess.run(  # noqa: S603 - the arguments are paths and numbers of ours
+            return subprocess.run(  # noqa: S603 - the arguments are made here
                 [str(binary), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -234,7 +234,7 @@ class Mongod:
         return True
 
     def _pings(self, port: int, seconds: float) -> bool:
-        """Whether a mongod on our data answers there: on a port that was taken it could be another one."""
+        """Whether a mongod on these data answers there: on a port that was taken it could be another one."""
         if not host.listens(port, seconds):
             return False
         from pymongo import MongoClient  # slow to import, and not needed to find, stop or show a server
