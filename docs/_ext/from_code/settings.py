@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from from_code.rst import literal, plain, section, table
-from pipelinejobs.settings import ROOT
 from pipelinejobs.settings.config_file import PINNED, REQUIRE_PINS
+from pipelinejobs.settings.field_types import BASE
 from pipelinejobs.settings.pins import GUARDED, PINNABLE
 from pipelinejobs.settings.table import SECTIONS, TABLE, Setting
 
@@ -23,7 +23,8 @@ def _section(name: str) -> str:
 def _row(setting: Setting) -> tuple[str, str, str]:
     wanted = f"{'Secret: ' if setting.secret else 'A value is '}{setting.field_type.wanted}."
     also = f" If it is not set, {literal(setting.also)} is used." if setting.also else ""
-    return literal(setting.name), default(setting.default), f"{plain(setting.meaning)} {plain(wanted)}{also}"
+    former = f" Its former name {literal(setting.former)} works for one more release." if setting.former else ""
+    return literal(setting.name), default(setting.default), f"{plain(setting.meaning)} {plain(wanted)}{also}{former}"
 
 
 def default(value: object) -> str:
@@ -31,7 +32,7 @@ def default(value: object) -> str:
     if value is None or value == ():
         return "none"
     if isinstance(value, Path):
-        return literal(value.relative_to(ROOT) if value.is_relative_to(ROOT) else value)
+        return literal(value.relative_to(BASE) if value.is_relative_to(BASE) else value)
     if isinstance(value, bool):
         return literal(str(value).lower())
     return literal(f"{value:g}" if isinstance(value, float) else value)
