@@ -11,11 +11,11 @@ import re
 
 from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway.auth.static_tokens import digest, new_token
 from pipelinejobs.settings import TABLE
 
-_PERMISSIONS = [one.name for one in Right if one is not Right.NONE]
+_PERMISSIONS = [one.name for one in Permission if one is not Permission.NONE]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

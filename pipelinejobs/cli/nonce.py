@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.output import Output, table, when
 from pipelinejobs.cli.session import Session
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.store.nonces import UNLIMITED, NewNonce, Nonce
 from pipelinejobs.util.errors import CommandFailed
 
 if TYPE_CHECKING:
-    from pipelinejobs.gateway.actor_names import Names
+    from pipelinejobs.gateway.actor_names import ActorNames
 
-_LEVELS = [right.name for right in Right if right is not Right.NONE]
+_LEVELS = [right.name for right in Permission if right is not Permission.NONE]
 _DAY = 86400
 
 
@@ -54,12 +54,12 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
     known = names(session.settings)
     name = options.name or session.settings.pipelines.job_manager_id
-    scope = known.place(name)
+    scope = known.scope(name)
     if scope is None:
         raise CommandFailed(f"the manager has no name {name}; its names are {', '.join((known.id, *known.aliases))}")
     if options.action == "add":
         return _add(options, session, known, scope)
-    scopes = [scope] if options.name else known.places  # without --name, nonces of every name are looked for
+    scopes = [scope] if options.name else known.scopes  # without --name, nonces of every name are looked for
     if options.action == "list":
         return _list(session, scopes)
     if not any(session.store.nonces.delete(one, options.nonce) for one in scopes):
@@ -74,15 +74,15 @@ def _list(session: Session, scopes: Iterable[str]) -> Output:
     return Output(data=[_facts(nonce) for nonce in found], lines=lines)
 
 
-def _add(options: argparse.Namespace, session: Session, known: "Names", scope: str) -> Output:
-    level = Right[options.level]
-    if level is Right.UPDATE and scope.startswith("alias:"):
+def _add(options: argparse.Namespace, session: Session, known: "ActorNames", scope: str) -> Output:
+    level = Permission[options.level]
+    if level is Permission.UPDATE and scope.startswith("alias:"):
         raise CommandFailed(
             f"a nonce of an alias allows EXECUTE at most; with --name {known.id}, the actor's id, it may allow UPDATE"
         )
     secret, nonce = session.store.nonces.make(
         NewNonce(
-            place=scope,
+            scope=scope,
             tenant=known.tenant,
             level=level,
             max_uses=options.max_uses or UNLIMITED,
@@ -107,7 +107,7 @@ def _add(options: argparse.Namespace, session: Session, known: "Names", scope: s
 def _facts(nonce: Nonce) -> dict[str, object]:
     return {
         "handle": nonce.handle,
-        "name": nonce.place.partition(":")[2],
+        "name": nonce.scope.partition(":")[2],
         "level": nonce.level.name,
         "max_uses": nonce.max_uses,
         "remaining": nonce.remaining,
@@ -122,7 +122,7 @@ def _facts(nonce: Nonce) -> dict[str, object]:
 
 def _row(nonce: Nonce) -> tuple[str, ...]:
     left = "any" if nonce.remaining == UNLIMITED else str(nonce.remaining)
-    name = nonce.place.partition(":")[2]
+    name = nonce.scope.partition(":")[2]
     return nonce.handle, name, nonce.level.name, left, str(nonce.used), _expires(nonce), nonce.owner, nonce.description
 
 

@@ -38,7 +38,7 @@ def lines(session: Session, address: str) -> list[str]:
     alias = known.aliases[0] if known.aliases else known.id
     nonce, _ = session.store.nonces.make(
         NewNonce(
-            place=known.place(alias) or "",
+            scope=known.scope(alias) or "",
             tenant=known.tenant,
             description="sample of serve",
             seconds=_DAYS * 86400,

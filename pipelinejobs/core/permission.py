@@ -1,10 +1,10 @@
-"""What a caller of the gateway may do; the levels of Abaco's permissions and nonces."""
+"""What a principal may do at the gateway: the levels of Abaco's permissions and nonces."""
 
 from enum import IntEnum
 
 
-class Right(IntEnum):
-    """A right includes those below it. `name` is the word that Abaco uses."""
+class Permission(IntEnum):
+    """A permission includes those below it. `name` is Abaco's word for it."""
 
     NONE = 0
     READ = 1
@@ -12,4 +12,4 @@ class Right(IntEnum):
     EXECUTE = 2
     """Send messages."""
     UPDATE = 3
-    """Make and delete nonces."""
+    """Make and delete nonces; send outbox messages again."""

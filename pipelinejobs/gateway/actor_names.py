@@ -1,4 +1,4 @@
-"""The names that the gateway answers to, and ids in the form that Abaco gives them."""
+"""The actor names that the gateway serves, and ids in Abaco's form."""
 
 import random
 from dataclasses import dataclass
@@ -9,48 +9,48 @@ from hashids import Hashids
 
 from pipelinejobs.settings import Settings
 
-# Abaco's, and public: it makes ids look alike, and hides nothing.
+# Abaco's salt, which is public: it gives ids their form and hides nothing.
 _HASHIDS: Final = Hashids("eJa5wZlEX4eWU")
 _BITS: Final = 64
 _random: Final = random.Random()  # noqa: S311 - an id is no secret; seeded by the system
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """The one actor that a gateway is.
+class ActorNames:
+    """The actor that a gateway stands for.
 
     Attributes:
         id: the actor's id.
         aliases: its aliases.
-        tenant: what the ids of its nonces begin with.
+        tenant: the ids of its nonces begin with it.
     """
 
     id: str
     aliases: tuple[str, ...]
     tenant: str
 
-    def place(self, name: str) -> str | None:
-        """What a nonce has to be made for to be good in a URL with this name; None for an actor that is not ours.
+    def scope(self, name: str) -> str | None:
+        """The scope that a nonce needs in a URL with this name; None if the gateway does not serve such an actor.
 
-        Abaco's rule: a nonce of the actor is good with its id, a nonce of an alias with that alias.
+        Abaco's rule: a nonce of the actor is valid with its id, a nonce of an alias with that alias.
         """
         if name == self.id:
             return f"actor:{name}"
         return f"alias:{name}" if name in self.aliases else None
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """All of them, for URLs with no actor in them."""
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes, for URLs with no actor in them."""
         return (f"actor:{self.id}", *(f"alias:{alias}" for alias in self.aliases))
 
 
-def names(settings: Settings) -> Names:
+def names(settings: Settings) -> ActorNames:
     """The names that settings give."""
     own, configured = settings.pipelines.job_manager_id, settings.gateway.actor_id
     actor = configured or (own if is_id(own) else _HASHIDS.encode(uuid5(NAMESPACE_URL, own).int >> _BITS))
     aliases = dict.fromkeys((own, *settings.gateway.aliases))
     aliases.pop(actor, None)
-    return Names(actor, tuple(aliases), settings.gateway.tenant)
+    return ActorNames(actor, tuple(aliases), settings.gateway.tenant)
 
 
 def is_id(text: str) -> bool:

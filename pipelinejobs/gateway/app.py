@@ -1,4 +1,4 @@
-"""The application: all routes, and one table from errors to answers."""
+"""The application: all routes, and how their errors are answered."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -9,13 +9,15 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from pipelinejobs import __version__
 from pipelinejobs.gateway.http import paths
 from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure
-from pipelinejobs.gateway.http.http_errors import Problem
-from pipelinejobs.gateway.http.parameter_errors import problem_of
+from pipelinejobs.gateway.http.fast_path import FastPath
+from pipelinejobs.gateway.http.http_errors import HttpError
+from pipelinejobs.gateway.http.parameter_errors import parameter_error
+from pipelinejobs.gateway.http.security_headers import SecurityHeaders
 from pipelinejobs.gateway.pages import site
 from pipelinejobs.gateway.routes import changes, executions, health, jobs, messages, nonces
 from pipelinejobs.gateway.service import Service
@@ -30,8 +32,8 @@ def application(service: Service) -> FastAPI:
     app = FastAPI(
         title="PipelineJobs Manager",
         version=__version__,
-        description="The HTTP contract of the PipelineJobs Manager, an Abaco actor.",
-        docs_url=None,  # these two load their pages from elsewhere
+        description="The HTTP interface of the PipelineJobs Manager, an Abaco actor.",
+        docs_url=None,  # these two load scripts from another host
         redoc_url=None,
         redirect_slashes=False,  # a redirected POST comes back as a GET
     )
@@ -45,7 +47,7 @@ def application(service: Service) -> FastAPI:
     site.add_to(app, service)
     own = [base + route.path for router, base in routers for route in router.routes if isinstance(route, APIRoute)]
     app.state.paths = [*dict.fromkeys(own), *site.PATHS]
-    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HttpError, _problem)
     app.add_exception_handler(Malformed, _malformed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -56,56 +58,11 @@ def application(service: Service) -> FastAPI:
 
 
 def served(service: Service) -> ASGIApp:
-    """The application as it is served: one spelling of each path, a shorter way for messages, headers for answers."""
-    return paths.OneSpelling(Safe(Shortcut(application(service), service)))
-
-
-class Shortcut:
-    """Leads messages past the framework: to find their route and what it depends on would cost more than they do.
-
-    What it does not know goes the long way, with the same outcome.
-    """
-
-    def __init__(self, app: FastAPI, service: Service) -> None:
-        self._app = app
-        names = (service.names.id, *service.names.aliases)
-        self._known = {f"{base}/{name}/messages": name for base in _BASES.values() for name in names}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = self._known.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if name is None:
-            await self._app(scope, receive, send)
-            return
-        scope["app"] = self._app
-        request = Request(scope, receive)
-        try:
-            response = await messages.post(request, name)
-        except Exception as error:
-            response = await _unexpected(request, error)
-        await response(scope, receive, send)
-
-
-class Safe:
-    """Headers that keep answers out of caches and out of other pages. Plain ASGI: it costs next to nothing.
-
-    An answer that says itself how it may be kept (the style of the pages) is believed.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                kept = any(name == b"cache-control" for name, _ in message["headers"])
-                message["headers"] = [
-                    *message["headers"],
-                    *([] if kept else [(b"cache-control", b"no-store")]),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
-            await send(message)
-
-        await self._app(scope, receive, safely)
+    """The application as it is served: paths in one spelling, security headers, and the fast path for messages."""
+    names = (service.names.id, *service.names.aliases)
+    actors = {f"{base}/{name}/messages": name for base in _BASES.values() for name in names}
+    fast = FastPath(application(service), actors, messages.post, _unexpected)
+    return paths.OneSpelling(SecurityHeaders(fast))
 
 
 async def _problem(request: Request, error: Any) -> JSONResponse:
@@ -117,8 +74,8 @@ async def _malformed(request: Request, error: Any) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:
-    """What FastAPI finds wrong with parameters, in one sentence; its own text would repeat the values."""
-    reasons = "; ".join(map(problem_of, error.errors()[:5]))
+    """Invalid parameters, in one sentence; FastAPI's own text would repeat their values."""
+    reasons = "; ".join(map(parameter_error, error.errors()[:5]))
     return failure(HTTPStatus.BAD_REQUEST, reasons, None, dialect(request))
 
 
@@ -130,22 +87,22 @@ async def _http(request: Request, error: Any) -> JSONResponse:
     reason = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
         meant = paths.nearest(request.scope["path"], request.app.state.paths)
-        reason = "there is nothing here" + (f"; did you mean {meant}?" if meant else "")
+        reason = "not found: no such path" + (f"; did you mean {meant}?" if meant else "")
     return failure(error.status_code, reason, None, dialect(request), error.headers)
 
 
 async def _unavailable(request: Request, error: Any) -> JSONResponse:
-    return await _problem(request, Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
+    return await _problem(request, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     logger.critical("unexpected error; this is a defect of the gateway", exc_info=error)
-    reason = "unexpected error in the gateway; it is not known whether anything was done"
+    reason = "unexpected error in the gateway; the request may or may not have been carried out"
     return failure(HTTPStatus.INTERNAL_SERVER_ERROR, reason, None, dialect(request))
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods of all routes with this path; the framework itself names those of one route only."""
+    """The methods of all routes with this path; the framework names those of one route only."""
     return [
         method
         for method in ("DELETE", "GET", "POST")

@@ -1,4 +1,7 @@
-"""What the gateway counts, in the form that Prometheus reads. No label names a job, a user or a nonce."""
+"""The gateway's metrics, in the text format of Prometheus. No label names a job, a user or a nonce.
+
+A metric that was renamed is exported under its old name too for one release; the HELP of the old one says so.
+"""
 
 import os
 from collections.abc import Callable, Iterable
@@ -21,13 +24,16 @@ from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.gateway.workers import TOGETHER
 from pipelinejobs.service.outbox_relay import Tally
 from pipelinejobs.service.reapply import OUTCOMES
-from pipelinejobs.store.outbox import Depth
+from pipelinejobs.store.outbox import FAILED, Depth
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside each counter, which nobody here looks at
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside each counter, which nothing here needs
 
 DROPPABLE: Final = ("executions", "refusals")
+_OLD_KINDS: Final = {"command": "event", "report": "report"}
+_OLD_REASONS: Final = {"permission": "right"}
+"""Values of labels under the old names of metrics, where they differ."""
 _BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -37,46 +43,49 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._together = TOGETHER in os.environ
-        self._deliveries = Counter(
+        self._verdicts = self._counter(
+            "pipelinejobs_verdicts",
+            "Messages answered, by verdict and by kind: command, report, or unread.",
+            "verdict",
+            "kind",
+        )
+        self._old_verdicts = self._counter(
             "pipelinejobs_deliveries",
-            "Messages answered, by verdict and by kind: event, report, or unread.",
-            ("verdict", "kind"),
-            registry=self._registry,
+            "Deprecated: use pipelinejobs_verdicts_total, in which the kind event is called command.",
+            "verdict",
+            "kind",
         )
         self._durable = Histogram(
             "pipelinejobs_durable_seconds",
-            "Time from the arrival of a message to its event being durable, of applied events.",
+            "Time from the arrival of a message until its event is durable, of applied events.",
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self._refused = Counter(
+        self._refused = self._counter(
+            "pipelinejobs_requests_refused",
+            "Requests refused for a missing or invalid credential or for lack of a permission, by reason.",
+            "reason",
+        )
+        self._old_refused = self._counter(
             "pipelinejobs_credentials_refused",
-            "Requests refused for their credential, by kind.",
-            ("kind",),
-            registry=self._registry,
+            "Deprecated: use pipelinejobs_requests_refused_total, in which the kind right is the reason permission.",
+            "kind",
         )
-        self._sent = Counter(
+        self._sent = self._counter(
             "pipelinejobs_outbox_attempts",
-            "Attempts to send a message to the Indexer, by outcome: sent or failed.",
-            ("outcome",),
-            registry=self._registry,
+            "Attempts to send an outbox message to the Indexer, by outcome: sent or failed.",
+            "outcome",
         )
-        self._dropped = Counter(
-            "pipelinejobs_dropped",
-            "What was not kept after its answer: executions or refusals.",
-            ("what",),
-            registry=self._registry,
+        self._dropped = self._counter(
+            "pipelinejobs_dropped", "Records that were not kept after their answer: executions or refusals.", "what"
         )
-        self._first_use = Counter(
-            "pipelinejobs_first_use",
-            "Events applied by a token that was trusted on first use.",
-            registry=self._registry,
+        self._first_use = self._counter(
+            "pipelinejobs_first_use", "Events applied by a token that was trusted on first use."
         )
-        self._undone = Counter(
+        self._undone = self._counter(
             "pipelinejobs_undone_events",
             "Applied events that another program had undone, by what became of them.",
-            ("outcome",),
-            registry=self._registry,
+            "outcome",
         )
         for what in DROPPABLE:
             self._dropped.labels(what)
@@ -84,30 +93,38 @@ class Metrics:
             self._undone.labels(outcome)
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._asked = CollectorRegistry()
-        """What is the same for all processes, and looked at when somebody asks."""
+        """Metrics that are the same for all processes, and read when Prometheus asks."""
         for verdict in Verdict:
-            for kind in ("event", "report"):
-                self._deliveries.labels(verdict.value, kind)
+            for kind, old_kind in _OLD_KINDS.items():
+                self._verdicts.labels(verdict.value, kind)
+                self._old_verdicts.labels(verdict.value, old_kind)
 
     def delivered(self, verdict: Verdict, kind: str, seconds: float) -> None:
-        """A message was answered, so long after it came."""
+        """A message was answered, so many seconds after it came.
+
+        Args:
+            kind: `command` (also called `event`), `report` or `unread`.
+        """
         if self._together:
-            self._look()  # the process that is asked for the figures may be another
-        self._deliveries.labels(verdict.value, kind).inc()
+            self._look()  # another process may be the one that Prometheus asks
+        named = "command" if kind == "event" else kind
+        self._verdicts.labels(verdict.value, named).inc()
+        self._old_verdicts.labels(verdict.value, _OLD_KINDS.get(named, named)).inc()
         if verdict is Verdict.APPLIED:
             self._durable.observe(seconds)
 
-    def refused(self, kind: str) -> None:
-        """A credential was refused."""
-        self._refused.labels(kind).inc()
+    def refused(self, reason: str) -> None:
+        """A request was refused for its credential, or because its principal lacks the permission."""
+        self._refused.labels(reason).inc()
+        self._old_refused.labels(_OLD_REASONS.get(reason, reason)).inc()
 
     def sent(self, tally: Tally) -> None:
-        """Something was sent to the Indexer, or was not."""
+        """Messages were sent to the Indexer, or could not be sent."""
         self._sent.labels("sent").inc(tally.sent)
         self._sent.labels("failed").inc(tally.failed)
 
     def dropped(self, what: str, count: int) -> None:
-        """So many of these were not kept; `what` is one of `DROPPABLE`."""
+        """So many of these records were not kept; `what` is one of `DROPPABLE`."""
         self._dropped.labels(what).inc(count)
 
     def first_use(self) -> None:
@@ -115,20 +132,20 @@ class Metrics:
         self._first_use.inc()
 
     def undone(self, outcome: str) -> None:
-        """Another program had undone an event; `outcome` is one of `journal.OUTCOMES`."""
+        """Another program had undone an event; `outcome` is one of `reapply.OUTCOMES`."""
         self._undone.labels(outcome).inc()
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
-        """A gauge that is read when somebody asks."""
+        """A gauge whose value is read when Prometheus asks."""
         gauge = Gauge(name, help_text, registry=self._registry, multiprocess_mode="livesum")
         self._watched.append((gauge, value))
 
     def watch_outbox(self, depths: Callable[[], list[Depth] | None]) -> None:
-        """The outbox, which is looked at when somebody asks; None: it cannot be looked at."""
+        """The outbox, which is read when Prometheus asks; None: the database cannot be asked."""
         self._asked.register(_OutboxCollector(depths))
 
     def text(self) -> bytes:
-        """Everything, as Prometheus reads it; where several processes serve, of all of them together."""
+        """All metrics in Prometheus' text format; with several worker processes, of all of them together."""
         self._look()
         shown = self._registry
         if self._together:
@@ -136,13 +153,16 @@ class Metrics:
             MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
         return generate_latest(shown) + generate_latest(self._asked)
 
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(name, help_text, labels, registry=self._registry)
+
     def _look(self) -> None:
         for gauge, value in self._watched:
             gauge.set(value())
 
 
 def of_ended_process(number: int) -> None:
-    """Forgets what the process with this id had open; what it has counted stays."""
+    """Removes the gauges of the process with this id; its counters stay."""
     mark_process_dead(number)  # type: ignore[no-untyped-call]
 
 
@@ -151,16 +171,27 @@ class _OutboxCollector(Collector):
         self._depths = depths
 
     def collect(self) -> Iterable[Metric]:
-        messages = GaugeMetricFamily(
-            "pipelinejobs_outbox_messages", "Messages owed to the Indexer, by status.", labels=("status",)
+        size = _gauge("pipelinejobs_outbox_size", "Outbox messages to the Indexer, by status: pending or failed.")
+        age = _gauge("pipelinejobs_outbox_oldest_age_seconds", "Age of the oldest outbox message, by status.")
+        old_size = _gauge(
+            "pipelinejobs_outbox_messages",
+            "Deprecated: use pipelinejobs_outbox_size, in which the status undelivered is called failed.",
         )
-        age = GaugeMetricFamily(
-            "pipelinejobs_outbox_oldest_seconds", "Age of the oldest message owed, by status.", labels=("status",)
+        old_age = _gauge(
+            "pipelinejobs_outbox_oldest_seconds",
+            "Deprecated: use pipelinejobs_outbox_oldest_age_seconds, in which undelivered is called failed.",
         )
         for depth in self._depths() or ():
-            messages.add_metric((depth.status,), depth.messages)
-            age.add_metric((depth.status,), depth.oldest)
-        return (messages, age)
+            status = "failed" if depth.status == FAILED else depth.status
+            size.add_metric((status,), depth.messages)
+            age.add_metric((status,), depth.oldest)
+            old_size.add_metric((depth.status,), depth.messages)
+            old_age.add_metric((depth.status,), depth.oldest)
+        return (size, age, old_size, old_age)
 
     def describe(self) -> Iterable[Metric]:
         return ()  # the database need not be asked when the gateway starts
+
+
+def _gauge(name: str, help_text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help_text, labels=("status",))

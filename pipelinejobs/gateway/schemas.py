@@ -12,7 +12,7 @@ from typing_extensions import TypedDict, is_typeddict
 
 
 class JobInBrief(TypedDict):
-    """The job after a message."""
+    """The job after a message was handled."""
 
     uuid: str
     state: str | None
@@ -20,7 +20,7 @@ class JobInBrief(TypedDict):
 
 
 class Message(TypedDict):
-    """A message that was taken."""
+    """The result of a message that was accepted."""
 
     executionId: str
     msg: Any
@@ -31,7 +31,7 @@ class Message(TypedDict):
 
 
 class Refusal(TypedDict):
-    """A message that was not taken."""
+    """The result of a message that was refused."""
 
     verdict: Literal["malformed", "unauthorised", "illegal", "unavailable"]
     reason: str
@@ -39,7 +39,7 @@ class Refusal(TypedDict):
 
 
 class Mailbox(TypedDict):
-    """Messages that wait."""
+    """How many messages wait."""
 
     messages: int
     _links: dict[str, str]
@@ -85,14 +85,14 @@ class Executions(TypedDict):
 
 
 class Logs(TypedDict):
-    """What an execution wrote."""
+    """The log of an execution."""
 
     logs: str
     _links: dict[str, str]
 
 
 class Nonce(TypedDict):
-    """A nonce. Its id is shown when it is made; later, its handle."""
+    """A nonce. `id` is its secret id when it is made, and its handle later."""
 
     id: str
     level: str
@@ -125,20 +125,20 @@ class JobInList(TypedDict):
 
 
 class Jobs(TypedDict):
-    """A page of jobs, the newest changed first; `next` is the cursor of the page after it."""
+    """A page of jobs, the most recently changed first; `next` is the cursor of the next page, null after the last."""
 
     jobs: list[JobInList]
     next: str | None
 
 
 class Job(TypedDict, extra_items=Any):  # type: ignore[call-arg]  # PEP 728, which mypy does not know yet
-    """One job as it is stored, in the names of python-datacatalog, without what is secret."""
+    """One job as it is stored, with the field names of python-datacatalog and without secrets."""
 
     uuid: str
 
 
 class Explanation(TypedDict):
-    """Why a job is where it is."""
+    """Why a job is in its state; `owed` holds its outbox messages."""
 
     uuid: str
     state: str
@@ -170,26 +170,26 @@ class History(TypedDict):
 
 
 class Life(TypedDict):
-    """That the gateway lives. Whether it can do anything is asked of `/readyz`."""
+    """The process is alive. Whether it can work is answered by `/readyz`."""
 
     alive: bool
 
 
 class Health(TypedDict):
-    """How the gateway is."""
+    """Whether the gateway is ready, and if not, why."""
 
     ready: bool
     problems: list[str]
 
 
 def envelope(result: Any, version: Literal["v2", "v3"] = "v2") -> Any:
-    """The shape of a success with this result, as Abaco wraps it."""
+    """The shape of a successful answer with this result, in Abaco's envelope."""
     name = getattr(result, "__name__", "Any") if not get_args(result) else f"{get_args(result)[0].__name__}List"
     return _wrapped(f"{version.upper()}{name}Answer", result if version == "v2" else in_snake_case(result), version)
 
 
 def failure(result: Any, version: Literal["v2", "v3"] = "v2") -> Any:
-    """The shape of a failure."""
+    """The shape of the answer to a request that failed."""
     name = "Refusal" if result is not None else "Failure"
     inner = result if version == "v2" or result is None else in_snake_case(result)
     return _wrapped(f"{version.upper()}{name}Answer", inner, version, status=Literal["error"])

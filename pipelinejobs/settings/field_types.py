@@ -209,7 +209,7 @@ class Url:
 
 
 class Location(NamedTuple):
-    """A place in the file system, held as an absolute path; a relative one starts at `installation.DATA`."""
+    """A file or directory, held as an absolute path; a relative one starts at `installation.DATA`."""
 
     what: str = "directory"
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.settings.field_types import InvalidValue, Location, Names, Row, Text, Url, Whole
 from pipelinejobs.util.errors import WrongSetting
 from pipelinejobs.util.record import shown
@@ -15,7 +15,7 @@ ACTOR_WORDS: Final = "an actor's id or alias: letters, digits, and . _ ~ - after
 _HOST: Final = Text(r"[A-Za-z0-9.:_-]+", "a host name or address to listen at")
 _HASHID: Final = Text(r"[A-Za-z0-9]{1,64}", "letters and digits")
 _TENANT: Final = Text(r"[A-Za-z0-9][A-Za-z0-9.]{0,31}", "at most 32 letters, digits and dots")
-_GRANTED: Final = tuple(right.name for right in Right if right is not Right.NONE)
+_GRANTED: Final = tuple(right.name for right in Permission if right is not Permission.NONE)
 
 
 class Grant(NamedTuple):
@@ -27,7 +27,7 @@ class Grant(NamedTuple):
     """
 
     user: str
-    right: Right
+    right: Permission
     digest: str | None = None
 
     def __repr__(self) -> str:
@@ -59,7 +59,7 @@ class Grants(NamedTuple):
         found = re.fullmatch(rf"([^:]+):({'|'.join(_GRANTED)}){tail}", text)
         if found is None or (self.tokens and found[1] == "*"):
             raise InvalidValue(f"must be {self.wanted}")
-        return Grant(found[1], Right[found[2]], found[3].lower() or None)
+        return Grant(found[1], Permission[found[2]], found[3].lower() or None)
 
 
 class GatewaySection(NamedTuple):

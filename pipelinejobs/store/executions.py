@@ -1,7 +1,7 @@
-"""Executions: what became of each delivery to the gateway, kept for some days for whoever asks.
+"""Executions: what became of each delivery to the gateway, kept for some days.
 
-They are written in groups, after the answers and without waiting for a majority: a job's history is what counts, and
-a server that is lost may take the last of them with it.
+They are written in batches, after the answers and without waiting for a majority: the job's history is the record that
+counts, and the last executions may be lost with a server.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ class Execution:
     """One handled delivery.
 
     Attributes:
-        id: its id, which the sender was told.
+        id: its id, which the answer to the sender holds.
         actor: the id of the actor that it was sent to.
         executor: the user who sent it.
         gateway: which process handled it.
-        received, started, finished: when it came, when its turn came, when its answer was known; UTC.
+        received, started, finished: when it arrived, when it was begun, when its answer was known; UTC.
         exit_code: what a one-shot run would have exited with.
         verdict, reason, event, job, state: its answer.
     """

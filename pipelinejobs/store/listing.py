@@ -1,4 +1,4 @@
-"""Lists of jobs, for those who operate the manager and for those who watch their jobs."""
+"""Lists of jobs, for operators and for users."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ from pipelinejobs.store.outbox import FAILED
 from pipelinejobs.util.errors import Malformed
 
 LONGEST_TEXT: Final = 200
-"""Characters of a text that is looked for."""
+"""Characters of a text that is searched for."""
 LONGEST_CURSOR: Final = 500
 
 _SHOWN: Final = {
@@ -40,7 +40,7 @@ _DATED: Final[Document] = {"updated": {"$gte": DatetimeMS(-(2**63))}}
 _UNDATED: Final[Document] = {"updated": {"$not": {"$gte": DatetimeMS(-(2**63))}}}
 _VERSION: Final = 1
 _KEYS: Final = {"o": ObjectId, "s": str, "i": int}
-"""The kinds of `_id` that a cursor can name; python-datacatalog and we have nothing but the first."""
+"""The kinds of `_id` that a cursor can name; python-datacatalog and this project use only the first."""
 _BELOW: Final = {
     int: ["minKey", "null"],
     str: ["minKey", "null", "number"],
@@ -51,11 +51,11 @@ _BELOW: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which jobs to list. What is None does not matter.
+    """Which jobs to list. A field that is None does not restrict them.
 
     Attributes:
         states: in one of these; none: in any.
-        text: to be found in the job's names and paths, in whatever case; a whole uuid is compared as such.
+        text: to be found in the job's names and paths, ignoring case; a whole uuid is compared as such.
         updated_since: changed at this time or later.
         updated_before: changed before this time.
         hidden: also those that were deleted softly.
@@ -71,7 +71,7 @@ class Filter:
 
     @property
     def may_be_undated(self) -> bool:
-        """Whether jobs without a date can fit."""
+        """Whether jobs without a date can match."""
         return self.updated_since is None and self.updated_before is None
 
     def conditions(self) -> list[Document]:
@@ -99,31 +99,31 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Some of the jobs that fit, and the cursor of those that come after them; None: there are none."""
+class JobPage:
+    """Some of the jobs that match, and the cursor of those after them; None if there are none."""
 
     jobs: list[dict[str, Any]]
     next: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Behind which job a page begins: its date, None for one without, and its `_id`."""
+class _Position:
+    """The job after which a page begins: its date, None without one, and its `_id`."""
 
     updated: DatetimeMS | None
     key: ObjectId | str | int
 
 
 class Listing:
-    """Reads many jobs, and looks for those that need a person."""
+    """Reads many jobs."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._jobs = database["jobs"]
 
-    def page(self, wanted: Filter, limit: int, cursor: str | None = None) -> Page:
-        """The newest-changed jobs that fit, without history and without secrets. Those without a date come last.
+    def page(self, wanted: Filter, limit: int, cursor: str | None = None) -> JobPage:
+        """The newest-changed jobs that match, without history and without secrets. Those without a date come last.
 
-        Going on from cursor to cursor meets each job once, but for those that change meanwhile.
+        Following the cursors meets each job once, except those that change meanwhile.
 
         Args:
             limit: at most so many.
@@ -134,17 +134,17 @@ class Listing:
             Unavailable: the database cannot be asked.
         """
         conditions = wanted.conditions()
-        place = _place(cursor) if cursor is not None else None
+        position = _position(cursor) if cursor is not None else None
         found: list[Document] = []
         with translated():
-            if place is None or place.updated is not None:
-                found = self._sorted([*conditions, _DATED, *_behind(place)], "updated", limit + 1)
-                place = None
+            if position is None or position.updated is not None:
+                found = self._sorted([*conditions, _DATED, *_behind(position)], "updated", limit + 1)
+                position = None
             if len(found) <= limit and wanted.may_be_undated:
-                key = [_below(place.key)] if place is not None else []
+                key = [_below(position.key)] if position is not None else []
                 found += self._sorted([*conditions, _UNDATED, *key], None, limit + 1 - len(found))
         following = _cursor(found[limit - 1]) if len(found) > limit else None
-        return Page([_shown(job) for job in found[:limit]], following)
+        return JobPage([_shown(job) for job in found[:limit]], following)
 
     def _sorted(self, conditions: list[Document], first: str | None, limit: int) -> list[Document]:
         order = [(name, DESCENDING) for name in (first, "_id") if name is not None]
@@ -174,7 +174,7 @@ class Listing:
 
 
 def is_searchable(text: str) -> bool:
-    """Whether a text can be looked for in jobs."""
+    """Whether jobs can be searched for a text."""
     return 0 < len(text) <= LONGEST_TEXT and text.isprintable()
 
 
@@ -183,22 +183,22 @@ def _containing(text: str) -> Document:
         raise Malformed("parameter text", f"must be 1 to {LONGEST_TEXT} printable characters")
     if is_uuid(text):
         return {"$or": [{"uuid": {"$eq": text}}, {"pipeline_uuid": {"$eq": text}}]}
-    # Escaped, so that it is looked for as it is: no pattern of a caller's reaches the database.
+    # Escaped, so that the text is searched for literally: no pattern of a sender reaches the database.
     pattern = {"$regex": re.escape(text), "$options": "i"}
     return {"$or": [{field: pattern} for field in _SEARCHED]}
 
 
-def _behind(place: _Place | None) -> list[Document]:
-    """The jobs with a date that come after a place.
+def _behind(position: _Position | None) -> list[Document]:
+    """The jobs with a date that come after a position.
 
     An array, which a foreign writer may have stored, is sorted by the latest of its dates; so all of them have to be
     earlier, which `$lt` does not say.
     """
-    if place is None:
+    if position is None:
         return []
-    earlier = {"updated": {"$not": {"$gte": place.updated}}}
-    same = {"updated": {"$eq": place.updated, "$not": {"$gt": place.updated}}}
-    return [{"$or": [earlier, {"$and": [same, _below(place.key)]}]}]
+    earlier = {"updated": {"$not": {"$gte": position.updated}}}
+    same = {"updated": {"$eq": position.updated, "$not": {"$gt": position.updated}}}
+    return [{"$or": [earlier, {"$and": [same, _below(position.key)]}]}]
 
 
 def _below(key: ObjectId | str | int) -> Document:
@@ -214,12 +214,12 @@ def _shown(job: Document) -> dict[str, Any]:
 
 
 def _cursor(job: Document) -> str | None:
-    """The cursor of the page behind this job; None where its `_id` is of a kind that nobody uses."""
+    """The cursor of the page behind this job; None if its `_id` is of a kind that no writer uses."""
     key = job["_id"]
     kind = next((kind for kind in _KEYS.values() if isinstance(key, kind) and not isinstance(key, bool)), None)
     if kind is None:
         return None
-    return _written(_Place(_latest(job.get("updated")), kind(key)))
+    return _written(_Position(_latest(job.get("updated")), kind(key)))
 
 
 def _latest(updated: Any) -> DatetimeMS | None:
@@ -230,15 +230,15 @@ def _latest(updated: Any) -> DatetimeMS | None:
     return max(dates, key=int, default=None)
 
 
-def _written(place: _Place) -> str:
-    moment = int(place.updated) if place.updated is not None else None
-    kind = next(name for name, kind in _KEYS.items() if type(place.key) is kind)
-    text = json.dumps([_VERSION, moment, kind, str(place.key)], separators=(",", ":"))
+def _written(position: _Position) -> str:
+    moment = int(position.updated) if position.updated is not None else None
+    kind = next(name for name, kind in _KEYS.items() if type(position.key) is kind)
+    text = json.dumps([_VERSION, moment, kind, str(position.key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _place(cursor: str) -> _Place:
-    """What a cursor says. It comes from outside, so that nothing but a date and a key is taken from it."""
+def _position(cursor: str) -> _Position:
+    """The position in a cursor. A sender can change it, so only a date and a key are read from it."""
     try:
         if len(cursor) > LONGEST_CURSOR:
             raise ValueError
@@ -246,10 +246,10 @@ def _place(cursor: str) -> _Place:
         _, moment, kind, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if isinstance(moment, bool):
             raise TypeError
-        place = _Place(DatetimeMS(moment) if moment is not None else None, _KEYS[kind](key))
-        bson.encode({"": place.key})  # a number of more than 64 bits, or half a character, is no key
-        if _written(place) != cursor:
+        position = _Position(DatetimeMS(moment) if moment is not None else None, _KEYS[kind](key))
+        bson.encode({"": position.key})  # a number of more than 64 bits, or half a character, is no key
+        if _written(position) != cursor:
             raise ValueError
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error, BSONError):
-        raise Malformed("parameter cursor", "is not one that was given out") from None
-    return place
+        raise Malformed("parameter cursor", "is not the cursor of a page") from None
+    return position

@@ -1,4 +1,4 @@
-"""Nonces: credentials in a URL that are good for some uses, for some time, for one actor or alias.
+"""Nonces: credentials in a URL that are valid for some uses, for some time, and for one actor or alias (their scope).
 
 They follow Abaco's rules. The id is shown once, when the nonce is made; what is stored is a hash of it, which
 serves as the handle by which a nonce is listed and deleted. All times are the database's.
@@ -17,7 +17,7 @@ import pymongo
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.store.connection import Document, database_time, translated
 from pipelinejobs.util.errors import PipelineJobsError
 from pipelinejobs.util.secret import Secret
@@ -35,7 +35,7 @@ _HAS_EXPIRED: Final = {"$and": [{"$ne": [{"$type": "$expires"}, "missing"]}, {"$
 
 
 class NonceRefused(PipelineJobsError):
-    """The nonce is not good for this.
+    """The nonce is not valid for this request.
 
     `kind` is `unknown`, `level` or `spent`; `reason` is Abaco's own sentence.
     """
@@ -50,18 +50,18 @@ class NewNonce:
     """A nonce to be made.
 
     Attributes:
-        place: what it is good for, `actor:ID` or `alias:NAME`.
+        scope: what it is valid for, `actor:ID` or `alias:NAME`.
         tenant: what its id begins with.
-        level: what it allows.
+        level: the permission that it gives.
         max_uses: how often it can be used; -1: any number of times.
-        seconds: how long it is good; None: for good.
-        owner: the user it belongs to; whoever uses it acts as that user.
-        by_operator: whether it was made by a command, so that no rights of its owner count.
+        seconds: how long it is valid; None: without end.
+        owner: the user it belongs to; a request that shows it acts as that user.
+        by_operator: whether it was made on the command line, so that the owner's permissions do not limit it.
     """
 
-    place: str
+    scope: str
     tenant: str
-    level: Right = Right.EXECUTE
+    level: Permission = Permission.EXECUTE
     max_uses: int = UNLIMITED
     description: str = ""
     seconds: float | None = None
@@ -76,12 +76,12 @@ class Nonce:
     Attributes:
         handle: names it, and is no credential.
         remaining: uses that are left; -1: any number.
-        expires: when it stops being good; None: never.
+        expires: when it stops being valid; None: never.
     """
 
     handle: str
-    place: str
-    level: Right
+    scope: str
+    level: Permission
     max_uses: int
     remaining: int
     used: int
@@ -112,7 +112,7 @@ class Nonces:
             now = database_time(self._database)
             row: Document = {
                 "_id": _digest(text),
-                "place": new.place,
+                "place": new.scope,
                 "level": new.level.name,
                 "max_uses": new.max_uses,
                 "remaining": new.max_uses,
@@ -128,33 +128,33 @@ class Nonces:
             self._nonces.insert_one(row)
         return Secret(text), _nonce(row)
 
-    def redeem(self, shown: Secret, places: Collection[str], least: Right) -> Nonce:
+    def redeem(self, shown: Secret, scopes: Collection[str], required: Permission) -> Nonce:
         """Spends one use of a nonce.
 
         However many redeem it at once: a nonce of N uses is redeemed N times. Where the database does not say whether
         a use was spent, it may be gone; it is never given back.
 
         Args:
-            shown: the id, as a caller shows it.
-            places: the nonce must have been made for one of these.
-            least: what it must allow.
+            shown: the id, as a request shows it.
+            scopes: the nonce must have been made for one of these.
+            required: the least permission needed.
 
         Raises:
-            NonceRefused: it is not good; no use is spent.
+            NonceRefused: it is not valid for this; no use is spent.
             Unavailable: the database cannot be asked.
         """
         text = shown.reveal()
         if len(text) > _LONGEST_ID:
             raise _unknown()
         key = _digest(text)
-        query, fields = {"_id": {"$eq": key}, "place": {"$in": list(places)}}, {**_FIELDS, "expired": _HAS_EXPIRED}
+        query, fields = {"_id": {"$eq": key}, "place": {"$in": list(scopes)}}, {**_FIELDS, "expired": _HAS_EXPIRED}
         with translated():
-            # Not confirmed: else anybody at all, by showing nonsense, could have a majority of the servers asked.
+            # Not a majority read: else each request with a wrong nonce would make a majority of the servers work.
             found = self._nonces.find_one(query, fields)
         if found is None or found["expired"]:
             raise _unknown()
         nonce = _nonce(found)
-        if nonce.level < least:
+        if nonce.level < required:
             raise NonceRefused("level", "Nonce does not have sufficient permissions level.")
         if nonce.max_uses == UNLIMITED:
             # Nothing depends on this count, so it need not survive the loss of a server.
@@ -169,47 +169,47 @@ class Nonces:
             raise self._gone(key)
         return nonce
 
-    def standing(self, handle: str, places: Collection[str]) -> Nonce | None:
-        """The nonce with this handle, where it was made for one of these places and is still good but for its uses.
+    def find_valid(self, handle: str, scopes: Collection[str]) -> Nonce | None:
+        """The nonce with this handle, if it was made for one of these scopes; its uses may all be spent.
 
-        Spends no use. None when it was deleted or has expired.
+        Spends no use. None if it was deleted or has expired.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
-        query, fields = {"_id": {"$eq": handle}, "place": {"$in": list(places)}}, {**_FIELDS, "expired": _HAS_EXPIRED}
+        query, fields = {"_id": {"$eq": handle}, "place": {"$in": list(scopes)}}, {**_FIELDS, "expired": _HAS_EXPIRED}
         with translated():
             found = self._nonces.find_one(query, fields)
         return _nonce(found) if found is not None and not found["expired"] else None
 
-    def of(self, place: str, most: int = 1000) -> list[Nonce]:
+    def of(self, scope: str, most: int = 1000) -> list[Nonce]:
         """The nonces of one actor or alias, the newest first; spent and expired ones too.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            rows = self._nonces.find({"place": {"$eq": place}}).sort([("created", pymongo.DESCENDING), ("_id", 1)])
+            rows = self._nonces.find({"place": {"$eq": scope}}).sort([("created", pymongo.DESCENDING), ("_id", 1)])
             return [_nonce(row) for row in rows.limit(most)]
 
-    def find(self, place: str, name: str) -> Nonce | None:
+    def find(self, scope: str, name: str) -> Nonce | None:
         """The nonce of this actor or alias with this id or handle; None when there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         with translated():
-            row = self._nonces.find_one(_named(place, name))
+            row = self._nonces.find_one(_named(scope, name))
         return _nonce(row) if row is not None else None
 
-    def delete(self, place: str, name: str) -> bool:
+    def delete(self, scope: str, name: str) -> bool:
         """Deletes the nonce of this actor or alias with this id or handle. Returns whether there was one.
 
         Raises:
             Unavailable: the database cannot be asked, or did not say whether it was done.
         """
         with translated(writing=True):
-            return self._nonces.delete_one(_named(place, name)).deleted_count > 0
+            return self._nonces.delete_one(_named(scope, name)).deleted_count > 0
 
     def _gone(self, key: str) -> NonceRefused:
         """Why no use could be spent of a nonce that was just there."""
@@ -233,10 +233,10 @@ _FIELDS: Final = {
 }
 
 
-def _named(place: str, name: str) -> Document:
+def _named(scope: str, name: str) -> Document:
     """The filter for a nonce by its id, or by its handle."""
     keys = [_digest(name[:_LONGEST_ID])] + ([name] if _DIGEST.fullmatch(name) else [])
-    return {"_id": {"$in": keys}, "place": {"$eq": place}}
+    return {"_id": {"$in": keys}, "place": {"$eq": scope}}
 
 
 def _unknown() -> NonceRefused:
@@ -251,8 +251,8 @@ def _digest(text: str) -> str:
 def _nonce(row: dict[str, Any]) -> Nonce:
     return Nonce(
         handle=row["_id"],
-        place=row["place"],
-        level=Right[row["level"]],
+        scope=row["place"],
+        level=Permission[row["level"]],
         max_uses=row["max_uses"],
         remaining=row["remaining"],
         used=row["used"],

@@ -1,7 +1,7 @@
-"""Who is signed in to the pages: one row for each sign-in, in `gateway_sessions`.
+"""Sign-ins to the pages: one row each, in `gateway_sessions`.
 
 A session is known by a random id, which a browser keeps in a cookie; what is stored is a hash of it. MongoDB removes
-rows that are over. All times are the database's.
+rows that have expired. All times are the database's.
 """
 
 import secrets
@@ -16,20 +16,20 @@ from pipelinejobs.store.connection import Document, database_time, translated
 from pipelinejobs.util.secret import Secret
 
 _BYTES: Final = 32
-"""Random bytes of an id: too many for anybody to try."""
+"""Random bytes of an id: too many to try them all."""
 _LONGEST_ID: Final = 64
 _MOST: Final = 50
-"""Sessions of one credential, the newest; whoever signs in again and again fills nothing."""
+"""Sessions kept for one credential, the newest: signing in again and again does not fill the collection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Somebody who is signed in.
+    """A user who is signed in.
 
     Attributes:
         user: the user's name.
-        by: the kind of credential that was shown; see `gateway.credentials.Caller`.
-        handle: which one of its kind that was, and no credential itself.
+        by: the kind of credential that was shown; see `gateway.auth.principal.Principal`.
+        handle: names that credential among those of its kind, and is no credential itself.
         expires: when it ends.
     """
 
@@ -47,7 +47,7 @@ class Sessions:
         self._sessions = database["gateway_sessions"]
 
     def make(self, user: str, by: str, handle: str, seconds: float) -> Secret:
-        """Begins a session, and tells its id this once.
+        """Begins a session. Returns its id, which cannot be read again.
 
         Args:
             seconds: how long it lasts.
@@ -66,7 +66,7 @@ class Sessions:
         return Secret(text)
 
     def find(self, shown: Secret) -> Session | None:
-        """The session with this id; None when there is none, or it is over.
+        """The session with this id; None if there is none, or it has expired.
 
         Raises:
             Unavailable: the database cannot be asked.

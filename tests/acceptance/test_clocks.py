@@ -154,7 +154,7 @@ class TestGateways:
             assert abs(row["last_used"] - databases_now(database)) < SOON
         over = [self.made(gateway, 1) for gateway in gateways]
         over.append(
-            store.nonces.make(NewNonce(place=f"alias:{ALIAS}", tenant="SD2E", seconds=1, owner="x"))[0].reveal()
+            store.nonces.make(NewNonce(scope=f"alias:{ALIAS}", tenant="SD2E", seconds=1, owner="x"))[0].reveal()
         )
         for gateway in gateways:
             for nonce in over:

@@ -96,11 +96,11 @@ class Sender:
         self,
         path: str,
         body: Any,
-        right: str | None,
+        permission: str | None,
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        headers = dict(headers or {}) | ({"Authorization": f"Bearer {TOKENS[right]}"} if right else {})
+        headers = dict(headers or {}) | ({"Authorization": f"Bearer {TOKENS[permission]}"} if permission else {})
         return httpx.post(f"{self.url}{path}", json=body, params=query, headers=headers, timeout=20, trust_env=False)
 
 

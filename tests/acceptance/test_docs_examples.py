@@ -1,7 +1,7 @@
 """Every example of README.rst and docs/ runs, and prints what the page shows.
 
 A page's blocks run one after the other in one shell and one Python, in a copy of the project, against a real MongoDB
-and a gateway that serves. The reader is given `API`, `NONCE`, `BEARER` (a static token with the right UPDATE),
+and a gateway that serves. The reader is given `API`, `NONCE`, `BEARER` (a static token with the UPDATE permission),
 `INDEXER` (where messages to the Indexer go), and `UUID` and `TOKEN` of a new job: in the shell and, in small letters,
 in Python, where `rx` is a reactor.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
 from support.docs import Block, blocks, name_of, pages
@@ -38,7 +38,7 @@ def environment(
     """The reader's variables but API, and the settings of the test's own database."""
     job = insert_job(jobs, "job-created.json")
     store.ensure_indexes()
-    nonce, _ = store.nonces.make(NewNonce(place=f"alias:{ALIAS}", tenant="SD2E", owner="reader", by_operator=True))
+    nonce, _ = store.nonces.make(NewNonce(scope=f"alias:{ALIAS}", tenant="SD2E", owner="reader", by_operator=True))
     return {
         "_REACTOR_MONGODB_AUTHN": base64.urlsafe_b64encode(mongodb_uri.encode()).decode(),
         "_REACTOR_MONGODB_DATABASE": database.name,
@@ -46,7 +46,7 @@ def environment(
         "TOKEN": job.token,
         "NONCE": nonce.reveal(),
         "INDEXER": indexer.url,
-        "BEARER": TOKENS[Right.UPDATE.name],
+        "BEARER": TOKENS[Permission.UPDATE.name],
     }
 
 

@@ -55,7 +55,7 @@ def test_it_serves_and_ends_well(
 
 @pytest.mark.promise("P10")
 @pytest.mark.parametrize(("limit", "told"), [("-Sn 256", False), ("-n 400", True)])
-def test_a_supervisors_limit_of_open_files_does_not_hold_for_it(
+def test_it_raises_the_soft_limit_of_open_files(
     variables: dict[str, str], tmp_path: Path, limit: str, *, told: bool
 ) -> None:
     command = f'ulimit {limit} && exec "$0" -m pipelinejobs serve'
@@ -191,7 +191,7 @@ class TestStarting:
             port = gateway.url.rpartition(":")[2]
             code, said = self.refused(variables, "--port", port)
             assert code == 78
-            assert said.startswith(f"serve: gateway.port: nobody can listen at 127.0.0.1 port {port}")
+            assert said.startswith(f"serve: gateway.port: cannot listen at 127.0.0.1 port {port}")
             assert gateway.end() == 0
 
     @pytest.mark.parametrize(

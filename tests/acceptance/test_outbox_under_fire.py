@@ -124,7 +124,7 @@ def test_a_dead_letter_is_seen_everywhere_and_comes_home(
 
             shown = gateway.ask("GET", f"/jobs/{job.uuid}/explain").json()["result"]["owed"]
             assert [row["status"] for row in shown] == ["undelivered"]
-            assert 'pipelinejobs_outbox_messages{status="undelivered"} 1.0' in gateway.client.get("/metrics").text
+            assert 'pipelinejobs_outbox_size{status="failed"} 1.0' in gateway.client.get("/metrics").text
             assert [row["status"] for row in command(variables, "explain", job.uuid)["owed"]] == ["undelivered"]
             assert job.uuid in json.dumps(command(variables, "jobs", "--undelivered"))
             assert sound.uuid not in json.dumps(command(variables, "jobs", "--undelivered"))
@@ -134,7 +134,7 @@ def test_a_dead_letter_is_seen_everywhere_and_comes_home(
             mood.script = answers()
             assert command(variables, "drain")["sent"] == 1
             assert job.stored()["_outbox"] == []
-            assert 'pipelinejobs_outbox_messages{status="undelivered"} 0.0' in gateway.client.get("/metrics").text
+            assert 'pipelinejobs_outbox_size{status="failed"} 0.0' in gateway.client.get("/metrics").text
         assert command(variables, "jobs", "--undelivered") == []
         one_key(indexer)
 

@@ -233,7 +233,7 @@ class TestATakenPort:
         port = variables["_REACTOR_GATEWAY_PORT"]
         refusal = command(variables, "serve")
         assert refusal.exit_code == 78
-        problem = f"serve: gateway.port: nobody can listen at 127.0.0.1 port {port}: Address already in use"
+        problem = f"serve: gateway.port: cannot listen at 127.0.0.1 port {port}: Address already in use"
         assert refusal.sentence == f"{problem}; --port or PORT= takes another one"
 
     def test_doctor_says_so_and_calls_nothing_wrong(self, variables: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ NewJob = Callable[..., StoredJob]
 
 
 def give_up(gateway: Gateway, indexer: Indexer, job: StoredJob) -> None:
-    """Has a job owe a message that was given up."""
+    """Gives a job an outbox message that has failed."""
     indexer.status = 500
     gateway.post(job.event("run"))
     gateway.post(job.event("finish"))
@@ -42,8 +42,8 @@ def test_from_signing_in_to_signing_out(window: Window, gateway: Gateway, job: S
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/pages")
     assert page.evaluate("document.cookie") == ""
     expect(page.get_by_role("heading", level=1)).to_contain_text(job.uuid)
-    page.get_by_role("link", name="Letters").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Pending and dead letters")
+    page.get_by_role("link", name="Outbox").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Outbox")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You are signed out.")).to_be_visible()
     page.go_back()
@@ -57,13 +57,13 @@ def test_a_link_from_another_site_finds_who_is_signed_in(window: Window, gateway
     other = here.url.replace("127.0.0.1", "localhost")
     here.page.context.route(
         f"{other}/*",
-        lambda route: route.fulfill(body=f"<a href='{here.url}/pages/owed'>go</a>", content_type="text/html"),
+        lambda route: route.fulfill(body=f"<a href='{here.url}/pages/outbox'>go</a>", content_type="text/html"),
     )
     here.wrong.clear()
     here.page.goto(f"{other}/elsewhere")
     here.wrong.clear()  # this page is not fetched from anywhere
     here.page.get_by_role("link", name="go").click()
-    expect(here.page.get_by_role("heading", level=1)).to_have_text("Pending and dead letters")
+    expect(here.page.get_by_role("heading", level=1)).to_have_text("Outbox")
 
 
 def test_filters(window: Window, gateway: Gateway, new_job: NewJob) -> None:
@@ -152,23 +152,23 @@ class TestLive:
         expect(page.locator("svg .present")).to_have_attribute("data-state", "FINISHED")
         assert page.evaluate("window.stayed") is True  # it was not loaded again
 
-    def test_what_is_owed_goes_when_it_is_delivered(
+    def test_a_message_goes_when_it_is_delivered(
         self, window: Window, gateway: Gateway, indexer: Indexer, job: StoredJob
     ) -> None:
         give_up(gateway, indexer, job)
         here = window()
         here.sign_in()
         here.go(f"/pages/jobs/{job.uuid}")
-        expect(here.page.locator("#part-owed")).to_contain_text("given up")
+        expect(here.page.locator("#part-outbox")).to_contain_text("failed")
         indexer.status = 200
         (owed,) = gateway.service.store.outbox.rows(job=job.uuid, statuses=("undelivered",))
         gateway.service.outbox.attempt(owed)
-        expect(here.page.locator("#part-owed")).to_contain_text("Nothing is owed")
+        expect(here.page.locator("#part-outbox")).to_contain_text("No message to the Indexer is pending")
 
     def test_what_has_the_focus_keeps_it_and_nothing_takes_its_place(
         self, window: Window, gateway: Gateway, indexer: Indexer, new_job: NewJob
     ) -> None:
-        """Whoever presses Enter means the letter that stood there, and no other."""
+        """A user who presses Enter means the message that stood there, and no other."""
         jobs = [new_job(), new_job()]
         for job in jobs:
             give_up(gateway, indexer, job)
@@ -176,7 +176,7 @@ class TestLive:
         first, second = outbox.rows(statuses=("undelivered",))
         here = window()
         here.sign_in("UPDATE")
-        here.go("/pages/owed")
+        here.go("/pages/outbox")
         button = here.page.get_by_role("button", name=f"Send index of {second.job} again")
         button.focus()
         indexer.status = 200
@@ -184,7 +184,7 @@ class TestLive:
         expect(here.page.locator("tbody > tr")).to_have_count(1)
         expect(button).to_be_focused()
         gateway.service.outbox.attempt(second)
-        expect(here.page.get_by_text("No message was given up.")).to_be_visible()
+        expect(here.page.get_by_text("No message has failed.")).to_be_visible()
         expect(here.page.locator("main")).to_be_focused()
 
     def test_the_end_of_a_session_is_said(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
@@ -196,23 +196,23 @@ class TestLive:
         expect(here.page.get_by_role("status")).to_contain_text("Your sign-in is over")
 
 
-def test_a_dead_letter_is_sent_again(window: Window, gateway: Gateway, indexer: Indexer, new_job: NewJob) -> None:
+def test_a_failed_message_is_sent_again(window: Window, gateway: Gateway, indexer: Indexer, new_job: NewJob) -> None:
     jobs = [new_job(), new_job(), new_job()]
     for job in jobs:
         give_up(gateway, indexer, job)
     here = window()
     here.sign_in("UPDATE")
     page = here.page
-    here.go("/pages/owed")
+    here.go("/pages/outbox")
     page.get_by_role("button", name=f"Send index of {jobs[0].uuid} again").click()
-    expect(page.get_by_text("1 not delivered; the reason is beside it.")).to_be_visible()
+    expect(page.get_by_text("1 not delivered; the reason is shown with the message.")).to_be_visible()
     indexer.status = 200
     page.get_by_role("button", name=f"Send index of {jobs[0].uuid} again").click()
     expect(page.get_by_text("1 delivered to the Indexer.")).to_be_visible()
     expect(page.locator("tbody > tr")).to_have_count(2)
-    page.get_by_role("button", name="Send all dead again").click()
+    page.get_by_role("button", name="Send all failed messages again").click()
     expect(page.get_by_text("2 delivered to the Indexer.")).to_be_visible()
-    expect(page.get_by_text("No message was given up.")).to_be_visible()
+    expect(page.get_by_text("No message has failed.")).to_be_visible()
     assert not any(job.stored()["_outbox"] for job in jobs)
 
 
@@ -257,7 +257,7 @@ PATHS: Final = [
     "/pages/jobs?state=LOST&since=x",
     "/pages/jobs?text=nowhere",
     "/pages/jobs/{}",
-    "/pages/owed",
+    "/pages/outbox",
 ]
 
 
@@ -332,7 +332,7 @@ def test_what_a_screen_reader_finds(window: Window, gateway: Gateway, job: Store
     gateway.post(job.event("run"))
     here = window()
     here.sign_in()
-    for path in ("/pages/jobs", f"/pages/jobs/{job.uuid}", "/pages/owed"):
+    for path in ("/pages/jobs", f"/pages/jobs/{job.uuid}", "/pages/outbox"):
         here.go(path)
         page = here.page
         assert page.get_by_role("heading", level=1).count() == 1
@@ -345,4 +345,4 @@ def test_what_a_screen_reader_finds(window: Window, gateway: Gateway, job: Store
         assert unnamed == 0
     here.go(f"/pages/jobs/{job.uuid}")
     picture = here.page.get_by_role("img", name=re.compile("The lifecycle"))
-    expect(picture).to_have_accessible_description(re.compile(r"The job is RUNNING. Its way, from CREATED: run"))
+    expect(picture).to_have_accessible_description(re.compile(r"The job is RUNNING. Its path, from CREATED: run"))

@@ -40,10 +40,10 @@ class Browsing:
         """Loads a page."""
         self.page.goto(f"{self.url}{path}")
 
-    def sign_in(self, right: str = "READ") -> None:
+    def sign_in(self, permission: str = "READ") -> None:
         """Signs in, as a person does."""
         self.go("/pages/sign-in")
-        self.page.get_by_label("Token or nonce").fill(TOKENS[right])
+        self.page.get_by_label("Token or nonce").fill(TOKENS[permission])
         self.page.get_by_role("button", name="Sign in").click()
         expect(self.page.get_by_role("heading", level=1)).to_have_text("Jobs")
 

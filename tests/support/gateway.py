@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from pipelinejobs import bootstrap, runtime
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway.http import server
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.settings import Settings, load
@@ -24,8 +24,10 @@ from support.process import environment
 ALIAS: Final = "jobs-manager.prod"
 OTHER_ALIAS: Final = "manager.other"
 ACTOR: Final = "G1p783PxpalBB"
-TOKENS: Final = {right.name: f"pj-canary-{right.name.lower()}-5f2e91" for right in Right if right}
-"""A static token for each right."""
+TOKENS: Final = {
+    permission.name: f"pj-canary-{permission.name.lower()}-5f2e91" for permission in Permission if permission
+}
+"""A static token for each permission."""
 
 _START_SECONDS: Final = 30.0
 
@@ -34,7 +36,8 @@ def grants() -> str:
     """The setting gateway.tokens for these tokens; the users are called reader, sender and owner."""
     users = {"READ": "reader", "EXECUTE": "sender", "UPDATE": "owner"}
     return ",".join(
-        f"{users[right]}:{right}:sha256:{sha256(token.encode()).hexdigest()}" for right, token in TOKENS.items()
+        f"{users[permission]}:{permission}:sha256:{sha256(token.encode()).hexdigest()}"
+        for permission, token in TOKENS.items()
     )
 
 
@@ -71,9 +74,9 @@ class Gateway:
         """Where it listens, on 127.0.0.1."""
         return int(self.url.rpartition(":")[2])
 
-    def ask(self, method: str, path: str, right: str | None = "UPDATE", **more: Any) -> httpx.Response:
-        """A request with the static token of this right, or with none."""
-        headers = {"Authorization": f"Bearer {TOKENS[right]}"} if right else {}
+    def ask(self, method: str, path: str, permission: str | None = "UPDATE", **more: Any) -> httpx.Response:
+        """A request with the static token of this permission, or with none."""
+        headers = {"Authorization": f"Bearer {TOKENS[permission]}"} if permission else {}
         answer = self.client.request(method, path, headers={**headers, **more.pop("headers", {})}, **more)
         assert_hidden(f"{answer.headers}{answer.text}", f"the answer to {method} {path}")
         return answer
@@ -85,14 +88,14 @@ class Gateway:
         *,
         name: str = ALIAS,
         base: str = "/actors/v2",
-        right: str | None = "EXECUTE",
+        permission: str | None = "EXECUTE",
         **more: Any,
     ) -> httpx.Response:
         """Posts a message: JSON, or bytes as they are."""
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", **more.pop("headers", {})}
         path = f"{base}/{name}/messages"
-        return self.ask("POST", path, right, content=content, params=parameters, headers=headers, **more)
+        return self.ask("POST", path, permission, content=content, params=parameters, headers=headers, **more)
 
 
 @contextmanager
@@ -105,7 +108,7 @@ def serving(configured: Settings) -> Iterator[Gateway]:
     url = server.address(configured.gateway, listening)
     ready = threading.Event()
     config = server.configured(service)
-    running = server.Server(config, service, ready.set)
+    running = server.GatewayServer(config, service, ready.set)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

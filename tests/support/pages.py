@@ -43,18 +43,18 @@ class Visitor:
     @property
     def form(self) -> str:
         """What the forms of this session carry."""
-        found = re.search(r'name="form" value="(\w+)"', self.get("/pages/owed"))
+        found = re.search(r'name="form" value="(\w+)"', self.get("/pages/outbox"))
         assert found is not None
         return found[1]
 
 
 @contextmanager
-def visitor(gateway: Gateway, right: str | None = "READ") -> Iterator[Visitor]:
-    """Somebody who is signed in with the static token of this right, or nobody."""
+def visitor(gateway: Gateway, permission: str | None = "READ") -> Iterator[Visitor]:
+    """Somebody who is signed in with the static token of this permission, or nobody."""
     with httpx.Client(base_url=gateway.url, timeout=30, trust_env=False) as client:
         visiting = Visitor(client)
-        if right is not None:
-            assert visiting.sign_in(TOKENS[right]).status_code == 303
+        if permission is not None:
+            assert visiting.sign_in(TOKENS[permission]).status_code == 303
         yield visiting
 
 

@@ -1,152 +1,145 @@
-"""The front desk: who sent a request, and whether they may do this."""
+"""Who sent a request, and whether this principal has the permission that the request needs."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import Request
-
-from pipelinejobs.core.permission import Right
-from pipelinejobs.gateway.auth import Authenticator, BadCredential, Caller, Shown
-from pipelinejobs.gateway.auth.nonce import NonceDesk
-from pipelinejobs.gateway.auth.permissions import Rights
+from pipelinejobs.core.permission import Permission
+from pipelinejobs.gateway.auth.credentials import BadCredential, Credentials
+from pipelinejobs.gateway.auth.identity_provider import IdentityProvider
+from pipelinejobs.gateway.auth.nonce_redeemer import NonceRedeemer
+from pipelinejobs.gateway.auth.permissions import Permissions
+from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.gateway.auth.static_tokens import StaticTokens
 from pipelinejobs.gateway.http.envelope import Dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.metrics import Metrics
-from pipelinejobs.gateway.tasks.worker_pool import Intake
+from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
-
-NONCE: Final = "x-nonce"
-TAPIS_HEADER: Final = "X-Tapis-Token"
 
 _MISSING: Final = (
     "no credential: send a token in the header Authorization (Bearer), or a nonce as the parameter x-nonce"
 )
 
 
-class Desk:
-    """Asks the authenticators, and holds what a caller may do against what is needed."""
+class Authenticator:
+    """Finds the principal of a request, and compares the principal's permission with the one required."""
 
     def __init__(
         self,
         static: StaticTokens,
-        others: Sequence[Authenticator],
-        nonces: NonceDesk,
-        intake: Intake,
-        redeeming: Intake,
+        providers: Sequence[IdentityProvider],
+        nonces: NonceRedeemer,
+        intake: WorkerPool,
+        redeeming: WorkerPool,
         metrics: Metrics,
-        rights: Rights,
+        permissions: Permissions,
     ) -> None:
         """
         Args:
             static: asked first, since that costs nothing.
-            others: asked in this order, in threads of `intake`.
-            rights: what users may do whom the others identify.
+            providers: asked in this order, in threads of `intake`.
             redeeming: threads for nonces, which do not wait for other servers.
+            permissions: of users whom a provider identifies.
         """
         self._static = static
-        self._others = others
+        self._providers = providers
         self._nonces = nonces
         self._intake = intake
         self._redeeming = redeeming
         self._metrics = metrics
-        self._rights = rights
+        self._permissions = permissions
 
     async def admit(
-        self, shown: Shown, places: Collection[str], least: Right, spoken: Dialect, deadline: Deadline
-    ) -> Caller:
-        """The caller, who has the right that is needed.
+        self,
+        credentials: Credentials,
+        scopes: Collection[str],
+        required: Permission,
+        spoken: Dialect,
+        deadline: Deadline,
+    ) -> Principal:
+        """The principal of a request, who has the permission that it needs.
 
-        A token counts before a nonce. Where it is not good, v2 takes the nonce beside it and v3 does not; where it
-        is good, no nonce is redeemed. (Abaco's rules.)
+        A token counts before a nonce. If the token is not valid, v2 takes the nonce beside it and v3 does not; if it
+        is valid, no nonce is redeemed. (Abaco's rules.)
 
         Args:
-            places: what a nonce must have been made for, one of these.
-            least: the right that is needed.
+            scopes: a nonce must have been made for one of these.
+            required: the least permission needed.
 
         Raises:
-            Problem: 401 without a good credential, 403 without the right, 503 when nobody can tell.
+            HttpError: 401 without a valid credential, 403 without the permission.
+            Unavailable: the server or the database that knows the credential does not answer.
         """
-        has_token = shown.bearer is not None or shown.tapis is not None
+        has_token = credentials.bearer is not None or credentials.tapis is not None
         try:
-            caller = await self._by_token(shown, deadline) if has_token else None
+            principal = await self._by_token(credentials, deadline) if has_token else None
         except (BadCredential, Unavailable) as error:
-            if shown.nonce is None or spoken is Dialect.V3:
+            if credentials.nonce is None or spoken is Dialect.V3:
                 raise self._problem(error) from None
-            caller = None
-        if caller is None:
-            if shown.nonce is None:
+            principal = None
+        if principal is None:
+            if credentials.nonce is None:
                 self._metrics.refused("missing")
-                raise Problem(HTTPStatus.UNAUTHORIZED, _MISSING)
-            caller = await self._by_nonce(shown.nonce, places, least, deadline)
-        if caller.right < least:
-            self._metrics.refused("right")
-            raise Problem(HTTPStatus.FORBIDDEN, f"{caller.user[:64]} has not the right {least.name}, which this needs")
-        return caller
+                raise HttpError(HTTPStatus.UNAUTHORIZED, _MISSING)
+            principal = await self._by_nonce(credentials.nonce, scopes, required, deadline)
+        if principal.permission < required:
+            self._metrics.refused("permission")
+            raise HttpError(HTTPStatus.FORBIDDEN, f"{principal.user[:64]} lacks the {required.name} permission")
+        return principal
 
-    def standing(self, user: str, by: str, handle: str, places: Collection[str]) -> Caller | None:
-        """Whom a credential stands for now that was admitted before; nothing is shown, and no use is spent.
+    def recheck(self, user: str, by: str, handle: str, scopes: Collection[str]) -> Principal | None:
+        """Whom a credential that was admitted before stands for now. No credential is needed, and no use is spent.
 
-        Where others know whose a token is, they are not asked again: what is looked at is the user's right.
+        A token of TACC or Tapis is not checked at their server again: only the user's permission is looked up.
 
         Args:
-            user, by, handle: of the `Caller` that it was.
-            places: what a nonce must have been made for, one of these.
+            user, by, handle: of the `Principal` that was admitted.
+            scopes: a nonce must have been made for one of these.
 
         Returns:
-            None when the credential is no longer good.
+            None if the credential is no longer valid.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         if by == "token":
-            return self._static.standing(handle)
+            return self._static.with_digest(handle)
         if by in ("nonce", "operator"):
-            return self._nonces.standing(handle, places)
-        return Caller(user, self._rights.of(user), by) if any(one.kind == by for one in self._others) else None
+            return self._nonces.recheck(handle, scopes)
+        is_served = any(provider.kind == by for provider in self._providers)
+        return Principal(user, self._permissions.of(user), by) if is_served else None
 
-    async def _by_token(self, shown: Shown, deadline: Deadline) -> Caller:
-        caller = self._static.identify(shown)
-        if caller is None and self._others:
-            caller = await self._intake.run(partial(self._ask_others, shown), deadline.remaining())
-        if caller is None:
+    async def _by_token(self, credentials: Credentials, deadline: Deadline) -> Principal:
+        principal = self._static.identify(credentials)
+        if principal is None and self._providers:
+            principal = await self._intake.run(partial(self._ask_providers, credentials), deadline.remaining())
+        if principal is None:
             raise BadCredential("token", "the Bearer token is not known here")
-        return caller
+        return principal
 
-    def _ask_others(self, shown: Shown) -> Caller | None:
-        for authenticator in self._others:
-            caller = authenticator.identify(shown)
-            if caller is not None:
-                return caller
+    def _ask_providers(self, credentials: Credentials) -> Principal | None:
+        for provider in self._providers:
+            principal = provider.identify(credentials)
+            if principal is not None:
+                return principal
         return None
 
-    async def _by_nonce(self, nonce: Secret, places: Collection[str], least: Right, deadline: Deadline) -> Caller:
-        redeem = partial(self._nonces.redeem, nonce, places, least, deadline.remaining())
+    async def _by_nonce(
+        self, nonce: Secret, scopes: Collection[str], required: Permission, deadline: Deadline
+    ) -> Principal:
+        redeem = partial(self._nonces.redeem, nonce, scopes, required, deadline.remaining())
         try:
             return await self._redeeming.run(redeem, deadline.remaining())
         except (BadCredential, Unavailable) as error:
             raise self._problem(error) from None
 
-    def _problem(self, error: BadCredential | Unavailable) -> Problem:
-        if isinstance(error, BadCredential):
-            self._metrics.refused(error.kind)
-            too_low = error.kind == "nonce level"
-            return Problem(HTTPStatus.FORBIDDEN if too_low else HTTPStatus.UNAUTHORIZED, error.reason)
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason)
-
-
-def shown_by(request: Request) -> Shown:
-    """What a request shows."""
-    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    tapis = request.headers.get(TAPIS_HEADER, "").strip()
-    nonce = next(iter(request.query_params.getlist(NONCE)), "")  # of several the first, as with all parameters
-    return Shown(
-        bearer=Secret(bearer) if bearer else None,
-        tapis=Secret(tapis) if tapis else None,
-        nonce=Secret(nonce) if nonce else None,
-    )
+    def _problem(self, error: BadCredential | Unavailable) -> HttpError | Unavailable:
+        if isinstance(error, Unavailable):
+            return error
+        self._metrics.refused(error.kind)
+        too_low = error.kind == "nonce level"
+        return HttpError(HTTPStatus.FORBIDDEN if too_low else HTTPStatus.UNAUTHORIZED, error.reason)

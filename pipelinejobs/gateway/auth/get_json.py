@@ -1,4 +1,4 @@
-"""One bounded question to another server: a GET that is answered with a small JSON document."""
+"""One bounded GET to another server, which answers with a small JSON document."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ def get_json(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int,
         to = http_client.target(url)
         http_client.call(lambda connection: answers.append(_get(to, headers, connection)), seconds, to.where)
     except Undelivered as error:
-        raise Unavailable(f"whose the token is cannot be asked: {error.reason}") from None
+        raise Unavailable(f"the server that knows the token cannot be asked: {error.reason}") from None
     status, body = answers[0]
     try:
         return status, json.loads(body)

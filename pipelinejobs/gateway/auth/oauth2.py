@@ -1,4 +1,4 @@
-"""Tokens of TACC: opaque, and known only to the server that has issued them, which is asked."""
+"""Tokens of TACC (OAuth2): opaque, so the server that issued them is asked for their user."""
 
 import threading
 import time
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import ClassVar, Final
 
-from pipelinejobs.gateway.auth import BadCredential, Caller, Shown
+from pipelinejobs.gateway.auth.credentials import BadCredential, Credentials
 from pipelinejobs.gateway.auth.get_json import get_json
-from pipelinejobs.gateway.auth.permissions import Rights
+from pipelinejobs.gateway.auth.permissions import Permissions
+from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
 
@@ -24,28 +25,33 @@ _LONGEST_NAME: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was said of a token: whose it is, None where it is no good one; and until when that is believed."""
+    """TACC's answer for a token: its user, None if the token is not valid; and until when the answer is used."""
 
     user: str | None
     until: float
 
 
 class Oauth2:
-    """Asks `{server}/profiles/v2/me` whose a token is, and remembers the answer for a minute, by the token's hash."""
+    """Asks `{server}/profiles/v2/me` for the user of a token, and caches the answer for a minute."""
 
     kind: ClassVar[str] = "oauth2"
 
     def __init__(
-        self, server: str, rights: Rights, *, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic
+        self,
+        server: str,
+        permissions: Permissions,
+        *,
+        seconds: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
             server: the API's address.
-            rights: what its users may do.
+            permissions: of its users.
             seconds: how long an answer may take.
         """
         self._url = f"{server}/profiles/v2/me"
-        self._rights = rights
+        self._permissions = permissions
         self._seconds = seconds
         self._clock = clock
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
@@ -53,21 +59,21 @@ class Oauth2:
         self._lock = threading.Lock()
         self._outage_until = float("-inf")
 
-    def identify(self, shown: Shown) -> Caller | None:
-        """See `Authenticator.identify`."""
-        if shown.bearer is None or is_jwt(shown.bearer):
+    def identify(self, credentials: Credentials) -> Principal | None:
+        """See `IdentityProvider.identify`."""
+        if credentials.bearer is None or is_jwt(credentials.bearer):
             return None
-        text = shown.bearer.reveal()
+        text = credentials.bearer.reveal()
         if len(text) > _LONGEST or not text.isascii() or not text.isprintable() or " " in text:
-            raise BadCredential("oauth2", "the token is not one of TACC")
+            raise BadCredential("oauth2", "the token does not have the form of a TACC token")
         key = sha256(text.encode()).digest()
-        user = self._user(key, shown.bearer)
+        user = self._user(key, credentials.bearer)
         if user is None:
             raise BadCredential("oauth2", "TACC does not know the token, or it has expired")
-        return Caller(user, self._rights.of(user), self.kind)
+        return Principal(user, self._permissions.of(user), self.kind)
 
     def _user(self, key: bytes, token: Secret) -> str | None:
-        """Whose the token with this hash is. Who comes with the same token meanwhile waits for the same answer."""
+        """The user of the token with this hash. Requests with the same token wait for one answer."""
         known = self._remembered(key)
         if known is None:
             with self._lock:
@@ -85,14 +91,14 @@ class Oauth2:
 
     def _asked(self, token: Secret) -> _Known:
         if self._clock() < self._outage_until:
-            raise Unavailable("TACC does not say whose the token is; it did not a moment ago either")
+            raise Unavailable("TACC cannot be asked for the user of the token; it failed to answer a moment ago")
         try:
-            status, said = get_json(self._url, {"Authorization": f"Bearer {token.reveal()}"}, self._seconds)
+            status, answer = get_json(self._url, {"Authorization": f"Bearer {token.reveal()}"}, self._seconds)
             if status in (401, 403):
                 return _Known(None, self._clock() + _BAD_SECONDS)
-            user = _username(said) if status == 200 else None
+            user = _username(answer) if status == 200 else None
             if user is None:
-                raise Unavailable(f"TACC does not say whose the token is (it answered {status})")
+                raise Unavailable(f"TACC did not name the user of the token (it answered {status})")
         except Unavailable:
             self._outage_until = self._clock() + _OUTAGE_SECONDS
             raise
@@ -116,8 +122,8 @@ def is_jwt(token: Secret) -> bool:
     return token.reveal().count(".") == 2
 
 
-def _username(said: object) -> str | None:
-    result = said.get("result") if isinstance(said, dict) else None
+def _username(answer: object) -> str | None:
+    result = answer.get("result") if isinstance(answer, dict) else None
     name = result.get("username") if isinstance(result, dict) else None
     good = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable() and not name.isspace()
     return name if good else None

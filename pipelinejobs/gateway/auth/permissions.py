@@ -1,19 +1,19 @@
-"""What users may do whom somebody else has identified (`gateway.permissions`)."""
+"""The permissions of users whom TACC or Tapis has identified (the setting `gateway.permissions`)."""
 
 from collections.abc import Iterable
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.settings.gateway import Grant
 
-_EVERYBODY = "*"
+_EVERY_USER = "*"
 
 
-class Rights:
-    """The rights of users by name."""
+class Permissions:
+    """The permissions of users, by name."""
 
     def __init__(self, grants: Iterable[Grant]) -> None:
-        self._rights = {grant.user: grant.right for grant in grants}
+        self._permissions = {grant.user: grant.right for grant in grants}
 
-    def of(self, user: str) -> Right:
-        """A user's own right, else that of everybody (`*`), else none."""
-        return self._rights.get(user, self._rights.get(_EVERYBODY, Right.NONE))
+    def of(self, user: str) -> Permission:
+        """The user's own permission; without one that of `*`; without that NONE."""
+        return self._permissions.get(user, self._permissions.get(_EVERY_USER, Permission.NONE))

@@ -1,11 +1,12 @@
-"""Bearer tokens that the settings know (`gateway.tokens`), by their hash."""
+"""Bearer tokens listed in the settings (`gateway.tokens`), by their hash."""
 
 import secrets
 import string
 from hashlib import sha256
 from typing import Final
 
-from pipelinejobs.gateway.auth import Caller, Shown
+from pipelinejobs.gateway.auth.credentials import Credentials
+from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.settings.gateway import Grant
 from pipelinejobs.util.secret import Secret
 
@@ -21,23 +22,23 @@ class StaticTokens:
     def __init__(self, grants: tuple[Grant, ...]) -> None:
         self._grants = {grant.digest: grant for grant in grants}
 
-    def identify(self, shown: Shown) -> Caller | None:
-        """See `Authenticator.identify`. Asks nobody."""
-        if shown.bearer is None or len(shown.bearer.reveal()) > _LONGEST:
+    def identify(self, credentials: Credentials) -> Principal | None:
+        """See `IdentityProvider.identify`. Asks no server."""
+        if credentials.bearer is None or len(credentials.bearer.reveal()) > _LONGEST:
             return None
-        return self.standing(digest(shown.bearer))
+        return self.with_digest(digest(credentials.bearer))
 
-    def standing(self, handle: str) -> Caller | None:
-        """Whose the token with this hash is; None where there is no such token (any more)."""
+    def with_digest(self, handle: str) -> Principal | None:
+        """The principal of the token with this hash; None if the settings list no such token."""
         grant = self._grants.get(handle)
-        return Caller(grant.user, grant.right, "token", handle) if grant is not None else None
+        return Principal(grant.user, grant.right, "token", handle) if grant is not None else None
 
 
 def new_token() -> Secret:
-    """A token that nobody can guess."""
+    """A new random token."""
     return Secret("pj-" + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH)))
 
 
 def digest(token: Secret) -> str:
-    """What the settings hold of a token."""
+    """The hash of a token, as the settings hold it."""
     return sha256(token.reveal().encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,7 +1,7 @@
 """Tokens of Tapis v3: JSON Web Tokens, signed with the key of a tenant.
 
-The reference services check the signature and the expiry alone. Here everything is checked that the token says: its
-issuer, its type, and that its user is of the tenant whose key has signed it.
+The reference services check only the signature and the expiry. Here the issuer, the type, and that the user belongs to
+the tenant whose key signed the token are checked too.
 """
 
 import threading
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-from pipelinejobs.gateway.auth import BadCredential, Caller, Shown
+from pipelinejobs.gateway.auth.credentials import BadCredential, Credentials
 from pipelinejobs.gateway.auth.get_json import get_json
 from pipelinejobs.gateway.auth.oauth2 import is_jwt
-from pipelinejobs.gateway.auth.permissions import Rights
+from pipelinejobs.gateway.auth.permissions import Permissions
+from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
 
@@ -29,7 +30,7 @@ _LEAST_BITS: Final = 2048
 
 @dataclass(frozen=True, slots=True)
 class _Tenant:
-    """What is known of a tenant: its public key, who issues its tokens, and since when that is known."""
+    """A tenant: its public key, the issuer of its tokens, and when both were fetched."""
 
     key: Any
     issuer: str
@@ -37,7 +38,7 @@ class _Tenant:
 
 
 class Tapis:
-    """Knows the tokens of some tenants of one Tapis site."""
+    """Checks the tokens of some tenants of one Tapis site."""
 
     kind: ClassVar[str] = "tapis"
 
@@ -45,7 +46,7 @@ class Tapis:
         self,
         server: str,
         tenants: tuple[str, ...],
-        rights: Rights,
+        permissions: Permissions,
         *,
         key: str | None = None,
         seconds: float = 5.0,
@@ -54,8 +55,8 @@ class Tapis:
         """
         Args:
             server: the site's address.
-            tenants: whose tokens are taken.
-            rights: what their users may do, by `user@tenant`.
+            tenants: those whose tokens are accepted.
+            permissions: of their users, by `user@tenant`.
             key: the public key of the only tenant, in PEM; None: the site's tenants service is asked.
             seconds: how long an answer of it may take.
 
@@ -64,7 +65,7 @@ class Tapis:
         """
         self._server = server
         self._allowed = frozenset(tenants)
-        self._rights = rights
+        self._permissions = permissions
         self._key = key
         self._seconds = seconds
         self._clock = clock
@@ -73,11 +74,11 @@ class Tapis:
         if key is not None:
             self._tenants = {name: self._looked_up(name) for name in tenants}
 
-    def identify(self, shown: Shown) -> Caller | None:
-        """See `Authenticator.identify`."""
-        token = shown.tapis
-        if token is None and shown.bearer is not None and is_jwt(shown.bearer):
-            token = shown.bearer
+    def identify(self, credentials: Credentials) -> Principal | None:
+        """See `IdentityProvider.identify`."""
+        token = credentials.tapis
+        if token is None and credentials.bearer is not None and is_jwt(credentials.bearer):
+            token = credentials.bearer
         if token is None:
             return None
         if len(token.reveal()) > _LONGEST:
@@ -93,10 +94,10 @@ class Tapis:
             except _WrongSignature:
                 raise _bad("is not signed with the key of its tenant") from None
         user = _user(claims, name)
-        return Caller(user, self._rights.of(user), self.kind)
+        return Principal(user, self._permissions.of(user), self.kind)
 
     def _tenant_named_by(self, token: Secret) -> str:
-        """The tenant that a token says it is of. It only chooses the key: nothing is believed before the signature."""
+        """The tenant that a token names. It only chooses the key; the signature is checked before the rest is read."""
         import jwt
 
         try:
@@ -108,14 +109,14 @@ class Tapis:
             raise _bad("is not signed with RS256")
         name = claims.get("tapis/tenant_id")
         if not isinstance(name, str) or name not in self._allowed:
-            raise _bad("is of a tenant whose tokens are not taken here")
+            raise _bad("is of a tenant whose tokens are not accepted here")
         return name
 
     def _claims(self, token: Secret, tenant: _Tenant) -> dict[str, Any]:
-        """What a token says, once its signature, times and issuer are found to be good."""
+        """The claims of a token whose signature, times and issuer are valid."""
         import jwt
 
-        required = ["exp", "iss", "sub"]
+        needed = ["exp", "iss", "sub"]
         try:
             return dict(
                 jwt.decode(
@@ -124,7 +125,7 @@ class Tapis:
                     algorithms=["RS256"],
                     issuer=tenant.issuer,
                     leeway=_LEEWAY,
-                    options={"require": required, "verify_aud": False},
+                    options={"require": needed, "verify_aud": False},
                 )
             )
         except jwt.InvalidSignatureError:
@@ -155,7 +156,7 @@ class Tapis:
         return self._tenants[name]
 
     def _tenant_again(self, name: str, known: _Tenant) -> _Tenant:
-        """The tenant with the key that it may have by now; it is not asked for by every wrong token."""
+        """The tenant with the key it may have changed to, which is fetched once a minute at most."""
         if self._key is not None or self._clock() - known.since < _KEY_AGAIN_SECONDS:
             return known
         with self._lock:
@@ -169,20 +170,20 @@ class Tapis:
     def _looked_up(self, name: str) -> _Tenant:
         if self._key is not None:
             return _Tenant(_public_key(self._key), f"{self._server}/v3/tokens", self._clock())
-        status, said = get_json(f"{self._server}/v3/tenants/{quote(name, safe='')}", {}, self._seconds)
-        result = said.get("result") if isinstance(said, dict) else None
+        status, answer = get_json(f"{self._server}/v3/tenants/{quote(name, safe='')}", {}, self._seconds)
+        result = answer.get("result") if isinstance(answer, dict) else None
         key, issuer = (
             (result.get("public_key"), result.get("token_service")) if isinstance(result, dict) else (None, None)
         )
         if status != 200 or not isinstance(key, str) or not isinstance(issuer, str) or not issuer:
             raise Unavailable(
-                f"the tenants service of Tapis does not tell the key of the tenant (it answered {status})"
+                f"the tenants service of Tapis did not return the key of the tenant (it answered {status})"
             )
         return _Tenant(_public_key(key), issuer, self._clock())
 
 
 class _WrongSignature(Exception):
-    """The signature is not one of this key."""
+    """The signature was not made with this key."""
 
 
 def _public_key(pem: str) -> Any:
@@ -199,7 +200,7 @@ def _public_key(pem: str) -> Any:
 
 
 def _user(claims: dict[str, Any], tenant: str) -> str:
-    """The user of a token whose signature is good, as `user@tenant`."""
+    """The user of a token whose signature is valid, as `user@tenant`."""
     expires = claims.get("exp")
     if not isinstance(expires, int) or isinstance(expires, bool):
         raise _bad("has an expiry that is no whole number")

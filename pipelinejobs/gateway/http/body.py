@@ -1,4 +1,4 @@
-"""Reading the body of a request, with limits on its size and its time, and on what all bodies together may take."""
+"""Reads the body of a request, with limits on its size, its time, and the memory of all bodies together."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,15 +7,16 @@ from typing import Final
 
 from fastapi import Request
 
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.messages.body import MAX_BYTES, TOO_LARGE
 from pipelinejobs.messages.lenient import LARGEST
+from pipelinejobs.util.errors import Overloaded
 
 ALL_BYTES: Final = 64 * MAX_BYTES
 
 
 class Bodies:
-    """The bodies that are being read, or whose messages are not yet answered."""
+    """The memory of the bodies that are being read, or whose messages are not yet answered."""
 
     def __init__(self, most: int = ALL_BYTES) -> None:
         self._room = most
@@ -24,11 +25,12 @@ class Bodies:
         """The whole body; to be used as a context manager, which gives the memory back.
 
         Args:
-            of_report: asked about a body that is larger than a message may be: whether it may be that of a report,
-                whose status counts all the same.
+            of_report: called if a body is larger than a message may be; true if it may be that of a report, whose
+                status counts all the same.
 
         Raises:
-            Problem: it is too large, too slow, or breaks off; or there is no memory for it now.
+            HttpError: it is too large, too slow, or breaks off.
+            Overloaded: there is no memory for it now.
         """
         body = Body(self, of_report)
         try:
@@ -39,7 +41,7 @@ class Bodies:
         except TimeoutError:
             body.release()
             reason = f"body: did not arrive within {seconds:.3g} s"
-            raise Problem(HTTPStatus.REQUEST_TIMEOUT, reason) from None
+            raise HttpError(HTTPStatus.REQUEST_TIMEOUT, reason) from None
         except BaseException:
             body.release()
             raise
@@ -49,10 +51,10 @@ class Bodies:
         """Takes memory for so many bytes.
 
         Raises:
-            Problem: there is none now.
+            Overloaded: there is none now.
         """
         if size > self._room:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many large messages at once; try again")
+            raise Overloaded("too many large messages at once; try again")
         self._room -= size
 
     def give(self, size: int) -> None:
@@ -65,7 +67,7 @@ class Body:
 
     Attributes:
         bytes: what it holds.
-        missing: the problem with a body that was read and not taken; None where it is here.
+        missing: why the body was read and not kept; None if it was kept.
     """
 
     def __init__(self, bodies: Bodies, of_report: Callable[[], bool]) -> None:
@@ -82,17 +84,17 @@ class Body:
         self.release()
 
     async def fill(self, request: Request) -> None:
-        """Reads it, and never takes more memory than for the limit and one piece.
+        """Reads it, and never takes more memory than the limit and one piece.
 
-        Of what may be a report a larger one is taken, and of a still larger one nothing: it is read to its end, so
-        that its sender, which is busy sending it, gets an answer.
+        The limit of a report is higher. A body above it is read to its end but not kept, so that its sender, which is
+        still sending, gets an answer.
         """
         pieces = bytearray()
         more = True
         while more:
             message = await request.receive()
             if message["type"] == "http.disconnect":
-                raise Problem(HTTPStatus.BAD_REQUEST, "body: breaks off")
+                raise HttpError(HTTPStatus.BAD_REQUEST, "body: breaks off")
             piece = message.get("body", b"")
             more = message.get("more_body", False)
             if self.missing is not None:
@@ -116,10 +118,10 @@ class Body:
 
 
 def _announced(request: Request) -> int:
-    """What the header Content-Length says; the server has checked that it is a number."""
+    """The length in the header Content-Length; the parser has checked that it is a number."""
     length = request.headers.get("content-length", "0")
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
 
-def _too_large() -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: {TOO_LARGE}")
+def _too_large() -> HttpError:
+    return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: {TOO_LARGE}")

@@ -14,8 +14,8 @@ from pipelinejobs.gateway import schemas
 DONE: Final = "The request was successful"
 
 
-class Answer(JSONResponse):
-    """JSON that ends its line, so that a shell's prompt does not stand behind it."""
+class JsonLine(JSONResponse):
+    """JSON and an end of line, so that a shell's prompt begins on a line of its own."""
 
     def render(self, content: Any) -> bytes:
         """The body."""
@@ -23,7 +23,7 @@ class Answer(JSONResponse):
 
 
 class Dialect(StrEnum):
-    """How Abaco speaks: version 2 in camel case, Actors v3 in snake case and with a fifth key."""
+    """The two forms of Abaco's answers: version 2 in camel case, Actors v3 in snake case and with a fifth key."""
 
     V2 = "v2"
     V3 = "v3"
@@ -39,9 +39,9 @@ def success(result: Any, shape: Any, spoken: Dialect = Dialect.V2, message: str 
 
     Args:
         result: the result, of this shape.
-        shape: one of `gateway.shapes`.
+        shape: one of `gateway.schemas`.
     """
-    return Answer(_wrapped(message, "success", result, shape, spoken))
+    return JsonLine(_wrapped(message, "success", result, shape, spoken))
 
 
 def failure(
@@ -51,12 +51,12 @@ def failure(
     spoken: Dialect = Dialect.V2,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """An answer that says what went wrong."""
-    return Answer(_wrapped(reason, "error", result, schemas.Refusal, spoken), status, headers)
+    """An answer that says why the request was not done."""
+    return JsonLine(_wrapped(reason, "error", result, schemas.Refusal, spoken), status, headers)
 
 
 def time(moment: datetime | None) -> str:
-    """A time as Abaco writes it: UTC, to the millisecond; an unset one is the text `None`."""
+    """A time as Abaco writes it: UTC, to the millisecond; a time that is not set is the text `None`."""
     if moment is None:
         return "None"
     utc = moment.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""What is wrong with a parameter, in words. Pure."""
+"""Errors of parameters, in words. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,15 +12,15 @@ _TIME: Final = (
 _UUID: Final = "is not a uuid in small letters, such as 107b93f3-1eae-5e79-8a18-0a480f8aa3a5"
 
 
-def problem_of(error: Mapping[str, Any]) -> str:
-    """One of the errors that pydantic has found, in one sentence that begins with the parameter's place.
+def parameter_error(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors, in one sentence that begins with the path of the parameter.
 
-    What it says itself is kept, but where it gives nobody an idea of what to write; the value is never repeated.
+    Pydantic's text is kept, except where it does not tell a sender what to write; the value is never repeated.
     """
-    return f"{_place(error['loc'])}: {_what(error)}"
+    return f"{_path(error['loc'])}: {_problem(error)}"
 
 
-def _what(error: Mapping[str, Any]) -> str:
+def _problem(error: Mapping[str, Any]) -> str:
     if error["type"].startswith("datetime_"):
         return _TIME
     if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == f"^{UUID_PATTERN}$":
@@ -28,6 +28,6 @@ def _what(error: Mapping[str, Any]) -> str:
     return str(error["msg"])
 
 
-def _place(location: tuple[Any, ...]) -> str:
+def _path(location: tuple[Any, ...]) -> str:
     kind, *rest = map(str, location)
     return f"parameter {'.'.join(rest)}" if kind in ("query", "path", "header") else ".".join([kind, *rest])

@@ -1,4 +1,4 @@
-"""Paths: every spelling of one leads to the same route, and one that is nearly right is answered with the right one.
+"""Paths: extra slashes lead to the same route, and a misspelt path is answered with the nearest right one.
 
 python-datacatalog builds callback URLs with two slashes (`//actors/v2/...`), since its TACC_API_SERVER ends with one.
 A redirect would not help: job systems need not follow it, and of a redirected POST many make a GET.
@@ -26,9 +26,9 @@ _FARTHEST: Final = 1.0
 
 
 class OneSpelling:
-    """Leaves out the slashes that a path has too many. The query, the method and the body stay as they are.
+    """Removes extra slashes from a path. The query, the method and the body stay as they are.
 
-    A slash that is encoded (`%2F`) is no separator but part of a name, and stays what it is.
+    An encoded slash (`%2F`) is part of a name, not a separator, and stays.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,10 +48,10 @@ def _spelled(raw: bytes) -> dict[str, Any]:
 
 
 def nearest(path: str, known: Iterable[str]) -> str | None:
-    """The path of a route that this one was most likely meant to be, with what it says in place of parameters.
+    """The path of the route that the sender most likely meant, with the sender's values in place of its parameters.
 
     Args:
-        path: a path that leads nowhere.
+        path: a path without a route.
         known: paths of routes, with their parameters in braces.
 
     Returns:
@@ -76,7 +76,7 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _fitted(parts: tuple[str, ...], template: tuple[str, ...]) -> tuple[float, int, Sequence[str]]:
-    """How many mistakes make the template of these parts, how many of its fixed parts are there, and what is meant."""
+    """How many mistakes lie between these parts and the template, how many fixed parts match, and the path meant."""
 
     @cache
     def best(at: int, place: int) -> tuple[float, int, tuple[str, ...]]:

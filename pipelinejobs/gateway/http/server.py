@@ -1,4 +1,4 @@
-"""Serving: the socket, TLS, signals, and an end that loses nothing."""
+"""Serving: the socket, TLS, signals, and a graceful end."""
 
 import asyncio
 import os
@@ -13,7 +13,8 @@ import uvicorn
 from pipelinejobs import __version__
 from pipelinejobs.gateway.app import served
 from pipelinejobs.gateway.http import systemd
-from pipelinejobs.gateway.http.protocol import Limits, limited
+from pipelinejobs.gateway.http.connection_limits import ConnectionLimits
+from pipelinejobs.gateway.http.protocol import limited
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.settings.gateway import GatewaySection
 from pipelinejobs.util import log
@@ -24,12 +25,12 @@ _KEEP_ALIVE_SECONDS: Final = 30
 
 
 def listen(gateway: GatewaySection) -> socket.socket:
-    """A socket that listens: the one that a supervisor handed over, else one where the settings say.
+    """A listening socket: the one that systemd passed, else one at the address of the settings.
 
     Raises:
-        WrongSetting: nobody can listen there, or what was handed over is no such socket.
+        WrongSetting: the address cannot be listened at, or what systemd passed is not one listening socket.
     """
-    given = systemd.handed()
+    given = systemd.inherited_socket()
     if given is not None:
         return given
     try:
@@ -43,20 +44,20 @@ def listen(gateway: GatewaySection) -> socket.socket:
         raise WrongSetting("gateway.port", f"{gateway.port} may not be used by this user") from None
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)  # without what newer Pythons add to it
-        problem = f"nobody can listen at {gateway.host} port {gateway.port}: {why}; --port or PORT= takes another one"
+        problem = f"cannot listen at {gateway.host} port {gateway.port}: {why}; --port or PORT= takes another one"
         raise WrongSetting("gateway.port", problem) from None
 
 
 def address(gateway: GatewaySection, listening: socket.socket) -> str:
-    """The address that callers on this machine use."""
+    """The address for clients on this machine."""
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened at is the user's choice
     scheme = "https" if gateway.tls_certificate is not None else "http"
     return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
-class Server(uvicorn.Server):
-    """uvicorn, which begins its end by telling the gateway's parts."""
+class GatewayServer(uvicorn.Server):
+    """uvicorn's server, which informs the gateway's parts before it ends."""
 
     def __init__(
         self,
@@ -77,12 +78,12 @@ class Server(uvicorn.Server):
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal asks for the end. A second Ctrl-C does not wait for it."""
+        """A signal asks for the end. A second Ctrl-C ends at once."""
         self._service.stopping = True
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends; what listens for changes would never end by itself."""
+        """Ends. The streams of changes are closed first, as they would never end by themselves."""
         self._service.stopping = True
         self._ending()
         await self._service.feed.close()
@@ -98,7 +99,7 @@ def configured(service: Service) -> uvicorn.Config:
     settings = service.settings
     config = uvicorn.Config(
         served(service),
-        http=limited(Limits(version=__version__, most_connections=settings.gateway.connections)),
+        http=limited(ConnectionLimits(version=__version__, most_connections=settings.gateway.connections)),
         ws="none",
         loop="uvloop",
         lifespan="off",
@@ -127,7 +128,7 @@ def serve(
         service: the gateway's parts, started; they are closed in the end.
         listening: where to.
         ready: called once, when requests are served.
-        ending: called once, when no new ones are.
+        ending: called once, when no new requests are accepted.
 
     Raises:
         WrongSetting: the certificate or its key cannot be used.
@@ -136,7 +137,7 @@ def serve(
     try:
         config = configured(service)
         with log.alone(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(Server(config, service, ready, ending).serve(sockets=[listening]))
+            runner.run(GatewayServer(config, service, ready, ending).serve(sockets=[listening]))
     finally:
         service.close(service.settings.limits.drain)
         for number, handler in before.items():
@@ -144,4 +145,4 @@ def serve(
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Nothing: when uvicorn has ended, it sends itself the signal once more, and we are not done yet."""
+    """Does nothing: after its end uvicorn sends itself the signal once more, and the gateway still has to be closed."""

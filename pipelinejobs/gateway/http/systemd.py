@@ -1,8 +1,8 @@
-"""What a supervisor such as systemd and a gateway say to each other.
+"""Socket activation and readiness, as systemd and compatible service managers define them.
 
-The supervisor may hand over a socket that listens already, so that during a restart callers wait and are not refused
-(systemd's sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, descriptors from 3 on), and may want to be told when the gateway
-serves (sd_notify(3): NOTIFY_SOCKET).
+The service manager may pass a listening socket, so that during a restart clients wait and are not refused
+(sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, descriptors from 3 on), and may ask to be notified when the gateway serves
+(sd_notify(3): NOTIFY_SOCKET).
 """
 
 import os
@@ -17,11 +17,11 @@ _READY: Final = b"READY=1"
 _FIRST: Final = 3
 
 
-def handed() -> socket.socket | None:
-    """The socket that was handed over; None where none was, or only to another process.
+def inherited_socket() -> socket.socket | None:
+    """The socket that was passed to this process; None if there is none.
 
     Raises:
-        WrongSetting: it is not one socket that listens for connections.
+        WrongSetting: what was passed is not one listening socket.
     """
     pid, number = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
     if pid != str(os.getpid()):
@@ -33,22 +33,22 @@ def handed() -> socket.socket | None:
     if found is None or not _listens(found):
         if found is not None:
             found.close()
-        raise WrongSetting("gateway.port", "what was handed over by LISTEN_FDS is not one socket that listens")
+        raise WrongSetting("gateway.port", "what LISTEN_FDS passed is not one listening socket")
     found.set_inheritable(False)
     return found
 
 
-def tell_ready() -> None:
-    """Tells the supervisor, if there is one that wants to know, that requests are served."""
+def notify_ready() -> None:
+    """Notifies the service manager, if it asks for that, that requests are served."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:
-            way.sendto(_READY, f"\0{address[1:]}" if address.startswith("@") else address)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifying:
+            notifying.sendto(_READY, f"\0{address[1:]}" if address.startswith("@") else address)
     except OSError as error:
         logger.warning(
-            "the supervisor was not told that requests are served", extra={"fields": {"why": error.strerror}}
+            "systemd could not be notified that requests are served", extra={"fields": {"why": error.strerror}}
         )
 
 

@@ -1,5 +1,5 @@
-"""The pages: what people see of the jobs in a browser. Everything works without JavaScript, which only keeps it fresh.
+"""The pages: the jobs in a browser. Everything works without JavaScript, which only updates open pages.
 
-A page is made in three steps: `visit` says who asks, a module for each page gathers what it shows, `templates`
-words it. Nothing here reads or changes jobs in a way of its own.
+A page is made in three steps: `visitor` finds the user, a module for each page collects its content, `templates`
+renders it. Jobs are read and changed only through the same services as in the API.
 """

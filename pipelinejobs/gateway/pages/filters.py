@@ -1,4 +1,4 @@
-"""The filters of the list of jobs, as they stand in its address. Pure."""
+"""The filters of the list of jobs, as they are written in its address. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ _TEXTS: Final = ("text", "pipeline", "since", "before")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a reader has asked for.
+    """What the user has asked for.
 
     Attributes:
         states: the states that are ticked.
         texts: the other fields as they were filled in, by name.
         wrong: what is wrong, by field.
-        filter: what the store is asked for; None where something is wrong.
+        filter: what the store is asked for; None if something is wrong.
     """
 
     states: tuple[str, ...]
@@ -38,11 +38,11 @@ class Filters:
 
     @property
     def shows_more(self) -> bool:
-        """Whether one of the fields is used that are folded away."""
+        """Whether one of the folded fields is used."""
         return any(self.texts[name] for name in _TEXTS[1:])
 
     def query(self, **more: str) -> str:
-        """The same filters as the query of an address; it begins with a question mark where there is any."""
+        """The same filters as the query of an address; with a question mark unless it is empty."""
         pairs = [("state", state) for state in self.states]
         pairs += [(name, text) for name, text in [*self.texts.items(), *more.items()] if text]
         return f"?{urlencode(pairs)}" if pairs else ""
@@ -56,30 +56,44 @@ def read(states: list[str], given: Mapping[str, str], now: datetime) -> Filters:
     """
     texts = {name: given.get(name, "").strip() for name in _TEXTS}
     ticked = tuple(state for state in STATES if state in states)
-    wrong: dict[str, str] = {}
-    unknown = [state for state in states if state and state not in STATES]
-    if unknown:
-        wrong["state"] = f"{unknown[0][:40]} is no state of a job."
-    if texts["pipeline"] and not is_uuid(texts["pipeline"]):
-        wrong["pipeline"] = "A pipeline is named by its uuid, for example 10650844-1baa-55c5-a481-5e945b19c065."
-    if texts["text"] and not is_searchable(texts["text"]):
-        wrong["text"] = f"At most {LONGEST_TEXT} characters that can be seen."
-    read: dict[str, datetime | None] = {"since": None, "before": None}
-    for name in read:
-        try:
-            read[name] = times.parse(texts[name], now, name) if texts[name] else None
-        except Malformed as error:
-            wrong[name] = f"This {error.problem}."
-    since, before = read["since"], read["before"]
-    if since is not None and before is not None and since >= before:
-        wrong["before"] = "This is not later than the other time, so that no job can match."
+    times_read, wrong = _read_times(texts, now)
+    wrong |= _wrong_texts(states, texts)
     if wrong:
         return Filters(ticked, texts, wrong)
     wanted = Filter(
         states=ticked,
         pipeline=texts["pipeline"] or None,
         text=texts["text"] or None,
-        updated_since=since,
-        updated_before=before,
+        updated_since=times_read.get("since"),
+        updated_before=times_read.get("before"),
     )
     return Filters(ticked, texts, {}, wanted)
+
+
+def _wrong_texts(states: list[str], texts: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the states, the pipeline and the text, by field."""
+    wrong: dict[str, str] = {}
+    unknown = [state for state in states if state and state not in STATES]
+    if unknown:
+        wrong["state"] = f"{unknown[0][:40]} is not a state of a job."
+    if texts["pipeline"] and not is_uuid(texts["pipeline"]):
+        wrong["pipeline"] = "A pipeline is named by its uuid, for example 10650844-1baa-55c5-a481-5e945b19c065."
+    if texts["text"] and not is_searchable(texts["text"]):
+        wrong["text"] = f"At most {LONGEST_TEXT} characters, all of them visible."
+    return wrong
+
+
+def _read_times(texts: Mapping[str, str], now: datetime) -> tuple[dict[str, datetime], dict[str, str]]:
+    """The two times, by field, without those that are empty; and what is wrong with them, by field."""
+    read: dict[str, datetime] = {}
+    wrong: dict[str, str] = {}
+    for name in ("since", "before"):
+        if not texts[name]:
+            continue
+        try:
+            read[name] = times.parse(texts[name], now, name)
+        except Malformed as error:
+            wrong[name] = f"This {error.problem}."
+    if len(read) == 2 and read["since"] >= read["before"]:
+        wrong["before"] = "This is not later than the other time, so no job can match."
+    return read, wrong

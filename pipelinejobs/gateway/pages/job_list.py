@@ -10,23 +10,23 @@ from starlette.routing import Route
 
 from fsm.lifecycle import STATES
 from pipelinejobs.gateway.pages import filters, templates, times
-from pipelinejobs.gateway.pages.visitor import visit
+from pipelinejobs.gateway.pages.visitor import visit_of
 from pipelinejobs.messages.fields import is_uuid
-from pipelinejobs.store.listing import Page
+from pipelinejobs.store.listing import JobPage
 from pipelinejobs.util.errors import Malformed
 
 _PAGE: Final = 50
 
 
 async def get(request: Request) -> Response:
-    """A page of jobs. Those that were deleted softly are not among them."""
-    made = await visit(request)
+    """A page of jobs, without those that were deleted softly."""
+    visit = await visit_of(request)
     query = request.query_params
     asked = filters.read(query.getlist("state"), query, datetime.now(UTC))
     cursor = query.get("cursor") or None
 
     def answer() -> Response:
-        shown: dict[str, Any] = {
+        content: dict[str, Any] = {
             "here": "jobs",
             "filters": asked,
             "states": STATES,
@@ -39,16 +39,16 @@ async def get(request: Request) -> Response:
         status = HTTPStatus.OK if asked.filter is not None else HTTPStatus.BAD_REQUEST
         if asked.filter is not None:
             try:
-                page = made.service.store.listing.page(asked.filter, _PAGE, cursor)
-                shown |= {"jobs": _listed(page), "older": asked.query(cursor=page.next) if page.next else None}
+                page = visit.service.store.listing.page(asked.filter, _PAGE, cursor)
+                content |= {"jobs": _listed(page), "older": asked.query(cursor=page.next) if page.next else None}
             except Malformed:  # the filter is read already, so that it is the cursor
-                status, shown["wrong_cursor"] = HTTPStatus.BAD_REQUEST, True
-        return templates.page("jobs.html", shown, visitor=made.visitor, status=status)
+                status, content["wrong_cursor"] = HTTPStatus.BAD_REQUEST, True
+        return templates.page("jobs.html", content, visitor=visit.visitor, status=status)
 
-    return await made.ask(answer)
+    return await visit.ask(answer)
 
 
-def _listed(page: Page) -> list[dict[str, Any]]:
+def _listed(page: JobPage) -> list[dict[str, Any]]:
     return [
         {
             "uuid": job.get("uuid"),

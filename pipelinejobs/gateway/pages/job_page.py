@@ -1,4 +1,4 @@
-"""`/pages/jobs/{uuid}`: one job, why it is where it is, and everything that happened to it."""
+"""`/pages/jobs/{uuid}`: one job, why it is in its state, and everything that happened to it."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from pipelinejobs.core.job import Job
 from pipelinejobs.core.tokens import LENGTH, remembered, token_hash
 from pipelinejobs.core.views import public_job
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import lifecycle_layout, outbox, templates
 from pipelinejobs.gateway.pages.lifecycle_picture import picture
-from pipelinejobs.gateway.pages.safe_text import Hide, Shown, safe
+from pipelinejobs.gateway.pages.safe_text import DisplayValue, Hide, safe
 from pipelinejobs.gateway.pages.timeline import timeline
-from pipelinejobs.gateway.pages.visitor import visit
+from pipelinejobs.gateway.pages.visitor import visit_of
 from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store import Store
 from pipelinejobs.util.redaction import HIDDEN
@@ -33,12 +33,12 @@ _FACTS: Final = {
     "task": "Task",
     "app_id": "App",
     "appId": "App",
-    "job_id": "Job there",
-    "jobId": "Job there",
-    "external_id": "Job there",
+    "job_id": "External job",
+    "jobId": "External job",
+    "external_id": "External job",
     "setup": "Set-up",
 }
-"""Fields of a document that are shown where they are there, by what they are called."""
+"""Fields of a document that are shown if it has them, and their labels."""
 
 _OF_A_REFUSAL: Final = ("event", "status", "sender", "verdict", "state", "reason", "execution")
 _SHORTEST_SALT: Final = 8
@@ -48,7 +48,7 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 async def get(request: Request) -> Response:
     """One job."""
-    made = await visit(request)
+    visit = await visit_of(request)
     uuid = request.path_params["uuid"]
     upto = request.query_params.get("upto")
     if not is_uuid(uuid):
@@ -56,19 +56,22 @@ async def get(request: Request) -> Response:
     newest = int(upto) if upto is not None and _NUMBER.fullmatch(upto) else None
 
     def answer() -> Response | None:
-        shown = _shown(made.service.store, uuid, newest)
-        if shown is None:
+        content = _content(visit.service.store, uuid, newest)
+        if content is None:
             return None
-        shown |= {"said": outbox.said(request.query_params), "can_send": made.service.outbox.can_send}
-        return templates.page("job.html", shown, visitor=made.visitor)
+        content |= {
+            "resent": outbox.resend_summary(request.query_params),
+            "can_send": visit.service.outbox.can_send,
+        }
+        return templates.page("job.html", content, visitor=visit.visitor)
 
-    answered = await made.ask(answer)
+    answered = await visit.ask(answer)
     if answered is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "There is no such job.")
+        raise HttpError(HTTPStatus.NOT_FOUND, "There is no such job.")
     return answered
 
 
-def _shown(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None:
+def _content(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None:
     explained = snapshot.explain(store, uuid)
     document = store.jobs.document(uuid)
     if explained is None or document is None:
@@ -81,18 +84,18 @@ def _shown(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None
         "document": _facts(public_job(document), hide),
         "pipeline": document.get("pipeline_uuid") if is_uuid(document.get("pipeline_uuid")) else None,
         "updated": document.get("updated"),
-        "data": Shown(document["data"], hide) if document.get("data") else None,
+        "data": DisplayValue(document["data"], hide) if document.get("data") else None,
         "picture": picture((entry.name for entry in explained.entries), explained.job.state),
         "layout": lifecycle_layout,
         "timeline": timeline(store.history, uuid, explained.entries, newest, hide),
         "is_newest": newest is None,
         "refused": [_refusal(row, hide) for row in reversed(explained.facts["refused"])],
-        "owed": [outbox.shown(row) for row in explained.outbox],
+        "outbox": [outbox.displayed(row) for row in explained.outbox],
     }
 
 
 def hiding(job: Job) -> Hide:
-    """Hides what shows a token of this job, wherever a writer may have put it: its salt, and the tokens themselves."""
+    """Hides the secrets of this job wherever a writer may have put them: its salt, and its tokens."""
     salt = job.salt if job.salt is not None and len(job.salt) >= _SHORTEST_SALT else None
     known = frozenset([*remembered(job), *(row.token for row in job.trusted or ())])
 

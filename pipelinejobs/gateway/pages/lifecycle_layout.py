@@ -20,8 +20,8 @@ _LETTERS: Final = 17
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a state is: the middle of its box."""
+class Position:
+    """The middle of a state's box."""
 
     x: int
     y: int
@@ -31,8 +31,8 @@ Point = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """Where an arrow goes.
+class Polyline:
+    """The line of an arrow.
 
     Attributes:
         points: its corners, from its source to its destination.
@@ -45,18 +45,18 @@ class Route:
     anchor: str = "start"
 
 
-PLACES: Final = {
-    "CREATED": Place(220, 120),
-    "RUNNING": Place(220, 208),
-    "FAILED": Place(64, 312),
-    "FINISHED": Place(220, 312),
-    "INDEXING": Place(376, 312),
-    "VALIDATING": Place(220, 416),
-    "REJECTED": Place(376, 416),
-    "VALIDATED": Place(220, 506),
-    "FINALIZED": Place(220, 596),
-    "RETIRED": Place(376, 596),
-    "RESET": Place(376, 32),
+POSITIONS: Final = {
+    "CREATED": Position(220, 120),
+    "RUNNING": Position(220, 208),
+    "FAILED": Position(64, 312),
+    "FINISHED": Position(220, 312),
+    "INDEXING": Position(376, 312),
+    "VALIDATING": Position(220, 416),
+    "REJECTED": Position(376, 416),
+    "VALIDATED": Position(220, 506),
+    "FINALIZED": Position(220, 596),
+    "RETIRED": Position(376, 596),
+    "RESET": Position(376, 32),
 }
 FRAME: Final = (5, 76, 430, 566)
 """What holds every state from which `reset` leads to RESET, but RESET itself: left, top, width, height."""
@@ -64,41 +64,43 @@ FRAME: Final = (5, 76, 430, 566)
 ANY: Final = "*"
 """As a source: every state in the frame."""
 
-ROUTES: Final[dict[tuple[str, str], Route]] = {
-    ("CREATED", "run"): Route(((220, 147), (220, 181)), (226, 168)),
-    ("RUNNING", "finish"): Route(((220, 235), (220, 291)), (226, 281)),
-    ("FINISHED", "index"): Route(((272, 305), (324, 305)), (298, 299), "middle"),
-    ("INDEXING", "indexed"): Route(((324, 319), (272, 319)), (298, 346), "middle"),
-    ("FINISHED", "validate"): Route(((220, 333), (220, 395)), (226, 374)),
-    ("VALIDATING", "validated"): Route(((206, 437), (206, 485)), (200, 465), "end"),
-    ("VALIDATED", "validate"): Route(((234, 485), (234, 437)), (240, 465)),
-    ("VALIDATING", "reject"): Route(((272, 412), (324, 412)), (308, 406), "middle"),
-    ("VALIDATED", "finalize"): Route(((220, 527), (220, 581)), (226, 559)),
-    ("CREATED", "fail"): Route(((168, 120), (40, 120), (40, 297)), (160, 114), "end"),
-    ("RUNNING", "fail"): Route(((168, 208), (68, 208), (68, 297)), (160, 202), "end"),
-    ("INDEXING", "fail"): Route(((376, 291), (376, 258), (96, 258), (96, 297)), (368, 252), "end"),
-    ("VALIDATING", "fail"): Route(((168, 416), (68, 416), (68, 327)), (160, 410), "end"),
-    ("FINISHED", "retire"): Route(((256, 333), (256, 356), (290, 356), (290, 562), (340, 562), (340, 581)), (296, 368)),
-    ("VALIDATING", "retire"): Route(((272, 426), (290, 426), (290, 562), (340, 562), (340, 581)), (296, 450)),
-    ("VALIDATED", "retire"): Route(((272, 506), (362, 506), (362, 581)), (296, 500)),
-    ("REJECTED", "retire"): Route(((396, 431), (396, 581)), (391, 476), "end"),
-    ("FINALIZED", "retire"): Route(((272, 596), (324, 596)), (298, 590), "middle"),
-    ("FAILED", "retire"): Route(((40, 327), (40, 629), (376, 629), (376, 611)), (46, 520)),
-    (ANY, "reset"): Route(((402, 76), (402, 53)), (394, 68), "end"),
-    ("RESET", "ready"): Route(((324, 32), (220, 32), (220, 93)), (272, 26), "middle"),
+ARROWS: Final[dict[tuple[str, str], Polyline]] = {
+    ("CREATED", "run"): Polyline(((220, 147), (220, 181)), (226, 168)),
+    ("RUNNING", "finish"): Polyline(((220, 235), (220, 291)), (226, 281)),
+    ("FINISHED", "index"): Polyline(((272, 305), (324, 305)), (298, 299), "middle"),
+    ("INDEXING", "indexed"): Polyline(((324, 319), (272, 319)), (298, 346), "middle"),
+    ("FINISHED", "validate"): Polyline(((220, 333), (220, 395)), (226, 374)),
+    ("VALIDATING", "validated"): Polyline(((206, 437), (206, 485)), (200, 465), "end"),
+    ("VALIDATED", "validate"): Polyline(((234, 485), (234, 437)), (240, 465)),
+    ("VALIDATING", "reject"): Polyline(((272, 412), (324, 412)), (308, 406), "middle"),
+    ("VALIDATED", "finalize"): Polyline(((220, 527), (220, 581)), (226, 559)),
+    ("CREATED", "fail"): Polyline(((168, 120), (40, 120), (40, 297)), (160, 114), "end"),
+    ("RUNNING", "fail"): Polyline(((168, 208), (68, 208), (68, 297)), (160, 202), "end"),
+    ("INDEXING", "fail"): Polyline(((376, 291), (376, 258), (96, 258), (96, 297)), (368, 252), "end"),
+    ("VALIDATING", "fail"): Polyline(((168, 416), (68, 416), (68, 327)), (160, 410), "end"),
+    ("FINISHED", "retire"): Polyline(
+        ((256, 333), (256, 356), (290, 356), (290, 562), (340, 562), (340, 581)), (296, 368)
+    ),
+    ("VALIDATING", "retire"): Polyline(((272, 426), (290, 426), (290, 562), (340, 562), (340, 581)), (296, 450)),
+    ("VALIDATED", "retire"): Polyline(((272, 506), (362, 506), (362, 581)), (296, 500)),
+    ("REJECTED", "retire"): Polyline(((396, 431), (396, 581)), (391, 476), "end"),
+    ("FINALIZED", "retire"): Polyline(((272, 596), (324, 596)), (298, 590), "middle"),
+    ("FAILED", "retire"): Polyline(((40, 327), (40, 629), (376, 629), (376, 611)), (46, 520)),
+    (ANY, "reset"): Polyline(((402, 76), (402, 53)), (394, 68), "end"),
+    ("RESET", "ready"): Polyline(((324, 32), (220, 32), (220, 93)), (272, 26), "middle"),
 }
 """The arrows between states, by source and event."""
 
 
-def staying(state: str) -> list[str]:
-    """The events that leave a state as it is; they are written into its box."""
+def self_loops(state: str) -> list[str]:
+    """The events that keep a state; they are written into its box."""
     return [event for event in EVENTS if destination(state, event) == state]
 
 
 def lines(state: str) -> list[list[str]]:
     """The same, as lines of its box."""
     made: list[list[str]] = []
-    for event in staying(state):
+    for event in self_loops(state):
         if made and sum(len(one) + 2 for one in made[-1]) + len(event) <= _LETTERS:
             made[-1].append(event)
         else:

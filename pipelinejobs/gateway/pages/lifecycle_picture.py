@@ -1,4 +1,4 @@
-"""The lifecycle as a picture, with one job's way through it marked. Pure; a template writes it as SVG."""
+"""The lifecycle as a picture, with one job's path through it marked. Pure; a template writes it as SVG."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,8 @@ from fsm.lifecycle import INITIAL, STATES
 from fsm.replay import Step, walk
 from pipelinejobs.gateway.pages import lifecycle_layout
 
-_MOST_SAID = 30
-"""Changes of state that the text alternative names, the newest."""
+_MOST_NAMED = 30
+"""How many changes of state the text alternative names, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Box:
     Attributes:
         left, top, height: of its box; x: its middle.
         lines: the events that leave it as it is, each with whether the job had it there.
-        moves: the same as `STATE:event`, for tests and for those who look closely.
+        moves: the same as `STATE:event`, for tests.
     """
 
     state: str
@@ -35,10 +35,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """What leads from one state to another.
+    """An arrow from one state to another.
 
     Attributes:
-        path: its way, in the words of SVG.
+        path: its line, in the words of SVG.
         label, x, y, anchor: its label, and where that is.
         times: how often the job took it.
         moves: the moves of the lifecycle that it stands for.
@@ -73,36 +73,36 @@ def picture(events: Iterable[str], present: str) -> Picture:
     taken = Counter((step.before, step.event) for step in steps)
     visited = {INITIAL} | {step.after for step in steps}
     boxes = [_box(state, taken, state in visited, state == present) for state in STATES]
-    arrows = [_arrow(source, event, taken) for source, event in lifecycle_layout.ROUTES]
-    # What was walked is drawn last, over what crosses it.
+    arrows = [_arrow(source, event, taken) for source, event in lifecycle_layout.ARROWS]
+    # Arrows that the job took are drawn last, over those that cross them.
     return Picture(boxes, sorted(arrows, key=lambda arrow: arrow.times > 0), _words(steps, present))
 
 
 def _box(state: str, taken: "Counter[tuple[str, str]]", is_visited: bool, is_present: bool) -> Box:
-    place, height = lifecycle_layout.PLACES[state], lifecycle_layout.height(state)
+    position, height = lifecycle_layout.POSITIONS[state], lifecycle_layout.height(state)
     return Box(
         state=state,
-        left=place.x - lifecycle_layout.BOX_WIDTH // 2,
-        top=place.y - height // 2,
+        left=position.x - lifecycle_layout.BOX_WIDTH // 2,
+        top=position.y - height // 2,
         height=height,
-        x=place.x,
+        x=position.x,
         lines=[[(event, (state, event) in taken) for event in line] for line in lifecycle_layout.lines(state)],
-        moves=_named((state, event) for event in lifecycle_layout.staying(state)),
+        moves=_named((state, event) for event in lifecycle_layout.self_loops(state)),
         is_visited=is_visited,
         is_present=is_present,
     )
 
 
 def _arrow(source: str, event: str, taken: "Counter[tuple[str, str]]") -> Arrow:
-    route, moves = lifecycle_layout.ROUTES[source, event], lifecycle_layout.moves(source, event)
+    line, moves = lifecycle_layout.ARROWS[source, event], lifecycle_layout.moves(source, event)
     times = sum(taken[move] for move in moves)
     label = f"{event}, from any state" if source == lifecycle_layout.ANY else event
     return Arrow(
-        path="M" + " L".join(f"{x} {y}" for x, y in route.points),
+        path="M" + " L".join(f"{x} {y}" for x, y in line.points),
         label=f"{label} \N{MULTIPLICATION SIGN}{times}" if times > 1 else label,
-        x=route.label[0],
-        y=route.label[1],
-        anchor=route.anchor,
+        x=line.label[0],
+        y=line.label[1],
+        anchor=line.anchor,
         times=times,
         moves=_named(moves),
     )
@@ -114,8 +114,8 @@ def _named(moves: Iterable[tuple[str, str]]) -> str:
 
 def _words(steps: Sequence[Step], present: str) -> str:
     changes = [step for step in steps if step.after != step.before]
-    said = [f"{step.event} to {step.after}" for step in changes[-_MOST_SAID:]]
-    earlier = len(changes) - len(said)
+    named = [f"{step.event} to {step.after}" for step in changes[-_MOST_NAMED:]]
+    earlier = len(changes) - len(named)
     start = f"after {earlier} earlier changes" if earlier else f"from {INITIAL}"
-    way = f"Its way, {start}: {', '.join(said)}." if said else "It has not left its first state."
-    return f"The job is {present}. {way}"
+    path = f"Its path, {start}: {', '.join(named)}." if named else "It has not left its first state."
+    return f"The job is {present}. {path}"

@@ -6,24 +6,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipelinejobs.gateway.http.http_errors import Problem
-from pipelinejobs.gateway.pages.visitor import visit, visitor_of
+from pipelinejobs.gateway.http.http_errors import HttpError
+from pipelinejobs.gateway.pages.visitor import visit_of, visitor_of
 from pipelinejobs.gateway.routes import changes
 from pipelinejobs.util.deadline import Deadline
 
 
 async def get(request: Request) -> Response:
     """The stream of `GET /changes`, while the session lasts."""
-    made = await visit(request)
+    visit = await visit_of(request)
 
     async def may_go_on() -> bool:
-        deadline = Deadline(made.service.settings.limits.request)
+        deadline = Deadline(visit.service.settings.limits.request)
         try:
-            return await visitor_of(request, made.service, deadline) is not None
-        except Problem:  # nobody can tell now; the browser comes again
+            return await visitor_of(request, visit.service, deadline) is not None
+        except HttpError:  # the database does not answer now; the browser connects again
             return False
 
-    return await changes.stream(made.service.feed, may_go_on)
+    return await changes.stream(visit.service.feed, may_go_on)
 
 
 ROUTES: Final = [Route("/changes", get, methods=["GET"])]

@@ -1,4 +1,4 @@
-"""What others wrote, as it may be shown: nothing secret, and nothing that a reader cannot see. Pure."""
+"""Text of other programs, as it may be shown: without secrets, and with invisible characters written out. Pure."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pipelinejobs.core.views import plain
 from pipelinejobs.util.redaction import redacted
 
 Hide = Callable[[str], str]
-"""Takes out of a text what is secret in this place, besides what is secret everywhere."""
+"""Removes from a text the secrets of this job, in addition to the secrets known everywhere."""
 
 LONGEST: Final = 50_000
 """Characters of one value that are shown."""
@@ -17,13 +17,13 @@ _MARGIN: Final = 4096
 """Characters that no secret is longer than."""
 
 
-class Shown:
+class DisplayValue:
     """One value, ready to be shown.
 
     Attributes:
         whole: its text, in lines.
         brief: the beginning of it, in one line.
-        is_long: whether `whole` says more than `brief`.
+        is_long: whether `whole` has more than `brief`.
         is_cut: whether even `whole` is not all.
     """
 
@@ -43,7 +43,7 @@ def safe(value: Any, hide: Hide = str) -> str:
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """A text in which what cannot be seen, or turns what is around it, is written out.
+    """A text with invisible and direction-changing characters written out.
 
     Args:
         lines: whether ends of lines and tabs stay.
@@ -61,8 +61,11 @@ def _json(value: Any, indent: int | None) -> str:
 
 
 def _hidden(text: str, hide: Hide) -> str:
-    """The text without what is secret. Of one that is much too long the end is left out beforehand, and then what may
-    have lost its own end with it, so that it could not be told for a secret."""
+    """The text without its secrets.
+
+    A text that is much too long is cut before the search; then its end is cut once more, because a secret that lost its
+    own end in the first cut would not be recognised.
+    """
     is_huge = len(text) > LONGEST + 2 * _MARGIN
     text = redacted(hide(text[: LONGEST + 2 * _MARGIN]))
     return text[:-_MARGIN] + "..." if is_huge else text

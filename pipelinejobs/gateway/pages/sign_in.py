@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pipelinejobs.core.permission import Right
-from pipelinejobs.gateway.auth import Shown
+from pipelinejobs.core.permission import Permission
+from pipelinejobs.gateway.auth.credentials import Credentials
 from pipelinejobs.gateway.http.envelope import Dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import templates
 from pipelinejobs.gateway.pages.visitor import (
     BASE,
@@ -27,12 +27,13 @@ from pipelinejobs.gateway.pages.visitor import (
 )
 from pipelinejobs.gateway.routes import call
 from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.redaction import add_secret
 from pipelinejobs.util.secret import Secret
 
 _HOME: Final = f"{BASE}/jobs"
 _OWN: Final = re.compile(rf"{BASE}/(?!sign-)[!-\[\]-~]{{0,2000}}")
-"""An address of a page: on this host, whatever a browser makes of it. No backslash, no control character."""
+"""The address of a page on this host in every browser's reading: no backslash, no control character."""
 _NONCE: Final = re.compile(r"[A-Za-z0-9.]{1,32}_[A-Za-z0-9]{24}")
 """The form of a nonce's id (`store.nonces`); no token that this project makes has it."""
 _LONGEST: Final = 8192
@@ -40,20 +41,19 @@ _MINUTE: Final = 60
 
 
 async def show(request: Request) -> Response:
-    """The form; who is signed in already is sent on."""
+    """The form; a user who is signed in already is redirected."""
     service = call.service_of(request)
     back = _own(request.query_params.get("next"))
     if await visitor_of(request, service, Deadline(service.settings.limits.request)) is not None:
         return RedirectResponse(back, HTTPStatus.SEE_OTHER)
     if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        # Somebody followed a link from elsewhere, and with that a browser sends no strict cookie. Coming from a page
-        # of ours it does.
-        return templates.page("passing.html", {"to": back}, visitor=None)
+        # After a link from another site a browser sends no strict cookie; after one from a page of the gateway it does.
+        return templates.page("continue.html", {"to": back}, visitor=None)
     return _form(request, back)
 
 
 async def sign_in(request: Request) -> Response:
-    """Begins a session for whoever shows a good credential."""
+    """Begins a session for a user with a valid credential."""
     service = call.service_of(request)
     deadline = Deadline(service.settings.limits.request)
     fields = await form_of(request, deadline)
@@ -62,19 +62,23 @@ async def sign_in(request: Request) -> Response:
     if not text or len(text) > _LONGEST:
         return _form(request, back, "Enter a token or the id of a nonce.", HTTPStatus.BAD_REQUEST)
     secret = Secret(text)
-    shown = Shown(nonce=secret) if _NONCE.fullmatch(text) else Shown(bearer=secret)
+    credentials = Credentials(nonce=secret) if _NONCE.fullmatch(text) else Credentials(bearer=secret)
     try:
-        caller = await service.desk.admit(shown, service.names.places, Right.READ, Dialect.V2, deadline)
-    except Problem as problem:
+        principal = await service.authenticator.admit(
+            credentials, service.names.scopes, Permission.READ, Dialect.V2, deadline
+        )
+    except HttpError as problem:
         return _form(request, back, templates.sentence(problem.reason), problem.status)
-    add_secret(text)  # not before it is good: else whoever likes could have a common word hidden everywhere
+    except Unavailable as error:
+        return _form(request, back, templates.sentence(error.reason), HTTPStatus.SERVICE_UNAVAILABLE)
+    add_secret(text)  # only once it is valid: otherwise any visitor could have a common word redacted in all logs
     seconds = service.settings.gateway.session_minutes * _MINUTE
-    former = cookie_of(request)
+    previous = cookie_of(request)
 
     def begin() -> Secret:
-        if former is not None:
-            service.store.sessions.end(former)
-        return service.store.sessions.make(caller.user, caller.by, caller.handle, seconds)
+        if previous is not None:
+            service.store.sessions.end(previous)
+        return service.store.sessions.make(principal.user, principal.by, principal.handle, seconds)
 
     session = await call.asked(service, begin, deadline)
     answer = RedirectResponse(back, HTTPStatus.SEE_OTHER)
@@ -83,7 +87,7 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """Ends the session, for every gateway; also of somebody who may see nothing any more."""
+    """Ends the session, for every gateway; also if its user has lost the READ permission."""
     service = call.service_of(request)
     deadline = Deadline(service.settings.limits.request)
     session = cookie_of(request)
@@ -102,12 +106,12 @@ def _attributes(request: Request) -> dict[str, Any]:
 
 def _form(request: Request, back: str, wrong: str | None = None, status: int = HTTPStatus.OK) -> Response:
     minutes = call.service_of(request).settings.gateway.session_minutes
-    shown = {"next": back, "wrong": wrong, "out": "out" in request.query_params, "minutes": minutes}
-    return templates.page("sign_in.html", shown, visitor=None, status=status)
+    content = {"next": back, "wrong": wrong, "out": "out" in request.query_params, "minutes": minutes}
+    return templates.page("sign_in.html", content, visitor=None, status=status)
 
 
 def _own(address: str | None) -> str:
-    """An address of a page of ours, and nothing else, wherever it may come from."""
+    """The address if it is one of a page of this gateway, otherwise that of the jobs."""
     if address is None or not _OWN.fullmatch(address):
         return _HOME
     segments = unquote(urlsplit(address).path).split("/")

@@ -1,4 +1,4 @@
-"""`/pages/static/...`: the style and the script. They are the same for everybody, and name nothing."""
+"""`/pages/static/...`: the style and the script. They are the same for all users and need no sign-in."""
 
 from functools import cache
 from hashlib import sha256
@@ -22,7 +22,7 @@ def content(name: str) -> bytes:
 
 @cache
 def version(name: str) -> str:
-    """What its address ends with, so that a browser that keeps it asks anew when it has changed."""
+    """The end of its address, so that a browser that caches it asks again once it has changed."""
     return sha256(content(name)).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Makes pages of templates. Every value is escaped, and a name that a template does not know is an error."""
+"""Renders pages from templates. Every value is escaped, and an unknown name in a template is an error."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _DIRECTORY: Final = Path(__file__).parent / "templates"
 
 def page(
     name: str,
-    shown: Mapping[str, Any],
+    content: Mapping[str, Any],
     *,
     visitor: Visitor | None,
     status: int = 200,
@@ -32,17 +32,17 @@ def page(
 
     Args:
         name: the template's file.
-        shown: what it shows, by the names that the template uses.
-        visitor: who is signed in; None on pages for everybody.
+        content: what it shows, by the names that the template uses.
+        visitor: who is signed in; None on pages that need no sign-in.
     """
     now = datetime.now(UTC)
     known = {"visitor": visitor, "now": now, "base": BASE, "version": __version__, "here": ""}
-    return HTMLResponse(environment().get_template(name).render({**known, **shown}), status, dict(headers or {}))
+    return HTMLResponse(environment().get_template(name).render({**known, **content}), status, dict(headers or {}))
 
 
 @cache
 def environment() -> "Environment":
-    """The templates. Jinja2 is loaded with the first page: a gateway that shows none need not wait for it."""
+    """The templates. Jinja2 is loaded with the first page, so that it does not delay the start."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(

@@ -1,4 +1,4 @@
-"""What happened to a job, in parts, the newest first."""
+"""The history of a job in parts, the newest entries first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fsm.replay import walk
 from pipelinejobs.core.job import Entry
-from pipelinejobs.gateway.pages.safe_text import Hide, Shown, safe
+from pipelinejobs.gateway.pages.safe_text import DisplayValue, Hide, safe
 from pipelinejobs.store.history import History
 
 PART: Final = 100
@@ -16,14 +16,14 @@ _BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One entry.
+class TimelineEntry:
+    """One entry of the history.
 
     Attributes:
-        number: its place in the whole history, from 1.
-        before, after: the job's state before and after it; `after` is None where the lifecycle does not allow it.
-        implied: whether a report implied it, so that nobody sent it.
-        data: its data, None where it has none.
+        number: its position in the whole history, from 1.
+        before, after: the job's state before and after it; `after` is None if the lifecycle does not allow the event.
+        implied: whether a report implied it, so that no sender sent it.
+        data: its data, None without any.
     """
 
     number: int
@@ -32,7 +32,7 @@ class Event:
     before: str
     after: str | None
     implied: bool
-    data: Shown | None
+    data: DisplayValue | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Timeline:
     """A part of the history.
 
     Attributes:
-        events: the newest first.
+        entries: the newest first.
         total: how many entries there are in all.
-        older, newer: which part comes before and after this one, by its newest entry; None where there is none.
+        older, newer: the parts before and after this one, by the number of their newest entry; None without one.
     """
 
-    events: list[Event]
+    entries: list[TimelineEntry]
     total: int
     older: int | None
     newer: int | None
@@ -57,7 +57,7 @@ def timeline(history: History, uuid: str, outline: Sequence[Entry], newest: int 
     Args:
         outline: all entries; their data is not needed.
         newest: the number of the newest entry wanted; None: the newest there is.
-        hide: takes out of their data what is secret.
+        hide: removes secrets from their data.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -65,26 +65,26 @@ def timeline(history: History, uuid: str, outline: Sequence[Entry], newest: int 
     total = len(outline)
     newest = total if newest is None else min(newest, total)
     steps = walk(entry.name for entry in outline)
-    first, entries = _read(history, uuid, newest)
-    events = [
-        Event(
+    first, stored = _read(history, uuid, newest)
+    shown = [
+        TimelineEntry(
             number=number,
             name=safe(entry.name),
             date=entry.date,
             before=steps[number - 1].before,
             after=steps[number - 1].after,
             implied=isinstance(entry.data, dict) and entry.data.get("implied") is True,
-            data=Shown(entry.data, hide) if entry.data not in (None, {}) else None,
+            data=DisplayValue(entry.data, hide) if entry.data not in (None, {}) else None,
         )
-        for number, entry in enumerate(entries, first + 1)
+        for number, entry in enumerate(stored, first + 1)
         if number <= total
     ]
     newer = min(newest + PART, total) if newest < total else None
-    return Timeline(events[::-1], total, first or None, newer)
+    return Timeline(shown[::-1], total, first or None, newer)
 
 
 def _read(history: History, uuid: str, newest: int) -> tuple[int, list[Entry]]:
-    """The entries up to this one, and how many stand before them: fewer where they are large."""
+    """The entries up to this one, fewer if they are large, and the number of entries before them."""
     for count in _counts(newest):
         first = newest - count
         page = history.page(uuid, first, count, _BYTES)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pipelinejobs.util.errors import Malformed
 
 ACCEPTED: Final = "2026-11-25, 2026-11-25 14:30, 90m, 2h, 3d, today, yesterday"
-"""What is accepted, by example."""
+"""Examples of accepted times."""
 
 _AGO: Final = re.compile(r"(\d{1,6})\s?(m|h|d|w)(?:in(?:ute)?s?|ours?|ays?|eeks?)?(?:\s?ago)?", re.IGNORECASE)
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -16,13 +16,13 @@ _LONGEST: Final = 60
 
 
 def parse(text: str, now: datetime, name: str) -> datetime:
-    """The moment that a text means: a time of the calendar, UTC where it does not say otherwise, or one so long ago.
+    """The time that a text means: a date, UTC without a zone, or a duration before now.
 
     Args:
-        name: of the field, for the error.
+        name: the name of the field, for the error.
 
     Raises:
-        Malformed: it means none.
+        Malformed: it is not a time.
     """
     text = text.strip()
     found = _AGO.fullmatch(text)
@@ -38,11 +38,11 @@ def parse(text: str, now: datetime, name: str) -> datetime:
         moment = datetime.fromisoformat(text.removesuffix(" UTC"))
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise Malformed(name, "is no time that is understood") from None
+        raise Malformed(name, "is not a time in an accepted form") from None
 
 
 def exact(value: Any) -> str:
-    """A stored time in the form of `<time datetime>`; nothing where it is none."""
+    """A stored time in the form of `<time datetime>`; empty if it is not a time."""
     moment = _utc(value)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment is not None else ""
 
@@ -56,7 +56,7 @@ def words(value: Any) -> str:
 
 
 def ago(value: Any, now: datetime) -> str:
-    """How far from now a stored time is, in its largest unit."""
+    """How far a stored time is from now, in its largest unit."""
     moment = _utc(value)
     if moment is None:
         return ""
@@ -65,8 +65,8 @@ def ago(value: Any, now: datetime) -> str:
     if distance < 5:
         return "just now"
     unit, size = next((unit, size) for unit, size in _STEPS if distance >= size)
-    said = f"{distance // size} {unit}"
-    return f"{said} ago" if seconds > 0 else f"in {said}"
+    amount = f"{distance // size} {unit}"
+    return f"{amount} ago" if seconds > 0 else f"in {amount}"
 
 
 def _utc(value: Any) -> datetime | None:

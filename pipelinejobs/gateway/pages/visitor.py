@@ -1,4 +1,4 @@
-"""Who asks for a page: the session behind the cookie, what its owner may do, and where a form comes from."""
+"""Who requests a page: the session of the cookie, its user's permission, and where a form comes from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.tokens import same
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes import call
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.util.deadline import Deadline
@@ -21,33 +21,33 @@ from pipelinejobs.util.secret import Secret
 Result = TypeVar("Result")
 
 BASE: Final = "/pages"
-"""Where the pages are; the cookie counts nowhere else."""
+"""The path of the pages; the cookie is valid for no other."""
 
 _MOST_FIELDS: Final = 20
 _MOST_BYTES: Final = 32 * 1024
-"""Of a form. The longest token in it, each character as three, and the longest way back."""
+"""Of a form: room for the longest token, each character encoded as three, and for the longest address to return to."""
 
 
 class SignInNeeded(PipelineJobsError):
-    """You are not signed in, or no longer."""
+    """The request has no session, or its session has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who is signed in.
+    """A user who is signed in.
 
     Attributes:
-        form: a text that forms carry, so that only pages that were made for this session can send them.
+        form: a text that forms carry, so that only pages of this session can send them.
     """
 
     user: str
-    right: Right
+    permission: Permission
     form: str = field(repr=False)
 
     @property
     def may_resend(self) -> bool:
-        """Whether they may have messages sent again."""
-        return self.right >= Right.UPDATE
+        """Whether the user may send messages again."""
+        return self.permission >= Permission.UPDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +60,20 @@ class Visit:
     deadline: Deadline
 
     async def ask(self, question: Callable[[], Result]) -> Result:
-        """What `question` returns, which may ask the database: in a thread, and within the time that is left.
+        """Calls `question`, which may ask the database, in a thread and within the time that is left.
 
         Raises:
-            Problem: it cannot be asked.
+            HttpError: the database cannot be asked.
         """
         return await call.asked(self.service, question, self.deadline)
 
 
-async def visit(request: Request) -> Visit:
-    """The request of somebody who is signed in and may read.
+async def visit_of(request: Request) -> Visit:
+    """The request of a user who is signed in and has the READ permission.
 
     Raises:
-        SignInNeeded: nobody is signed in, or what they signed in with is no longer good.
-        Problem: the database cannot be asked.
+        SignInNeeded: the request has no session, or the credential of its session is no longer valid.
+        HttpError: the database cannot be asked.
     """
     service = call.service_of(request)
     deadline = Deadline(service.settings.limits.request)
@@ -84,45 +84,45 @@ async def visit(request: Request) -> Visit:
 
 
 async def visitor_of(request: Request, service: Service, deadline: Deadline) -> Visitor | None:
-    """Who is signed in; None: nobody.
+    """The user who is signed in; None without a valid session.
 
-    What they may do is looked up each time, so that a credential that is deleted takes its sessions with it.
+    The permission is looked up each time, so that the sessions of a deleted credential end with it.
     """
-    shown = cookie_of(request)
-    if shown is None:
+    cookie = cookie_of(request)
+    if cookie is None:
         return None
 
     def find() -> Visitor | None:
-        session = service.store.sessions.find(shown)
+        session = service.store.sessions.find(cookie)
         if session is None:
             return None
-        caller = service.desk.standing(session.user, session.by, session.handle, service.names.places)
-        if caller is None or caller.right < Right.READ:
+        principal = service.authenticator.recheck(session.user, session.by, session.handle, service.names.scopes)
+        if principal is None or principal.permission < Permission.READ:
             return None
-        return Visitor(caller.user, caller.right, form_text(shown))
+        return Visitor(principal.user, principal.permission, form_text(cookie))
 
     return await call.asked(service, find, deadline)
 
 
 def cookie_name(request: Request) -> str:
-    """The cookie's name. Where TLS is spoken it begins so that a browser takes it from nobody who does not."""
+    """The cookie's name. With TLS its prefix makes browsers refuse such a cookie from a plain HTTP server."""
     return "__Secure-pipelinejobs" if is_secure(request) else "pipelinejobs"
 
 
 def cookie_of(request: Request) -> Secret | None:
-    """What the cookie holds."""
+    """The id of the session in the cookie."""
     text = request.cookies.get(cookie_name(request), "")
     return Secret(text) if text else None
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the browser speaks TLS: to us, or to what stands before us and is configured as our address."""
+    """Whether the browser uses TLS: to the gateway, or to the proxy that is configured as its address."""
     api = call.service_of(request).settings.gateway.api_server or ""
     return request.scope["scheme"] == "https" or api.startswith("https:")
 
 
 def form_text(session: Secret) -> str:
-    """The text that forms of this session carry. It tells nothing about the session's id."""
+    """The text that forms of this session carry. The session's id cannot be derived from it."""
     return sha256(f"form-1|{session.reveal()}".encode()).hexdigest()[:32]
 
 
@@ -134,10 +134,10 @@ def address_of(request: Request) -> str:
 
 
 def require_own_form(request: Request) -> None:
-    """Refuses a form that a page of somebody else has sent; every browser says where a form comes from.
+    """Refuses a form that a page of another site has sent; every browser says where a form comes from.
 
     Raises:
-        Problem: it comes from elsewhere, or nothing says from where.
+        HttpError: it comes from another site, or the request does not say from where.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     configured = call.service_of(request).settings.gateway.api_server
@@ -145,41 +145,41 @@ def require_own_form(request: Request) -> None:
     by_site = site is None or site == "same-origin"
     by_origin = origin is None or _netloc(origin) in ours
     if (site is None and origin is None) or not by_site or not by_origin:
-        raise Problem(HTTPStatus.FORBIDDEN, "This form was not sent by a page of this gateway; nothing was done.")
+        raise HttpError(HTTPStatus.FORBIDDEN, "This form was not sent by a page of this gateway; nothing was done.")
 
 
 async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
     """The fields of a form, each once.
 
     Raises:
-        Problem: it is no form, or not sent by a page of ours.
+        HttpError: it is no form, or not sent by a page of this gateway.
     """
     require_own_form(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
+        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
     with await call.service_of(request).bodies.read(request, deadline.remaining()) as body:
         if len(body.bytes) > _MOST_BYTES:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
+            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
         try:
             pairs = parse_qsl(body.bytes.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except ValueError:
-            raise Problem(HTTPStatus.BAD_REQUEST, "The form cannot be read; nothing was done.") from None
+            raise HttpError(HTTPStatus.BAD_REQUEST, "The form cannot be read; nothing was done.") from None
     return dict(pairs)
 
 
 async def form_of_session(request: Request, form: str, deadline: Deadline) -> dict[str, str]:
-    """The fields of a form that a page made for this very session has sent.
+    """The fields of a form that a page of this session has sent.
 
     Args:
         form: the text that the forms of this session carry.
 
     Raises:
-        Problem: it is another form.
+        HttpError: it is another form.
     """
     fields = await form_of(request, deadline)
     if not same(fields.pop("form", ""), form):
-        raise Problem(HTTPStatus.FORBIDDEN, "This form is of another sign-in; load the page again. Nothing was done.")
+        raise HttpError(HTTPStatus.FORBIDDEN, "This form is of another session; load the page again. Nothing was done.")
     return fields
 
 

@@ -1,4 +1,4 @@
-"""What every route begins with: the actor that is meant, the caller, and the time that there is."""
+"""What every route begins with: the actor in the URL, the principal, and the deadline."""
 
 import re
 from collections.abc import Awaitable, Callable, Collection
@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway import schemas
-from pipelinejobs.gateway.auth import Caller, authenticator
+from pipelinejobs.gateway.auth.credentials import NONCE, TAPIS_HEADER, credentials_of
+from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.gateway.http.envelope import Dialect, dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.store.connection import within
 from pipelinejobs.util import spelling
@@ -28,30 +29,28 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
 ActorName = Annotated[str, Path(description="The actor's id or an alias of it.")]
 
 CREDENTIALS: Final = [
-    Depends(HTTPBearer(auto_error=False, description="A static token, or one of TACC or of Tapis v3.")),
-    Depends(APIKeyQuery(name=authenticator.NONCE, auto_error=False, scheme_name="nonce", description="A nonce.")),
-    Depends(
-        APIKeyHeader(name=authenticator.TAPIS_HEADER, auto_error=False, scheme_name="tapis", description="Of Tapis v3.")
-    ),
+    Depends(HTTPBearer(auto_error=False, description="A static token, or a token of TACC or of Tapis v3.")),
+    Depends(APIKeyQuery(name=NONCE, auto_error=False, scheme_name="nonce", description="A nonce.")),
+    Depends(APIKeyHeader(name=TAPIS_HEADER, auto_error=False, scheme_name="tapis", description="A token of Tapis v3.")),
 ]
-"""Nothing but documentation: whether a credential is good is the front desk's to say."""
+"""Documentation for openapi.json only: the authenticator checks the credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request that was let in.
+    """A request that was admitted.
 
     Attributes:
         service: the gateway.
         spoken: the dialect of its path.
-        caller: who sent it.
+        principal: who sent it.
         api: the address that links begin with.
-        deadline: when the caller gives up.
+        deadline: when the sender gives up.
     """
 
     service: Service
     spoken: Dialect
-    caller: Caller
+    principal: Principal
     api: str
     deadline: Deadline
 
@@ -64,13 +63,13 @@ class Call:
     def links(self, /, **more: str) -> dict[str, str]:
         """The links of a result."""
         profiles = "v3/oauth2/profiles" if self.spoken is Dialect.V3 else "profiles/v2"
-        return {"owner": f"{self.api}/{profiles}/{self.caller.user}", **more}
+        return {"owner": f"{self.api}/{profiles}/{self.principal.user}", **more}
 
     async def ask(self, question: Callable[[], Result]) -> Result:
-        """What the database answers, asked in a thread and within the time that is left.
+        """Calls `question`, which may ask the database, in a thread and within the time that is left.
 
         Raises:
-            Problem: it cannot be asked.
+            HttpError: the database cannot be asked.
         """
         return await asked(self.service, question, self.deadline)
 
@@ -80,18 +79,18 @@ async def asked(service: Service, question: Callable[[], Result], deadline: Dead
     try:
         return await service.reads.run(partial(_within, deadline, question), deadline.remaining())
     except (Unavailable, WrongSetting) as error:
-        reason = error.reason if isinstance(error, Unavailable) else "the gateway's database is not set up rightly"
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
+        reason = error.reason if isinstance(error, Unavailable) else "the gateway's database is not set up correctly"
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
 
 
 def service_of(request: Request) -> Service:
-    """The gateway that the application serves."""
+    """The service of the application."""
     service: Service = request.app.state.service
     return service
 
 
 def api_of(request: Request) -> str:
-    """The address that links begin with: the configured one, else the one that was asked for."""
+    """The address that links begin with: the configured one, otherwise the one in the request."""
     configured = service_of(request).settings.gateway.api_server
     if configured is not None:
         return configured
@@ -101,59 +100,59 @@ def api_of(request: Request) -> str:
     return f"{request.scope['scheme']}://{host}"
 
 
-def place_of(service: Service, name: str) -> str:
-    """What a nonce has to be made for in a URL with this actor's name.
+def scope_of(service: Service, name: str) -> str:
+    """The scope that a nonce needs in a URL with this actor's name.
 
     Raises:
-        Problem: there is no such actor here.
+        HttpError: there is no such actor here.
     """
-    place = service.names.place(name)
-    if place is None:
+    scope = service.names.scope(name)
+    if scope is None:
         known = (service.names.id, *service.names.aliases)
         near = [one for one in known if spelling.mistakes(name, one) <= spelling.MOST]
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Problem(HTTPStatus.NOT_FOUND, f"there is no actor {name[:64]!a} here{hint}")
-    return place
+        raise HttpError(HTTPStatus.NOT_FOUND, f"not found: no actor {name[:64]!a} is served here{hint}")
+    return scope
 
 
-async def admit(request: Request, places: Collection[str], least: Right, deadline: Deadline) -> Call:
-    """Lets a request in.
+async def admit(request: Request, scopes: Collection[str], required: Permission, deadline: Deadline) -> Call:
+    """Admits a request.
 
     Raises:
-        Problem: it has no good credential, or its caller not the right.
+        HttpError: it shows no valid credential, or its principal lacks the permission.
     """
     service, spoken = service_of(request), dialect(request)
-    caller = await service.desk.admit(authenticator.shown_by(request), places, least, spoken, deadline)
-    return Call(service=service, spoken=spoken, caller=caller, api=api_of(request), deadline=deadline)
+    principal = await service.authenticator.admit(credentials_of(request), scopes, required, spoken, deadline)
+    return Call(service=service, spoken=spoken, principal=principal, api=api_of(request), deadline=deadline)
 
 
-def actor_call(least: Right) -> Callable[[Request, str], Awaitable[Call]]:
-    """What routes of the actor depend on."""
+def actor_call(required: Permission) -> Callable[[Request, str], Awaitable[Call]]:
+    """The dependency of routes with an actor in their URL."""
 
     async def call(request: Request, actor: ActorName) -> Call:
         service = service_of(request)
         deadline = Deadline(service.settings.limits.request)
-        return await admit(request, [place_of(service, actor)], least, deadline)
+        return await admit(request, [scope_of(service, actor)], required, deadline)
 
     return call
 
 
 async def reader_call(request: Request) -> Call:
-    """What routes of no one actor depend on: the right to read, by a nonce of the actor or of any alias."""
+    """What routes without an actor in their URL need: the READ permission, by a nonce of the actor or of any alias."""
     service = service_of(request)
-    return await admit(request, service.names.places, Right.READ, Deadline(service.settings.limits.request))
+    return await admit(request, service.names.scopes, Permission.READ, Deadline(service.settings.limits.request))
 
 
 Documented = dict[int | str, dict[str, Any]]
-"""What a route answers, by status."""
+"""The documented answers of a route, by status."""
 
-Reader = Annotated[Call, Depends(actor_call(Right.READ))]
-Owner = Annotated[Call, Depends(actor_call(Right.UPDATE))]
+Reader = Annotated[Call, Depends(actor_call(Permission.READ))]
+Owner = Annotated[Call, Depends(actor_call(Permission.UPDATE))]
 JobsReader = Annotated[Call, Depends(reader_call)]
 
 
 def answers(result: Any, spoken: Dialect, *others: int, body: bool = False) -> Documented:
-    """What a route answers, for openapi.json.
+    """The documented answers of a route, for openapi.json.
 
     Args:
         result: the shape of its result.

@@ -1,4 +1,4 @@
-"""`/changes`: jobs as they change, as server-sent events. Best effort: who needs all of them reads the jobs."""
+"""`/changes`: jobs as they change, as server-sent events. Best effort: clients that need every change read the jobs."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,18 +12,18 @@ from fastapi.responses import StreamingResponse
 from pipelinejobs.core.views import plain
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import CREDENTIALS, JobsReader, answers
-from pipelinejobs.gateway.tasks.change_feed import Feed, Listener, TooManyListeners
+from pipelinejobs.gateway.tasks.change_feed import ChangeFeed, Listener, TooManyListeners
 from pipelinejobs.util.deadline import Deadline
 
 _MEDIA_TYPE: Final = "text/event-stream"
 _LONGEST_SECONDS: Final = 3600.0
-"""After that a listener has to come again, and to show a credential that is still good."""
+"""After that a client has to connect again, with a credential that is still valid."""
 _QUIET_SECONDS: Final = 15.0
-"""How often something is said when nothing changes, so that nobody on the way thinks the line dead."""
+"""Time without a change after which a comment is sent, so that no proxy takes the connection for dead."""
 _CHECK_SECONDS: Final = 10.0
-"""How long a listener is believed whose right to listen may end meanwhile."""
+"""Time between two checks whether the client still has the permission."""
 
 
 def router() -> APIRouter:
@@ -35,7 +35,7 @@ def router() -> APIRouter:
         "/changes",
         get,
         methods=["GET"],
-        summary="Jobs as they change",
+        summary="Stream the changes of jobs",
         response_class=StreamingResponse,
         responses=documented,
         dependencies=CREDENTIALS,
@@ -44,30 +44,30 @@ def router() -> APIRouter:
 
 
 async def get(call: JobsReader) -> StreamingResponse:
-    """Jobs as they change, from now on, for an hour at most. Each event has the job in brief as its data."""
+    """The changes of jobs from now on, for at most an hour. The data of each event is a summary of the job."""
     return await stream(call.service.feed)
 
 
-async def stream(feed: Feed, may_go_on: Callable[[], Awaitable[bool]] | None = None) -> StreamingResponse:
-    """An answer that tells the changes from now on.
+async def stream(feed: ChangeFeed, may_go_on: Callable[[], Awaitable[bool]] | None = None) -> StreamingResponse:
+    """An answer that streams the changes from now on.
 
     Args:
-        may_go_on: asked now and then whether the listener may still listen.
+        may_go_on: called from time to time; whether the client still has the permission.
 
     Raises:
-        Problem: as many listen as may.
+        HttpError: too many clients listen already.
     """
     try:
         listener = await feed.listen()
     except TooManyListeners as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
     return StreamingResponse(_events(feed, listener, may_go_on), media_type=_MEDIA_TYPE)
 
 
 async def _events(
-    feed: Feed, listener: Listener, may_go_on: Callable[[], Awaitable[bool]] | None
+    feed: ChangeFeed, listener: Listener, may_go_on: Callable[[], Awaitable[bool]] | None
 ) -> AsyncIterator[bytes]:
-    """The stream, with a word now and then where nothing changes."""
+    """The stream, with a comment from time to time when nothing changes."""
     deadline = Deadline(_LONGEST_SECONDS)
     checked = monotonic()
     try:
@@ -84,10 +84,10 @@ async def _events(
                 break
             else:
                 yield b": quiet\n\n"
-        yield _event("end", {"message": "this stream is over; come again, and read the jobs for what was missed"})
+        yield _event("end", {"message": "this stream has ended; connect again, and read the jobs for what was missed"})
     finally:
         feed.leave(listener)
 
 
-def _event(name: str, said: Any) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(said)}\n\n".encode()
+def _event(name: str, content: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(content)}\n\n".encode()

@@ -1,4 +1,4 @@
-"""What became of messages: `GET .../{actor}/executions[/{id}[/logs]]`."""
+"""Executions, the handled messages: `GET .../{actor}/executions[/{id}[/logs]]`."""
 
 import json
 from http import HTTPStatus
@@ -10,26 +10,26 @@ from fastapi.responses import JSONResponse
 
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success, time
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, Reader, answers
 from pipelinejobs.store.executions import Execution
 
 _LOGS: Final = "Logs retrieved successfully."
 _FLUSH_SECONDS: Final = 2.0
 _KEPT_SECONDS: Final = 0.15
-"""How long after its answer an execution is kept, at the latest, by the process that gave it."""
+"""Time in which another worker process stores an execution after its answer."""
 
-ExecutionId = Annotated[str, Path(description="The execution's id.", min_length=1, max_length=128)]
-Limit = Annotated[int, Query(description="At most so many, the newest.", ge=1, le=1000)]
+ExecutionId = Annotated[str, Path(description="The id of the execution.", min_length=1, max_length=128)]
+Limit = Annotated[int, Query(description="The largest number of executions, the newest.", ge=1, le=1000)]
 
 
 def router(spoken: Dialect) -> APIRouter:
     """The routes in one dialect."""
     routes = APIRouter(tags=["executions"])
     for path, call, shape, summary in (
-        ("/{actor}/executions", get_all, schemas.Executions, "The newest executions"),
-        ("/{actor}/executions/{execution}", get_one, schemas.Execution, "One execution"),
-        ("/{actor}/executions/{execution}/logs", get_logs, schemas.Logs, "What an execution has to say"),
+        ("/{actor}/executions", get_all, schemas.Executions, "List the newest executions"),
+        ("/{actor}/executions/{execution}", get_one, schemas.Execution, "Get one execution"),
+        ("/{actor}/executions/{execution}/logs", get_logs, schemas.Logs, "Get the log of an execution"),
     ):
         routes.add_api_route(
             path, call, methods=["GET"], summary=summary, responses=answers(shape, spoken), dependencies=CREDENTIALS
@@ -38,7 +38,7 @@ def router(spoken: Dialect) -> APIRouter:
 
 
 async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
-    """The newest executions, and how many are kept."""
+    """The newest executions, and how many are stored."""
     names, store = call.service.names, call.service.store
 
     def look() -> tuple[list[Execution], int]:
@@ -49,7 +49,7 @@ async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
     result: schemas.Executions = {
         "actorId": names.id,
         "apiServer": call.api,
-        "owner": call.caller.user,
+        "owner": call.principal.user,
         "executions": [_brief(execution) for execution in found],
         "totalExecutions": max(total, len(found)),
         "totalCpu": 0,
@@ -81,7 +81,7 @@ async def get_one(call: Reader, execution: ExecutionId) -> JSONResponse:
 
 
 async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
-    """What a one-shot run would have written: its verdict line."""
+    """The line that a one-shot run would have written: its verdict."""
     found = await _find(call, execution)
     line = {
         "verdict": found.verdict,
@@ -101,16 +101,16 @@ async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
 
 async def _find(call: Call, execution: str) -> Execution:
     def look() -> Execution | None:
-        call.service.executions.flush(_FLUSH_SECONDS)  # one of a moment ago may not be kept yet
+        call.service.executions.flush(_FLUSH_SECONDS)  # one of a moment ago may not be stored yet
         found = call.service.store.executions.find(call.service.names.id, execution)
         if found is None:
-            sleep(_KEPT_SECONDS)  # it may be another process that is about to keep it
+            sleep(_KEPT_SECONDS)  # another worker process may be about to store it
             found = call.service.store.executions.find(call.service.names.id, execution)
         return found
 
     found = await call.ask(look)
     if found is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such execution, or it is no longer kept")
+        raise HttpError(HTTPStatus.NOT_FOUND, "not found: no such execution, or it has expired")
     return found
 
 

@@ -1,4 +1,4 @@
-"""How the gateway is: `/healthz`, `/readyz`, `/metrics`. Open to everybody; nothing here names a job or a user."""
+"""Health: `/healthz`, `/readyz`, `/metrics`. Open without a credential; no answer names a job or a user."""
 
 from functools import partial
 from http import HTTPStatus
@@ -8,9 +8,10 @@ from fastapi.responses import JSONResponse, Response
 
 from pipelinejobs.gateway import metrics, schemas
 from pipelinejobs.gateway.http.envelope import success
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import Documented, service_of
 from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Unavailable
 
 
 def router() -> APIRouter:
@@ -20,19 +21,19 @@ def router() -> APIRouter:
     healthy: Documented = {200: {"model": schemas.envelope(schemas.Health)}}
     unready: Documented = {503: {"model": schemas.failure(None)}}
     text: Documented = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-    routes.add_api_route("/healthz", alive, methods=["GET"], summary="Whether it lives", responses=living)
+    routes.add_api_route("/healthz", alive, methods=["GET"], summary="Whether the process is alive", responses=living)
     routes.add_api_route(
         "/readyz",
         ready,
         methods=["GET"],
-        summary="Whether the database can be asked and has its indexes",
+        summary="Whether the database answers and has its indexes",
         responses=healthy | unready,
     )
     routes.add_api_route(
         "/metrics",
         counted,
         methods=["GET"],
-        summary="Counters for Prometheus",
+        summary="Metrics for Prometheus",
         response_class=Response,
         responses=text | unready,
     )
@@ -40,24 +41,24 @@ def router() -> APIRouter:
 
 
 async def alive() -> JSONResponse:
-    """It answers, so it lives."""
+    """The process answers, so it is alive."""
     return success({"alive": True}, schemas.Life)
 
 
 async def ready(request: Request) -> JSONResponse:
-    """Whether messages should be sent here."""
+    """Whether messages should be sent to this gateway."""
     service = service_of(request)
     try:
         problems = await service.looks.run(service.problems, service.settings.limits.request)
-    except Problem as problem:
-        problems = [problem.reason]
+    except Unavailable as error:
+        problems = [error.reason]
     if problems:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(problems))
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(problems))
     return success({"ready": True, "problems": []}, schemas.Health)
 
 
 async def counted(request: Request) -> Response:
-    """What was counted."""
+    """The metrics, in the text format of Prometheus."""
     service = service_of(request)
     deadline = Deadline(service.settings.limits.request)
     text = await service.looks.run(partial(service.metrics.text), deadline.remaining())

@@ -1,4 +1,4 @@
-"""Jobs, for whoever may read: `/jobs`, `/jobs/{uuid}`, `/jobs/{uuid}/history`, `/jobs/{uuid}/explain`."""
+"""Jobs, for users with the READ permission: `/jobs`, `/jobs/{uuid}`, `/jobs/{uuid}/history`, `/jobs/{uuid}/explain`."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from pipelinejobs.core.views import plain, public_job
 from pipelinejobs.diagnose import snapshot
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, JobsReader, answers
 from pipelinejobs.messages.fields import UUID_PATTERN
 from pipelinejobs.store import history, listing
@@ -24,25 +24,25 @@ from pipelinejobs.util.errors import Malformed
 if TYPE_CHECKING:
     State = str
 else:
-    State = Literal[tuple(STATES)]  # the lifecycle's, which no type checker can know
+    State = Literal[tuple(STATES)]  # the states of the lifecycle, which no type checker can know
 
 Found = TypeVar("Found")
 
-Uuid = Annotated[str, Path(description="The job.", pattern=f"^{UUID_PATTERN}$")]
-Limit = Annotated[int, Query(description="At most so many.", ge=1, le=200)]
-Cursor = Annotated[str | None, Query(description="`next` of the page before.", min_length=1, max_length=500)]
-Text = Annotated[str | None, Query(description="In the job's names and paths.", min_length=1, max_length=200)]
-Moment = Annotated[datetime | None, Query(description="UTC where it does not say otherwise.")]
+Uuid = Annotated[str, Path(description="The uuid of the job.", pattern=f"^{UUID_PATTERN}$")]
+Limit = Annotated[int, Query(description="The largest number of jobs.", ge=1, le=200)]
+Cursor = Annotated[str | None, Query(description="`next` of the previous page.", min_length=1, max_length=500)]
+Text = Annotated[str | None, Query(description="Text in the job's names and paths.", min_length=1, max_length=200)]
+Moment = Annotated[datetime | None, Query(description="A time; UTC unless it names a zone.")]
 
 
 def router() -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["jobs"])
     for path, call, shape, summary in (
-        ("/jobs", get_all, schemas.Jobs, "Jobs, the newest changed first"),
-        ("/jobs/{uuid}", get_one, schemas.Job, "One job"),
-        ("/jobs/{uuid}/history", get_history, schemas.History, "Everything that happened to a job, oldest first"),
-        ("/jobs/{uuid}/explain", get_explanation, schemas.Explanation, "Why a job is where it is"),
+        ("/jobs", get_all, schemas.Jobs, "List jobs, the most recently changed first"),
+        ("/jobs/{uuid}", get_one, schemas.Job, "Get one job"),
+        ("/jobs/{uuid}/history", get_history, schemas.History, "Get the history of a job, oldest entry first"),
+        ("/jobs/{uuid}/explain", get_explanation, schemas.Explanation, "Explain the state of a job"),
     ):
         routes.add_api_route(
             path,
@@ -57,15 +57,17 @@ def router() -> APIRouter:
 
 async def get_all(
     call: JobsReader,
-    state: Annotated[State | None, Query(description="In this state.")] = None,
-    pipeline: Annotated[str | None, Query(description="Of this pipeline.", pattern=f"^{UUID_PATTERN}$")] = None,
+    state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
+    pipeline: Annotated[
+        str | None, Query(description="Only jobs of this pipeline.", pattern=f"^{UUID_PATTERN}$")
+    ] = None,
     text: Text = None,
     since: Moment = None,
     before: Moment = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> JSONResponse:
-    """A page of jobs. Those that were deleted softly are not among them."""
+    """A page of jobs, without those that were deleted softly."""
     wanted = Filter(
         states=(state,) if state is not None else (),
         pipeline=pipeline,
@@ -77,7 +79,7 @@ async def get_all(
     try:
         return await _answered(call, find, _listed, schemas.Jobs)
     except Malformed as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, error.reason) from None
 
 
 async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
@@ -89,41 +91,43 @@ async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
 async def get_history(
     call: JobsReader,
     uuid: Uuid,
-    offset: Annotated[int, Query(description="How many to pass over.", ge=0, le=2**31)] = 0,
-    limit: Annotated[int, Query(description="At most so many, and at most 4 MiB of them.", ge=1, le=1000)] = 200,
+    offset: Annotated[int, Query(description="How many entries to skip.", ge=0, le=2**31)] = 0,
+    limit: Annotated[
+        int, Query(description="The largest number of entries; a page has at most 4 MiB.", ge=1, le=1000)
+    ] = 200,
 ) -> JSONResponse:
-    """A part of the history: at most so many entries, and at most 4 MiB of them, but always one where there is one."""
+    """A part of the history: at most `limit` entries and 4 MiB, but at least one entry if there is any."""
     find = partial(call.service.store.history.page, uuid, offset, limit)
     return await _answered(call, find, partial(_part, uuid), schemas.History)
 
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
-    """Why the job is in its state, what was refused and why, what may come next, what is owed to the Indexer."""
+    """Why the job is in its state, what was refused and why, the possible next events, and its outbox messages."""
     return await _answered(call, lambda: snapshot.facts(call.service.store, uuid), plain, schemas.Explanation)
 
 
 async def _answered(
-    call: Call, find: Callable[[], Found | None], told: Callable[[Found], Any], shape: Any
+    call: Call, find: Callable[[], Found | None], shown: Callable[[Found], Any], shape: Any
 ) -> JSONResponse:
-    """What is found, as an answer.
+    """The answer with what is found.
 
-    All of it is made in a thread: to word a large job takes long, and nobody else would be answered meanwhile.
+    The answer is made in a thread: a large job takes long, and would hold up the answers to other requests.
 
     Args:
-        find: asks the database; None where there is no such job.
-        told: the result that is made of what it finds, of this shape.
+        find: asks the database; None if there is no such job.
+        shown: makes the result, of this shape, from what is found.
 
     Raises:
-        Problem: there is none, or the database cannot be asked.
+        HttpError: there is no such job, or the database cannot be asked.
     """
 
     def answer() -> JSONResponse | None:
         found = find()
-        return None if found is None else success(told(found), shape)
+        return None if found is None else success(shown(found), shape)
 
     answered = await call.ask(answer)
     if answered is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such job")
+        raise HttpError(HTTPStatus.NOT_FOUND, "there is no such job")
     return answered
 
 
@@ -135,7 +139,7 @@ def _part(uuid: str, page: history.HistoryPage) -> dict[str, Any]:
     return {"uuid": uuid, "entries": shown, "next": page.next}
 
 
-def _listed(page: listing.Page) -> dict[str, Any]:
+def _listed(page: listing.JobPage) -> dict[str, Any]:
     return {"jobs": [_in_list(job) for job in page.jobs], "next": page.next}
 
 
@@ -153,7 +157,7 @@ def _in_list(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    """What others stored there, as text."""
+    """A stored value, which another program may have written, as text."""
     return None if value is None else str(value)
 
 
@@ -163,4 +167,4 @@ def _utc(moment: datetime | None) -> datetime | None:
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
-        raise Problem(HTTPStatus.BAD_REQUEST, "parameter: the time is beyond the calendar") from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, "parameter: the time is beyond the calendar") from None

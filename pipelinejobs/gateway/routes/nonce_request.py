@@ -1,10 +1,10 @@
-"""What a request for a new nonce asks for: JSON or a form, all of it optional."""
+"""The body of a request for a new nonce: JSON or a form, every field optional."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.messages import text as message_text
 from pipelinejobs.messages.http_body import text_of
 from pipelinejobs.messages.values import Flaw, check, wrong_type
@@ -17,30 +17,30 @@ _MOST_FIELDS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for, with Abaco's defaults.
+class NonceRequest:
+    """What the body asks for, with Abaco's defaults.
 
     Attributes:
-        seconds: how long it is to be good; None: for good.
+        seconds: how long the nonce is valid; None: without end.
     """
 
-    level: Right = Right.EXECUTE
+    level: Permission = Permission.EXECUTE
     max_uses: int = UNLIMITED
     description: str = ""
     seconds: int | None = None
 
 
-def read(body: bytes, content_type: str | None, *, alias: bool) -> Asked:
-    """What a body asks for.
+def read(body: bytes, content_type: str | None, *, alias: bool) -> NonceRequest:
+    """Reads a body.
 
     Args:
-        alias: whether the nonce is for an alias, which can allow no more than EXECUTE.
+        alias: whether the nonce is for an alias, whose level can be no higher than EXECUTE.
 
     Raises:
-        Malformed: it is not readable, or asks for what there is not.
+        Malformed: the body cannot be read, or a field has no allowed value.
     """
     fields = _fields(body, content_type)
-    return Asked(
+    return NonceRequest(
         level=_level(fields.get("level"), alias=alias),
         max_uses=_max_uses(_first(fields, "maxUses", "max_uses")),
         description=_description(fields.get("description")),
@@ -72,13 +72,13 @@ def _first(fields: dict[str, Any], *names: str) -> Any:
     return next((fields[name] for name in names if name in fields), None)
 
 
-def _level(value: Any, *, alias: bool) -> Right:
+def _level(value: Any, *, alias: bool) -> Permission:
     if value is None:
-        return Right.EXECUTE
-    allowed = [right.name for right in Right if not (alias and right is Right.UPDATE)]
+        return Permission.EXECUTE
+    allowed = [one.name for one in Permission if not (alias and one is Permission.UPDATE)]
     if not isinstance(value, str) or value not in allowed:
         raise Malformed("level", f"must be one of {', '.join(allowed)}")
-    return Right[value]
+    return Permission[value]
 
 
 def _max_uses(value: Any) -> int:
@@ -106,7 +106,7 @@ def _description(value: Any) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    """A whole number, or the text of one, which is all that a form can hold."""
+    """A whole number, or the text of one, as forms hold it."""
     if isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii() and len(value) < 12:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

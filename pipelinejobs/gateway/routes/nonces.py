@@ -8,28 +8,31 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success, time
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes import nonce_request
-from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, admit, answers, place_of, service_of
+from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, admit, answers, scope_of, service_of
 from pipelinejobs.store.nonces import NewNonce, Nonce
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Malformed
 
 _BODY: Final = {
     "requestBody": {
-        "description": "All of it is optional.",
+        "description": "All fields are optional.",
         "content": {
             "application/json": {
                 "schema": {
                     "type": "object",
                     "properties": {
-                        "level": {"type": "string", "enum": [right.name for right in Right]},
-                        "maxUses": {"type": "integer", "description": "-1: any number of times."},
+                        "level": {"type": "string", "enum": [permission.name for permission in Permission]},
+                        "maxUses": {"type": "integer", "description": "How often it can be used; -1: without limit."},
                         "description": {"type": "string", "maxLength": nonce_request.LONGEST_DESCRIPTION},
-                        "expiresIn": {"type": "integer", "description": "Seconds that it is good."},
+                        "expiresIn": {
+                            "type": "integer",
+                            "description": "Seconds until it expires; default: never.",
+                        },
                     },
                 }
             }
@@ -41,79 +44,79 @@ NonceName = Annotated[str, Path(description="The nonce's id or handle.", min_len
 
 
 @dataclass(frozen=True, slots=True)
-class _At:
-    """Where a request's nonces are.
+class _Collection:
+    """The collection of nonces that a request names.
 
     Attributes:
         call: the request.
-        place: what they are made for.
+        scope: what they are valid for.
         kind: `Actor` or `Alias`.
         url: the address of the collection.
     """
 
     call: Call
-    place: str
+    scope: str
     kind: str
     url: str
 
     @property
     def name(self) -> str:
-        return self.place.partition(":")[2]
+        return self.scope.partition(":")[2]
 
 
-def _at_actor(least: Right) -> Any:
-    async def at(request: Request, actor: Annotated[str, Path(min_length=1, max_length=128)]) -> _At:
-        call = await _admitted(request, actor, least)
-        # As on Abaco, an alias in the place of the id leads to the actor, and its nonces are the actor's.
-        return _At(call, f"actor:{call.service.names.id}", "Actor", f"{call.actor_url}/nonces")
+def _of_actor(required: Permission) -> Any:
+    async def collection(request: Request, actor: Annotated[str, Path(min_length=1, max_length=128)]) -> _Collection:
+        call = await _admitted(request, actor, required)
+        # As on Abaco, an alias instead of the id names the actor, and the nonces are the actor's.
+        return _Collection(call, f"actor:{call.service.names.id}", "Actor", f"{call.actor_url}/nonces")
 
-    return at
+    return collection
 
 
-def _at_alias(least: Right) -> Any:
-    async def at(request: Request, alias: Annotated[str, Path(min_length=1, max_length=128)]) -> _At:
-        if place_of(service_of(request), alias).startswith("actor:"):
-            raise Problem(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
-        call = await _admitted(request, alias, least)
+def _of_alias(required: Permission) -> Any:
+    async def collection(request: Request, alias: Annotated[str, Path(min_length=1, max_length=128)]) -> _Collection:
+        if scope_of(service_of(request), alias).startswith("actor:"):
+            raise HttpError(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
+        call = await _admitted(request, alias, required)
         base = call.actor_url.rpartition("/")[0]
-        return _At(call, f"alias:{alias}", "Alias", f"{base}/aliases/{alias}/nonces")
+        return _Collection(call, f"alias:{alias}", "Alias", f"{base}/aliases/{alias}/nonces")
 
-    return at
+    return collection
 
 
-async def _admitted(request: Request, name: str, least: Right) -> Call:
+async def _admitted(request: Request, name: str, required: Permission) -> Call:
     service = service_of(request)
-    return await admit(request, [place_of(service, name)], least, Deadline(service.settings.limits.request))
+    return await admit(request, [scope_of(service, name)], required, Deadline(service.settings.limits.request))
 
 
 def router(spoken: Dialect) -> APIRouter:
     """The routes in one dialect. They come before those of the actor: `aliases` is no actor."""
     routes = APIRouter(tags=["nonces"])
-    for prefix, at in (("/aliases/{alias}", _at_alias), ("/{actor}", _at_actor)):
-        _add(routes, f"{prefix}/nonces", spoken, at(Right.READ), at(Right.UPDATE))
+    for prefix, collection in (("/aliases/{alias}", _of_alias), ("/{actor}", _of_actor)):
+        _add(routes, f"{prefix}/nonces", spoken, collection(Permission.READ), collection(Permission.UPDATE))
     return routes
 
 
 def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any) -> None:
     """The four routes of one collection of nonces."""
 
-    async def get_all(at: Annotated[_At, Depends(reader)]) -> JSONResponse:
-        found = await at.call.ask(partial(at.call.service.store.nonces.of, at.place))
-        return _success(at, [_shown(at, nonce) for nonce in found], list[schemas.Nonce], "nonces retrieved")
+    async def get_all(nonces: Annotated[_Collection, Depends(reader)]) -> JSONResponse:
+        found = await nonces.call.ask(partial(nonces.call.service.store.nonces.of, nonces.scope))
+        return _success(nonces, [_shown(nonces, nonce) for nonce in found], list[schemas.Nonce], "nonces retrieved")
 
-    async def post(request: Request, at: Annotated[_At, Depends(owner)]) -> JSONResponse:
-        return await _make(request, at)
+    async def post(request: Request, nonces: Annotated[_Collection, Depends(owner)]) -> JSONResponse:
+        return await _make(request, nonces)
 
-    async def get(at: Annotated[_At, Depends(reader)], nonce: NonceName) -> JSONResponse:
-        found = await at.call.ask(partial(at.call.service.store.nonces.find, at.place, nonce))
+    async def get(nonces: Annotated[_Collection, Depends(reader)], nonce: NonceName) -> JSONResponse:
+        found = await nonces.call.ask(partial(nonces.call.service.store.nonces.find, nonces.scope, nonce))
         if found is None:
             raise _no_nonce()
-        return _success(at, _shown(at, found), schemas.Nonce, "nonce retrieved")
+        return _success(nonces, _shown(nonces, found), schemas.Nonce, "nonce retrieved")
 
-    async def delete(at: Annotated[_At, Depends(owner)], nonce: NonceName) -> JSONResponse:
-        if not await at.call.ask(partial(at.call.service.store.nonces.delete, at.place, nonce)):
+    async def delete(nonces: Annotated[_Collection, Depends(owner)], nonce: NonceName) -> JSONResponse:
+        if not await nonces.call.ask(partial(nonces.call.service.store.nonces.delete, nonces.scope, nonce)):
             raise _no_nonce()
-        return _success(at, None, None, "nonce deleted")
+        return _success(nonces, None, None, "nonce deleted")
 
     def add(sub_path: str, call: Any, method: str, shape: Any, summary: str, **more: Any) -> None:
         documented = answers(shape, spoken, body=method == "POST")
@@ -127,45 +130,45 @@ def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any)
             **more,
         )
 
-    add("", get_all, "GET", list[schemas.Nonce], "The nonces; spent and expired ones too")
-    add("", post, "POST", schemas.Nonce, "Make a nonce; its id is shown this once", openapi_extra=_BODY)
-    add("/{nonce}", get, "GET", schemas.Nonce, "One nonce")
+    add("", get_all, "GET", list[schemas.Nonce], "List the nonces, spent and expired ones too")
+    add("", post, "POST", schemas.Nonce, "Make a nonce; its id is shown only in this answer", openapi_extra=_BODY)
+    add("/{nonce}", get, "GET", schemas.Nonce, "Get one nonce")
     add("/{nonce}", delete, "DELETE", None, "Delete a nonce")
 
 
-async def _make(request: Request, at: _At) -> JSONResponse:
-    call = at.call
+async def _make(request: Request, nonces: _Collection) -> JSONResponse:
+    call = nonces.call
     try:
         with await call.service.bodies.read(request, call.deadline.remaining()) as body:
             kind = request.headers.get("content-type")
-            # In a thread: a body of a megabyte takes long to read, and nobody else would be answered meanwhile.
-            asked = await call.ask(partial(nonce_request.read, body.bytes, kind, alias=at.kind == "Alias"))
+            # In a thread: a body of a megabyte takes long to read, and would hold up the answers to other requests.
+            asked = await call.ask(partial(nonce_request.read, body.bytes, kind, alias=nonces.kind == "Alias"))
     except Malformed as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, error.reason) from None
     tenant = call.service.names.tenant
     new = NewNonce(
-        place=at.place,
+        scope=nonces.scope,
         tenant=tenant.lower() if call.spoken is Dialect.V3 else tenant,
         level=asked.level,
         max_uses=asked.max_uses,
         description=asked.description,
         seconds=asked.seconds,
-        owner=call.caller.user,
-        by_operator=call.caller.by == "operator",
+        owner=call.principal.user,
+        by_operator=call.principal.by == "operator",
     )
     secret, nonce = await call.ask(partial(call.service.store.nonces.make, new))
-    return _success(at, _shown(at, nonce) | {"id": secret.reveal()}, schemas.Nonce, "nonce created")
+    return _success(nonces, _shown(nonces, nonce) | {"id": secret.reveal()}, schemas.Nonce, "nonce created")
 
 
-def _success(at: _At, result: Any, shape: Any, what: str) -> JSONResponse:
-    return success(result, shape, at.call.spoken, f"{at.kind} {what} successfully.")
+def _success(nonces: _Collection, result: Any, shape: Any, what: str) -> JSONResponse:
+    return success(result, shape, nonces.call.spoken, f"{nonces.kind} {what} successfully.")
 
 
-def _no_nonce() -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, "Nonce does not exist.")
+def _no_nonce() -> HttpError:
+    return HttpError(HTTPStatus.NOT_FOUND, "Nonce does not exist.")
 
 
-def _shown(at: _At, nonce: Nonce) -> schemas.Nonce:
+def _shown(nonces: _Collection, nonce: Nonce) -> schemas.Nonce:
     result: schemas.Nonce = {
         "id": nonce.handle,
         "level": nonce.level.name,
@@ -173,16 +176,16 @@ def _shown(at: _At, nonce: Nonce) -> schemas.Nonce:
         "description": nonce.description,
         "owner": nonce.owner,
         "roles": [],
-        "apiServer": at.call.api,
+        "apiServer": nonces.call.api,
         "createTime": time(nonce.created),
         "lastUseTime": time(nonce.last_used),
         "expireTime": time(nonce.expires),
         "currentUses": nonce.used,
         "remainingUses": nonce.remaining,
-        "_links": at.call.links(self=f"{at.url}/{nonce.handle}", actor=at.call.actor_url),
+        "_links": nonces.call.links(self=f"{nonces.url}/{nonce.handle}", actor=nonces.call.actor_url),
     }
-    if at.kind == "Actor":
-        result["actorId"] = at.name
+    if nonces.kind == "Actor":
+        result["actorId"] = nonces.name
     else:
-        result["alias"] = at.name
+        result["alias"] = nonces.name
     return result

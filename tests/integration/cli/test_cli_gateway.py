@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.core.permission import Right
-from pipelinejobs.gateway.auth import Caller, Shown
+from pipelinejobs.core.permission import Permission
+from pipelinejobs.gateway.auth.credentials import Credentials
+from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.gateway.auth.static_tokens import StaticTokens
 from pipelinejobs.settings import load
 from pipelinejobs.store import Store
@@ -28,7 +29,7 @@ class TestNonce:
             2,
             "jdoe",
         )
-        nonce = store.nonces.redeem(Secret(made["id"]), [ALIAS], Right.EXECUTE)
+        nonce = store.nonces.redeem(Secret(made["id"]), [ALIAS], Permission.EXECUTE)
         assert (nonce.owner, nonce.by_operator) == ("jdoe", True)
         assert nonce.expires is not None
 
@@ -46,7 +47,7 @@ class TestNonce:
         made = cli.ok("nonce", "add")
         assert cli.ok("nonce", "delete", made[key]) == {"deleted": True}
         with pytest.raises(NonceRefused):
-            store.nonces.redeem(Secret(made["id"]), [ALIAS], Right.READ)
+            store.nonces.redeem(Secret(made["id"]), [ALIAS], Permission.READ)
         done = cli("nonce", "delete", made[key])
         assert (done.exit_code, done.err) == (1, "nonce: there is no such nonce of the manager\n")
         assert cli("nonce", "list").out == "no nonces\n"
@@ -54,7 +55,10 @@ class TestNonce:
     def test_of_the_actor(self, cli: Any, store: Store) -> None:
         variables = {"_REACTOR_GATEWAY_ACTOR_ID": "G1p783PxpalBB"}
         made = cli.ok("nonce", "add", "--level", "UPDATE", "--name", "G1p783PxpalBB", **variables)
-        assert store.nonces.redeem(Secret(made["id"]), ["actor:G1p783PxpalBB"], Right.UPDATE).level is Right.UPDATE
+        assert (
+            store.nonces.redeem(Secret(made["id"]), ["actor:G1p783PxpalBB"], Permission.UPDATE).level
+            is Permission.UPDATE
+        )
         assert [nonce["name"] for nonce in cli.ok("nonce", "list", **variables)] == ["G1p783PxpalBB"]
         assert cli.ok("nonce", "list", "--name", "jobs-manager.prod", **variables) == []
 
@@ -72,9 +76,9 @@ class TestBearer:
         assert re.fullmatch(r"pj-[A-Za-z0-9]{40}", made["token"])
         assert made["token"] not in made["setting"]
         grants = load({"_REACTOR_GATEWAY_TOKENS": made["setting"]}).gateway.tokens
-        known = StaticTokens(grants).identify(Shown(bearer=Secret(made["token"])))
-        assert known == Caller("jdoe@tacc", Right.UPDATE, "token")
-        assert StaticTokens(grants).identify(Shown(bearer=Secret(made["token"] + "x"))) is None
+        known = StaticTokens(grants).identify(Credentials(bearer=Secret(made["token"])))
+        assert known == Principal("jdoe@tacc", Permission.UPDATE, "token")
+        assert StaticTokens(grants).identify(Credentials(bearer=Secret(made["token"] + "x"))) is None
         assert cli.ok("bearer-token", "jdoe@tacc")["token"] != made["token"]
 
     def test_former_names_work(self, cli: Any) -> None:

@@ -50,7 +50,7 @@ def hostile(store: Store, jobs: Jobs) -> Jobs:
     refusal = dict.fromkeys(("reason", "event", "kind", "status", "state", "sender", "execution", "data"), HOSTILE)
     jobs.database["jobs_refused"].insert_one({**refusal, "job": UUID, "date": now, "verdict": HOSTILE})
     place = "alias:jobs-manager.prod"
-    store.nonces.make(NewNonce(place=place, tenant="SD2E", description=HOSTILE, owner=HOSTILE))
+    store.nonces.make(NewNonce(scope=place, tenant="SD2E", description=HOSTILE, owner=HOSTILE))
     return jobs
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def test_alive_and_ready(gateway: Gateway) -> None:
 
 def test_not_ready_without_its_indexes(gateway: Gateway, database: Database[Any]) -> None:
     database["jobs_refused"].drop_indexes()
-    gateway.service._looked = 0.0
+    gateway.service._checked = 0.0
     answer = gateway.client.get("/readyz")
     assert answer.status_code == 503
     assert "jobs_refused.job_date" in answer.json()["message"]
@@ -60,8 +61,8 @@ def test_a_database_that_goes_away_and_comes_back(embedded: Mongod) -> None:
         nonce = gateway.client.post(f"/actors/v2/{ALIAS}/messages", params={"x-nonce": "SD2E_JKx3PqOeWvLm"})
         assert nonce.status_code == 503  # whether it is good, nobody knows
         counted = gateway.client.get("/metrics").text  # as an outage, not as somebody's wrong credential
-        assert 'pipelinejobs_deliveries_total{kind="unread",verdict="unavailable"} 1.0' in counted
-        assert 'pipelinejobs_credentials_refused_total{kind="unavailable"}' not in counted
+        assert 'pipelinejobs_verdicts_total{kind="unread",verdict="unavailable"} 1.0' in counted
+        assert 'pipelinejobs_requests_refused_total{reason="unavailable"}' not in counted
         assert gateway.post({"uuid": "x"}).status_code == 400  # that is known without a database
         embedded.start()
         eventually(lambda: gateway.post(job.event("update")).status_code == 200)
@@ -74,21 +75,39 @@ class TestMetrics:
         gateway.post(None, job.url(status="RUNNING"))
         gateway.post(b"nonsense")
         text = gateway.client.get("/metrics").text
-        assert 'pipelinejobs_deliveries_total{kind="event",verdict="applied"} 1.0' in text
-        assert 'pipelinejobs_deliveries_total{kind="report",verdict="applied"} 1.0' in text
-        assert 'pipelinejobs_deliveries_total{kind="unread",verdict="malformed"} 1.0' in text
+        assert 'pipelinejobs_verdicts_total{kind="command",verdict="applied"} 1.0' in text
+        assert 'pipelinejobs_verdicts_total{kind="report",verdict="applied"} 1.0' in text
+        assert 'pipelinejobs_verdicts_total{kind="unread",verdict="malformed"} 1.0' in text
         assert "pipelinejobs_durable_seconds_count 2.0" in text
-        assert 'pipelinejobs_outbox_messages{status="pending"} 0.0' in text
-        assert 'pipelinejobs_outbox_oldest_seconds{status="undelivered"} 0.0' in text
+        assert 'pipelinejobs_outbox_size{status="pending"} 0.0' in text
+        assert 'pipelinejobs_outbox_oldest_age_seconds{status="failed"} 0.0' in text
+        assert "pipelinejobs_messages_in_progress 0.0" in text
 
-    def test_refused_credentials_by_kind(self, gateway: Gateway, job: StoredJob) -> None:
-        gateway.post(job.event("run"), right=None)
-        gateway.post(job.event("run"), right=None, headers={"Authorization": "Bearer wrong"})
-        gateway.post(job.event("run"), {"x-nonce": "SD2E_JKx3PqOeWvLm"}, right=None)
-        gateway.post(job.event("run"), right="READ")
+    def test_old_names_are_kept_and_say_the_new_one(self, gateway: Gateway, job: StoredJob) -> None:
+        gateway.post(job.event("run"), permission="READ")
+        gateway.post(job.event("run"))
         text = gateway.client.get("/metrics").text
-        for kind in ("missing", "token", "nonce unknown", "right"):
-            assert f'pipelinejobs_credentials_refused_total{{kind="{kind}"}} 1.0' in text
+        for line in (
+            'pipelinejobs_deliveries_total{kind="event",verdict="applied"} 1.0',
+            'pipelinejobs_deliveries_total{kind="unread",verdict="unauthorised"} 1.0',
+            'pipelinejobs_credentials_refused_total{kind="right"} 1.0',
+            'pipelinejobs_outbox_messages{status="undelivered"} 0.0',
+            'pipelinejobs_outbox_oldest_seconds{status="undelivered"} 0.0',
+            "pipelinejobs_messages_inside 0.0",
+        ):
+            assert line in text
+        for old, new in re.findall(r"^# HELP (\S+) Deprecated: use (pipelinejobs_\w+)", text, re.MULTILINE):
+            assert f"# HELP {new} " in text, old
+        assert len(re.findall("Deprecated", text)) == 5
+
+    def test_refused_requests_by_reason(self, gateway: Gateway, job: StoredJob) -> None:
+        gateway.post(job.event("run"), permission=None)
+        gateway.post(job.event("run"), permission=None, headers={"Authorization": "Bearer wrong"})
+        gateway.post(job.event("run"), {"x-nonce": "SD2E_JKx3PqOeWvLm"}, permission=None)
+        gateway.post(job.event("run"), permission="READ")
+        text = gateway.client.get("/metrics").text
+        for reason in ("missing", "token", "nonce unknown", "permission"):
+            assert f'pipelinejobs_requests_refused_total{{reason="{reason}"}} 1.0' in text
 
     @pytest.mark.promise("P6")
     def test_nothing_in_them_names_anybody(self, gateway: Gateway, job: StoredJob) -> None:
@@ -110,7 +129,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Any:
 class TestLogs:
     def test_one_line_for_each_delivery(self, gateway: Gateway, job: StoredJob, lines: Any) -> None:
         told = [gateway.post(body).json()["result"] for body in (job.event("run"), {"uuid": "x"})]
-        told.append(gateway.post(job.event("run"), right=None).json()["result"])
+        told.append(gateway.post(job.event("run"), permission=None).json()["result"])
         for one in told:
             (line,) = [line for line in lines() if line.get("execution") == one["executionId"]]
             assert (line["verdict"], line["message"]) == (one["verdict"], one["reason"])
@@ -133,7 +152,7 @@ def test_there_is_nothing_else(gateway: Gateway, path: str) -> None:
     answer = gateway.ask("GET", path)
     assert answer.status_code == 404
     assert answer.json() == {
-        "message": "there is nothing here",
+        "message": "not found: no such path",
         "result": None,
         "status": "error",
         "version": answer.json()["version"],

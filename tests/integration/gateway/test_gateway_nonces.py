@@ -42,7 +42,7 @@ def made(gateway: Gateway, path: str = OF_ALIAS, **more: Any) -> dict[str, Any]:
 
 
 def send(gateway: Gateway, nonce: str, job: StoredJob, name: str = ALIAS) -> int:
-    return gateway.post(None, job.url("update", **{"x-nonce": nonce}), right=None, name=name).status_code
+    return gateway.post(None, job.url("update", **{"x-nonce": nonce}), permission=None, name=name).status_code
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_whole_life_of_one(gateway: Gateway, job: StoredJob, path: str, kind
 
 def test_the_words_of_refusal_are_abacos(gateway: Gateway, job: StoredJob) -> None:
     def said(nonce: str) -> tuple[int, str]:
-        answer = gateway.post(None, job.url("update", **{"x-nonce": nonce}), right=None)
+        answer = gateway.post(None, job.url("update", **{"x-nonce": nonce}), permission=None)
         return answer.status_code, answer.json()["message"]
 
     assert said("SD2E_JKx3PqOeWvLm") == (401, "Nonce does not exist.")
@@ -167,7 +167,7 @@ def test_bodies_that_ask_for_what_there_is_not(gateway: Gateway, body: Any, plac
 def test_a_body_is_read_where_it_keeps_nobody_waiting(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     read, places = nonce_request.read, []
 
-    def seen(*given: Any, **more: Any) -> nonce_request.Asked:
+    def seen(*given: Any, **more: Any) -> nonce_request.NonceRequest:
         places.append(threading.current_thread().name)
         return read(*given, **more)
 

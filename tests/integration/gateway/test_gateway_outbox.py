@@ -56,7 +56,7 @@ def test_a_failure_is_tried_again(mongodb_uri: str, database: Database[Any], job
             finish(gateway, job)
             eventually(lambda: len(indexer.received) >= 2)
             metrics = gateway.client.get("/metrics").text
-            assert 'pipelinejobs_outbox_messages{status="pending"} 1.0' in metrics
+            assert 'pipelinejobs_outbox_size{status="pending"} 1.0' in metrics
             indexer.status = 200
             eventually(lambda: job.stored()["_outbox"] == [])
         keys = {request.headers["Idempotency-Key"] for request in indexer.received}
@@ -70,7 +70,7 @@ def test_one_that_is_given_up_is_seen(mongodb_uri: str, database: Database[Any],
             finish(gateway, job)
             eventually(lambda: [row["status"] for row in job.stored()["_outbox"]] == ["undelivered"])
             metrics = gateway.client.get("/metrics").text
-            assert 'pipelinejobs_outbox_messages{status="undelivered"} 1.0' in metrics
+            assert 'pipelinejobs_outbox_size{status="failed"} 1.0' in metrics
             assert 'pipelinejobs_outbox_attempts_total{outcome="failed"} 2.0' in metrics
             (owed,) = gateway.ask("GET", f"/jobs/{job.uuid}/explain").json()["result"]["owed"]
             assert owed["status"] == "undelivered"

@@ -9,9 +9,9 @@ from support.gateway import ACTOR, ALIAS, TOKENS, Gateway, raw
 from support.process import StoredJob, callback
 
 
-def asked(gateway: Gateway, method: str, target: str, body: bytes = b"", right: str | None = "EXECUTE") -> Any:
+def asked(gateway: Gateway, method: str, target: str, body: bytes = b"", permission: str | None = "EXECUTE") -> Any:
     """Status and JSON of the answer to a request with this very target."""
-    credential = f"Authorization: Bearer {TOKENS[right]}\r\n" if right else ""
+    credential = f"Authorization: Bearer {TOKENS[permission]}\r\n" if permission else ""
     head = (
         f"{method} {target} HTTP/1.1\r\nHost: x\r\n{credential}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
@@ -41,17 +41,17 @@ def test_a_callback_reaches_its_job_however_the_path_is_spelled(
 def test_a_credential_is_asked_for_whatever_the_spelling(gateway: Gateway, job: StoredJob) -> None:
     for path in (f"/actors/v2/{ALIAS}/messages", f"//actors/v2/{ALIAS}/messages/", f"//jobs//{job.uuid}/"):
         method = "GET" if "jobs//" in path else "POST"
-        assert asked(gateway, method, path, right=None)[0] == 401
-        assert asked(gateway, method, f"{path}?x-nonce=SD2E_nothing", right=None)[0] == 401
+        assert asked(gateway, method, path, permission=None)[0] == 401
+        assert asked(gateway, method, f"{path}?x-nonce=SD2E_nothing", permission=None)[0] == 401
 
 
 def test_the_other_routes_too(gateway: Gateway, job: StoredJob) -> None:
     for path in ("//healthz", "/jobs/", f"//jobs//{job.uuid}//explain//", f"//v3//actors/{ALIAS}/messages/"):
-        assert asked(gateway, "GET", path, right="READ")[0] == 200
+        assert asked(gateway, "GET", path, permission="READ")[0] == 200
 
 
 def test_an_encoded_slash_is_no_separator(gateway: Gateway, job: StoredJob) -> None:
-    assert asked(gateway, "GET", f"/jobs/{job.uuid}%2Fexplain", right="READ")[0] == 400  # no uuid
+    assert asked(gateway, "GET", f"/jobs/{job.uuid}%2Fexplain", permission="READ")[0] == 400  # no uuid
     assert asked(gateway, "POST", f"/actors/v2%2F{ALIAS}/messages", json.dumps(job.event("run")).encode())[0] == 404
     assert asked(gateway, "POST", f"/actors/v2/{ALIAS}%2fmessages", json.dumps(job.event("run")).encode())[0] == 404
     assert job.names == ["create"]

@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from pipelinejobs.core.permission import Right
-from pipelinejobs.gateway.auth import BadCredential, Caller, Shown
+from pipelinejobs.core.permission import Permission
+from pipelinejobs.gateway.auth.credentials import BadCredential, Credentials
 from pipelinejobs.gateway.auth.oauth2 import Oauth2
-from pipelinejobs.gateway.auth.permissions import Rights
+from pipelinejobs.gateway.auth.permissions import Permissions
+from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.settings.gateway import Grant
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
 from support.server import RudeServer, answers, then_hangs
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-RIGHTS = Rights([Grant("jdoe", Right.EXECUTE)])
+PERMISSIONS = Permissions([Grant("jdoe", Permission.EXECUTE)])
 PROFILE = answers(body=json.dumps({"status": "success", "result": {"username": "jdoe"}}).encode())
 
 
@@ -29,8 +30,8 @@ class Clock:
         return self.now
 
 
-def bearer(token: str = TOKEN) -> Shown:
-    return Shown(bearer=Secret(token))
+def bearer(token: str = TOKEN) -> Credentials:
+    return Credentials(bearer=Secret(token))
 
 
 @pytest.fixture
@@ -45,15 +46,15 @@ def tacc() -> Iterator[RudeServer]:
 
 
 def test_whose_a_token_is(tacc: RudeServer, clock: Clock) -> None:
-    oauth2 = Oauth2(tacc.url, RIGHTS, clock=clock)
+    oauth2 = Oauth2(tacc.url, PERMISSIONS, clock=clock)
     for _ in range(3):
-        assert oauth2.identify(bearer()) == Caller("jdoe", Right.EXECUTE, "oauth2")
+        assert oauth2.identify(bearer()) == Principal("jdoe", Permission.EXECUTE, "oauth2")
     (asked,) = tacc.requests
     assert (asked.method, asked.path, asked.headers["authorization"]) == ("GET", "/profiles/v2/me", f"Bearer {TOKEN}")
 
 
 def test_it_is_believed_for_a_minute(tacc: RudeServer, clock: Clock) -> None:
-    oauth2 = Oauth2(tacc.url, RIGHTS, clock=clock)
+    oauth2 = Oauth2(tacc.url, PERMISSIONS, clock=clock)
     oauth2.identify(bearer())
     clock.now += 59
     oauth2.identify(bearer())
@@ -66,7 +67,7 @@ def test_it_is_believed_for_a_minute(tacc: RudeServer, clock: Clock) -> None:
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
 def test_one_that_is_not_known_is_refused_for_a_while_without_asking(status: str, clock: Clock) -> None:
     with RudeServer(answers(status)) as server:
-        oauth2 = Oauth2(server.url, RIGHTS, clock=clock)
+        oauth2 = Oauth2(server.url, PERMISSIONS, clock=clock)
         for _ in range(3):
             with pytest.raises(BadCredential) as refused:
                 oauth2.identify(bearer())
@@ -99,7 +100,7 @@ def test_one_that_is_not_known_is_refused_for_a_while_without_asking(status: str
 )
 def test_an_outage_is_no_refusal(script: Any, clock: Clock) -> None:
     with RudeServer(script) as server:
-        oauth2 = Oauth2(server.url, RIGHTS, seconds=0.5, clock=clock)
+        oauth2 = Oauth2(server.url, PERMISSIONS, seconds=0.5, clock=clock)
         for _ in range(3):
             with pytest.raises(Unavailable) as unknown:
                 oauth2.identify(bearer())
@@ -113,51 +114,58 @@ def test_an_outage_is_no_refusal(script: Any, clock: Clock) -> None:
 
 def test_nobody_is_there(free_port: int, clock: Clock) -> None:
     with pytest.raises(Unavailable):
-        Oauth2(f"http://127.0.0.1:{free_port}", RIGHTS, clock=clock).identify(bearer())
+        Oauth2(f"http://127.0.0.1:{free_port}", PERMISSIONS, clock=clock).identify(bearer())
 
 
 @pytest.mark.parametrize("token", ["x" * 2049, "a b", "a\tb", "ä", "\0"])
 def test_what_can_be_no_token_costs_no_question(tacc: RudeServer, token: str) -> None:
     with pytest.raises(BadCredential):
-        Oauth2(tacc.url, RIGHTS).identify(bearer(token))
+        Oauth2(tacc.url, PERMISSIONS).identify(bearer(token))
     assert not tacc.requests
 
 
 def test_what_is_another_kind_is_left_to_others(tacc: RudeServer) -> None:
-    oauth2 = Oauth2(tacc.url, RIGHTS)
-    for shown in (Shown(), bearer("a.b.c"), Shown(nonce=Secret("SD2E_x")), Shown(tapis=Secret(TOKEN))):
+    oauth2 = Oauth2(tacc.url, PERMISSIONS)
+    for shown in (
+        Credentials(),
+        bearer("a.b.c"),
+        Credentials(nonce=Secret("SD2E_x")),
+        Credentials(tapis=Secret(TOKEN)),
+    ):
         assert oauth2.identify(shown) is None
     assert not tacc.requests
 
 
 def test_many_at_once_ask_once(tacc: RudeServer) -> None:
-    oauth2 = Oauth2(tacc.url, RIGHTS)
-    callers: list[Any] = []
+    oauth2 = Oauth2(tacc.url, PERMISSIONS)
+    principals: list[Any] = []
     barrier = threading.Barrier(16)
 
     def identify() -> None:
         barrier.wait()
-        callers.append(oauth2.identify(bearer()))
+        principals.append(oauth2.identify(bearer()))
 
     threads = [threading.Thread(target=identify) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert callers == [Caller("jdoe", Right.EXECUTE, "oauth2")] * 16
+    assert principals == [Principal("jdoe", Permission.EXECUTE, "oauth2")] * 16
     assert len(tacc.requests) == 1
 
 
 def test_a_user_without_any_right_is_still_known(tacc: RudeServer) -> None:
-    assert Oauth2(tacc.url, Rights([])).identify(bearer()) == Caller("jdoe", Right.NONE, "oauth2")
+    assert Oauth2(tacc.url, Permissions([])).identify(bearer()) == Principal("jdoe", Permission.NONE, "oauth2")
 
 
-def test_rights() -> None:
-    rights = Rights([Grant("jdoe", Right.NONE), Grant("*", Right.READ), Grant("ci@tacc", Right.UPDATE)])
-    assert [rights.of(user) for user in ("jdoe", "ci@tacc", "ci", "anybody")] == [
-        Right.NONE,
-        Right.UPDATE,
-        Right.READ,
-        Right.READ,
+def test_permissions() -> None:
+    permissions = Permissions(
+        [Grant("jdoe", Permission.NONE), Grant("*", Permission.READ), Grant("ci@tacc", Permission.UPDATE)]
+    )
+    assert [permissions.of(user) for user in ("jdoe", "ci@tacc", "ci", "anybody")] == [
+        Permission.NONE,
+        Permission.UPDATE,
+        Permission.READ,
+        Permission.READ,
     ]
-    assert RIGHTS.of("anybody") is Right.NONE
+    assert PERMISSIONS.of("anybody") is Permission.NONE

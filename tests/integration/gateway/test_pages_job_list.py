@@ -78,11 +78,11 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("name", "value", "words"),
         [
-            ("state", "LOST<b>", "LOST<b> is no state of a job."),
+            ("state", "LOST<b>", "LOST<b> is not a state of a job."),
             ("pipeline", "x", "named by its uuid"),
             ("text", "x" * 201, "At most 200 characters"),
-            ("since", "soon", "no time that is understood"),
-            ("before", "soon", "no time that is understood"),
+            ("since", "soon", "not a time in an accepted form"),
+            ("before", "soon", "not a time in an accepted form"),
         ],
     )
     def test_what_is_wrong_is_said_beside_the_field(
@@ -91,7 +91,7 @@ class TestFilters:
         with visitor(gateway) as visiting:
             page = visiting.get("/pages/jobs", 400, **{name: value})
         assert words in seen(page)
-        assert "Nothing is listed" in page
+        assert "No jobs are listed" in page
         assert listed(page) == []
         if name != "state":
             assert f'aria-describedby="{name}-hint {name}-wrong"' in page
@@ -122,13 +122,13 @@ class TestParts:
             second = visiting.get(link(first, "Older jobs"))
             assert listed(first) + listed(second) == [job.uuid for job in reversed(jobs)]
             assert 'value="CREATED" checked' in second
-            assert "That is all." in second
+            assert "No older jobs." in second
             assert link(second, "Newest") == "/pages/jobs?state=CREATED"
 
     @pytest.mark.parametrize("cursor", ["nonsense", "x" * 600, "WzEsMCwibyIsIngiXQ"])
-    def test_a_place_that_is_none(self, gateway: Gateway, job: StoredJob, cursor: str) -> None:
+    def test_a_cursor_that_is_none(self, gateway: Gateway, job: StoredJob, cursor: str) -> None:
         with visitor(gateway) as visiting:
-            assert "This place in the list cannot be found" in visiting.get("/pages/jobs", 400, cursor=cursor)
+            assert "The address names no position in the list." in visiting.get("/pages/jobs", 400, cursor=cursor)
 
 
 def test_whatever_others_have_stored_is_only_text(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:

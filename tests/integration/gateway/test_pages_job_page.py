@@ -16,8 +16,8 @@ from support.process import Documents, StoredJob, callback
 from tools.demo.indexer import Indexer
 
 
-def page_of(gateway: Gateway, job: StoredJob, right: str = "READ", **query: str) -> str:
-    with visitor(gateway, right) as visiting:
+def page_of(gateway: Gateway, job: StoredJob, permission: str = "READ", **query: str) -> str:
+    with visitor(gateway, permission) as visiting:
         return visiting.get(f"/pages/jobs/{job.uuid}", **query)
 
 
@@ -56,16 +56,16 @@ def test_everything_of_it(gateway: Gateway, indexer: Indexer, job: StoredJob) ->
     assert "run CREATED to RUNNING implied by the report after it" in timeline_text
     assert "finalize illegal while FINISHED, from sender" in section(page, "refused")
     assert "finalize is not allowed while the job is FINISHED" in section(page, "refused")
-    assert re.search(r"index pending \d+ attempts?, owed since", section(page, "owed"))
-    assert "500 Internal Server Error" in section(page, "owed")
+    assert re.search(r"index pending \d+ attempts?, pending since", section(page, "outbox"))
+    assert "500 Internal Server Error" in section(page, "outbox")
     next_text = section(page, "next")
     assert "validate to VALIDATING" in next_text
     assert "reset to RESET" in next_text
-    assert "takes an administrative token" in next_text
+    assert "needs an administrative token" in next_text
     assert "finalize" not in next_text
     assert re.search(r'<g class="box s-finished visited present" data-state="FINISHED"', page)
     assert re.search(r'<g class="arrow walked" data-moves="RUNNING:finish">', page)
-    assert "Its way, from CREATED: run to RUNNING, finish to FINISHED." in page
+    assert "Its path, from CREATED: run to RUNNING, finish to FINISHED." in page
 
 
 def test_what_could_not_be_read(gateway: Gateway, job: StoredJob) -> None:
@@ -78,11 +78,11 @@ def test_what_could_not_be_read(gateway: Gateway, job: StoredJob) -> None:
 
 def test_a_new_one(gateway: Gateway, job: StoredJob) -> None:
     text = seen(page_of(gateway, job))
-    assert "Nothing is owed to the Indexer." in text
+    assert "No message to the Indexer is pending." in text
     assert "Nothing was refused." in text
 
 
-@pytest.mark.parametrize("name", ["107b93f3-1eae-5e79-8a18-ffffffffffff", "nonsense", "%2e%2e%2fowed"])
+@pytest.mark.parametrize("name", ["107b93f3-1eae-5e79-8a18-ffffffffffff", "nonsense", "%2e%2e%2foutbox"])
 def test_there_is_none(gateway: Gateway, name: str) -> None:
     with visitor(gateway) as visiting:
         assert "There is no such" in visiting.get(f"/pages/jobs/{name}", 404)
@@ -199,7 +199,7 @@ def test_whatever_was_sent_is_only_text(gateway: Gateway, jobs: Documents, job: 
     assert_harmless(page)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     with visitor(gateway, "UPDATE") as visiting:
-        assert_harmless(visiting.get("/pages/owed"))
+        assert_harmless(visiting.get("/pages/outbox"))
 
 
 @pytest.mark.keeps_secrets

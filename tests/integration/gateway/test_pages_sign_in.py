@@ -17,7 +17,7 @@ from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
 from support.pages import OWN, Visitor, seen, visitor
 from support.process import StoredJob
 
-PAGES = ["/pages/jobs", "/pages/owed", "/pages/jobs/107b93f3-1eae-5e79-8a18-0a480f8aa3a5"]
+PAGES = ["/pages/jobs", "/pages/outbox", "/pages/jobs/107b93f3-1eae-5e79-8a18-0a480f8aa3a5"]
 
 
 def nonce(gateway: Gateway, level: str = "READ", uses: int = -1) -> tuple[str, str]:
@@ -52,7 +52,7 @@ class TestWithout:
         with visitor(gateway, None) as visiting:
             assert visiting.client.get(path, headers=headers).status_code == 401
 
-    @pytest.mark.parametrize("path", ["/pages/owed/send", "/pages/sign-out"])
+    @pytest.mark.parametrize("path", ["/pages/outbox/send", "/pages/sign-out"])
     def test_nothing_is_done(self, gateway: Gateway, path: str) -> None:
         with visitor(gateway, None) as visiting:
             assert visiting.post(path, {"form": "x"}).status_code == 401
@@ -71,10 +71,10 @@ class TestWithout:
 
 
 class TestSigningIn:
-    @pytest.mark.parametrize("right", ["READ", "EXECUTE", "UPDATE"])
-    def test_by_a_token(self, gateway: Gateway, right: str) -> None:
-        with visitor(gateway, right) as visiting:
-            assert right in seen(visiting.get("/pages/jobs"))
+    @pytest.mark.parametrize("permission", ["READ", "EXECUTE", "UPDATE"])
+    def test_by_a_token(self, gateway: Gateway, permission: str) -> None:
+        with visitor(gateway, permission) as visiting:
+            assert permission in seen(visiting.get("/pages/jobs"))
 
     def test_by_a_nonce_which_gives_one_use(self, gateway: Gateway) -> None:
         text, handle = nonce(gateway, uses=1)
@@ -103,11 +103,11 @@ class TestSigningIn:
         self, gateway: Gateway, credential: str, status: int, words: str
     ) -> None:
         with visitor(gateway, None) as visiting:
-            answer = visiting.sign_in(credential, "/pages/owed")
+            answer = visiting.sign_in(credential, "/pages/outbox")
             assert answer.status_code == status
             assert words in answer.text
             assert 'aria-invalid="true"' in answer.text
-            assert 'value="/pages/owed"' in answer.text  # which is not forgotten
+            assert 'value="/pages/outbox"' in answer.text  # which is not forgotten
             assert "set-cookie" not in answer.headers
             assert not credential.strip() or credential not in answer.text
 
@@ -154,9 +154,9 @@ class TestSigningIn:
         """With such a navigation a browser sends no strict cookie; with the next it does."""
         with visitor(gateway, None) as visiting:
             headers = {"Sec-Fetch-Site": "cross-site"}
-            answer = visiting.client.get("/pages/sign-in?next=/pages/owed", headers=headers)
-            assert '<meta http-equiv="refresh" content="0; url=/pages/owed">' in answer.text
-            assert "credential" in visiting.client.get("/pages/sign-in?next=/pages/owed", headers=OWN).text
+            answer = visiting.client.get("/pages/sign-in?next=/pages/outbox", headers=headers)
+            assert '<meta http-equiv="refresh" content="0; url=/pages/outbox">' in answer.text
+            assert "credential" in visiting.client.get("/pages/sign-in?next=/pages/outbox", headers=OWN).text
 
 
 @pytest.mark.promise("S24")
@@ -243,7 +243,7 @@ class TestEnd:
 
     def test_with_the_time_of_its_nonce(self, gateway: Gateway, database: Database[Any]) -> None:
         made, _ = gateway.service.store.nonces.make(
-            NewNonce(place=f"alias:{ALIAS}", tenant="SD2E", seconds=60, owner="jdoe", by_operator=True)
+            NewNonce(scope=f"alias:{ALIAS}", tenant="SD2E", seconds=60, owner="jdoe", by_operator=True)
         )
         with visitor(gateway, None) as visiting:
             visiting.sign_in(made.reveal())
@@ -263,9 +263,9 @@ class TestEnd:
         with visitor(gateway, None) as visiting:
             visiting.sign_in(text)
             form = visiting.form
-            assert visiting.post("/pages/owed/send", {"form": form}).status_code == 303
+            assert visiting.post("/pages/outbox/send", {"form": form}).status_code == 303
             database["gateway_nonces"].update_one({}, {"$set": {"level": "READ"}})
-            assert visiting.post("/pages/owed/send", {"form": form}).status_code == 403
+            assert visiting.post("/pages/outbox/send", {"form": form}).status_code == 403
             database["gateway_nonces"].update_one({}, {"$set": {"level": "NONE"}})
             assert not is_in(visiting)
             assert visiting.post("/pages/sign-out", {"form": form}).status_code == 303
@@ -302,7 +302,7 @@ def test_a_form_has_an_end(gateway: Gateway) -> None:
 class TestForgery:
     """A page of somebody else has the browser of somebody who is signed in send a form."""
 
-    @pytest.mark.parametrize("path", ["/pages/owed/send", "/pages/sign-out", "/pages/sign-in"])
+    @pytest.mark.parametrize("path", ["/pages/outbox/send", "/pages/sign-out", "/pages/sign-in"])
     @pytest.mark.parametrize(
         "headers",
         [
@@ -332,16 +332,16 @@ class TestForgery:
     @pytest.mark.parametrize("form", ["", "0" * 32])
     def test_the_form_of_another_session_is_refused(self, gateway: Gateway, form: str) -> None:
         with visitor(gateway, "UPDATE") as visiting:
-            for path in ("/pages/owed/send", "/pages/sign-out"):
+            for path in ("/pages/outbox/send", "/pages/sign-out"):
                 assert visiting.post(path, {"form": form}).status_code == 403
             assert is_in(visiting)
 
     def test_what_is_no_form_is_refused(self, gateway: Gateway) -> None:
         with visitor(gateway, "UPDATE") as visiting:
-            answer = visiting.client.post("/pages/owed/send", json={"form": visiting.form}, headers=OWN)
+            answer = visiting.client.post("/pages/outbox/send", json={"form": visiting.form}, headers=OWN)
             assert answer.status_code == 415
             many = {f"f{number}": "x" for number in range(30)}
-            assert visiting.post("/pages/owed/send", many).status_code == 400
+            assert visiting.post("/pages/outbox/send", many).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/pages/sign-in", *PAGES, "/pages/static/pages.css", "/pages/nothing"])

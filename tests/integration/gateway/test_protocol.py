@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from pipelinejobs.gateway.http.protocol import HEADER_BYTES, HEADER_FIELDS, Limits, limited
+from pipelinejobs.gateway.http.connection_limits import HEADER_BYTES, HEADER_FIELDS, ConnectionLimits
+from pipelinejobs.gateway.http.protocol import limited
 from support.gateway import eventually, raw
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -44,7 +45,7 @@ def server(**limits: Any) -> Iterator[uvicorn.Server]:
     given: dict[str, Any] = {"most_connections": 100, "header_seconds": 0.5, "stall_seconds": 0.5} | limits
     config = uvicorn.Config(
         app,
-        http=limited(Limits(version="test", **given)),
+        http=limited(ConnectionLimits(version="test", **given)),
         ws="none",
         lifespan="off",
         loop="uvloop",

@@ -13,9 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from pipelinejobs.core.permission import Right
-from pipelinejobs.gateway.auth import BadCredential, Caller, Shown
-from pipelinejobs.gateway.auth.permissions import Rights
+from pipelinejobs.core.permission import Permission
+from pipelinejobs.gateway.auth.credentials import BadCredential, Credentials
+from pipelinejobs.gateway.auth.permissions import Permissions
+from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.gateway.auth.tapis import Tapis
 from pipelinejobs.settings.gateway import Grant
 from pipelinejobs.util.errors import Unavailable
@@ -24,7 +25,7 @@ from support.server import RudeServer, answers
 
 SITE = "https://tacc.tapis.io"
 ISSUER = f"{SITE}/v3/tokens"
-RIGHTS = Rights([Grant("jdoe@tacc", Right.UPDATE)])
+PERMISSIONS = Permissions([Grant("jdoe@tacc", Permission.UPDATE)])
 
 
 class Pair(NamedTuple):
@@ -78,27 +79,31 @@ def by_hand(header: dict[str, Any], said: object, signature: bytes = b"") -> Sec
 
 @pytest.fixture
 def tapis(keys: Pair) -> Tapis:
-    return Tapis(SITE, ("tacc",), RIGHTS, key=keys.public)
+    return Tapis(SITE, ("tacc",), PERMISSIONS, key=keys.public)
 
 
 def refused(tapis: Tapis, token: Secret) -> str:
     with pytest.raises(BadCredential) as bad:
-        tapis.identify(Shown(tapis=token))
+        tapis.identify(Credentials(tapis=token))
     assert bad.value.kind == "tapis"
     assert token.reveal() not in bad.value.reason
     return bad.value.reason.removeprefix("the token ")
 
 
 def test_a_good_one(tapis: Tapis, keys: Pair) -> None:
-    known = Caller("jdoe@tacc", Right.UPDATE, "tapis")
-    assert tapis.identify(Shown(tapis=signed(keys))) == known
-    assert tapis.identify(Shown(bearer=signed(keys))) == known
+    known = Principal("jdoe@tacc", Permission.UPDATE, "tapis")
+    assert tapis.identify(Credentials(tapis=signed(keys))) == known
+    assert tapis.identify(Credentials(bearer=signed(keys))) == known
     service = signed(keys, sub="jobs@tacc", tapis__username="jobs", tapis__account_type="service")
-    assert tapis.identify(Shown(tapis=service)) == Caller("jobs@tacc", Right.NONE, "tapis")
+    assert tapis.identify(Credentials(tapis=service)) == Principal("jobs@tacc", Permission.NONE, "tapis")
 
 
 def test_what_is_another_kind_is_left_to_others(tapis: Tapis) -> None:
-    for shown in (Shown(), Shown(bearer=Secret("0123456789abcdef")), Shown(nonce=Secret("SD2E_a.b.c"))):
+    for shown in (
+        Credentials(),
+        Credentials(bearer=Secret("0123456789abcdef")),
+        Credentials(nonce=Secret("SD2E_a.b.c")),
+    ):
         assert tapis.identify(shown) is None
 
 
@@ -113,7 +118,7 @@ def test_what_is_another_kind_is_left_to_others(tapis: Tapis) -> None:
         ({"sub": None}, "lacks the claim sub"),
         ({"sub": "root@tacc"}, "contradicts itself"),
         ({"sub": "jdoe@other"}, "contradicts itself"),
-        ({"tapis__tenant_id": "other"}, "is of a tenant whose tokens are not taken here"),
+        ({"tapis__tenant_id": "other"}, "is of a tenant whose tokens are not accepted here"),
         ({"tapis__tenant_id": None}, "is of a tenant"),
         ({"tapis__tenant_id": ["tacc"]}, "is of a tenant"),
         ({"tapis__token_type": "refresh"}, "is not an access token"),
@@ -204,48 +209,48 @@ def service(keys: Pair) -> Iterator[RudeServer]:
 class TestTenantsService:
     def test_it_is_asked_for_the_key_once_an_hour(self, service: RudeServer, keys: Pair) -> None:
         clock = Clock()
-        tapis = Tapis(service.url, ("tacc", "a2cps"), RIGHTS, clock=clock)
+        tapis = Tapis(service.url, ("tacc", "a2cps"), PERMISSIONS, clock=clock)
         for _ in range(3):
-            assert tapis.identify(Shown(tapis=signed(keys))) == Caller("jdoe@tacc", Right.UPDATE, "tapis")
+            assert tapis.identify(Credentials(tapis=signed(keys))) == Principal("jdoe@tacc", Permission.UPDATE, "tapis")
         (asked,) = service.requests
         assert (asked.method, asked.target) == ("GET", "/v3/tenants/tacc")
         assert "authorization" not in asked.headers
         assert "x-tapis-token" not in asked.headers
         clock.now += 3601
-        tapis.identify(Shown(tapis=signed(keys)))
+        tapis.identify(Credentials(tapis=signed(keys)))
         assert len(service.requests) == 2
 
     def test_a_tenant_that_is_not_allowed_costs_no_question(self, service: RudeServer, keys: Pair) -> None:
-        tapis = Tapis(service.url, ("a2cps",), RIGHTS)
+        tapis = Tapis(service.url, ("a2cps",), PERMISSIONS)
         assert refused(tapis, signed(keys)).startswith("is of a tenant")
         assert not service.requests
 
     def test_a_new_key_is_found(self, service: RudeServer, keys: Pair, other_keys: Pair) -> None:
         clock = Clock()
-        tapis = Tapis(service.url, ("tacc",), RIGHTS, clock=clock)
-        tapis.identify(Shown(tapis=signed(keys)))
+        tapis = Tapis(service.url, ("tacc",), PERMISSIONS, clock=clock)
+        tapis.identify(Credentials(tapis=signed(keys)))
         service._script = tenant(other_keys.public)
         assert refused(tapis, signed(other_keys)).startswith("is not signed")  # the old key is a moment old
         assert len(service.requests) == 1
         clock.now += 61
-        assert tapis.identify(Shown(tapis=signed(other_keys))) is not None
+        assert tapis.identify(Credentials(tapis=signed(other_keys))) is not None
         assert refused(tapis, signed(keys)).startswith("is not signed")
         assert len(service.requests) == 2
 
     def test_an_outage_is_no_refusal(self, service: RudeServer, keys: Pair) -> None:
         clock = Clock()
-        tapis = Tapis(service.url, ("tacc",), RIGHTS, clock=clock)
+        tapis = Tapis(service.url, ("tacc",), PERMISSIONS, clock=clock)
         service._script = answers("503 Service Unavailable")
         with pytest.raises(Unavailable):
-            tapis.identify(Shown(tapis=signed(keys)))
+            tapis.identify(Credentials(tapis=signed(keys)))
         service._script = tenant(keys.public)
-        tapis.identify(Shown(tapis=signed(keys)))
+        tapis.identify(Credentials(tapis=signed(keys)))
         service._script = answers("503 Service Unavailable")
         clock.now += 4000
-        assert tapis.identify(Shown(tapis=signed(keys))) is not None  # with the key of before
+        assert tapis.identify(Credentials(tapis=signed(keys))) is not None  # with the key of before
         clock.now += 86_400
         with pytest.raises(Unavailable):
-            tapis.identify(Shown(tapis=signed(keys)))
+            tapis.identify(Credentials(tapis=signed(keys)))
 
     @pytest.mark.parametrize(
         "script",
@@ -260,11 +265,11 @@ class TestTenantsService:
     def test_what_it_says_is_no_key(self, service: RudeServer, keys: Pair, script: Any) -> None:
         service._script = script
         with pytest.raises(Unavailable):
-            Tapis(service.url, ("tacc",), RIGHTS).identify(Shown(tapis=signed(keys)))
+            Tapis(service.url, ("tacc",), PERMISSIONS).identify(Credentials(tapis=signed(keys)))
 
     def test_its_token_service_is_the_issuer(self, service: RudeServer, keys: Pair) -> None:
         service._script = tenant(keys.public, "https://tacc.tapis.io/v3/other")
-        assert refused(Tapis(service.url, ("tacc",), RIGHTS), signed(keys)).startswith("is not issued")
+        assert refused(Tapis(service.url, ("tacc",), PERMISSIONS), signed(keys)).startswith("is not issued")
 
 
 def test_keys_that_cannot_be_used() -> None:
@@ -272,4 +277,4 @@ def test_keys_that_cannot_be_used() -> None:
     public = curve.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     for key in ("", "nonsense", public, pair(1024).public):
         with pytest.raises(Unavailable, match="the public key of the tenant"):
-            Tapis(SITE, ("tacc",), RIGHTS, key=key)
+            Tapis(SITE, ("tacc",), PERMISSIONS, key=key)

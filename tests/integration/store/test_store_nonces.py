@@ -8,23 +8,23 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import connect
 from pipelinejobs.store.nonces import NewNonce, NonceRefused
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
 
-PLACE = "alias:jobs-manager.prod"
+SCOPE = "alias:jobs-manager.prod"
 
 
 def a_nonce(**changes: Any) -> NewNonce:
-    return NewNonce(**({"place": PLACE, "tenant": "SD2E", "owner": "jdoe"} | changes))
+    return NewNonce(**({"scope": SCOPE, "tenant": "SD2E", "owner": "jdoe"} | changes))
 
 
-def kind(store: Store, shown: Secret, place: str = PLACE, least: Right = Right.EXECUTE) -> str:
+def kind(store: Store, shown: Secret, scope: str = SCOPE, required: Permission = Permission.EXECUTE) -> str:
     with pytest.raises(NonceRefused) as refused:
-        store.nonces.redeem(shown, [place], least)
+        store.nonces.redeem(shown, [scope], required)
     return refused.value.kind
 
 
@@ -47,7 +47,7 @@ def test_as_many_uses_as_were_given_however_many_ask_at_once(store: Store) -> No
     def redeem() -> None:
         barrier.wait()
         try:
-            store.nonces.redeem(secret, [PLACE], Right.EXECUTE)
+            store.nonces.redeem(secret, [SCOPE], Permission.EXECUTE)
             outcomes["redeemed"] += 1
         except NonceRefused as refused:
             outcomes[refused.kind] += 1
@@ -58,7 +58,7 @@ def test_as_many_uses_as_were_given_however_many_ask_at_once(store: Store) -> No
     for thread in threads:
         thread.join()
     assert outcomes == {"redeemed": 20, "spent": 44}
-    (found,) = store.nonces.of(PLACE)
+    (found,) = store.nonces.of(SCOPE)
     assert (found.remaining, found.used) == (0, 20)
     assert found.last_used is not None
 
@@ -66,40 +66,40 @@ def test_as_many_uses_as_were_given_however_many_ask_at_once(store: Store) -> No
 def test_an_unlimited_one_is_counted_and_never_spent(store: Store) -> None:
     secret, _ = store.nonces.make(a_nonce())
     for _ in range(5):
-        assert store.nonces.redeem(secret, [PLACE], Right.READ).owner == "jdoe"
-    (found,) = store.nonces.of(PLACE)
+        assert store.nonces.redeem(secret, [SCOPE], Permission.READ).owner == "jdoe"
+    (found,) = store.nonces.of(SCOPE)
     assert (found.remaining, found.used, found.max_uses) == (-1, 5, -1)
 
 
-def test_it_is_good_for_its_own_place_only(store: Store) -> None:
+def test_it_is_valid_in_its_own_scope_only(store: Store) -> None:
     secret, _ = store.nonces.make(a_nonce(max_uses=1))
     assert kind(store, secret, "actor:G1p783PxpalBB") == "unknown"
     assert kind(store, secret, "alias:manager.other") == "unknown"
-    assert store.nonces.redeem(secret, ["actor:G1p783PxpalBB", PLACE], Right.EXECUTE).place == PLACE
+    assert store.nonces.redeem(secret, ["actor:G1p783PxpalBB", SCOPE], Permission.EXECUTE).scope == SCOPE
 
 
-@pytest.mark.parametrize("level", [Right.NONE, Right.READ, Right.EXECUTE, Right.UPDATE])
-@pytest.mark.parametrize("least", [Right.NONE, Right.READ, Right.EXECUTE, Right.UPDATE])
-def test_it_allows_its_level_and_those_below(store: Store, level: Right, least: Right) -> None:
+@pytest.mark.parametrize("level", [Permission.NONE, Permission.READ, Permission.EXECUTE, Permission.UPDATE])
+@pytest.mark.parametrize("required", [Permission.NONE, Permission.READ, Permission.EXECUTE, Permission.UPDATE])
+def test_it_allows_its_level_and_those_below(store: Store, level: Permission, required: Permission) -> None:
     secret, _ = store.nonces.make(a_nonce(level=level, max_uses=1))
-    if level >= least:
-        assert store.nonces.redeem(secret, [PLACE], least).level is level
-        assert kind(store, secret, least=least) == "spent"
+    if level >= required:
+        assert store.nonces.redeem(secret, [SCOPE], required).level is level
+        assert kind(store, secret, required=required) == "spent"
     else:
-        assert kind(store, secret, least=least) == "level"
-        assert store.nonces.of(PLACE)[0].remaining == 1  # refused for its level, it spends nothing
+        assert kind(store, secret, required=required) == "level"
+        assert store.nonces.of(SCOPE)[0].remaining == 1  # refused for its level, it spends nothing
 
 
 def test_it_expires_by_the_databases_time(store: Store, database: Database[Any]) -> None:
     secret, nonce = store.nonces.make(a_nonce(seconds=600))
-    store.nonces.redeem(secret, [PLACE], Right.EXECUTE)
+    store.nonces.redeem(secret, [SCOPE], Permission.EXECUTE)
     over = datetime.now(UTC) - timedelta(seconds=1)
     database["gateway_nonces"].update_one({}, {"$set": {"expires": over}})
     assert kind(store, secret) == "unknown"
-    assert store.nonces.find(PLACE, nonce.handle) is not None  # still to be seen
+    assert store.nonces.find(SCOPE, nonce.handle) is not None  # still to be seen
     later = datetime.now(UTC) + timedelta(hours=1)
     database["gateway_nonces"].update_one({}, {"$set": {"expires": later}})
-    assert store.nonces.redeem(secret, [PLACE], Right.EXECUTE).expires is not None
+    assert store.nonces.redeem(secret, [SCOPE], Permission.EXECUTE).expires is not None
 
 
 @pytest.mark.parametrize("shown", ["", "SD2E_", "x" * 129, "SD2E_\0", "SD2E_\ud800", "$ne", "ключ"])
@@ -111,18 +111,18 @@ def test_what_is_no_nonce_is_unknown(store: Store, shown: str) -> None:
 def test_a_handle_is_no_credential_and_finds_the_nonce(store: Store) -> None:
     secret, nonce = store.nonces.make(a_nonce())
     assert kind(store, Secret(nonce.handle)) == "unknown"
-    assert store.nonces.find(PLACE, nonce.handle) == store.nonces.find(PLACE, secret.reveal())
+    assert store.nonces.find(SCOPE, nonce.handle) == store.nonces.find(SCOPE, secret.reveal())
     assert store.nonces.find("alias:manager.other", nonce.handle) is None
     assert not store.nonces.delete("alias:manager.other", nonce.handle)
-    assert store.nonces.delete(PLACE, nonce.handle)
-    assert not store.nonces.delete(PLACE, nonce.handle)
+    assert store.nonces.delete(SCOPE, nonce.handle)
+    assert not store.nonces.delete(SCOPE, nonce.handle)
     assert kind(store, secret) == "unknown"
 
 
 def test_it_is_deleted_by_its_id(store: Store) -> None:
     secret, _ = store.nonces.make(a_nonce())
-    assert store.nonces.delete(PLACE, secret.reveal())
-    assert store.nonces.of(PLACE) == []
+    assert store.nonces.delete(SCOPE, secret.reveal())
+    assert store.nonces.of(SCOPE) == []
 
 
 def test_the_newest_come_first(store: Store, database: Database[Any]) -> None:
@@ -133,8 +133,8 @@ def test_the_newest_come_first(store: Store, database: Database[Any]) -> None:
             {"_id": nonce.handle}, {"$set": {"created": datetime.now(UTC) - timedelta(minutes=age)}}
         )
         handles.append(nonce.handle)
-    assert [nonce.handle for nonce in store.nonces.of(PLACE)] == [handles[1], handles[2], handles[0]]
-    assert len(store.nonces.of(PLACE, 2)) == 2
+    assert [nonce.handle for nonce in store.nonces.of(SCOPE)] == [handles[1], handles[2], handles[0]]
+    assert len(store.nonces.of(SCOPE, 2)) == 2
 
 
 def test_one_that_is_deleted_while_it_is_redeemed_is_gone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +144,7 @@ def test_one_that_is_deleted_while_it_is_redeemed_is_gone(store: Store, monkeypa
     def deleted_meanwhile(*arguments: Any, **more: Any) -> Any:
         row = found(*arguments, **more)
         monkeypatch.undo()
-        store.nonces.delete(PLACE, nonce.handle)
+        store.nonces.delete(SCOPE, nonce.handle)
         return row
 
     monkeypatch.setattr(type(store.nonces._nonces), "find_one", lambda _, *a, **k: deleted_meanwhile(*a, **k))
@@ -154,5 +154,5 @@ def test_one_that_is_deleted_while_it_is_redeemed_is_gone(store: Store, monkeypa
 def test_without_a_database_nobody_knows(database: Database[Any], free_port: int) -> None:
     away = Store(connect(Secret(f"mongodb://127.0.0.1:{free_port}/"), database.name, timeout=0.3))
     with pytest.raises(Unavailable):
-        away.nonces.redeem(Secret("SD2E_x"), [PLACE], Right.READ)
+        away.nonces.redeem(Secret("SD2E_x"), [SCOPE], Permission.READ)
     away.close()

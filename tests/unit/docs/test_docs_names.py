@@ -106,4 +106,4 @@ def _code(directory: Path) -> str:
 
 
 def _somewhere(name: str) -> bool:
-    return any(DOCS.rglob(name)) or any((ROOT / "pipelinejobs").rglob(name)) or any((ROOT / "bench").glob(name))
+    return any(DOCS.rglob(name)) or any((ROOT / "pipelinejobs").rglob(name)) or any((ROOT / "tools").rglob(name))

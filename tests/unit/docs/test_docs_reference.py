@@ -20,9 +20,8 @@ from from_code.gateway import openapi
 from fsm.lifecycle import EVENTS, MOVES, STATES
 from pipelinejobs import client, runtime
 from pipelinejobs.cli.main import COMMANDS, parser
-from pipelinejobs.core.outcome import Answer
-from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
-from pipelinejobs.gateway.http.http_errors import STATUSES
+from pipelinejobs.core.outcome import Outcome
+from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, STATUSES, Verdict
 from pipelinejobs.gateway.pages.visitor import BASE
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.messages.statuses import EVENT_OF
@@ -64,7 +63,7 @@ def test_variables(built: Built) -> None:
 
 
 def test_what_a_run_is_told(built: Built) -> None:
-    told = terms(section(built.page("reference/environment"), "Of one message"))
+    told = terms(section(built.page("reference/environment"), "For reactor.py: one message"))
     read = set(re.findall(r'"(_abaco_\w+[a-z]|LOCALONLY|MSG)"', inspect.getsource(runtime)))
     assert len(read) >= 7
     assert told == read
@@ -82,7 +81,7 @@ def test_what_make_run_is_told(built: Built) -> None:
     recipe = re.search(r"^run: .*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert recipe is not None
     honoured = set(re.findall(r"\$\$\{([A-Z_]+):\+", recipe[1]))
-    assert terms(section(built.page("reference/environment"), "Of make run")) == honoured
+    assert terms(section(built.page("reference/environment"), "For make run")) == honoured
 
 
 def test_verdicts(built: Built) -> None:
@@ -93,7 +92,7 @@ def test_verdicts(built: Built) -> None:
 
 
 def test_the_verdict_line(built: Built) -> None:
-    keys = Answer(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
+    keys = Outcome(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
     assert terms(section(built.page("reference/verdicts"), "The verdict line")) == set(keys)
 
 
@@ -229,7 +228,8 @@ def test_errors(built: Built) -> None:
     tree = ast.parse(Path(errors.__file__).read_text("utf-8"))
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     page = built.page("reference/errors")
-    assert terms(page) == classes
+    told = {name for one in page.findall(addnodes.desc_signature) for name in one["ids"]}
+    assert told == {f"{errors.__name__}.{name}" for name in classes}
     drawn = set(re.findall(r"\b[A-Z]\w+\b", next(page.findall(nodes.literal_block)).astext()))
     assert drawn == classes
 

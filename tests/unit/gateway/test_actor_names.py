@@ -2,11 +2,11 @@
 
 import pytest
 
-from pipelinejobs.gateway.actor_names import Names, is_id, names, new_id
+from pipelinejobs.gateway.actor_names import ActorNames, is_id, names, new_id
 from pipelinejobs.settings import load
 
 
-def of(**variables: str) -> Names:
+def of(**variables: str) -> ActorNames:
     return names(load({f"_REACTOR_{name.upper()}": value for name, value in variables.items()}))
 
 
@@ -19,20 +19,20 @@ def test_by_default_the_id_is_made_of_the_alias() -> None:
 
 
 def test_an_id_in_the_place_of_the_alias_is_the_id() -> None:
-    assert of(pipelines_job_manager_id="G1p783PxpalBB") == Names("G1p783PxpalBB", (), "SD2E")
+    assert of(pipelines_job_manager_id="G1p783PxpalBB") == ActorNames("G1p783PxpalBB", (), "SD2E")
 
 
 def test_configured() -> None:
     one = of(gateway_actor_id="G1p783PxpalBB", gateway_aliases="a,b,a,G1p783PxpalBB", gateway_tenant="TACC")
-    assert one == Names("G1p783PxpalBB", ("jobs-manager.prod", "a", "b"), "TACC")
+    assert one == ActorNames("G1p783PxpalBB", ("jobs-manager.prod", "a", "b"), "TACC")
 
 
 def test_places() -> None:
     one = of(gateway_actor_id="G1p783PxpalBB")
-    assert one.place("G1p783PxpalBB") == "actor:G1p783PxpalBB"
-    assert one.place("jobs-manager.prod") == "alias:jobs-manager.prod"
-    assert one.place("other") is None
-    assert one.places == ("actor:G1p783PxpalBB", "alias:jobs-manager.prod")
+    assert one.scope("G1p783PxpalBB") == "actor:G1p783PxpalBB"
+    assert one.scope("jobs-manager.prod") == "alias:jobs-manager.prod"
+    assert one.scope("other") is None
+    assert one.scopes == ("actor:G1p783PxpalBB", "alias:jobs-manager.prod")
 
 
 @pytest.mark.parametrize("text", ["", "jobs-manager.prod", "manager", "G1p783PxpalB", "../..", "\0"])

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from pipelinejobs.core.permission import Right
+from pipelinejobs.core.permission import Permission
 from pipelinejobs.settings import Settings, load
 from pipelinejobs.settings.gateway import Grant
 from pipelinejobs.util.errors import WrongSetting
@@ -30,14 +30,14 @@ def test_by_default_nobody_gets_in() -> None:
 
 def test_tokens() -> None:
     tokens = given(tokens=f"jdoe:EXECUTE:sha256:{DIGEST.upper()}, ci@tacc:READ:sha256:{DIGEST}").gateway.tokens
-    assert tokens == (Grant("jdoe", Right.EXECUTE, DIGEST), Grant("ci@tacc", Right.READ, DIGEST))
+    assert tokens == (Grant("jdoe", Permission.EXECUTE, DIGEST), Grant("ci@tacc", Permission.READ, DIGEST))
     assert DIGEST not in repr(tokens)
 
 
-def test_rights() -> None:
+def test_permissions() -> None:
     assert given(permissions="jdoe:UPDATE,*:READ").gateway.permissions == (
-        Grant("jdoe", Right.UPDATE),
-        Grant("*", Right.READ),
+        Grant("jdoe", Permission.UPDATE),
+        Grant("*", Permission.READ),
     )
 
 

@@ -53,7 +53,7 @@ def test_what_is_wrong_is_said_of_its_field(name: str, value: str) -> None:
 
 def test_a_state_that_is_none() -> None:
     read = filters.read(["RUNNING", "LOST"], {}, NOW)
-    assert read.wrong == {"state": "LOST is no state of a job."}
+    assert read.wrong == {"state": "LOST is not a state of a job."}
     assert read.states == ("RUNNING",)
 
 

@@ -30,14 +30,14 @@ def test_every_move_is_drawn_once_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "event"), [route for route in lifecycle_layout.ROUTES if route[0] != lifecycle_layout.ANY]
+    ("source", "event"), [route for route in lifecycle_layout.ARROWS if route[0] != lifecycle_layout.ANY]
 )
 def test_an_arrow_leads_from_its_state_to_the_one_that_the_lifecycle_says(source: str, event: str) -> None:
-    points = lifecycle_layout.ROUTES[source, event].points
+    points = lifecycle_layout.ARROWS[source, event].points
     after = destination(source, event)
     assert after is not None
     for (x, y), state in ((points[0], source), (points[-1], after)):
-        place, height = lifecycle_layout.PLACES[state], lifecycle_layout.height(state)
+        place, height = lifecycle_layout.POSITIONS[state], lifecycle_layout.height(state)
         on_side = abs(x - place.x) == lifecycle_layout.BOX_WIDTH // 2 and abs(y - place.y) <= height / 2
         on_top = abs(abs(y - place.y) - height / 2) <= 1 and abs(x - place.x) <= lifecycle_layout.BOX_WIDTH / 2
         assert on_side or on_top, (state, x, y)
@@ -47,7 +47,7 @@ def test_the_frame_holds_what_it_speaks_for() -> None:
     left, top, width, height = lifecycle_layout.FRAME
     inside = {
         state
-        for state, place in lifecycle_layout.PLACES.items()
+        for state, place in lifecycle_layout.POSITIONS.items()
         if left < place.x - lifecycle_layout.BOX_WIDTH / 2
         and place.x + lifecycle_layout.BOX_WIDTH / 2 < left + width
         and top < place.y - lifecycle_layout.height(state) / 2
@@ -57,7 +57,7 @@ def test_the_frame_holds_what_it_speaks_for() -> None:
 
 
 def test_nothing_lies_on_anything_else() -> None:
-    boxes = [(place, lifecycle_layout.height(state)) for state, place in lifecycle_layout.PLACES.items()]
+    boxes = [(place, lifecycle_layout.height(state)) for state, place in lifecycle_layout.POSITIONS.items()]
     for number, (one, height) in enumerate(boxes):
         assert lifecycle_layout.BOX_WIDTH / 2 <= one.x <= lifecycle_layout.WIDTH - lifecycle_layout.BOX_WIDTH / 2
         assert height / 2 <= one.y <= lifecycle_layout.HEIGHT - height / 2
@@ -81,7 +81,7 @@ def test_the_way_of_a_job_is_marked() -> None:
 
 def test_the_same_in_words() -> None:
     words = picture(["create", "run", "update", "finish"], "FINISHED").words
-    assert words == "The job is FINISHED. Its way, from CREATED: run to RUNNING, finish to FINISHED."
+    assert words == "The job is FINISHED. Its path, from CREATED: run to RUNNING, finish to FINISHED."
     assert picture(["create"], "CREATED").words == "The job is CREATED. It has not left its first state."
     long = picture(["create", *["run", "reset", "ready"] * 100], "CREATED").words
     assert "after 270 earlier changes" in long

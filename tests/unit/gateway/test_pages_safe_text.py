@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelinejobs.gateway.pages.safe_text import LONGEST, Shown, safe, visible
+from pipelinejobs.gateway.pages.safe_text import LONGEST, DisplayValue, safe, visible
 from pipelinejobs.util.redaction import HIDDEN
 
 
@@ -32,19 +32,19 @@ def test_lines_stay_lines_where_there_is_room_for_them() -> None:
 
 
 def test_data_is_folded_when_it_is_long() -> None:
-    assert not Shown({"n": 1}).is_long
-    long = Shown({"text": "word " * 100})
+    assert not DisplayValue({"n": 1}).is_long
+    long = DisplayValue({"text": "word " * 100})
     assert long.is_long
     assert "\n" not in long.brief
     assert long.whole.count("\n") == 2
     assert not long.is_cut
-    assert Shown("x" * 2 * LONGEST).is_cut
-    assert len(Shown("x" * 2 * LONGEST).whole) == LONGEST
+    assert DisplayValue("x" * 2 * LONGEST).is_cut
+    assert len(DisplayValue("x" * 2 * LONGEST).whole) == LONGEST
 
 
 def test_whatever_was_stored_can_be_shown() -> None:
     odd = {1: float("nan"), "when": datetime(2026, 1, 1, tzinfo=UTC), "deep": [object()], "$x": b"\xff"}
-    assert "nan" in Shown(odd).brief
+    assert "nan" in DisplayValue(odd).brief
     assert safe(None) == ""
     assert safe(7) == "7"
     assert safe({"a": 1}) == '{"a": 1}'
@@ -56,7 +56,7 @@ def test_secrets_are_hidden() -> None:
     def hide(text: str) -> str:
         return text.replace(token, HIDDEN)
 
-    shown = Shown({"note": f"see {token}", "token": "anything", "url": "https://u:p@h/?x-nonce=SD2E_abc"}, hide)
+    shown = DisplayValue({"note": f"see {token}", "token": "anything", "url": "https://u:p@h/?x-nonce=SD2E_abc"}, hide)
     for secret in (token, "anything", "SD2E_abc", "u:p"):
         assert secret not in shown.whole + shown.brief
     assert HIDDEN in shown.brief
@@ -68,7 +68,7 @@ def test_a_secret_at_the_place_of_the_cut_is_hidden_whole(before: int) -> None:
     token = "0123456789abcdef"
     many = " ".join(["token=" + "y" * 40] * (before // 47))
     for text in ("x" * (before - 1) + token, many + "x" * (before - 1 - len(many)) + token):
-        shown = Shown(text + "z" * 100_000, lambda shown: shown.replace(token, HIDDEN))
+        shown = DisplayValue(text + "z" * 100_000, lambda shown: shown.replace(token, HIDDEN))
         assert token[:6] not in shown.whole
         assert shown.whole
 

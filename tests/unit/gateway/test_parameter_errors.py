@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from pipelinejobs.gateway.http.parameter_errors import problem_of
+from pipelinejobs.gateway.http.parameter_errors import parameter_error
 from pipelinejobs.messages.fields import UUID_PATTERN
 
 
@@ -20,7 +20,7 @@ def said(**values: str) -> str:
     with pytest.raises(ValidationError) as caught:
         Parameters.model_validate(values)
     (error,) = caught.value.errors()
-    return problem_of({**error, "loc": ("query", *error["loc"])})
+    return parameter_error({**error, "loc": ("query", *error["loc"])})
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2026-13-01", "18:00", "-", "", "2026-11-23T25:00:00Z", "9" * 40])

@@ -1,4 +1,4 @@
-"""A socket that is handed over, and the word that the gateway is ready."""
+"""A socket passed by systemd, and the notification that the gateway is ready."""
 
 import os
 import socket
@@ -25,14 +25,14 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def hand(monkeypatch: pytest.MonkeyPatch, pid: int, number: str = "1") -> None:
-    """As the supervisor sets the environment."""
+    """As systemd sets the environment."""
     monkeypatch.setenv("LISTEN_PID", str(pid))
     monkeypatch.setenv("LISTEN_FDS", number)
 
 
-def test_without_a_supervisor_nothing_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_systemd_no_socket_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LISTEN_PID", raising=False)
-    assert systemd.handed() is None
+    assert systemd.inherited_socket() is None
 
 
 def test_a_listening_socket_is_used_instead_of_the_settings(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
@@ -47,20 +47,20 @@ def test_a_listening_socket_is_used_instead_of_the_settings(monkeypatch: pytest.
 
 def test_one_for_another_process_is_left_alone(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
     hand(monkeypatch, os.getpid() + 1)
-    assert systemd.handed() is None
+    assert systemd.inherited_socket() is None
 
 
 @pytest.mark.parametrize("number", ["0", "2", "x", ""])
 def test_anything_but_one_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: int, number: str) -> None:
     hand(monkeypatch, os.getpid(), number)
     with pytest.raises(WrongSetting, match="LISTEN_FDS"):
-        systemd.handed()
+        systemd.inherited_socket()
 
 
 def test_a_socket_that_does_not_listen_is_refused(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
     hand(monkeypatch, os.getpid())
     with pytest.raises(WrongSetting, match="LISTEN_FDS"):
-        systemd.handed()
+        systemd.inherited_socket()
 
 
 def test_what_is_no_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: int, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_what_is_no_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: in
         os.dup2(file.fileno(), place)
     hand(monkeypatch, os.getpid())
     with pytest.raises(WrongSetting, match="LISTEN_FDS"):
-        systemd.handed()
+        systemd.inherited_socket()
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -79,10 +79,10 @@ def test_it_is_told_that_requests_are_served(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0{path}" if abstract else path)
         monkeypatch.setenv("NOTIFY_SOCKET", f"@{path}" if abstract else path)
-        systemd.tell_ready()
+        systemd.notify_ready()
         assert listening.recv(100) == b"READY=1"
 
 
-def test_a_supervisor_that_has_gone_is_no_trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_service_manager_that_has_gone_is_no_trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
-    systemd.tell_ready()
+    systemd.notify_ready()

@@ -176,7 +176,7 @@
   }
 
   function listen() {
-    if (source || over || document.hidden || kind === "owed") return;
+    if (source || over || document.hidden || kind === "outbox") return;
     source = new EventSource("/pages/changes");
     source.addEventListener("open", () => { document.documentElement.dataset.listening = "yes"; plan(0); });
     source.addEventListener("job", (event) => {

@@ -1,0 +1,26 @@
+"""Header fields that keep answers out of caches and of other pages."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class SecurityHeaders:
+    """Adds the fields to every answer. Plain ASGI, because it is on the way of every message.
+
+    An answer that has a Cache-Control of its own (the style of the pages) keeps it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                has_own = any(name == b"cache-control" for name, _ in message["headers"])
+                message["headers"] = [
+                    *message["headers"],
+                    *([] if has_own else [(b"cache-control", b"no-store")]),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
