@@ -3,7 +3,7 @@
 A server that a test session starts is stopped by a small guard process, which waits for the end of the
 session however that comes: a normal end, an interrupt, or a kill.
 
-What a session takes over from the shell that started it, and what it must not leave behind, is in `support_session`.
+What a session takes over from the shell that started it, and what it must not leave behind, is in `support.session`.
 """
 
 import logging

@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.promise("F18"),
 ]
 
-LAUNCHER: Final = Path(__file__).resolve().parents[1] / "support_crash.py"
+LAUNCHER: Final = Path(__file__).resolve().parents[1] / "support" / "crash.py"
 SECONDS: Final = 60.0
 EFFECTS: Final = (
     "createIndexes jobs 1",

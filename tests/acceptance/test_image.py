@@ -1,6 +1,6 @@
 """The Dockerfile: what it says is carried out in a clean Debian, and the images that come of it are run there.
 
-How that is done without a Docker engine, and what stands for what, is said in `support_image`.
+How that is done without a Docker engine, and what stands for what, is said in `support.image`.
 """
 
 import json

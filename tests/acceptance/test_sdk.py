@@ -12,7 +12,7 @@ from support.process import CheckedAbaco, StoredJob
 from support.sdk import SAID, SECRETS
 from tools.demo.abaco import Execution, finished
 
-SCRIPT = Path(__file__).parents[1] / "support_sdk.py"
+SCRIPT = Path(__file__).parents[1] / "support" / "sdk.py"
 ACCESS_TOKEN = "canary-access-token-5b"
 X_NONCE = "SD2E_canaryNonce77"
 

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 EVENTS: Final = 20_000
-FEEDER: Final = Path(__file__).resolve().parents[2] / "support_feeder.py"
+FEEDER: Final = Path(__file__).resolve().parents[2] / "support" / "feeder.py"
 LATER: Final = range(4)
 """Where a move is broken off: as its copies are sent, when they are there, as the originals are removed, after that."""
 LARGEST: Final = 5 * 1024 * 1024
