@@ -37,9 +37,9 @@ def application(service: Service) -> FastAPI:
         redirect_slashes=False,  # a redirected POST comes back as a GET
     )
     app.state.service = service
+    site.add_to(app, service)  # before the API: FastAPI prepares each of its routes when it first looks at it
     for router, base in _routers():
         app.include_router(router, prefix=base)
-    site.add_to(app, service)
     own = [base + route.path for router, base in _routers() for route in router.routes if isinstance(route, APIRoute)]
     app.state.paths = [*dict.fromkeys(own), *site.PATHS]
     app.add_exception_handler(Problem, _problem)
