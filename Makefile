@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 3
+# Twice as many as a small machine has cores: half of the time a test waits for a disk, a server or a process.
+WORKERS ?= 4
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin

@@ -17,7 +17,7 @@ def start(tmp_path: Path, *python: str, root: Path = ROOT, **environment: str) -
     """Starts the demo, with its server in the test's directory."""
     (tmp_path / "demo").mkdir()
     return subprocess.Popen(
-        [sys.executable, *python, "-m", "demo"],
+        [sys.executable, *python, "-m", "tools.demo"],
         cwd=root,
         env={**os.environ, "TMPDIR": str(tmp_path / "demo"), "PYTHONUNBUFFERED": "1", **environment},
         stdin=subprocess.DEVNULL,
@@ -29,7 +29,7 @@ def start(tmp_path: Path, *python: str, root: Path = ROOT, **environment: str) -
 
 def finish(demo: "subprocess.Popen[str]", tmp_path: Path) -> tuple[int, str, str]:
     """Exit code and output of the demo, which has left no file behind."""
-    out, err = demo.communicate(timeout=60)
+    out, err = demo.communicate(timeout=300)
     assert list((tmp_path / "demo").iterdir()) == []
     assert "Traceback" not in err
     return demo.returncode, out, err
@@ -40,7 +40,7 @@ def copy(tmp_path: Path) -> Path:
     """A copy of the project that a test may break."""
     root = tmp_path / "copy"
     root.mkdir()
-    for name in ("demo", "fsm", "pipelinejobs"):
+    for name in ("tools", "fsm", "pipelinejobs"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("reactor.py", "config.yml"):
         shutil.copy(ROOT / name, root / name)

@@ -51,11 +51,13 @@ CHOSEN: Final = frozenset(
 LONGEST: Final = (
     "tests/integration/store/test_history_overflow.py",
     "tests/acceptance/test_chaos.py",
+    "tests/acceptance/test_backup.py",
     "tests/acceptance/test_client_crash_points.py",
     "tests/acceptance/test_make_setup.py",
     "tests/acceptance/test_concurrency.py",
+    "tests/acceptance/test_compose.py",
 )
-"""Modules with tests that take a minute or more. They begin first, so that all workers end at about the same time."""
+"""Modules with tests that take long. They begin first, so that all workers end at about the same time."""
 
 COLLECTED: Final = pytest.StashKey[list[pytest.Item]]()
 """All tests that a session has found, before some of them were deselected."""

@@ -41,7 +41,7 @@ class _Load:
         """
         asked = (self.deployment.uri, self.database.name, str(threads), str(self.seconds), "yes" if reads else "no")
         done = subprocess.run(  # noqa: S603 - words of ours
-            [sys.executable, "-m", "bench.raw", *asked],
+            [sys.executable, "-m", "tools.bench.raw", *asked],
             input="\n".join(job.uuid for job in self._jobs(threads)),
             capture_output=True,
             text=True,
