@@ -101,7 +101,9 @@ class Sender:
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
         headers = dict(headers or {}) | ({"Authorization": f"Bearer {TOKENS[right]}"} if right else {})
-        return httpx.post(f"{self.url}{path}", json=body, params=query, headers=headers, timeout=20, trust_env=False)
+        return httpx.post(
+            f"{self.url}{path}", json=body, params=query, headers=headers, timeout=20, verify=False, trust_env=False
+        )
 
 
 @pytest.fixture
