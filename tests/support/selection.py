@@ -39,6 +39,8 @@ FORMS: Final = {
 
 ENTRY_POINTS: Final = {
     "reactor.py": "test_message_forms.py::TestVerdicts::test_the_whole_life_by_commands",
+    "reactor.py, and what it loads": "test_import_budget.py::test_an_applied_update_loads_no_http_client_and_no_schema",
+    "reactor.py with the Reactors SDK": "test_sdk.py::test_a_good_message_shows_no_secret",
     "pipelinejobs serve": "test_gateway_process.py::test_it_serves_and_ends_well",
     "pipelinejobs drain": "test_crash.py::TestKilled::test_drain_sends_it[killed after the verdict]",
 }
