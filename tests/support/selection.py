@@ -65,7 +65,7 @@ COLLECTED: Final = pytest.StashKey[list[pytest.Item]]()
 """All tests that a session has found, before some of them were deselected."""
 
 settings.register_profile("fast", max_examples=50, deadline=None)
-settings.register_profile("deep", max_examples=1000, deadline=None)
+settings.register_profile("deep", max_examples=600, deadline=None)
 settings.load_profile("fast")
 
 

@@ -77,7 +77,7 @@ def test_whatever_is_asked(
 ) -> None:
     """schemathesis makes up requests that fit the document, and others that do not."""
 
-    @effort(max_examples=examples(40, 5), derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @effort(max_examples=examples(25, 5), derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=api[path][method].as_strategy(generation_mode=mode), known=strategies.booleans())
     def ask(case: Case[Any], known: bool) -> None:
         if known:  # else hardly anything would be asked of what is there

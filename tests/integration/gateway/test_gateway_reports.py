@@ -258,7 +258,7 @@ class TestWhatIsKept:
         assert list(gateway.service.store.refused.of("10700000-0000-5000-8000-000000000000")) == []
 
 
-@hypothesis_settings(max_examples=examples(300, 20), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=examples(200, 20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=200)
     | st.text(max_size=50).map(str.encode)

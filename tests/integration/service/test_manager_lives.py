@@ -136,7 +136,7 @@ def test_lives() -> None:
     run_state_machine_as_test(
         OverMongodb,
         settings=settings(
-            max_examples=examples(60, 8),
+            max_examples=examples(40, 8),
             stateful_step_count=40,
             derandomize=True,
             phases=[Phase.generate],  # to make a failure shorter would take longer than a test may

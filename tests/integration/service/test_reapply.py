@@ -226,7 +226,7 @@ class TestUndone:
 
 
 @pytest.mark.keeps_secrets
-@hypothesis_settings(max_examples=examples(200, 15), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=examples(100, 15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.dictionaries(_KEYS, _VALUES, max_size=3))
 def test_whatever_its_data_holds(world: World, jobs: Documents, data: dict[str, Any]) -> None:
     job = insert_job(jobs)
