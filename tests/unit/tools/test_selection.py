@@ -39,7 +39,7 @@ def selected(item: pytest.Item, command: str) -> bool:
 
 
 def promises(item: pytest.Item) -> set[str]:
-    return {mark.args[0] for mark in item.iter_markers("promise")}
+    return {promise for mark in item.iter_markers("promise") for promise in mark.args}
 
 
 def test_every_test_is_run_by_one_of_them(collected: list[pytest.Item]) -> None:
