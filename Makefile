@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Twice as many as a small machine has cores: half of the time a test waits for a disk, a server or a process.
+WORKERS ?= 4
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +12,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak mutants bench docs lint format lock clean
+.PHONY: help setup run demo test test-slow soak mutants bench docs lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -54,8 +56,14 @@ run: setup  ## serve the gateway and a sample job, with an embedded MongoDB; HOS
 demo: setup  ## take a sample job from its creation to its end, and print every verdict
 	@$(BIN)/python -m tools.demo $(ARGS)
 
-test: setup  ## run all tests; ARGS="-k name -x" goes to pytest
-	@$(BIN)/python -m pytest -n 3 $(ARGS)
+# pytest keeps the test modules that it has rewritten only where Python may write bytecode.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS)
+
+test: setup  ## run the fast tests, in some minutes; ARGS="-k name -x" goes to pytest
+	@$(PYTEST) --dist worksteal -m "not slow" $(ARGS)
+
+test-slow: setup  ## run all other tests, and those of Hypothesis with many more examples; ARGS as above
+	@$(PYTEST) --maxschedchunk 1 -m "slow or hypothesis" --hypothesis-profile deep $(ARGS)
 
 soak: setup  ## run chaos (faults in a whole deployment) for ten minutes, and count lost events; ARGS="--seconds 3600"
 	@$(BIN)/python -m tools.chaos $(ARGS)

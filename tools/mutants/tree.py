@@ -69,7 +69,15 @@ def run(test: str, copy: Path, seconds: float) -> Outcome:
         copy: where.
         seconds: how long it may take; then it is ended, with all that it has started.
     """
-    options = ("-x", "-q", "--tb=short", "-p", "no:cacheprovider", f"--basetemp={copy.parent / 'tests'}")
+    options = (
+        "-x",
+        "-q",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-profile=deep",
+        f"--basetemp={copy.parent / 'tests'}",
+    )
     process = subprocess.Popen(  # noqa: S603 - tests of ours
         (sys.executable, "-m", "pytest", *options, test),
         cwd=copy,
