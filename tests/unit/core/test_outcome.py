@@ -35,6 +35,13 @@ def test_what_cannot_be_read_is_malformed(body: str | None) -> None:
     assert given.reason
 
 
+@pytest.mark.parametrize(("named", "uuid"), [(UUID, UUID), ("no uuid", None)])
+def test_of_what_cannot_be_read_the_job_in_the_url_is_kept(named: str, uuid: str | None) -> None:
+    given = read("nonsense", uuid=named)
+    assert isinstance(given, Answer)
+    assert (given.verdict, given.uuid) == (Verdict.MALFORMED, uuid)
+
+
 def test_a_refusal_names_everything_that_is_wrong() -> None:
     given = read('{"uuid": 5, "name": 6, "more": 7}')
     assert isinstance(given, Answer)
