@@ -10,7 +10,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak mutants bench docs lint format lock clean
+.PHONY: help setup run demo test soak mutants mutmut bench docs lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -63,6 +63,10 @@ soak: setup  ## do to a whole deployment what machines and networks do, for ten 
 mutants: setup  ## break every promise on purpose, each in a copy, and see that the tests notice; ARGS="--only P4"
 	@$(BIN)/python -m tools.mutants --baseline $(ARGS)
 
+mutmut: setup  ## make every small change to fsm/ and core/, and list those that unit tests do not see; ARGS="fsm.*"
+	@$(BIN)/python -m mutmut run $(ARGS)
+	@$(BIN)/python -m mutmut results
+
 bench: setup  ## measure against the raw driver and bare Python, and print ratios; ARGS="--quick --only history"
 	@$(BIN)/python -m tools.bench $(ARGS)
 
@@ -90,5 +94,5 @@ lock: setup  ## renew the lock files of the images, in deploy/, from the ranges
 
 clean:  ## stop the embedded MongoDB and remove caches; data and .venv are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build .clean-root
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants docs/_build .clean-root
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

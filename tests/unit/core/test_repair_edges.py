@@ -98,6 +98,75 @@ class TestAStateThatTheHistoryDoesNotSay:
         assert mended(document)["state"] == "RUNNING"
 
 
+def test_a_uuid_in_a_list_of_one_is_that_uuid() -> None:
+    assert mended(running(uuid=["107-of-this"])) == {"uuid": "107-of-this"}
+
+
+class TestAHistoryThatIsMissing:
+    def test_its_date_may_be_text(self) -> None:
+        document = catalogued("job-created.json") | {"history": None}
+        document["_properties"]["created_date"] = "2018-11-05T17:20:11"
+        assert mended(document)["history"][0]["date"] == DATE
+
+    @pytest.mark.parametrize(("state", "revision"), [("CREATED", 1), ("RUNNING", 0), ("RUNNING", 1)])
+    def test_it_is_not_made_where_something_has_happened(self, state: str, revision: int) -> None:
+        document = catalogued("job-created.json") | {"history": [], "state": state}
+        document["_properties"]["revision"] = revision
+        found = plan(document, [])
+        assert found.repairs == []
+        assert found.left == ["history has no entry, and what happened to the job is stored nowhere else"]
+
+    def test_what_is_made_is_that_jobs_own(self) -> None:
+        document = catalogued("job-created.json") | {"history": None}
+        one, other = mended(document)["history"], mended(document | {"data": {"another": 1}})["history"]
+        assert one[0]["uuid"] != other[0]["uuid"]
+
+
+class TestProperties:
+    def test_those_that_are_missing_follow_from_the_history(self) -> None:
+        document = running(UPDATE | {"uuid": "108-a"}, _properties=None)
+        whole = {
+            "created_date": document["history"][0]["date"],
+            "modified_date": DATE,
+            "revision": 2,
+            "source": "jobs-manager",
+        }
+        assert mended(document)["_properties"] == whole
+
+    @pytest.mark.parametrize("name", ["created_date", "modified_date"])
+    def test_a_date_that_is_text_becomes_a_date(self, name: str) -> None:
+        document = running()
+        document["_properties"][name] = "2018-11-05T17:20:11"
+        assert mended(document) == {f"_properties.{name}": DATE}
+
+    def test_a_revision_that_no_job_can_have_is_counted_anew_although_the_history_is_not_whole(self) -> None:
+        document = running(_moved=3)
+        document["_properties"]["revision"] = 2**53
+        assert mended(document) == {"_properties.revision": 1}
+        document["_properties"]["revision"] = 2**53 - 1
+        assert mended(document) == {}
+
+
+class TestTheDateOfTheLastChange:
+    def test_text_is_read_where_the_last_entry_has_no_date(self) -> None:
+        document = running(UPDATE | {"uuid": "108-a", "date": None}, updated="2018-11-05T17:20:11")
+        assert mended(document) == {"updated": DATE}
+
+    def test_it_is_left_where_nothing_says_it(self) -> None:
+        found = plan(running(UPDATE | {"uuid": "108-a", "date": None}, updated=None), [])
+        assert found.repairs == []
+        assert "updated is missing, and the last entry has no date" in found.left
+
+
+def test_the_indexer_is_told_of_the_newest_entry_into_a_state_alone() -> None:
+    document = catalogued("job-finished.json")
+    index = {"name": "index", "uuid": "108-a", "date": DATE, "data": None}
+    document["history"].append(index)
+    document["_properties"]["revision"] += 1
+    found = plan(document | {"state": "INDEXING", "last_event": "index", "_outbox": "x"}, [])
+    assert found.owes == index
+
+
 @pytest.mark.parametrize(
     ("state", "said"),
     [(None, "it is missing,"), ("x" * 58, f"it is '{'x' * 58}',"), ("x" * 59, f"it is '{'x' * 59}...,")],

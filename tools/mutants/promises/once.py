@@ -6,14 +6,6 @@ from tools.mutants.mutant import Mutant
 
 ONCE: Final = (
     Mutant(
-        promises=("P2",),
-        what="takes marks for a part of what a report says",
-        where="pipelinejobs/core/identity.py:says_the_same",
-        old="_canonical(unmarked(entry.data)) == _canonical(unmarked(event.data))",
-        new="_canonical(entry.data) == _canonical(event.data)",
-        tests=("tests/unit/core/test_decide.py::TestReportsUnderTheSendersId::test_marks_make_no_other_report",),
-    ),
-    Mutant(
         promises=("P2", "F13"),
         what="writes onto a job that has the event already",
         where="pipelinejobs/store/job_document.py:guard",
