@@ -1,6 +1,6 @@
 """A mutant: the product broken on purpose, in one place."""
 
-import re
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +50,9 @@ class Mutant:
             if self.file.endswith(".py"):
                 return syntax.replaced(text, name, self.old, self.new)
         except FileNotFoundError:
-            raise DoesNotApply(f"there is no {self.file}{_elsewhere(root, name)}") from None
+            raise DoesNotApply(f"there is no {self.file}{_elsewhere(root, name, self.old)}") from None
         except NoSuchPlace as error:
-            raise DoesNotApply(f"{self.file}: {error}{_elsewhere(root, name)}") from None
+            raise DoesNotApply(f"{self.file}: {error}{_elsewhere(root, name, self.old)}") from None
         except DoesNotApply as error:
             raise DoesNotApply(f"{self.where}: {error}") from None
         if text.count(self.old) != 1:
@@ -61,9 +61,17 @@ class Mutant:
         return text.replace(self.old, self.new)
 
 
-def _elsewhere(root: Path, name: str) -> str:
-    """Where a function or constant of that name is now."""
-    pattern = re.compile(rf"^\s*(?:(?:async )?def |class )?{name.rpartition('.')[2]}\b\s*[(:=]", re.MULTILINE)
+def _elsewhere(root: Path, name: str, old: str) -> str:
+    """Where in the product it may be that is not in its place: what is replaced, else a function of that name."""
     files = [path for top in ("fsm", "pipelinejobs") for path in sorted((root / top).rglob("*.py"))] if name else []
-    found = [path.relative_to(root).as_posix() for path in files if pattern.search(path.read_text("utf-8"))]
-    return f"; one of that name is in {', '.join(found)}" if found else ""
+    texts = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in files}
+    if places := [f"{path}:{place}" for path, text in texts.items() for place in syntax.holders(text, old)]:
+        return f"; what is replaced is in {', '.join(places)}"
+    last = name.rpartition(".")[2]
+    places = [
+        f"{path}:{place}"
+        for path, text in texts.items()
+        for place, _ in syntax.names(ast.parse(text))
+        if place.rpartition(".")[2] == last
+    ]
+    return f"; of that name is {', '.join(places)}" if places and not last.startswith("__") else ""

@@ -34,18 +34,29 @@ def replaced(text: str, name: str, old: str, new: str) -> str:
         NoSuchPlace: there is no such function, class or constant.
         DoesNotApply: it does not hold `old` once; the message says what is nearest.
     """
-    place = _place(ast.parse(text), name)
-    pattern = _parsed(old)
+    module, pattern = ast.parse(text), _parsed(old)
+    place = _place(module, name)
     candidates = list(_candidates(place, pattern))
     found = [nodes for nodes in candidates if _same(pattern, nodes)]
     if len(found) != 1:
-        lines = ", ".join(str(nodes[0].lineno) for nodes in found)
+        what = f"`{dedent(old).strip()}` has to be there once, and is"
+        if found:
+            raise DoesNotApply(f"{what} in lines {', '.join(str(nodes[0].lineno) for nodes in found)}")
         near = nearest(_unparsed(pattern), map(_unparsed, candidates))
-        told = f"in lines {lines}" if found else f"not there; nearest is `{near}`"
-        raise DoesNotApply(f"`{dedent(old).strip()}` has to be there once, and is {told}")
+        elsewhere = "".join(f"; {other} has it" for other in holders(text, old))
+        raise DoesNotApply(f"{what} not there, nearest is `{near}`{elsewhere}")
     first, last = found[0][0], found[0][-1]
     start, end = _offset(text, first.lineno, first.col_offset), _offset(text, last.end_lineno, last.end_col_offset)
     return text[:start] + _indented(new, first) + text[end:]
+
+
+def holders(text: str, old: str) -> list[str]:
+    """The functions and constants of a module that hold an expression or statements."""
+    pattern = _parsed(old)
+    found = [
+        name for name, node in names(ast.parse(text)) if any(_same(pattern, one) for one in _candidates(node, pattern))
+    ]
+    return [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
 
 
 def names(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.AST]]:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pipelinejobs.core import identity
-from pipelinejobs.core.decide import decide, without_data
-from pipelinejobs.core.job import Entry
+from pipelinejobs.core.decide import Change, decide, without_data
+from pipelinejobs.core.job import Entry, Job, Trusted
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
@@ -49,12 +49,36 @@ class TestRepetition:
         assert "x" * 129 not in repeated(a_command("update", id=f"sender:{'x' * 500}"), {"other": 1})[1]
 
 
+def applied(job: Job, event: Event) -> Change:
+    change = decide(job, event, Authority.JOB, NOW).change
+    assert change is not None
+    return change
+
+
+class TestWhatIsWritten:
+    def test_the_entry_is_found_again_by_its_uuid_and_holds_what_was_said(self) -> None:
+        job, event = a_job("RUNNING"), a_command("update", data={"a": [1]})
+        (entry,) = applied(job, event).entries
+        assert entry == Entry(uuid=identity.entry_uuid(job, event), name="update", data={"a": [1]}, date=NOW)
+
+    def test_the_implied_run_has_the_date_of_its_report_and_a_uuid_that_only_this_report_gives(self) -> None:
+        run, finish = applied(a_job(), a_report("finish", "FINISHED")).entries
+        other, _ = applied(a_job(), a_report("finish", "FINISHED", id="sha256:another")).entries
+        assert run.date == finish.date == NOW
+        assert run.uuid == identity.implied_uuid(finish.uuid) != other.uuid
+
+    @pytest.mark.parametrize("name", ["update", "finish", "fail"])
+    def test_only_a_reset_begins_an_attempt(self, name: str) -> None:
+        assert applied(a_job("RUNNING", attempt="108-present"), a_command(name)).attempt == "108-present"
+
+
 def test_a_job_and_an_event_show_no_secret_where_they_are_printed() -> None:
     """A traceback, a debugger or a failing test prints them."""
-    job = a_job(tokens=("v1:hash-of-a-token",), former_tokens=("v1:former",), salt="the-salt")
+    trusted = Trusted("jdoe", "v1:trusted")
+    job = a_job(tokens=("v1:hash-of-a-token",), trusted=(trusted,), former_tokens=("v1:former",), salt="the-salt")
     shown = repr(job)
     assert job.uuid in shown
     assert "CREATED" in shown
-    for secret in ("the-salt", "v1:hash-of-a-token", "v1:former"):
+    for secret in ("the-salt", "v1:hash-of-a-token", "v1:trusted", "v1:former"):
         assert secret not in shown
     assert TOKEN not in repr(a_command("run"))

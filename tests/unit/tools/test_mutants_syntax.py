@@ -79,13 +79,14 @@ def test_only_that_place_is_changed() -> None:
         (
             "Door.shut",
             "key != 'right'",
-            "`key != 'right'` has to be there once, and is not there; nearest is `key == 'right'`",
+            "`key != 'right'` has to be there once, and is not there, nearest is `key == 'right'`",
         ),
         ("knock", "door.log(...)", "`door.log(...)` has to be there once, and is in lines 22, 23"),
         ("knock", "door.log('knock')\ndoor.log('go')", "nearest is `door.log('knock')\ndoor.log('wait')`"),
         ("Door.shut", "True\nreturn 1", "not there"),
+        ("knock", "self.log(key)", "nearest is `door.log('knock')`; Door.shut has it"),
     ],
-    ids=["gone", "twice", "statements that are gone", "a number of statements"],
+    ids=["gone", "twice", "statements that are gone", "a number of statements", "in another function"],
 )
 def test_what_is_not_there_once(name: str, old: str, told: str) -> None:
     with pytest.raises(DoesNotApply) as raised:
@@ -117,24 +118,28 @@ class TestMutant:
     @pytest.mark.parametrize(
         ("where", "told"),
         [
-            (
-                "fsm/bell.py:knock",
-                "there is no fsm/bell.py; one of that name is in pipelinejobs/door.py",
-            ),
-            (
-                "pipelinejobs/door.py:Door.ring",
-                (
-                    "pipelinejobs/door.py: there is no Door.ring; nearest is knock; "
-                    "one of that name is in pipelinejobs/gate.py"
-                ),
-            ),
-            ("fsm/bell.py:tap", "there is no fsm/bell.py"),
+            ("fsm/bell.py:knock", "there is no fsm/bell.py; what is replaced is in pipelinejobs/door.py:knock"),
+            ("pipelinejobs/door.py:Door", "there is no Door; nearest is knock; what is replaced is in"),
+            ("fsm/bell.py:tap", "there is no fsm/bell.py; what is replaced is in pipelinejobs/door.py:knock"),
         ],
         ids=["its file", "its function", "both"],
     )
     def test_what_has_moved_is_told(self, root: Path, where: str, told: str) -> None:
         with pytest.raises(DoesNotApply) as raised:
             dataclasses.replace(self.MUTANT, where=where).applied_to(root)
+        assert told in str(raised.value)
+
+    @pytest.mark.parametrize(
+        ("where", "told"),
+        [
+            ("fsm/bell.py:ring", "there is no fsm/bell.py; of that name is pipelinejobs/gate.py:Gate.ring"),
+            ("fsm/bell.py:tap", "there is no fsm/bell.py"),
+        ],
+        ids=["of that name", "of no name"],
+    )
+    def test_where_what_is_replaced_is_nowhere_its_place_is_told(self, root: Path, where: str, told: str) -> None:
+        with pytest.raises(DoesNotApply) as raised:
+            dataclasses.replace(self.MUTANT, where=where, old="times > 2").applied_to(root)
         assert str(raised.value) == told
 
     def test_other_files_are_text(self, root: Path) -> None:
