@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from fsm.lifecycle import STATES
+from fsm.machine import allowed
 from pipelinejobs.core import identity
 from pipelinejobs.core.decide import Change, decide, without_data
 from pipelinejobs.core.job import Entry, Job, Trusted
@@ -47,6 +49,23 @@ class TestRepetition:
     def test_an_id_that_was_used_before_is_told_whole_but_not_for_ever(self) -> None:
         assert "the id a:b:c was used" in repeated(a_command("update", id="sender:a:b:c"), {"other": 1})[1]
         assert "x" * 129 not in repeated(a_command("update", id=f"sender:{'x' * 500}"), {"other": 1})[1]
+
+
+class TestWhatIsNotAllowed:
+    @pytest.mark.parametrize("state", STATES)
+    def test_a_command_is_told_what_is_allowed_in_its_place(self, state: str) -> None:
+        decision = decide(a_job(state), a_command("create" if state != "CREATED" else "ready"), Authority.JOB, NOW)
+        assert decision.verdict is Verdict.ILLEGAL
+        told = decision.reason.partition("allowed now: ")[2]
+        expected = [name for name in allowed(state) if name not in ("create", "reset", "ready")]
+        assert told.split(", ") == (expected or ["nothing but administrative events"])
+
+    @pytest.mark.parametrize(("status", "said"), [("PAUSED", "PAUSED"), (None, "run"), ("x" * 200, "x" * 128 + " ")])
+    def test_a_report_is_told_how_the_job_stands(self, status: str | None, said: str) -> None:
+        decision = decide(a_job("FINISHED"), a_report("run", status), Authority.JOB, NOW)
+        assert decision.verdict is Verdict.STALE
+        assert "FINISHED" in decision.reason
+        assert f"the report of {said}" in decision.reason
 
 
 def applied(job: Job, event: Event) -> Change:
