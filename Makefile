@@ -12,7 +12,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-slow soak mutants bench docs lint format lock clean
+.PHONY: help setup run demo test test-slow soak mutants mutmut bench docs lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -71,6 +71,10 @@ soak: setup  ## run chaos (faults in a whole deployment) for ten minutes, and co
 mutants: setup  ## break the code on purpose, in copies (mutants), and check that tests fail; ARGS="--only P4"
 	@$(BIN)/python -m tools.mutants --baseline $(ARGS)
 
+mutmut: setup  ## change fsm/ and core/ in every small way, and list changes that no unit test notices; ARGS="fsm.*"
+	@$(BIN)/python -m mutmut run $(ARGS)
+	@$(BIN)/python -m mutmut results
+
 bench: setup  ## measure performance relative to the raw driver and plain Python; ARGS="--quick --only history"
 	@$(BIN)/python -m tools.bench $(ARGS)
 
@@ -98,5 +102,5 @@ lock: setup  ## update the images' lock files in deploy/ from the version ranges
 
 clean:  ## stop the embedded MongoDB and delete caches; data and .venv are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build .clean-root
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants docs/_build .clean-root
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,9 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-from pipelinejobs.messages.forms import Form
+from pipelinejobs.messages.agave import AGAVE, ALOE
+from pipelinejobs.messages.json_event import EVENT
+from pipelinejobs.messages.tapis import TAPIS
 
 PROMISES: Final = {
     "P1": "test_crash_points.py::test_killed[finish, after answer 1]",
@@ -28,10 +30,10 @@ PROMISES: Final = {
 _CALLBACK: Final = "test_message_forms.py::TestCallbacks::test_the_sample_is_stored_without_what_is_bulky_or_private"
 
 FORMS: Final = {
-    Form.EVENT: "test_message_forms.py::TestJsonEvents::test_however_it_is_wrapped[JSON text]",
-    Form.AGAVE: f"{_CALLBACK}[agave]",
-    Form.ALOE: f"{_CALLBACK}[aloe]",
-    Form.TAPIS: f"{_CALLBACK}[tapis]",
+    EVENT.name: "test_message_forms.py::TestJsonEvents::test_however_it_is_wrapped[JSON text]",
+    AGAVE.name: f"{_CALLBACK}[agave]",
+    ALOE.name: f"{_CALLBACK}[aloe]",
+    TAPIS.name: f"{_CALLBACK}[tapis]",
     "URL parameters": "test_message_forms.py::TestUrlParameters::test_the_body_is_the_data",
     "a status as a parameter": "test_message_forms.py::TestStatusParameter::test_a_status_alone_is_a_report[status]",
 }

@@ -23,7 +23,7 @@ _SET_UP: Final = "ERROR at setup of"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Result:
     """What came of a test.
 
     Attributes:
@@ -56,12 +56,12 @@ def taken() -> Iterator[Path]:
 
 @contextmanager
 def copied(source: Path) -> Iterator[Path]:
-    """A copy of the source that was taken, to be broken; it is gone afterwards."""
+    """A copy of the source that was taken, to be mutated; it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as directory:
         yield Path(shutil.copytree(source, Path(directory) / "source"))
 
 
-def run(test: str, copy: Path, seconds: float) -> Outcome:
+def run(test: str, copy: Path, seconds: float) -> Result:
     """Runs one test, or all tests of a class or module, in a copy until the first fails.
 
     Args:
@@ -92,11 +92,11 @@ def run(test: str, copy: Path, seconds: float) -> Outcome:
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        return Outcome(None, "")
+        return Result(None, "")
     finally:
         if process.poll() is None:
             _end(process)
-    return Outcome(process.returncode, output)
+    return Result(process.returncode, output)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
