@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Twice as many as a small machine has cores: half of the time a test waits for a disk, a server or a process.
+WORKERS ?= 4
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +12,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak mutants bench docs picture build lint format lock clean
+.PHONY: help setup run demo test test-slow soak mutants mutmut bench docs picture build lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -54,14 +56,24 @@ run: setup  ## serve the gateway and a sample job, with an embedded MongoDB; HOS
 demo: setup  ## take a sample job from its creation to its end, and print every verdict
 	@$(BIN)/python -m tools.demo $(ARGS)
 
-test: setup  ## run all tests; ARGS="-k name -x" goes to pytest
-	@$(BIN)/python -m pytest -n 3 $(ARGS)
+# pytest keeps the test modules that it has rewritten only where Python may write bytecode.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS)
+
+test: setup  ## run the fast tests, in some minutes; ARGS="-k name -x" goes to pytest
+	@$(PYTEST) --dist worksteal -m "not slow" $(ARGS)
+
+test-slow: setup  ## run all other tests, and those of Hypothesis with many more examples; ARGS as above
+	@$(PYTEST) --maxschedchunk 1 -m "slow or hypothesis" --hypothesis-profile deep $(ARGS)
 
 soak: setup  ## run chaos (faults in a whole deployment) for ten minutes, and count lost events; ARGS="--seconds 3600"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
 mutants: setup  ## break the code on purpose, in copies (mutants), and check that tests fail; ARGS="--only P4"
 	@$(BIN)/python -m tools.mutants --baseline $(ARGS)
+
+mutmut: setup  ## change fsm/ and core/ in every small way, and list changes that no unit test notices; ARGS="fsm.*"
+	@$(BIN)/python -m mutmut run $(ARGS)
+	@$(BIN)/python -m mutmut results
 
 bench: setup  ## measure performance relative to the raw driver and plain Python; ARGS="--quick --only history"
 	@$(BIN)/python -m tools.bench $(ARGS)
@@ -96,5 +108,5 @@ lock: setup  ## update the images' lock files in deploy/ from the version ranges
 
 clean:  ## stop the embedded MongoDB and delete caches; data and .venv are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build .clean-root dist
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants docs/_build .clean-root dist
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,7 +27,7 @@ def measured(subject: str, directory: Path) -> list[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     _, headings, rows, _ = re.split(r"^=[= ]+=$", done.stdout, flags=re.MULTILINE)

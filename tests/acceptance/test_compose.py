@@ -1,6 +1,6 @@
 """deploy/compose.yaml: what it says is done without a Docker engine, and an event goes through it.
 
-How that is done, and what stands for what, is said in `support_compose`.
+How that is done, and what stands for what, is said in `support.compose`.
 """
 
 import json

@@ -29,7 +29,7 @@ def start(tmp_path: Path, *python: str, root: Path = ROOT, **environment: str) -
 
 def finish(demo: "subprocess.Popen[str]", tmp_path: Path) -> tuple[int, str, str]:
     """Exit code and output of the demo, which has left no file behind."""
-    out, err = demo.communicate(timeout=60)
+    out, err = demo.communicate(timeout=300)
     assert list((tmp_path / "demo").iterdir()) == []
     assert "Traceback" not in err
     return demo.returncode, out, err
