@@ -112,7 +112,7 @@ def _photograph(browser: str, page: str, nonce: str, file: Path) -> None:
         window.get_by_role("button", name="Sign in").click()
         window.get_by_role("heading", level=1).wait_for()
         window.goto(page)
-        window.locator("#part-owed:not([data-poll])").wait_for()  # the index request was delivered
+        window.wait_for_function("!document.querySelector('section[data-poll]')")  # the index requests were delivered
         window.locator("html[data-listening]").wait_for(state="attached")
         window.screenshot(path=file)
         chromium.close()
