@@ -2,7 +2,7 @@
 
 Abaco gives the message as `MSG` and the URL parameters in the environment. The last line on stdout is the verdict as
 one JSON object, log lines go to stderr, and the exit code says the verdict too (`pipelinejobs.core.verdict`). While
-MongoDB is away the message is handed back to the queue that it came from (`pipelinejobs.service.requeue`).
+MongoDB is away the message is requeued: sent to the actor's own queue again (`pipelinejobs.service.requeue`).
 """
 
 import gc
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from pipelinejobs import runtime
 from pipelinejobs.core import outcome
-from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.runtime import Context, OurReactor, Reactor
+from pipelinejobs.service import reading
 from pipelinejobs.util import log, redaction
 from pipelinejobs.util.deadline import Deadline, call_within
 from pipelinejobs.util.errors import (
@@ -33,13 +34,12 @@ from pipelinejobs.util.errors import (
 )
 
 if TYPE_CHECKING:
-    from pipelinejobs.service.attempt import Handled
     from pipelinejobs.service.manager import Manager
-    from pipelinejobs.service.requeue import Handback
+    from pipelinejobs.service.requeue import Requeue
     from pipelinejobs.settings import Settings
 
 _JUDGING_SHARE: Final = 0.6
-"""How much of a run's time judging may take; the rest is for what comes after it, or for handing the message back."""
+"""How much of a run's time judging may take; the rest is for what comes after it, or for requeueing the message."""
 
 _PATIENCE: Final = 1.0
 """Seconds that a limit is given to be kept before it is enforced."""
@@ -54,7 +54,7 @@ class Run:
         self._environment = runtime.take_environment(environ)
         self._execution = self._environment.get("_abaco_execution_id") or os.urandom(16).hex()
         self._telling = threading.Lock()
-        self._told: Answer | None = None
+        self._told: Outcome | None = None
         self._exit_code = 0
         self._event: Event | None = None
         self._local = False
@@ -71,7 +71,7 @@ class Run:
         self._local = context.local and context.actor_id is None
         try:
             read = self._read(context)
-            if isinstance(read, Answer):
+            if isinstance(read, Outcome):
                 self._tell(read)
                 self._keep(context, read)
             else:
@@ -87,7 +87,7 @@ class Run:
             self._give_up(error.reason)
             self._tell(outcome.unavailable(error, self._execution))
         except Exception:
-            # Nobody reads a traceback in a container's log; the sender gets a verdict, the log one line.
+            # A traceback is of no use in a container's log: the sender gets a verdict, the log one line.
             self._rx.logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
             self._give_up("unexpected error")
             self._tell(outcome.unavailable(Unavailable("unexpected error in the manager"), self._execution))
@@ -113,16 +113,15 @@ class Run:
         from pipelinejobs import bootstrap  # here, because it loads the driver
 
         services = bootstrap.services(configured, context, brief=True)
-        handled = self._judge(
+        came = self._judge(
             services.manager, event, min(configured.limits.database, configured.limits.one_shot * _JUDGING_SHARE)
         )
-        if handled is None or handled.answer.verdict is Verdict.UNAVAILABLE:
-            given = handled.answer if handled else outcome.about(event, self._execution, *_NO_ANSWER)
-            reason = self._hand_back(bootstrap.handback(configured, context), event, deadline)
-            self._tell(given._replace(reason=f"{given.reason}; {reason}"))
+        if came.verdict is Verdict.UNAVAILABLE:
+            reason = self._requeue(bootstrap.requeue(configured, context), event, deadline)
+            self._tell(came._replace(reason=f"{came.reason}; {reason}"))
             return
-        self._tell(handled.answer)
-        services.manager.settle(handled, deadline)
+        self._tell(came)
+        services.manager.settle(came, deadline)
 
     def _hide(self, context: Context, event: Event) -> None:
         """Tells the redaction what the message and Abaco have brought that is secret."""
@@ -131,9 +130,9 @@ class Run:
                 redaction.add_secret(secret.reveal())
         redaction.add_secret(self._environment.get("x-nonce", ""))
 
-    def _keep(self, context: Context, given: Answer) -> None:
+    def _keep(self, context: Context, told: Outcome) -> None:
         """Keeps the refusal of a message that could not be read, if it showed a token of the job that it names."""
-        if given.verdict is not Verdict.MALFORMED:
+        if told.verdict is not Verdict.MALFORMED:
             return
         from pipelinejobs.messages import claim
 
@@ -146,38 +145,37 @@ class Run:
         self._watch(deadline)
 
         from pipelinejobs import bootstrap  # here, because it loads the driver
-        from pipelinejobs.service.manager import Unread
 
         if configured.mongodb.connection() is None and bootstrap.mongod(configured).status() is None:
             return  # a laptop's own server is not started for this
 
         try:
             manager = bootstrap.services(configured, context, brief=True).manager
-            manager.keep_unread(Unread(claimed, given.reason, given.execution), deadline)
+            manager.keep_unread(claimed, told, deadline)
         except PipelineJobsError as error:
             log.logger.warning("a refusal could not be kept", extra={"fields": {"why": error.reason}})
 
-    def _judge(self, manager: "Manager", event: Event, seconds: float) -> "Handled | None":
-        """What the manager says; None where it does not come back in its time, whatever it hangs in."""
+    def _judge(self, manager: "Manager", event: Event, seconds: float) -> Outcome:
+        """What the manager says; `unavailable` where it does not come back in its time, whatever it hangs in."""
         try:
             return call_within(seconds + _PATIENCE, lambda: manager.handle(event, self._execution, seconds))
         except TimeoutError:
-            return None
+            return outcome.about(event, self._execution, *_NO_ANSWER)
 
-    def _hand_back(self, handback: "Handback", event: Event, deadline: Deadline) -> str:
+    def _requeue(self, requeue: "Requeue", event: Event, deadline: Deadline) -> str:
         """Brings the message back into the actor's queue, or says loudly that it is lost. Returns what was done."""
         try:
-            return handback.send(event, self._environment, deadline.at_most(deadline.remaining() - _PATIENCE))
+            return requeue.send(event, self._environment, deadline.at_most(deadline.remaining() - _PATIENCE))
         except Undelivered as failure:
             if self._local:
-                return "outside Abaco nobody sends it again: see that MongoDB runs, then run the same command once more"
+                return "not sent again outside Abaco: see that MongoDB runs, then run the same command once more"
             self._give_up(f"MongoDB is away, and {failure.reason}")
-            return f"not handed back: {failure.reason}; send the message again"
+            return f"not requeued: {failure.reason}; send the message again"
 
     def _give_up(self, why: str) -> None:
         """Says loudly that a message is lost, with what is needed to send it by hand; nothing where none is.
 
-        Outside Abaco none is: it is on the command line of whoever reads the verdict.
+        Outside Abaco none is: the message is on the command line of the user who reads the verdict.
         """
         if self._event is None or self._told is not None or self._local:
             return
@@ -187,15 +185,15 @@ class Run:
         log.logger.critical("a message is lost; send it again by hand", extra={"fields": fields, "whole": True})
         self._event = None
 
-    def _read(self, context: Context) -> Event | Answer:
-        """The event; or the answer to a delivery that is refused before any database is asked."""
+    def _read(self, context: Context) -> Event | Outcome:
+        """The event; or the outcome of a delivery that is refused before any database is asked."""
         if context.username is None and not context.local:
             reason = (
-                "the delivery has no _abaco_username, so that nobody is known to have sent it "
+                "the delivery has no _abaco_username, so that its sender is not known "
                 "(outside Abaco, LOCALONLY=1 says so)"
             )
-            return Answer(verdict=Verdict.UNAUTHORISED, reason=reason, execution=self._execution)
-        return outcome.read(self._delivery(context))
+            return Outcome(verdict=Verdict.UNAUTHORISED, reason=reason, execution=self._execution)
+        return reading.read(self._delivery(context))
 
     def _delivery(self, context: Context) -> Delivery:
         return Delivery(
@@ -206,14 +204,14 @@ class Run:
             missing="is binary (application/octet-stream); send JSON text" if context.binary else None,
         )
 
-    def _tell(self, given: Answer, exit_code: int | None = None) -> None:
+    def _tell(self, told: Outcome, exit_code: int | None = None) -> None:
         """Writes the verdict line, once; what becomes known after it changes nothing."""
         with self._telling:
             if self._told is None:
-                with suppress(OSError):  # nobody listens any more; what is owed is sent all the same
-                    print(json.dumps(given.as_dict()), flush=True)
-                self._told = given
-                self._exit_code = EXIT_CODES[given.verdict] if exit_code is None else exit_code
+                with suppress(OSError):  # stdout may be closed; what is owed is sent all the same
+                    print(json.dumps(told.as_dict()), flush=True)
+                self._told = told
+                self._exit_code = EXIT_CODES[told.verdict] if exit_code is None else exit_code
 
     def _end(self) -> int:
         """Ends as reactors do, which is with one log line."""

@@ -10,7 +10,7 @@ from pipelinejobs import actors
 from pipelinejobs.core.tokens import Policy
 from pipelinejobs.runtime import Context
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Attempt, Outbox, silent
+from pipelinejobs.service.outbox_relay import OutboxRelay, SendAttempt, silent
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store, history, refused
 from pipelinejobs.util.backoff import Backoff
@@ -19,7 +19,7 @@ from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:  # a run that finds its database needs none of these
     from pipelinejobs.mongod import Mongod, Running
-    from pipelinejobs.service.requeue import Handback, Queue
+    from pipelinejobs.service.requeue import Queue, Requeue
 
 _WHERE_MONGODB_IS: Final = frozenset({"mongodb.authn", "mongodb.uri", "mongodb.username"})
 
@@ -33,7 +33,7 @@ class Services(NamedTuple):
 
     settings: Settings
     store: Store
-    outbox: Outbox
+    outbox: OutboxRelay
     manager: Manager
     embedded: "Mongod | None"
 
@@ -51,7 +51,7 @@ def services(
     settings: Settings,
     context: Context,
     *,
-    progress: Callable[[Attempt], None] = silent,
+    progress: Callable[[SendAttempt], None] = silent,
     brief: bool = False,
     resident: bool = False,
 ) -> Services:
@@ -84,7 +84,7 @@ def services(
         executions_days=settings.gateway.executions_days,
         brief=brief,
     )
-    outbox = Outbox(
+    outbox = OutboxRelay(
         store,
         _indexer(settings, context),
         Backoff(
@@ -99,12 +99,12 @@ def services(
     return Services(settings, store, outbox, manager, embedded=own)
 
 
-def handback(settings: Settings, context: Context) -> "Handback":
-    """What hands a message back to the queue that it came from, where that is one of Abaco's."""
-    from pipelinejobs.service.requeue import Handback
+def requeue(settings: Settings, context: Context) -> "Requeue":
+    """What brings a message back into the queue that it came from, where that is one of Abaco's."""
+    from pipelinejobs.service.requeue import Requeue
 
     limits = Backoff(attempts=settings.requeue.attempts, longest=settings.requeue.longest_delay)
-    return Handback(_own_queue(settings, context), limits)
+    return Requeue(_own_queue(settings, context), limits)
 
 
 def policy(settings: Settings) -> Policy:

@@ -11,7 +11,7 @@ import argparse
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
-from pipelinejobs.service.outbox_relay import Attempt, Tally
+from pipelinejobs.service.outbox_relay import SendAttempt, Tally
 from pipelinejobs.store.outbox import FAILED, PENDING
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import CommandFailed
@@ -48,7 +48,7 @@ def _drained(session: Session, seconds: float) -> Tally:
     with session.progress.follow("Sending messages to the Indexer", owed, noun(owed, "message")) as tell:
         sent = failed = 0
 
-        def attempted(attempt: Attempt) -> None:
+        def attempted(attempt: SendAttempt) -> None:
             nonlocal sent, failed
             sent, failed = sent + attempt.delivered, failed + (not attempt.delivered)
             if not attempt.delivered:
@@ -57,5 +57,5 @@ def _drained(session: Session, seconds: float) -> Tally:
 
         session.attempted = attempted
         deadline = Deadline(seconds)
-        session.services.manager.journal.look(deadline)
+        session.services.manager.reapplier.look(deadline)
         return session.services.outbox.drain(deadline)

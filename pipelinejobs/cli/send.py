@@ -29,7 +29,7 @@ from pipelinejobs.cli.inputs import UsageError
 from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core import outcome
-from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.tokens import admin_tokens, token_under
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
 from pipelinejobs.messages import forms
@@ -38,6 +38,7 @@ from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.messages.lenient import LARGEST
 from pipelinejobs.messages.parameters import NAMES
+from pipelinejobs.service import reading
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import CommandFailed, Malformed, Unavailable
 from pipelinejobs.util.secret import Secret
@@ -79,23 +80,23 @@ def run(options: argparse.Namespace, session: Session) -> Output:
     if _goes_by_callback(options):
         return _by_callback(options)
     delivery = _delivery(options)
-    event = outcome.read(delivery)
+    event = reading.read(delivery)
     is_report = isinstance(event, Event) and event.kind is Kind.REPORT
     problems = _problems_of_form(delivery) if options.message is not None and not is_report else []
     if problems:
-        return _output(Answer(verdict=Verdict.MALFORMED, reason="; ".join(problems), execution=delivery.id))
-    if isinstance(event, Answer):
+        return _output(Outcome(verdict=Verdict.MALFORMED, reason="; ".join(problems), execution=delivery.id))
+    if isinstance(event, Outcome):
         return _output(event)
     try:
         if not event.tokens:
             event = event._replace(tokens=_tokens(event, options, session))
-        handled = session.services.manager.handle(event, delivery.id)
+        came = session.services.manager.handle(event, delivery.id)
     except _NoJob as error:
         return _output(outcome.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))
     except Unavailable as error:
         return _output(outcome.about(event, delivery.id, Verdict.UNAVAILABLE, error.reason))
-    session.services.manager.settle(handled, Deadline(session.settings.limits.one_shot))
-    return _output(handled.answer)
+    session.services.manager.settle(came, Deadline(session.settings.limits.one_shot))
+    return _output(came)
 
 
 def _goes_by_callback(options: argparse.Namespace) -> bool:
@@ -190,7 +191,7 @@ def _text(file: str) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _output(given: Answer) -> Output:
+def _output(given: Outcome) -> Output:
     state = f" (now {given.state})" if given.state else ""
     return Output(
         data=given.as_dict(),

@@ -30,18 +30,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--host", type=inputs.line, help="where to listen (default: gateway.host)")
     parser.add_argument("--port", help="the port; 0: any free one (default: gateway.port)")
-    parser.add_argument("--sibling", type=int, nargs=2, help=argparse.SUPPRESS)  # see gateway.siblings
+    parser.add_argument("--worker", "--sibling", type=int, nargs=2, help=argparse.SUPPRESS)  # see gateway.workers
     parser.add_argument("--sample", action="store_true", help="make a job and a nonce, and print commands to try")
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
     """Serves."""
     session.resident = True
-    if options.sibling is not None or not (options.sample or sys.stderr.isatty()):
+    if options.worker is not None or not (options.sample or sys.stderr.isatty()):
         session.progress = progress.silent()
     configured = session.settings
     several = configured.gateway.processes > 1
-    with _counting_together() if several and options.sibling is None else nullcontext():
+    with _counting_together() if several and options.worker is None else nullcontext():
         return _serve(options, session, configured.gateway.processes - 1)
 
 
@@ -55,8 +55,8 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Output
         host=_given("gateway.host", options.host, configured.gateway.host),
         port=_given("gateway.port", options.port, configured.gateway.port),
     )
-    first = options.sibling is None
-    listening = server.listen(gateway) if first else workers.joined(*options.sibling)
+    first = options.worker is None
+    listening = server.listen(gateway) if first else workers.joined(*options.worker)
     with ExitStack() as ends:
         ends.callback(listening.close)
         log.configure(configured.logs.level, settings.secrets(configured))
@@ -80,7 +80,7 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Output
                 _print(f"The gateway serves at {address}", *said)
 
         if first and others:
-            family = workers.Siblings(others, listening, metrics.of_ended_process)
+            family = workers.Workers(others, listening, metrics.of_ended_process)
             ends.callback(family.close, configured.limits.drain)
             server.serve(parts, listening, ready, family.end)
         else:

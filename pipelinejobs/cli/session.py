@@ -12,7 +12,7 @@ from pipelinejobs.cli import progress
 from pipelinejobs.cli.progress import Progress
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.service.outbox_relay import Attempt
+from pipelinejobs.service.outbox_relay import SendAttempt
 from pipelinejobs.settings import Settings, other_variables, secrets_file
 from pipelinejobs.settings.other_variables import Remark
 from pipelinejobs.store import Store
@@ -30,7 +30,7 @@ class Session:
 
     def __init__(self) -> None:
         self.resident = False
-        self.attempted: Callable[[Attempt], None] = lambda attempt: self.progress.say(attempt.line)
+        self.attempted: Callable[[SendAttempt], None] = lambda attempt: self.progress.say(attempt.line)
 
     @cached_property
     def environment(self) -> dict[str, str]:

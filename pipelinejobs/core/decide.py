@@ -11,7 +11,7 @@ The rules, in the order in which they are asked:
    beyond the most that are kept.
 3. What the lifecycle allows from the present state is `applied`.
 4. A report that a job ended, for a job that is not known to run, implies the missing `run`: both are `applied`.
-5. Any other report has come late: `stale`. Any other explicit event is `illegal`.
+5. Any other report has come late: `stale`. Any other command is `illegal`.
 """
 
 from datetime import datetime
@@ -59,11 +59,21 @@ class Change(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A verdict, the reason for a person, and the change when the verdict is `applied`."""
+    """A verdict, and what it was made on.
+
+    Attributes:
+        verdict: the verdict.
+        reason: why, in words for a person.
+        change: what is to be written; None unless the verdict is `applied`.
+        job: the job as it was read; None for a job that does not exist.
+        authority: what the sender has shown.
+    """
 
     verdict: Verdict
     reason: str
     change: Change | None = None
+    job: Job | None = None
+    authority: Authority = Authority.NONE
 
 
 def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: Entry | None = None) -> Decision:
@@ -77,32 +87,36 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
         seen: the history entry that already has the uuid this event would get, when there is one.
     """
     if seen is not None:
-        return _repeated(job, event, seen)
+        return _repeated(job, event, authority, seen)
     if job.damage is not None:
-        return refused(event, authority, f"the stored job is damaged and cannot be changed: {job.damage}")
+        return refused(job, event, authority, f"the stored job is damaged and cannot be changed: {job.damage}")
     if identity.attempt_of(job, event) != job.attempt:
         reason = "the report is of the external job of an earlier attempt, before the job was reset"
-        return refused(event, authority, f"{reason}; the job stays {job.state}")
+        return refused(job, event, authority, f"{reason}; the job stays {job.state}")
     if _one_too_many(job, event):
         reason = f"the job has had reports of {MOST_EXTERNALS} external jobs, and no more are taken"
-        return refused(event, authority, f"{reason}; the job stays {job.state}")
+        return refused(job, event, authority, f"{reason}; the job stays {job.state}")
     after = destination(job.state, event.name)
     if after is not None:
         return Decision(
             verdict=Verdict.APPLIED,
             reason=f"{event.name}: {job.state} -> {after}",
             change=_change(job, event, authority, (_entry(job, event, now),), after),
+            job=job,
+            authority=authority,
         )
     after = _after_missing_start(job, event)
     if after is not None:
         entry = _entry(job, event, now)
         return Decision(
             verdict=Verdict.APPLIED,
-            reason=f"{event.name}: {job.state} -> {after}; nobody had said that the job runs, "
+            reason=f"{event.name}: {job.state} -> {after}; no event had said that the job runs, "
             f"so the missing {_STARTING_EVENT} is implied",
             change=_change(job, event, authority, (_implied_start(entry), entry), after),
+            job=job,
+            authority=authority,
         )
-    return refused(event, authority, _not_allowed(job, event))
+    return refused(job, event, authority, _not_allowed(job, event))
 
 
 def _one_too_many(job: Job, event: Event) -> bool:
@@ -115,19 +129,17 @@ def _one_too_many(job: Job, event: Event) -> bool:
     )
 
 
-def _repeated(job: Job, event: Event, seen: Entry) -> Decision:
+def _repeated(job: Job, event: Event, authority: Authority, seen: Entry) -> Decision:
     if identity.says_the_same(seen, event):
-        return Decision(
-            verdict=Verdict.DUPLICATE, reason=f"this {event.name} was already applied; the job is {job.state}"
-        )
-    return Decision(
-        verdict=Verdict.MALFORMED,
-        reason=f"the id {event.id.partition(':')[2][:_SHOWN]} was used before for another event ({seen.name}); "
-        "a new event needs a new id",
-    )
+        verdict, reason = Verdict.DUPLICATE, f"this {event.name} was already applied; the job is {job.state}"
+    else:
+        shown_id = event.id.partition(":")[2][:_SHOWN]
+        verdict = Verdict.MALFORMED
+        reason = f"the id {shown_id} was used before for another event ({seen.name}); a new event needs a new id"
+    return Decision(verdict, reason, job=job, authority=authority)
 
 
-def refused(event: Event, authority: Authority, reason: str) -> Decision:
+def refused(job: Job, event: Event, authority: Authority, reason: str) -> Decision:
     """The verdict on an event that cannot be used: a command is illegal, news has merely come late.
 
     A token of first use is trusted by being written with an applied event. Without one it has shown nothing, and its
@@ -135,11 +147,12 @@ def refused(event: Event, authority: Authority, reason: str) -> Decision:
     whose deliveries are refused.
     """
     late = event.kind is Kind.REPORT
-    if authority is Authority.FIRST_USE:
-        if late:
-            return Decision(verdict=Verdict.STALE, reason="the report came late or was superseded")
-        return Decision(verdict=Verdict.UNAUTHORISED, reason=tokens.NO_SUCH_JOB)
-    return Decision(verdict=Verdict.STALE if late else Verdict.ILLEGAL, reason=reason)
+    verdict = Verdict.STALE if late else Verdict.ILLEGAL
+    if authority is Authority.FIRST_USE and late:
+        reason = "the report came late or was superseded"
+    elif authority is Authority.FIRST_USE:
+        verdict, reason = Verdict.UNAUTHORISED, tokens.NO_SUCH_JOB
+    return Decision(verdict, reason, job=job, authority=authority)
 
 
 def without_data(event: Event) -> Event:
@@ -207,6 +220,6 @@ def _trusted(job: Job, event: Event, authority: Authority) -> tuple[Trusted, ...
 
 
 def _owes_index(job: Job, event: Event, after: str) -> bool:
-    """One index request for each entry into FINISHED by `finish`, and into INDEXING by an explicit `index`."""
+    """One index request for each entry into FINISHED by `finish`, and into INDEXING by the command `index`."""
     entered = after != job.state
     return entered and (event.name == "finish" or (event.name == "index" and event.kind is Kind.COMMAND))

@@ -1,27 +1,33 @@
-"""What is told to the sender of a delivery."""
+"""What came of a delivery: what its sender is told, and what is left to do after the answer."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelinejobs.core.verdict import Verdict
-from pipelinejobs.messages import reader
-from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
-from pipelinejobs.messages.fields import job_uuid
-from pipelinejobs.util.errors import Malformed, PipelineJobsError
-from pipelinejobs.util.redaction import without_tokens
+from pipelinejobs.util.errors import PipelineJobsError
+from pipelinejobs.util.record import shown
+
+if TYPE_CHECKING:  # a one-shot run that refuses a message needs none of the rules
+    from pipelinejobs.core.journaled import Journaled
 
 
-class Answer(NamedTuple):
-    """The verdict on one delivery.
+class Outcome(NamedTuple):
+    """What came of one delivery.
 
     Attributes:
         verdict: what became of it.
         reason: why, in words for a person; never with a secret in it.
+        execution: the id of this execution.
         uuid: the job; None where the delivery does not say.
         event: the event's name; None where it could not be read.
         state: the job's state afterwards; None where the sender has not shown a valid token.
         last_event: the job's last event, under the same condition.
-        execution: the id of this execution.
+        message: the object in the delivery's body, which the gateway repeats to the sender; None where there is none.
+        refusal: what is kept of a refusal, with its job; None where nothing is.
+        owes: whether the event made the job owe a message to another actor.
+        first_use: whether a token was trusted on first use with it.
+        watch: the event, applied, of a job that no other program is known to write to. To see after some seconds that
+            it is still there costs such a job nothing before the answer.
     """
 
     verdict: Verdict
@@ -31,9 +37,14 @@ class Answer(NamedTuple):
     event: str | None = None
     state: str | None = None
     last_event: str | None = None
+    message: dict[str, Any] | None = None
+    refusal: dict[str, Any] | None = None
+    owes: bool = False
+    first_use: bool = False
+    watch: "Journaled | None" = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The verdict line of a one-shot run."""
+        """The verdict line of a one-shot run: what the sender is told."""
         return {
             "verdict": self.verdict.value,
             "uuid": self.uuid,
@@ -44,33 +55,15 @@ class Answer(NamedTuple):
             "execution": self.execution,
         }
 
-
-def read(delivery: Delivery) -> Event | Answer:
-    """The event that a delivery means, or the answer to one that cannot be read. Touches no database."""
-    try:
-        return reader.read(delivery)
-    except Malformed as error:
-        return Answer(
-            verdict=Verdict.MALFORMED,
-            reason=without_tokens(reader.explain(delivery, error)),
-            execution=delivery.id,
-            uuid=_job_named_by(delivery),
-        )
+    def __repr__(self) -> str:
+        return shown(self, "message", "refusal")
 
 
-def _job_named_by(delivery: Delivery) -> str | None:
-    """The job that the parameters of an unreadable delivery name, for whoever reads the log."""
-    try:
-        return job_uuid(delivery.parameters.get("uuid"), "parameter uuid")
-    except Malformed:
-        return None
+def about(event: Event, execution: str, verdict: Verdict, reason: str) -> Outcome:
+    """An outcome that tells nothing of the job."""
+    return Outcome(verdict, reason, execution, uuid=event.job, event=event.name, message=event.message)
 
 
-def about(event: Event, execution: str, verdict: Verdict, reason: str) -> Answer:
-    """An answer that tells nothing of the job."""
-    return Answer(verdict=verdict, reason=reason, execution=execution, uuid=event.job, event=event.name)
-
-
-def unavailable(error: PipelineJobsError, execution: str) -> Answer:
-    """The answer when the process cannot do its work at all."""
-    return Answer(verdict=Verdict.UNAVAILABLE, reason=error.reason, execution=execution)
+def unavailable(error: PipelineJobsError, execution: str) -> Outcome:
+    """The outcome when the process cannot do its work at all."""
+    return Outcome(Verdict.UNAVAILABLE, error.reason, execution)

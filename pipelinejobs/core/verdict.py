@@ -1,7 +1,8 @@
-"""What became of a delivery, and the exit code that says so."""
+"""What became of a delivery, and the numbers that say so: the exit code and the HTTP status."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Verdict(StrEnum):
@@ -14,7 +15,7 @@ class Verdict(StrEnum):
     STALE = "stale"
     """A report that came late or was superseded; noted, the state is kept."""
     ILLEGAL = "illegal"
-    """An explicit event that the lifecycle does not allow from the present state."""
+    """A command that the lifecycle does not allow from the present state."""
     UNAUTHORISED = "unauthorised"
     """The token is missing, wrong, of another job or too weak for the event; or there is no such job."""
     MALFORMED = "malformed"
@@ -23,16 +24,32 @@ class Verdict(StrEnum):
     """The database could not be asked; the same delivery may be sent again."""
 
 
-EXIT_CODES: Final[dict[Verdict, int]] = {
-    Verdict.APPLIED: 0,
-    Verdict.DUPLICATE: 0,
-    Verdict.STALE: 0,
-    Verdict.MALFORMED: 65,
-    Verdict.ILLEGAL: 70,
-    Verdict.UNAVAILABLE: 75,
-    Verdict.UNAUTHORISED: 77,
+class Codes(NamedTuple):
+    """How a verdict is told to programs.
+
+    Attributes:
+        exit_code: of a one-shot run; the numbers are those of sysexits.h.
+        status: of an HTTP answer. A request that is refused before it is a delivery may get a more exact one, such as
+            413 instead of 400; no verdict is ever derived from a status.
+    """
+
+    exit_code: int
+    status: int
+
+
+CODES: Final[Mapping[Verdict, Codes]] = {
+    Verdict.APPLIED: Codes(0, 200),
+    Verdict.DUPLICATE: Codes(0, 200),
+    Verdict.STALE: Codes(0, 200),
+    Verdict.MALFORMED: Codes(65, 400),
+    Verdict.ILLEGAL: Codes(70, 409),
+    Verdict.UNAVAILABLE: Codes(75, 503),
+    Verdict.UNAUTHORISED: Codes(77, 403),
 }
-"""The exit code of a one-shot run, by verdict. The numbers are those of sysexits.h, for whoever reads them."""
+"""The one table: verdict -> exit code -> HTTP status."""
+
+EXIT_CODES: Final[Mapping[Verdict, int]] = {verdict: codes.exit_code for verdict, codes in CODES.items()}
+STATUSES: Final[Mapping[Verdict, int]] = {verdict: codes.status for verdict, codes in CODES.items()}
 
 EXIT_WRONG_SETTING: Final = 78
 """The exit code when the process cannot start as it is configured."""

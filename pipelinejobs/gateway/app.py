@@ -15,7 +15,7 @@ from pipelinejobs import VERSION
 from pipelinejobs.gateway.http import paths
 from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure
 from pipelinejobs.gateway.http.fast_path import FastPath
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.http.parameter_errors import parameter_error
 from pipelinejobs.gateway.http.security_headers import SecurityHeaders
 from pipelinejobs.gateway.pages import site
@@ -47,7 +47,7 @@ def application(service: Service) -> FastAPI:
     site.add_to(app, service)
     own = [base + route.path for router, base in routers for route in router.routes if isinstance(route, APIRoute)]
     app.state.paths = [*dict.fromkeys(own), *site.PATHS]
-    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HttpError, _problem)
     app.add_exception_handler(Malformed, _malformed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -92,7 +92,7 @@ async def _http(request: Request, error: Any) -> JSONResponse:
 
 
 async def _unavailable(request: Request, error: Any) -> JSONResponse:
-    return await _problem(request, Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
+    return await _problem(request, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

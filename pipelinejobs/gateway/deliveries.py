@@ -1,35 +1,33 @@
-"""A message over HTTP becomes a delivery; what became of it is answered, counted, logged and kept."""
+"""A delivery over HTTP is read and judged; what came of it is counted, logged and kept."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl
 
 from pipelinejobs.core import outcome
-from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
 from pipelinejobs.gateway.actor_names import ActorNames
-from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.gateway.metrics import Metrics
-from pipelinejobs.gateway.tasks.applied_watch import Watch
+from pipelinejobs.gateway.tasks.applied_watch import AppliedWatch
 from pipelinejobs.gateway.tasks.background import Background
-from pipelinejobs.gateway.tasks.batcher import Groups
-from pipelinejobs.gateway.tasks.outbox_sender import Sender
-from pipelinejobs.gateway.tasks.worker_pool import Intake
+from pipelinejobs.gateway.tasks.batcher import Batcher
+from pipelinejobs.gateway.tasks.outbox_sender import OutboxSender
+from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.messages import claim, event_id, parameters
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.marks import Marks
-from pipelinejobs.service.attempt import Handled
-from pipelinejobs.service.manager import Manager, Unread
+from pipelinejobs.service import reading
+from pipelinejobs.service.manager import Manager
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.util import redaction
 from pipelinejobs.util.deadline import Deadline
-from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.errors import Unavailable, WrongSetting
 from pipelinejobs.util.log import logger
 
 UNREAD: Final = "unread"
@@ -38,63 +36,30 @@ _LEVELS: Final = {Verdict.UNAVAILABLE: logging.ERROR, Verdict.MALFORMED: logging
 _QUICKLY_READ: Final = 16 * 1024
 """Bytes of a body that is read at once; a larger one would keep others waiting, and is not watched in memory."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
-    """A message as it came over HTTP.
-
-    Attributes:
-        execution: the id that it was given.
-        user: who sent it.
-        body: what it holds; see `missing`.
-        content_type, content_encoding, event_id: the headers Content-Type, Content-Encoding and Idempotency-Key.
-        query: the URL's query, undecoded.
-        at, began: when it came, by the calendar and by the monotonic clock.
-        deadline: when its sender gives up.
-        missing: why the body is not here, where there was one that was not taken.
-    """
-
-    execution: str
-    user: str
-    body: bytes = field(repr=False)
-    content_type: str | None = None
-    content_encoding: str | None = None
-    event_id: str | None = None
-    query: bytes = field(default=b"", repr=False)
-    at: datetime
-    began: float
-    deadline: Deadline
-    missing: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of a message; `message` is the object in it, None where there was none."""
-
-    answer: Answer
-    message: dict[str, Any] | None = field(default=None, repr=False)
+Keep = Callable[[Deadline], None]
+"""Keeps one refusal, by a deadline."""
 
 
 class Deliveries:
-    """Takes messages. Used from one event loop."""
+    """Takes deliveries. Used from one event loop."""
 
     def __init__(
         self,
         manager: Manager,
-        events: Groups,
+        batcher: Batcher,
         names: ActorNames,
         gateway: str,
         *,
         metrics: Metrics,
         executions: Background[Execution],
-        refusals: Background[dict[str, Any] | Unread],
-        sender: Sender | None,
-        watch: Watch,
-        reading: Intake,
+        refusals: Background[Keep],
+        sender: OutboxSender | None,
+        watch: AppliedWatch,
+        reading: WorkerPool,
     ) -> None:
         """
         Args:
-            events: where events are judged.
+            batcher: where events are judged.
             gateway: what this process is called in executions.
             executions, refusals: where what is kept after the answer goes.
             sender: told when a job owes something; None where nothing can be sent.
@@ -102,7 +67,7 @@ class Deliveries:
             reading: where large bodies are read.
         """
         self._manager = manager
-        self._events = events
+        self._batcher = batcher
         self._names = names
         self._gateway = gateway
         self._metrics = metrics
@@ -112,114 +77,99 @@ class Deliveries:
         self._watch = watch
         self._reading = reading
 
-    async def take(self, arrived: Arrived) -> Taken:
-        """Takes one message.
+    async def take(self, delivery: Delivery, at: datetime, began: float, deadline: Deadline) -> Outcome:
+        """Takes one delivery.
+
+        Args:
+            at, began: when it came, by the calendar and by the monotonic clock.
+            deadline: when its sender gives up.
 
         Raises:
-            Problem: there is too much to do already, or it is not judged in time.
+            Unavailable: there is too much to do already, or it is not read or judged in time.
         """
         started = datetime.now(UTC)
-        delivery = delivery_of(arrived)
-        if len(arrived.body) <= _QUICKLY_READ:
-            read = self._read(delivery)
+        is_large = len(delivery.body or "") > _QUICKLY_READ
+        if is_large:
+            event = await self._reading.run(partial(self._read, delivery), deadline.remaining())
         else:
-            read = await self._reading.run(partial(self._read, delivery), arrived.deadline.remaining())
-        if isinstance(read, Answer):
-            self._note(arrived, started, read, UNREAD)
-            return Taken(read)
-        handled = await self._judged(read, arrived)
-        refusal = self._manager.refusal(handled)
-        if refusal is not None:
-            self._refusals.add(refusal)
-        if handled.first_use:
+            event = self._read(delivery)
+        if isinstance(event, Outcome):
+            self._note(delivery, event, UNREAD, at, began, started)
+            return event
+        came = await self._judged(event, delivery, deadline, is_large=is_large)
+        if came.refusal is not None:
+            self._refusals.add(partial(self._manager.keep, came.refusal))
+        if came.first_use:
             self._metrics.first_use()
-        if handled.watch is not None:
-            self._watch.add(handled.watch)
-        if handled.owes and self._sender is not None:
+        if came.watch is not None:
+            self._watch.add(came.watch)
+        if came.owes and self._sender is not None:
             self._sender.wake()
-        self._note(arrived, started, handled.answer, read.kind.value)
-        return Taken(handled.answer, read.message)
+        self._note(delivery, came, event.kind.value, at, began, started)
+        return came
 
-    def _read(self, delivery: Delivery) -> Event | Answer:
-        read = outcome.read(delivery)
-        if isinstance(read, Answer):
-            self.keep_unread(delivery, read.reason)
-        return read
+    def _read(self, delivery: Delivery) -> Event | Outcome:
+        event = reading.read(delivery)
+        if isinstance(event, Outcome):
+            self.keep_unread(delivery, event)
+        return event
 
-    def keep_unread(self, delivery: Delivery, reason: str) -> None:
+    def keep_unread(self, delivery: Delivery, told: Outcome) -> None:
         """Has the refusal of a delivery that could not be read kept with its job, if it shows a token of one."""
         claimed = claim.of(delivery)
         if claimed is not None:
-            self._refusals.add(Unread(claimed, reason, delivery.id))
+            self._refusals.add(partial(self._manager.keep_unread, claimed, told))
 
-    async def _judged(self, event: Event, arrived: Arrived) -> Handled:
+    async def _judged(self, event: Event, delivery: Delivery, deadline: Deadline, *, is_large: bool) -> Outcome:
         try:
-            is_new = event.id == event_id.of_delivery(None, arrived.execution)  # which was made a moment ago
-            return await self._events.judge(
-                event,
-                arrived.execution,
-                arrived.deadline,
-                is_new=is_new,
-                is_large=len(arrived.body) > _QUICKLY_READ,
-            )
-        except Problem:
+            is_new = event.id == event_id.of_delivery(None, delivery.id)  # which was made a moment ago
+            return await self._batcher.judge(event, delivery.id, deadline, is_new=is_new, is_large=is_large)
+        except Unavailable:
             raise
         except WrongSetting as error:
             logger.critical(error.reason)
-            return _failed(event, arrived, "the manager's database is not set up as it should be")
+            reason = "the manager's database is not set up as it should be"
         except Exception:
             # No sender can use a traceback; the log has one line, and with DEBUG the traceback. It has words of others.
             for token in event.tokens:
                 redaction.add_secret(token.reveal())
             logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
-            return _failed(event, arrived, "unexpected error in the manager; it is not known whether anything was done")
+            reason = "unexpected error in the manager; it is not known whether anything was done"
+        return outcome.about(event, delivery.id, Verdict.UNAVAILABLE, reason)
 
-    def _note(self, arrived: Arrived, started: datetime, given: Answer, kind: str) -> None:
-        seconds = monotonic() - arrived.began
-        self._metrics.delivered(given.verdict, kind, seconds)
+    def _note(
+        self, delivery: Delivery, came: Outcome, kind: str, at: datetime, began: float, started: datetime
+    ) -> None:
+        seconds = monotonic() - began
+        self._metrics.delivered(came.verdict, kind, seconds)
         fields = {
-            "execution": given.execution,
-            "verdict": given.verdict.value,
+            "execution": came.execution,
+            "verdict": came.verdict.value,
             "kind": kind,
-            "event": given.event,
-            "job": given.uuid,
-            "state": given.state,
-            "user": arrived.user,
+            "event": came.event,
+            "job": came.uuid,
+            "state": came.state,
+            "user": delivery.sender,
             "ms": round(seconds * 1000, 1),
         }
-        logger.log(_LEVELS.get(given.verdict, logging.INFO), given.reason, extra={"fields": fields})
+        logger.log(_LEVELS.get(came.verdict, logging.INFO), came.reason, extra={"fields": fields})
         self._executions.add(
             Execution(
-                id=given.execution,
+                id=came.execution,
                 actor=self._names.id,
-                executor=arrived.user,
+                executor=delivery.sender or "",
                 gateway=self._gateway,
-                received=arrived.at,
+                received=at,
                 started=started,
                 finished=datetime.now(UTC),
-                exit_code=EXIT_CODES[given.verdict],
-                verdict=given.verdict.value,
-                reason=given.reason,
-                event=given.event,
-                job=given.uuid,
-                state=given.state,
+                exit_code=EXIT_CODES[came.verdict],
+                verdict=came.verdict.value,
+                reason=came.reason,
+                event=came.event,
+                job=came.uuid,
+                state=came.state,
             )
         )
-
-
-def delivery_of(arrived: Arrived) -> Delivery:
-    """A message over HTTP as a delivery."""
-    return Delivery(
-        id=arrived.execution,
-        body=arrived.body,
-        parameters=parameters_of(arrived.query),
-        sender=arrived.user,
-        literal=False,
-        content_type=arrived.content_type,
-        content_encoding=arrived.content_encoding,
-        event_id=arrived.event_id,
-        missing=arrived.missing,
-    )
 
 
 def parameters_of(query: bytes) -> Mapping[str, str]:
@@ -241,7 +191,3 @@ def may_be_report(query: bytes) -> bool:
     """Whether the URL of a message is that of a callback: it names a job, shows a token and names no event."""
     given = parameters.of_report(parameters_of(query), None, Marks())
     return given is not None and given.token is not None
-
-
-def _failed(event: Event, arrived: Arrived, reason: str) -> Handled:
-    return Handled(answer=outcome.about(event, arrived.execution, Verdict.UNAVAILABLE, reason), event=event)

@@ -3,23 +3,23 @@
 import os
 import socket
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from pipelinejobs.bootstrap import Services
 from pipelinejobs.gateway import actor_names as actor_names
 from pipelinejobs.gateway.auth.factory import authenticator_for
-from pipelinejobs.gateway.deliveries import Deliveries
+from pipelinejobs.gateway.deliveries import Deliveries, Keep
 from pipelinejobs.gateway.http.body import Bodies
 from pipelinejobs.gateway.metrics import Metrics
-from pipelinejobs.gateway.tasks.applied_watch import Watch
+from pipelinejobs.gateway.tasks.applied_watch import AppliedWatch
 from pipelinejobs.gateway.tasks.background import Background
-from pipelinejobs.gateway.tasks.batcher import Groups
-from pipelinejobs.gateway.tasks.change_feed import Feed
-from pipelinejobs.gateway.tasks.outbox_sender import Sender
+from pipelinejobs.gateway.tasks.batcher import Batcher
+from pipelinejobs.gateway.tasks.change_feed import ChangeFeed
+from pipelinejobs.gateway.tasks.outbox_sender import OutboxSender
 from pipelinejobs.gateway.tasks.periodic import Periodic
-from pipelinejobs.gateway.tasks.worker_pool import Intake
+from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.service.first_tokens import FirstTokens
-from pipelinejobs.service.manager import Unread
+from pipelinejobs.service.reapply import Reapplier
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.store.outbox import Depth
@@ -34,22 +34,24 @@ _REDEEMING: Final = 16
 _MOST_EXECUTIONS: Final = 20_000
 _MOST_REFUSALS: Final = 5_000
 """How many wait to be kept, when the database is slow: tens of megabytes of either."""
-_JOURNAL_SECONDS: Final = 1.0
-_LOOK_FOR_EVENTS_SECONDS: Final = 20.0
-_FIRST_TOKENS_SECONDS: Final = 0.1
+_REAPPLY_PAUSE_SECONDS: Final = 1.0
+_REAPPLY_SECONDS: Final = 20.0
+"""Between two looks for events that were undone, and how long one may take."""
+_FIRST_TOKENS_PAUSE_SECONDS: Final = 0.1
 """Between two looks for new jobs. Between the making of a job and its `run()` lie one to some seconds."""
-_LOOK_SECONDS: Final = 1.5
-_LOOK_AGAIN_SECONDS: Final = 2.0
+_CHECK_SECONDS: Final = 1.5
+_CHECK_PAUSE_SECONDS: Final = 2.0
+"""How long a look at the database may take that says how the gateway is, and how long its result is used."""
 
 
 class Service:
-    """Everything a gateway works with.
+    """The parts of a running gateway.
 
     Attributes:
         authenticator: who may do what.
-        events: where messages are judged; reads: where everything else is asked of the database;
+        batcher: where messages are judged; reads: where everything else is asked of the database;
             looks: where the gateway itself is looked at, which must go on whatever else is asked;
-            resends: where messages are sent that somebody waits for.
+            resends: where messages are sent again while an operator waits.
         executions: where executions go to be kept.
         stopping: whether the end has begun.
     """
@@ -62,54 +64,53 @@ class Service:
         self.metrics = Metrics()
         self.bodies = Bodies()
         workers, waiting = settings.gateway.workers, settings.gateway.waiting
-        self.events = Groups(services.manager, workers, workers + waiting)
-        self._reading = Intake("large messages", 1, waiting)
-        self.reads = Intake("reading", _READERS, _WAITING_READERS)
-        self.looks = Intake("looks", 2, 30)
-        self.resends = Intake("sending again", 2, 8)
+        self.batcher = Batcher(services.manager.judge, workers, workers + waiting)
+        self._reading = WorkerPool("large messages", 1, waiting)
+        self.reads = WorkerPool("reading", _READERS, _WAITING_READERS)
+        self.looks = WorkerPool("looks", 2, 30)
+        self.resends = WorkerPool("sending again", 2, 8)
         self.outbox = services.outbox
-        self._credentials = Intake("credentials", _READERS, waiting)
-        self._redeeming = Intake("nonces", _REDEEMING, waiting)
-        self.feed = Feed(services.store)
+        self._credentials = WorkerPool("credentials", _READERS, waiting)
+        self._redeeming = WorkerPool("nonces", _REDEEMING, waiting)
+        self.feed = ChangeFeed(services.store)
         self.executions: Background[Execution] = Background(
             "executions",
             self._keep_executions,
             most=_MOST_EXECUTIONS,
             dropped=self.metrics.dropped,
         )
-        self._manager = services.manager
-        self._refusals: Background[dict[str, Any] | Unread] = Background(
+        self._refusals: Background[Keep] = Background(
             "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=self.metrics.dropped
         )
-        self._sender = Sender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
+        self._sender = OutboxSender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
         self._first_tokens = FirstTokens(services.store)
-        self._journal = services.manager.journal
-        self._journal.count = self.metrics.undone
-        self._journal.beside_others = False
-        self._watch_events = Watch(self._journal)
+        self._others = services.manager.others
+        self._others.known = False
+        self._reapplier = Reapplier(services.store, services.manager.judge, self._others, self.metrics.undone)
+        self._applied_watch = AppliedWatch(self._reapplier)
         self._periodic = (
-            Periodic("looking for new jobs", self._look_for_new_jobs, _FIRST_TOKENS_SECONDS),
-            Periodic("looking for events that were undone", self._look_for_events, _JOURNAL_SECONDS),
+            Periodic("looking for new jobs", self._remember_first_tokens, _FIRST_TOKENS_PAUSE_SECONDS),
+            Periodic("looking for events that were undone", self._reapply, _REAPPLY_PAUSE_SECONDS),
         )
         self.authenticator = authenticator_for(
             settings.gateway, services.store.nonces, self._credentials, self._redeeming, self.metrics
         )
         self.deliveries = Deliveries(
             services.manager,
-            self.events,
+            self.batcher,
             self.names,
             f"{socket.gethostname()}:{os.getpid()}",
             metrics=self.metrics,
             executions=self.executions,
             refusals=self._refusals,
             sender=self._sender,
-            watch=self._watch_events,
+            watch=self._applied_watch,
             reading=self._reading,
         )
         self.stopping = False
-        self._looked = 0.0
+        self._checked = 0.0
         self._problems: list[str] = []
-        self._watch()
+        self._gauge()
 
     def start(self) -> None:
         """Makes the indexes, and begins to send what is owed.
@@ -126,7 +127,7 @@ class Service:
             self.store.ensure_indexes()
         except CommandFailed as error:
             logger.error(error.reason)  # the gateway can work without it, and says on /readyz that it should not
-        self._journal.agree()
+        self._others.agree()
         for periodic in self._periodic:
             periodic.start()
         if self._sender is None:
@@ -140,20 +141,20 @@ class Service:
         """Finishes what was accepted, as far as that goes in so many seconds, and lets everything go."""
         self.stopping = True
         deadline = Deadline(seconds)
-        for intake in (
+        for pool in (
             self._reading,
-            self.events,
+            self.batcher,
             self.reads,
             self.looks,
             self.resends,
             self._credentials,
             self._redeeming,
         ):
-            intake.close(deadline.remaining())
+            pool.close(deadline.remaining())
         for periodic in self._periodic:
             periodic.close(deadline.remaining())
         try:
-            self._watch_events.hand_over()
+            self._applied_watch.hand_over()
         except Unavailable as error:
             logger.warning("events of the last seconds are watched no more", extra={"fields": {"why": error.reason}})
         if self._sender is not None:
@@ -166,52 +167,50 @@ class Service:
         """What stands in the way of good work, as sentences; looked at every other second at most."""
         if self.stopping:
             return ["the gateway is being stopped"]
-        if monotonic() - self._looked > _LOOK_AGAIN_SECONDS:
-            self._problems = self._look()
-            self._looked = monotonic()
+        if monotonic() - self._checked > _CHECK_PAUSE_SECONDS:
+            self._problems = self._database_problems()
+            self._checked = monotonic()
         return self._problems
 
-    def _look(self) -> list[str]:
+    def _database_problems(self) -> list[str]:
         try:
-            with within(_LOOK_SECONDS):
+            with within(_CHECK_SECONDS):
                 missing = self.store.missing_indexes()
         except PipelineJobsError as error:
             return [error.reason]
         return [f"missing indexes: {', '.join(missing)}; doctor --fix makes them"] if missing else []
 
-    def _look_for_new_jobs(self) -> None:
+    def _remember_first_tokens(self) -> None:
         if self._first_tokens.look():
-            self._journal.beside_others = True  # what this project makes is remembered when it is made
+            self._others.known = True  # what this project makes is remembered when it is made
 
-    def _look_for_events(self) -> None:
-        self._journal.agree()
+    def _reapply(self) -> None:
+        """Applies again what another program has undone."""
+        self._others.agree()
         try:
-            self._journal.look(Deadline(_LOOK_FOR_EVENTS_SECONDS))
+            self._reapplier.look(Deadline(_REAPPLY_SECONDS))
         finally:
-            self._watch_events.look()
+            self._applied_watch.look()
 
     def _keep_executions(self, executions: list[Execution]) -> None:
         with within(self.settings.limits.database):
             self.store.executions.add(executions)
 
-    def _keep_refusals(self, refusals: list[dict[str, Any] | Unread]) -> None:
-        for refusal in refusals:
-            deadline = Deadline(self.settings.limits.database)
-            if isinstance(refusal, Unread):
-                self._manager.keep_unread(refusal, deadline)
-            else:
-                self._manager.keep(refusal, deadline)
+    def _keep_refusals(self, refusals: list[Keep]) -> None:
+        for keep in refusals:
+            keep(Deadline(self.settings.limits.database))
 
-    def _watch(self) -> None:
+    def _gauge(self) -> None:
+        """Tells the metrics what to read when they are asked for."""
         watch = self.metrics.watch
         in_progress = "pipelinejobs_messages_in_progress"
-        watch(in_progress, "Messages that are being decided or wait for that.", lambda: self.events.inside)
-        watch("pipelinejobs_messages_inside", f"Deprecated: use {in_progress}.", lambda: self.events.inside)
+        watch(in_progress, "Messages that are being decided or wait for that.", lambda: self.batcher.inside)
+        watch("pipelinejobs_messages_inside", f"Deprecated: use {in_progress}.", lambda: self.batcher.inside)
         self.metrics.watch_outbox(self._depths)
 
     def _depths(self) -> list[Depth] | None:
         try:
-            with within(_LOOK_SECONDS):
+            with within(_CHECK_SECONDS):
                 return self.store.outbox.depths()
         except (Unavailable, WrongSetting):
             return None

@@ -1,4 +1,4 @@
-"""Further processes that serve at the same port, for what one process of Python cannot use: the other cores.
+"""Workers: further processes that serve at the same port, so that a gateway uses more than one core.
 
 The first process starts them, starts another where one has died, and ends them with itself. Each is a whole gateway; as
 with gateways on several machines, all that they share is the database. One whose starter is gone ends by itself.
@@ -21,19 +21,19 @@ TOGETHER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the directory in which the processes of one gateway count together. prometheus_client's own;
 it has to be there before that is imported, so it stands here and not in `gateway.metrics`."""
 
-OPTION: Final = "--sibling"
-"""The option of `serve` that makes a sibling; with it come the descriptors of the socket and of the lifeline."""
+OPTION: Final = "--worker"
+"""The option of `serve` that makes a worker; with it come the descriptors of the socket and of the lifeline."""
 
 _LOOK_SECONDS: Final = 0.2
 _PAUSE_SECONDS: Final = 1.0
-"""How long the place of one that has died stays empty, so that a trouble that lasts does not become a storm."""
+"""How long to wait before a worker that has died is started again, so that lasting trouble causes no storm."""
 
 
 _starter_is_gone: Final = threading.Event()
 
 
-class Siblings:
-    """The further processes of a gateway."""
+class Workers:
+    """The workers of a gateway."""
 
     def __init__(self, number: int, listening: socket.socket, gone: Callable[[int], None]) -> None:
         """
@@ -45,10 +45,10 @@ class Siblings:
         self._listening = listening
         self._gone = gone
         self._over = threading.Event()
-        # Nobody ever writes into it. Its end is what a process sees whose starter is gone.
+        # Nothing is ever written into it. A worker whose starter is gone sees its end.
         self._lifeline, self._held = os.pipe()
         self._running = [self._start() for _ in range(number)]
-        self._watcher = threading.Thread(target=self._watch, name="siblings", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="workers", daemon=True)
         self._watcher.start()
 
     def end(self) -> None:
@@ -82,14 +82,14 @@ class Siblings:
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_SECONDS):
-            for place, process in enumerate(self._running):
+            for number, process in enumerate(self._running):
                 if process.poll() is None:
                     continue
                 logger.error("a process of the gateway has ended; another is started", extra={"fields": _end(process)})
                 self._gone(process.pid)
                 if self._over.wait(_PAUSE_SECONDS):
                     return
-                self._running[place] = self._start()
+                self._running[number] = self._start()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> dict[str, int]:
@@ -97,13 +97,13 @@ def _end(process: "subprocess.Popen[bytes]") -> dict[str, int]:
 
 
 def joined(socket_descriptor: int, lifeline: int) -> socket.socket:
-    """In a sibling: the socket to serve at. From now on it ends as on SIGTERM when its starter is gone."""
+    """In a worker: the socket to serve at. From now on it ends as on SIGTERM when its starter is gone."""
     threading.Thread(target=_end_with_starter, args=(lifeline,), name="lifeline", daemon=True).start()
     return socket.socket(fileno=socket_descriptor)
 
 
 def is_orphan() -> bool:
-    """In a sibling: whether its starter is gone."""
+    """In a worker: whether its starter is gone."""
     return _starter_is_gone.is_set()
 
 

@@ -25,7 +25,7 @@ _MARGIN: Final = 2.0
 _QUICK_TRIES: Final = 3
 
 
-class Attempt(NamedTuple):
+class SendAttempt(NamedTuple):
     """One attempt to send one message, for people who wait.
 
     Attributes:
@@ -37,8 +37,8 @@ class Attempt(NamedTuple):
     line: str
 
 
-def silent(attempt: Attempt) -> None:
-    """The progress nobody looks at."""
+def silent(attempt: SendAttempt) -> None:
+    """The progress of a process that reports none."""
 
 
 class Tally:
@@ -47,7 +47,7 @@ class Tally:
     Attributes:
         sent: messages delivered.
         failed: attempts that failed.
-        waiting: rows that somebody else holds.
+        waiting: rows that another process holds.
         wait: seconds until the soonest of the failed ones is due again; None when there is none.
     """
 
@@ -72,8 +72,8 @@ class _DatabaseClock:
         return self._asked + timedelta(seconds=time.monotonic() - self._began)
 
 
-class Outbox:
-    """Sends owed messages to the Indexer."""
+class OutboxRelay:
+    """Sends outbox messages to the Indexer."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Outbox:
         backoff: Backoff,
         *,
         seconds: float = 10.0,
-        progress: Callable[[Attempt], None] = silent,
+        progress: Callable[[SendAttempt], None] = silent,
     ) -> None:
         """
         Args:
@@ -162,7 +162,7 @@ class Outbox:
             return list(islice(self._rows.rows(due=self._rows.now()), most))
 
     def attempt(self, owed: OutboxMessage, seconds: float | None = None) -> Tally:
-        """One attempt to send one message, unless somebody else is at it.
+        """One attempt to send one message, unless another process holds it.
 
         Args:
             seconds: how long it may take, where that is less than usual.
@@ -204,7 +204,7 @@ class Outbox:
                 leased = self._rows.lease(owed, clock.now(), seconds + _MARGIN)
         except (Unavailable, DocumentFull) as trouble:  # of this row; it must not keep the others back
             logger.warning(trouble.reason, extra={"fields": {"job": owed.job, "message": owed.name}})
-            self._progress(Attempt(False, f"{owed.name} of {owed.job}: not tried ({trouble.reason})"))
+            self._progress(SendAttempt(False, f"{owed.name} of {owed.job}: not tried ({trouble.reason})"))
             tally.failed += 1
             return
         if leased is None:
@@ -236,5 +236,5 @@ class Outbox:
         self._report(leased, False, f"not delivered ({failure.reason}); {outcome}")
 
     def _report(self, leased: Leased, delivered: bool, what: str) -> None:
-        self._progress(Attempt(delivered, f"{leased.name} of {leased.job}: {what}"))
+        self._progress(SendAttempt(delivered, f"{leased.name} of {leased.job}: {what}"))
         logger.info(what, extra={"fields": {"job": leased.job, "message": leased.name, "attempt": leased.attempts}})

@@ -13,16 +13,16 @@ same event is never written twice.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from time import sleep
 from typing import Final
 
-from pipelinejobs.core.decide import Decision
-from pipelinejobs.core.identity import external_digest
-from pipelinejobs.core.job import Job
+from pipelinejobs.core.journaled import Journaled
+from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.verdict import Verdict
-from pipelinejobs.service.attempt import Case, Handled
+from pipelinejobs.service.attempt import Attempt
+from pipelinejobs.service.judge import Judge
+from pipelinejobs.service.other_writers import OtherWriters
 from pipelinejobs.store import Store, within
-from pipelinejobs.store.journal import Journaled, Row
+from pipelinejobs.store.journal import Row
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import CommandFailed, PipelineJobsError
 from pipelinejobs.util.log import logger
@@ -52,24 +52,21 @@ def uncounted(outcome: str) -> None:
     """The count that a short run does not keep."""
 
 
-class Journal:
+class Reapplier:
     """Looks whether applied events are still in their jobs, and applies again those that are not."""
 
-    def __init__(self, store: Store, judge: Callable[[Sequence[Case]], None]) -> None:
+    def __init__(
+        self, store: Store, judge: Judge, others: OtherWriters, count: Callable[[str], None] = uncounted
+    ) -> None:
         """
         Args:
-            judge: one round of judging, of events of different jobs (`Manager.judge`).
+            count: told what became of each event that was undone, one of `OUTCOMES`.
         """
         self._store = store
         self._judge = judge
+        self._others = others
+        self._count = count
         self._looked_until: datetime | None = None
-        self._said = False
-        self.beside_others = True
-        """Whether another program is known to write to the database. While none is, a job that this project made is
-        spared the journal (`case.Handled.watch`); but only where something looks for its events all the time, which a
-        gateway does."""
-        self.count: Callable[[str], None] = uncounted
-        """Told what became of each event that was undone, one of `OUTCOMES`."""
 
     def look(self, deadline: Deadline) -> int:
         """Looks at the events whose first look is due, and at those that are settled, which are forgotten.
@@ -90,19 +87,6 @@ class Journal:
             undone += self._look(max(settled, self._looked_until), first, deadline, settled)
         self._looked_until = first - timedelta(seconds=_OVERLAP_SECONDS)
         return undone
-
-    def agree(self) -> None:
-        """Tells other gateways, and is told by them, whether another program writes to the database.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-        with within(_DATABASE_SECONDS):
-            if self.beside_others and not self._said:
-                self._store.journal.say_beside_others()
-                self._said = True
-            elif not self._said and self._store.journal.is_beside_others():
-                self.beside_others = self._said = True  # never back: a thread that judges may have found it out now
 
     def take(self, watched: Sequence[Journaled]) -> None:
         """Takes over events that were watched in memory, at least one.
@@ -125,7 +109,7 @@ class Journal:
             keys = self._store.journal.look_for(rows).undone
             undone = [one for one in watched if one.key in keys]
         if undone:
-            self.beside_others = True
+            self._others.known = True
             self.take(undone)
         self._apply_again(undone, Deadline(_EVENT_SECONDS))
 
@@ -166,26 +150,23 @@ class Journal:
             for one in waiting:
                 jobs.setdefault(one.event.job, one)
             waiting = [one for one in waiting if jobs[one.event.job] is not one]
-            cases = [_case(one, deadline) for one in jobs.values()]
-            self._judge_all(cases)
-            for case in cases:
-                if case.handled is not None:
-                    self._conclude(case, case.handled)
+            self._finish([Attempt(one.event, one.execution, deadline, again=one) for one in jobs.values()])
 
-    def _judge_all(self, cases: Sequence[Case]) -> None:
-        """Judges them until they are handled. One that nobody has thought of must not keep the others from it."""
+    def _finish(self, attempts: Sequence[Attempt]) -> None:
+        """Judges them until each has its outcome. A defect that one of them meets must not keep the others from it."""
         try:
-            while unhandled := [case for case in cases if case.handled is None]:
-                self._judge(unhandled)
-                sleep(max((case.pause() for case in unhandled if case.handled is None), default=0.0))
+            self._judge.finish([attempt for attempt in attempts if attempt.outcome is None])
         except PipelineJobsError:
             raise
         except Exception:
-            if len(cases) > 1:
-                for case in cases:
-                    self._judge_all([case])
+            if len(attempts) > 1:
+                for attempt in attempts:
+                    self._finish([attempt])
                 return
             logger.error("an event that was undone cannot be applied again; this is a defect", exc_info=True)
+        for attempt in attempts:
+            if attempt.outcome is not None and attempt.again is not None:
+                self._conclude(attempt.again, attempt.outcome)
 
     def _mend(self, uuid: str) -> None:
         """Mends what follows from a job's history, where another program has left it behind: state, last event, counts.
@@ -205,74 +186,18 @@ class Journal:
                 fields = {"job": uuid, **{one.field: one.value for one in found.repairs}}
                 logger.warning("another program had set a job back behind its history", extra={"fields": fields})
 
-    def _conclude(self, case: Case, handled: Handled) -> None:
-        assert case.again is not None
-        verdict, again = handled.answer.verdict, case.again
-        if verdict in (Verdict.DUPLICATE, Verdict.UNAVAILABLE):
+    def _conclude(self, again: Journaled, came: Outcome) -> None:
+        if came.verdict in (Verdict.DUPLICATE, Verdict.UNAVAILABLE):
             return  # it is there after all; or it is looked at the next time
         fields = {"job": again.event.job, "event": again.event.name, "entry": again.entry}
-        if verdict is Verdict.APPLIED:
-            self.count(APPLIED_AGAIN)
+        if came.verdict is Verdict.APPLIED:
+            self._count(APPLIED_AGAIN)
             logger.warning("another program had undone an applied event; it is applied again", extra={"fields": fields})
             return
         with within(_DATABASE_SECONDS):
-            if self._keep(handled, again.key):
-                self.count(LOST)
-                logger.error(handled.answer.reason, extra={"fields": fields})
+            # The refusal is new unless another process has kept it.
+            if came.refusal is not None and self._store.refused.keep(came.refusal, again.key):
+                self._count(LOST)
+                logger.error(came.reason, extra={"fields": fields})
             self._store.journal.forget([again.key])
         self._mend(again.event.job)
-
-    def _keep(self, handled: Handled, key: str) -> bool:
-        """Keeps the refusal of an event that is lost. False where there is none, or another process has kept it."""
-        given, state = handled.answer, handled.kept_state
-        if state is None:
-            return False
-        row = self._store.refused.row(handled.event, given.verdict, given.reason, state, given.execution)
-        return self._store.refused.keep(row, key)
-
-
-def as_it_was(job: Job | None, again: Journaled) -> Job | None:
-    """The job as it is by now, with what is known of it from the event's first application; None where that was in
-    another life of the job."""
-    if job is None or job.life != again.life:
-        return None
-    known = tuple(dict.fromkeys([*again.tokens, *(job.tokens or ())]))
-    externals = dict(job.externals)
-    if again.event.external is not None and again.attempt != job.attempt:
-        externals.setdefault(external_digest(again.event.external), again.attempt)
-    trusted = None
-    if again.trusted is not None or job.trusted is not None:
-        trusted = tuple(dict.fromkeys([*(again.trusted or ()), *(job.trusted or ())]))
-    return job._replace(tokens=known, trusted=trusted, externals=externals)
-
-
-def owing(decision: Decision, job: Job, again: Journaled) -> Decision:
-    """The decision on an event that was undone: what it made the job owe is owed again, and a refusal says what it
-    means.
-
-    python-datacatalog takes the fields with an underscore from a later read than the history. So the revision may
-    count an entry that is gone.
-    """
-    change = decision.change
-    if change is not None:
-        counted = int(job.revision) - (job.entries - 1 + job.moved)
-        change = change._replace(
-            owes_index=change.owes_index or (again.owes and change.state == _OWED_IN.get(again.event.name)),
-            counted=max(0, min(counted, len(change.entries))),
-            alone=False,
-        )
-        return decision._replace(change=change)
-    if decision.verdict in (Verdict.ILLEGAL, Verdict.STALE):
-        reason = f"{again.event.name} was applied, and undone by another program that replaced the whole job"
-        return decision._replace(reason=f"{reason}; it cannot be applied again: {decision.reason}")
-    return decision
-
-
-_OWED_IN: Final = {"finish": "FINISHED", "index": "INDEXING"}
-"""The state in which there still is something to be indexed."""
-
-
-def _case(again: Journaled, deadline: Deadline) -> Case:
-    case = Case(again.event, again.execution, deadline)
-    case.again = again
-    return case

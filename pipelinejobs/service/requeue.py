@@ -1,11 +1,11 @@
-"""A message that could not be judged goes back to the actor's own queue.
+"""Requeue: a message that could not be judged is brought back into the actor's own queue.
 
-Abaco gives a message to one process and takes every end of it for a good one (contract of Abaco 1.9: an exit code
-brings nothing back). A run that finds MongoDB away would be the end of its message. So it sends the message to its own
-actor again: with the id that the event has, so that it is still applied once, and with a count, so that this ends.
+Abaco gives a message to one process and treats every exit as success (Abaco 1.9): a non-zero exit code does not bring
+the message back. So a run that cannot reach MongoDB sends the message to its own actor again: with the id that the
+event has, so that it is still applied once, and with a count, so that this ends.
 
-What is handed back arrives under our own user's name. Therefore only a message with a token is: one without could
-gain by the name.
+A requeued message arrives under our own user's name. Therefore only a message with a token is requeued: one without
+could gain by the name.
 """
 
 import hashlib
@@ -27,10 +27,10 @@ from pipelinejobs.util.plural import counted
 from pipelinejobs.util.record import shown
 
 COUNT: Final = "x_handed_back"
-"""The URL parameter that says how often a message was handed back. Not trusted: it can only make this end sooner."""
+"""The URL parameter that says how often a message was requeued. Not trusted: it can only make this end sooner."""
 
 SECONDS: Final = 10.0
-"""How long handing back may take, without the wait before it."""
+"""How long requeueing may take, without the wait before it."""
 
 _LONGEST_MSG: Final = 131_067
 """Bytes that Linux passes on in `MSG=...`; Abaco would fail to start a container with more."""
@@ -43,7 +43,7 @@ Queue = Callable[[Mapping[str, str]], Actor]
 """Makes the actor that we are ourselves, for messages with these URL parameters."""
 
 
-class Message(NamedTuple):
+class RequeuedMessage(NamedTuple):
     """A message that means what the delivery meant which brought the event.
 
     Attributes:
@@ -63,14 +63,14 @@ class Message(NamedTuple):
         return self.parameters.get("x_event_id") or hashlib.sha256(repr(self.body).encode()).hexdigest()
 
 
-class Handback:
-    """Hands messages back."""
+class Requeue:
+    """Requeues messages."""
 
     def __init__(self, queue: Queue | None, backoff: Backoff) -> None:
         """
         Args:
             queue: None where this is no actor, or where there is no way to its queue.
-            backoff: how often a message is handed back, and how long it waits before that.
+            backoff: how often a message is requeued, and how long it waits before that.
         """
         self._queue = queue
         self._backoff = backoff
@@ -87,23 +87,25 @@ class Handback:
             What was done, in words.
 
         Raises:
-            Undelivered: it is not in the queue, as far as anybody knows; the reason says why.
+            Undelivered: as far as is known it is not in the queue; the reason says why.
         """
         if self._queue is None:
             raise Undelivered(
-                "this is no actor of an Abaco with an actors API, so there is no queue to hand it back to"
+                "this is no actor of an Abaco with an actors API, so there is no queue to bring it back into"
             )
         message, before = again(event, parameters), count(parameters)
         if why := obstacle(event, message):
             raise Undelivered(why)
         delay = self._backoff.delay(before)
         if delay is None:
-            raise Undelivered(f"it was handed back {counted(before, 'time')}, and that is enough (requeue.attempts)")
+            raise Undelivered(f"it was requeued {counted(before, 'time')}, and that is enough (requeue.attempts)")
         time.sleep(max(0.0, min(delay, deadline.remaining() - SECONDS)))
         self._put(self._queue({**message.parameters, COUNT: str(before + 1)}), message, deadline)
-        return f"handed back to the actor's own queue, time {before + 1} of {self._backoff.attempts} at the most"
+        return (
+            f"requeued: it is in the actor's own queue again, time {before + 1} of {self._backoff.attempts} at the most"
+        )
 
-    def _put(self, queue: Actor, message: Message, deadline: Deadline) -> None:
+    def _put(self, queue: Actor, message: RequeuedMessage, deadline: Deadline) -> None:
         """Puts it into the queue, trying while there is time: twice in the queue is no harm."""
         while True:
             try:
@@ -115,30 +117,30 @@ class Handback:
             time.sleep(_PAUSE)
 
 
-def again(event: Event, parameters: Mapping[str, str]) -> Message:
+def again(event: Event, parameters: Mapping[str, str]) -> RequeuedMessage:
     """The message that brings the same event once more."""
     repeated = {name: readable(parameters[name]) for name in _REPEATED if parameters.get(name)}
     if event.external is None:  # else its id comes from what it says, and may be what no parameter can hold
         repeated["x_event_id"] = event_id.as_parameter(event.id)
     if event.message is not None:
-        return Message(event.message, repeated)
+        return RequeuedMessage(event.message, repeated)
     # Abaco has no message without a body, and an empty one would become the event's data.
     body: dict[str, Any] = {} if event.kind is Kind.REPORT else {"uuid": event.job, "name": event.name}
     if body and event.data is not None:
         body["data"] = event.data
-    return Message(body, repeated)
+    return RequeuedMessage(body, repeated)
 
 
 def count(parameters: Mapping[str, str]) -> int:
-    """How often the message was handed back before, as it says itself."""
+    """How often the message was requeued before, as it says itself."""
     text = parameters.get(COUNT, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
-def obstacle(event: Event, message: Message) -> str | None:
-    """Why this message cannot be handed back; None where it can."""
+def obstacle(event: Event, message: RequeuedMessage) -> str | None:
+    """Why this message cannot be requeued; None where it can."""
     if not event.tokens:
-        return "it has no token, and what is handed back arrives under our own name"
+        return "it has no token, and a requeued message arrives under our own name"
     as_msg = str(message.body)  # a Python literal, which is what Abaco makes of it
     if len(as_msg.encode()) > _LONGEST_MSG:
         return f"it has more than the {_LONGEST_MSG} bytes that Abaco can give to a process"
@@ -150,7 +152,7 @@ def obstacle(event: Event, message: Message) -> str | None:
 
 
 def by_hand(event: Event, parameters: Mapping[str, str]) -> dict[str, str]:
-    """All that somebody needs who sends the message by hand, but for the token: fields of a log line."""
+    """What an operator needs to send the message by hand, but for the token: fields of a log line."""
     message = again(event, parameters)
     body = {key: value for key, value in message.body.items() if key != "token"}
     return {

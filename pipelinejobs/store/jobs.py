@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from enum import Enum, auto
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pymongo
 from pymongo.database import Database
@@ -22,26 +22,12 @@ class Written(Enum):
     """What came of a write."""
 
     YES = auto()
-    NO = auto()
-    """The job is no longer what the change was decided on, or already has the event; read it and decide again."""
+    MISSED = auto()
+    """The guard has missed: the job is no longer what the change was decided on, or already has the event."""
     UNKNOWN = auto()
     """It may have been written; ask `entry` before deciding again."""
     TOO_LARGE = auto()
     """The document would pass 16 MB; it was not written."""
-
-
-class Write(NamedTuple):
-    """What is to be written.
-
-    Attributes:
-        job: as it was read.
-        change: what was decided on it.
-        execution: the id of the execution that writes it.
-    """
-
-    job: Job
-    change: Change
-    execution: str
 
 
 class Jobs:
@@ -106,11 +92,12 @@ class Jobs:
         with translated():
             return self._jobs.find_one(query, {"_id": 1}) is not None
 
-    def apply(self, writes: Sequence[Write]) -> list[Written]:
+    def apply(self, writes: Sequence[tuple[Job, Change, str]]) -> list[Written]:
         """Writes a change to each of these jobs: state, history, revision and outbox of one together, or nothing of it.
 
         Args:
-            writes: at least one, and no job twice.
+            writes: each a job as it was read, what was decided on it, and the id of the execution that writes it; at
+                least one, and no job twice.
 
         Returns:
             What came of each.
@@ -148,10 +135,10 @@ class Jobs:
             refused |= {one["index"] for one in errors}
             return int(error.details["nMatched"])
 
-    def _told_apart(self, writes: Sequence[Write], refused: set[int], matched: int) -> list[Written]:
+    def _told_apart(self, writes: Sequence[tuple[Job, Change, str]], refused: set[int], matched: int) -> list[Written]:
         """What came of each write, where not all were done: those were whose entries stand behind what was read."""
         if not matched:
-            return [Written.TOO_LARGE if place in refused else Written.NO for place in range(len(writes))]
+            return [Written.TOO_LARGE if place in refused else Written.MISSED for place in range(len(writes))]
         try:
             with translated():
                 query = {"uuid": {"$in": [job.uuid for job, _, _ in writes]}}
@@ -160,10 +147,10 @@ class Jobs:
             return [Written.UNKNOWN] * len(writes)
         there = [added.get(job.uuid, {}).get(change.entries[-1].uuid, -1) >= job.entries for job, change, _ in writes]
         if sum(there) != matched:
-            # Somebody else wrote one of the very same events in this moment, or one was moved out of its job already.
+            # Another process wrote one of the very same events in this moment, or one was moved out of its job already.
             return [Written.UNKNOWN] * len(writes)
         return [
-            Written.TOO_LARGE if place in refused else Written.YES if is_there else Written.NO
+            Written.TOO_LARGE if place in refused else Written.YES if is_there else Written.MISSED
             for place, is_there in enumerate(there)
         ]
 

@@ -16,47 +16,15 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.database import Database
 
 from pipelinejobs.core.job import Trusted
+from pipelinejobs.core.journaled import Journaled
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.store import job_document, job_update, verbatim
 from pipelinejobs.store.connection import Document, translated
-from pipelinejobs.util.record import shown
 
 _BESIDE_OTHERS: Final = "beside others"
 """The `_id` of the one document that is no event."""
 _EVENT: Final = ("job", "name", "id", "external", "data", "status", "sender")
 """Fields of an event that a row keeps as they are; tokens and the message as it came are not needed again."""
-
-
-class Journaled(NamedTuple):
-    """An applied event, with what its application has written.
-
-    Attributes:
-        life: the life of the job in which it was applied.
-        attempt: the attempt to which it belongs.
-        entry: uuid of its history entry.
-        execution: id of the execution that applied it.
-        revision: the job's revision before it, which orders the events of one job.
-        owes: whether it made the job owe an index request.
-        tokens, trusted: see `job.Job`; what the job remembered with it.
-    """
-
-    event: Event
-    life: str
-    attempt: str
-    entry: str
-    execution: str
-    revision: int | float
-    owes: bool
-    tokens: tuple[str, ...]
-    trusted: tuple[Trusted, ...] | None
-
-    @property
-    def key(self) -> str:
-        """The row's `_id`."""
-        return f"{self.event.job}:{self.entry}"
-
-    def __repr__(self) -> str:
-        return shown(self, "tokens", "trusted")
 
 
 class Row(NamedTuple):

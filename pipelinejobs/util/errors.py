@@ -6,6 +6,7 @@
     +-- NotInstalled           a library is not installed
     +-- Unavailable            the database cannot be reached, or did not answer in time
     |   +-- OutcomeUnknown     ... and a write may or may not have happened
+    |   +-- Overloaded         there is too much to do already
     +-- Undelivered            a message did not reach another actor, or its answer did not reach us
     +-- CommandFailed          an operator's command cannot do what it was asked
 
@@ -69,6 +70,10 @@ class Unavailable(PipelineJobsError):
 
 class OutcomeUnknown(Unavailable):
     """The database did not confirm the write: the event may or may not be applied. Send it again with the same id."""
+
+
+class Overloaded(Unavailable):
+    """There is too much to do already; nothing was done, try again."""
 
 
 class Undelivered(PipelineJobsError):

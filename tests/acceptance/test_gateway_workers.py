@@ -33,11 +33,11 @@ def variables(mongodb_uri: str, database: Database[Any]) -> dict[str, str]:
 @pytest.fixture
 def gateway(variables: dict[str, str], tmp_path: Path) -> Iterator[Served]:
     with served(variables, tmp_path) as running:
-        eventually(lambda: len(siblings(running)) == PROCESSES - 1, SECONDS)
+        eventually(lambda: len(started(running)) == PROCESSES - 1, SECONDS)
         yield running
 
 
-def siblings(gateway: Served) -> list[int]:
+def started(gateway: Served) -> list[int]:
     """The processes that the gateway's first one has started."""
     return children(gateway.process.pid)
 
@@ -104,9 +104,9 @@ def test_they_share_the_work_and_count_together(gateway: Served, new_job: NewJob
 def test_one_that_dies_is_replaced_and_what_it_has_counted_stays(gateway: Served, new_job: NewJob) -> None:
     job = new_job()
     sent = posted(gateway, job, 40)
-    before = siblings(gateway)
+    before = started(gateway)
     os.kill(before[0], signal.SIGKILL)
-    eventually(lambda: len(siblings(gateway)) == PROCESSES - 1 and before[0] not in siblings(gateway), SECONDS)
+    eventually(lambda: len(started(gateway)) == PROCESSES - 1 and before[0] not in started(gateway), SECONDS)
     sent += posted(gateway, job, 40)
     assert applied(gateway) == sent == job.names.count("update")
     assert "another is started" in gateway.log.read_text()
@@ -116,7 +116,7 @@ def test_one_that_dies_is_replaced_and_what_it_has_counted_stays(gateway: Served
 @pytest.mark.promise("F15")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_they_end_together(gateway: Served, number: int) -> None:
-    all_of_them = siblings(gateway)
+    all_of_them = started(gateway)
     assert gateway.end(number) == 0
     assert not [process for process in all_of_them if is_alive(process)]
 
@@ -126,7 +126,7 @@ def test_when_the_first_is_killed_the_others_end_by_themselves(
     gateway: Served, new_job: NewJob, database: Database[Any]
 ) -> None:
     until_all_have_worked(gateway, new_job(), database)
-    all_of_them = siblings(gateway)
+    all_of_them = started(gateway)
     (counters,) = {
         re.findall(rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)", (Path("/proc") / str(process) / "environ").read_bytes())[0]
         for process in all_of_them
@@ -140,6 +140,6 @@ def test_when_the_first_is_killed_the_others_end_by_themselves(
 def test_with_a_mongod_of_their_own(variables: dict[str, str], tmp_path: Path, nothing_left: None) -> None:
     own = {name: text for name, text in variables.items() if "MONGODB" not in name}
     with served({**own, "_REACTOR_MONGODB_EMBEDDED_DIRECTORY": str(tmp_path / "mongodb")}, tmp_path) as running:
-        eventually(lambda: len(siblings(running)) >= PROCESSES - 1, SECONDS)
+        eventually(lambda: len(started(running)) >= PROCESSES - 1, SECONDS)
         assert httpx.get(f"{running.url}/readyz", trust_env=False).status_code == 200
         assert running.end() == 0

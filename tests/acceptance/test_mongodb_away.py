@@ -61,7 +61,7 @@ def test_a_message_comes_back_until_it_is_applied(
 ) -> None:
     first = queue.runs(away).send(job.event("run", {"node": "c401"}), execution="firstRun")
     assert (first.exit_code, first.verdict["verdict"]) == (75, "unavailable")
-    assert "handed back to the actor's own queue, time 1 of 100" in first.verdict["reason"]
+    assert "requeued: it is in the actor's own queue again, time 1 of 100" in first.verdict["reason"]
     assert is_silent(first)
     queue.runs(abaco)  # by now the message has failed once more, or will find the server back
     queue.wait()
@@ -91,7 +91,7 @@ def test_it_ends_loudly_with_all_that_is_needed(
     queue.runs(away.configured(_REACTOR_HANDBACK_ATTEMPTS="2")).send(data, {**job.url("update"), "x_event_id": "mine"})
     queue.wait()
     last = queue.executions[-1]
-    assert "it was handed back 2 times" in last.verdict["reason"]
+    assert "it was requeued 2 times" in last.verdict["reason"]
     line = lost(last)
     assert job.token not in last.stderr
     assert "hunter2" not in last.stderr
@@ -130,7 +130,7 @@ def test_no_caller_makes_us_show_our_nonce_to_another_actor(
     """Without a nonce of its own it goes to its own id, which Abaco says last, by the token that Abaco gives it."""
     steered = {"_REACTOR_PIPELINES_JOB_MANAGER_ID": "evil.actor", "_abaco_actor_id": "evil.actor"}
     run = queue.runs(away).send(job.event("run"), steered)
-    assert "handed back" in run.verdict["reason"]
+    assert "requeued: " in run.verdict["reason"]
 
 
 def test_with_a_nonce_of_its_alias_it_goes_there(away: CheckedAbaco, job: StoredJob) -> None:
@@ -140,7 +140,7 @@ def test_with_a_nonce_of_its_alias_it_goes_there(away: CheckedAbaco, job: Stored
         nonce = "SD2E_canaryOwnNonce7"
         actor.hidden.add(nonce)
         run = actor.configured(_REACTOR_PIPELINES_JOB_MANAGER_NONCE=nonce).send(job.event("run"))
-    assert "handed back" in run.verdict["reason"]
+    assert "requeued: " in run.verdict["reason"]
     (request,) = api.requests
     assert request.path == "/actors/v2/jobs-manager.prod/messages"
     assert request.query["x-nonce"] == [nonce]

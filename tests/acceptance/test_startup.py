@@ -247,7 +247,7 @@ class TestOnALaptop:
         run = local.send(EVENT)
         assert run.verdict["verdict"] == "unavailable"
         assert "a message is lost" not in run.stderr
-        assert "handed back" not in run.stdout + run.stderr
+        assert "requeued" not in run.stdout + run.stderr
         if run.exit_code == EXIT_CODES["unavailable"]:
             assert run.verdict["reason"].endswith("see that MongoDB runs, then run the same command once more")
 

@@ -21,7 +21,7 @@ from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.reader import read
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.store import Store, history
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
@@ -59,14 +59,14 @@ class Today:
 
     def __init__(self, store: Store, indexer: Indexer) -> None:
         self.store = store
-        self.outbox = Outbox(store, actors.at_url(Secret(indexer.url)), Backoff(), seconds=5)
+        self.outbox = OutboxRelay(store, actors.at_url(Secret(indexer.url)), Backoff(), seconds=5)
         self._manager = Manager(store, POLICY, self.outbox)
 
     def send(self, body: Any, parameters: dict[str, str], execution: str) -> object:
         if isinstance(body, dict) and body.get("token") == "ADMIN":
             body = body | {"token": admin_token(*ADMIN, 3600, self.now().timestamp())}
         delivery = Delivery(id=execution, body=str(body), parameters=parameters, sender="jdoe")
-        return self._manager.handle(read(delivery), execution).answer.verdict.value
+        return self._manager.handle(read(delivery), execution).verdict.value
 
     def now(self) -> Any:
         return self.store.outbox.now()

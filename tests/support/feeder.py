@@ -26,7 +26,7 @@ def main(file: str, point: str, uri: str, database: str, job: str, first: str, e
     from pipelinejobs.core.tokens import Policy
     from pipelinejobs.messages.event import Event, Kind
     from pipelinejobs.service.manager import Manager
-    from pipelinejobs.service.outbox_relay import Outbox
+    from pipelinejobs.service.outbox_relay import OutboxRelay
     from pipelinejobs.store import Store
     from pipelinejobs.store.connection import connect
     from pipelinejobs.util.backoff import Backoff
@@ -34,7 +34,7 @@ def main(file: str, point: str, uri: str, database: str, job: str, first: str, e
 
     token = Secret(sys.stdin.read())
     store = Store(connect(Secret(uri), database, timeout=10))
-    manager = Manager(store, Policy(), Outbox(store, None, Backoff()))
+    manager = Manager(store, Policy(), OutboxRelay(store, None, Backoff()))
     for number in range(int(first), int(end)):
         event = Event(
             job=job,
@@ -44,7 +44,7 @@ def main(file: str, point: str, uri: str, database: str, job: str, first: str, e
             data={"number": number, "filling": FILLING},
             tokens=(token,),
         )
-        verdict = manager.handle(event, f"feeding-{number}").answer.verdict
+        verdict = manager.handle(event, f"feeding-{number}").verdict
         print(f"{number} {verdict}", flush=True)
 
 

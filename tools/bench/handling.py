@@ -42,7 +42,7 @@ class Handling:
             tokens=(Secret(job.token),),
         )
         began = time.perf_counter()
-        answer = self._manager.handle(event, "bench").answer
+        answer = self._manager.handle(event, "bench")
         took = time.perf_counter() - began
         if answer.verdict is not Verdict.APPLIED:
             raise Broken(f"an event was not applied: {answer.reason}")

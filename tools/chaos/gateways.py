@@ -25,8 +25,8 @@ from pymongo.write_concern import WriteConcern
 from pipelinejobs.store import connection
 connection._DURABLE = WriteConcern(w=1, j=False)
 connection.ReadConcern = lambda _: ReadConcern("local")
-from pipelinejobs.gateway.tasks.applied_watch import Watch
-Watch.add = lambda *_: None
+from pipelinejobs.gateway.tasks.applied_watch import AppliedWatch
+AppliedWatch.add = lambda *_: None
 from pipelinejobs.cli.main import main
 sys.exit(main(["serve"]))
 """

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from from_code.gateway import Path, openapi, routes
 from from_code.rst import definitions, literal, plain, section, table
-from pipelinejobs.gateway.http.http_errors import STATUSES, Problem
+from pipelinejobs.core.verdict import STATUSES, Verdict
+from pipelinejobs.gateway.http.http_errors import HttpError
 
 _OF_ITSELF: Final = "/openapi.json"
 """The description of all others; the page says it beforehand."""
@@ -78,8 +79,9 @@ def problems() -> str:
     used = {int(code) for paths in openapi()["paths"].values() for one in paths.values() for code in one["responses"]}
     items = []
     for status in sorted(used - {HTTPStatus.OK, HTTPStatus.UNPROCESSABLE_ENTITY}):
-        problem = Problem(HTTPStatus(status), "")
-        verdict = next((one for one, own in STATUSES.items() if own == status), problem.verdict)
+        problem = HttpError(HTTPStatus(status), "")
+        refused = Verdict.UNAUTHORISED if status == HTTPStatus.UNAUTHORIZED else Verdict.MALFORMED
+        verdict = next((one for one, own in STATUSES.items() if own == status), refused)
         headers = "".join(f", with the header {literal(f'{name}: {value}')}" for name, value in problem.headers.items())
         items.append((f"{status} {HTTPStatus(status).phrase}", f"Of a message: {literal(verdict.value)}{headers}."))
     return definitions(items)

@@ -7,9 +7,8 @@ from typing import Final
 from from_code.docstring import attributes
 from from_code.rst import definitions, literal, plain, table
 from pipelinejobs.cli import main
-from pipelinejobs.core.outcome import Answer
-from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
-from pipelinejobs.gateway.http.http_errors import STATUSES
+from pipelinejobs.core.outcome import Outcome
+from pipelinejobs.core.verdict import CODES, EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 
 _OF_COMMANDS: Final = {
     0: "done",
@@ -26,7 +25,7 @@ def table_rows() -> list[tuple[str, str, str, str]]:
     """Name, exit code, HTTP status and meaning of each verdict."""
     meanings = _said_below(Verdict)
     return [
-        (literal(one.value), str(EXIT_CODES[one]), str(int(STATUSES[one])), plain(meanings[one.name]))
+        (literal(one.value), str(CODES[one].exit_code), str(CODES[one].status), plain(meanings[one.name]))
         for one in Verdict
     ]
 
@@ -43,8 +42,8 @@ def of_commands() -> str:
 
 def line() -> str:
     """The keys of the verdict line."""
-    said = attributes(Answer)
-    keys = Answer(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
+    said = attributes(Outcome)
+    keys = Outcome(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
     return definitions((literal(key), plain(said[key].replace("None", "null"))) for key in keys)
 
 

@@ -13,9 +13,9 @@ from pipelinejobs.gateway.auth.permissions import Permissions
 from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.gateway.auth.static_tokens import StaticTokens
 from pipelinejobs.gateway.http.envelope import Dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.metrics import Metrics
-from pipelinejobs.gateway.tasks.worker_pool import Intake
+from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
@@ -33,8 +33,8 @@ class Authenticator:
         static: StaticTokens,
         providers: Sequence[IdentityProvider],
         nonces: NonceRedeemer,
-        intake: Intake,
-        redeeming: Intake,
+        intake: WorkerPool,
+        redeeming: WorkerPool,
         metrics: Metrics,
         permissions: Permissions,
     ) -> None:
@@ -71,24 +71,24 @@ class Authenticator:
             required: the least permission needed.
 
         Raises:
-            Problem: 401 without a valid credential, 403 without the permission, 503 if the server or the database that
-                knows the credential does not answer.
+            HttpError: 401 without a valid credential, 403 without the permission.
+            Unavailable: the server or the database that knows the credential does not answer.
         """
         has_token = credentials.bearer is not None or credentials.tapis is not None
         try:
             principal = await self._by_token(credentials, deadline) if has_token else None
         except (BadCredential, Unavailable) as error:
             if credentials.nonce is None or spoken is Dialect.V3:
-                raise self._problem(error) from None
+                raise self._refusal(error) from None
             principal = None
         if principal is None:
             if credentials.nonce is None:
                 self._metrics.refused("missing")
-                raise Problem(HTTPStatus.UNAUTHORIZED, _MISSING)
+                raise HttpError(HTTPStatus.UNAUTHORIZED, _MISSING)
             principal = await self._by_nonce(credentials.nonce, scopes, required, deadline)
         if principal.permission < required:
             self._metrics.refused("permission")
-            raise Problem(HTTPStatus.FORBIDDEN, f"{principal.user[:64]} lacks the {required.name} permission")
+            raise HttpError(HTTPStatus.FORBIDDEN, f"{principal.user[:64]} lacks the {required.name} permission")
         return principal
 
     def recheck(self, user: str, by: str, handle: str, scopes: Collection[str]) -> Principal | None:
@@ -135,11 +135,11 @@ class Authenticator:
         try:
             return await self._redeeming.run(redeem, deadline.remaining())
         except (BadCredential, Unavailable) as error:
-            raise self._problem(error) from None
+            raise self._refusal(error) from None
 
-    def _problem(self, error: BadCredential | Unavailable) -> Problem:
-        if isinstance(error, BadCredential):
-            self._metrics.refused(error.kind)
-            too_low = error.kind == "nonce level"
-            return Problem(HTTPStatus.FORBIDDEN if too_low else HTTPStatus.UNAUTHORIZED, error.reason)
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason)
+    def _refusal(self, error: BadCredential | Unavailable) -> HttpError | Unavailable:
+        if isinstance(error, Unavailable):
+            return error
+        self._metrics.refused(error.kind)
+        too_low = error.kind == "nonce level"
+        return HttpError(HTTPStatus.FORBIDDEN if too_low else HTTPStatus.UNAUTHORIZED, error.reason)

@@ -12,14 +12,14 @@ from pipelinejobs.gateway.auth.permissions import Permissions
 from pipelinejobs.gateway.auth.static_tokens import StaticTokens
 from pipelinejobs.gateway.auth.tapis import Tapis
 from pipelinejobs.gateway.metrics import Metrics
-from pipelinejobs.gateway.tasks.worker_pool import Intake
+from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.settings.gateway import GatewaySection
 from pipelinejobs.store.nonces import Nonces
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 
 def authenticator_for(
-    gateway: GatewaySection, nonces: Nonces, intake: Intake, redeeming: Intake, metrics: Metrics
+    gateway: GatewaySection, nonces: Nonces, intake: WorkerPool, redeeming: WorkerPool, metrics: Metrics
 ) -> Authenticator:
     """The authenticator that the settings describe. With the defaults only a nonce lets a request in.
 

@@ -7,9 +7,10 @@ from typing import Final
 
 from fastapi import Request
 
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.messages.body import MAX_BYTES, TOO_LARGE
 from pipelinejobs.messages.lenient import LARGEST
+from pipelinejobs.util.errors import Overloaded
 
 ALL_BYTES: Final = 64 * MAX_BYTES
 
@@ -28,7 +29,8 @@ class Bodies:
                 status counts all the same.
 
         Raises:
-            Problem: the body is too large, too slow, or breaks off; or there is no memory for it now.
+            HttpError: the body is too large, too slow, or breaks off.
+            Overloaded: there is no memory for it now.
         """
         body = Body(self, of_report)
         try:
@@ -39,7 +41,7 @@ class Bodies:
         except TimeoutError:
             body.release()
             reason = f"body: did not arrive within {seconds:.3g} s"
-            raise Problem(HTTPStatus.REQUEST_TIMEOUT, reason) from None
+            raise HttpError(HTTPStatus.REQUEST_TIMEOUT, reason) from None
         except BaseException:
             body.release()
             raise
@@ -49,10 +51,10 @@ class Bodies:
         """Takes memory for so many bytes.
 
         Raises:
-            Problem: there is not so much now.
+            Overloaded: there is not so much now.
         """
         if size > self._room:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many large messages at once; try again")
+            raise Overloaded("too many large messages at once; try again")
         self._room -= size
 
     def give(self, size: int) -> None:
@@ -92,7 +94,7 @@ class Body:
         while more:
             message = await request.receive()
             if message["type"] == "http.disconnect":
-                raise Problem(HTTPStatus.BAD_REQUEST, "body: breaks off")
+                raise HttpError(HTTPStatus.BAD_REQUEST, "body: breaks off")
             piece = message.get("body", b"")
             more = message.get("more_body", False)
             if self.missing is not None:
@@ -121,5 +123,5 @@ def _announced(request: Request) -> int:
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
 
-def _too_large() -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: {TOO_LARGE}")
+def _too_large() -> HttpError:
+    return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"body: {TOO_LARGE}")

@@ -14,7 +14,7 @@ from pipelinejobs.core.job import Job
 from pipelinejobs.core.tokens import LENGTH, remembered, token_hash
 from pipelinejobs.core.views import public_job
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import lifecycle_layout, outbox, templates
 from pipelinejobs.gateway.pages.lifecycle_picture import picture
 from pipelinejobs.gateway.pages.safe_text import DisplayValue, Hide, safe
@@ -67,7 +67,7 @@ async def get(request: Request) -> Response:
 
     answered = await visit.ask(answer)
     if answered is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "There is no such job.")
+        raise HttpError(HTTPStatus.NOT_FOUND, "There is no such job.")
     return answered
 
 

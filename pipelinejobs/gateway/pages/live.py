@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages.visitor import visit_of, visitor_of
 from pipelinejobs.gateway.routes import changes
 from pipelinejobs.util.deadline import Deadline
@@ -20,7 +20,7 @@ async def get(request: Request) -> Response:
         deadline = Deadline(visit.service.settings.limits.request)
         try:
             return await visitor_of(request, visit.service, deadline) is not None
-        except Problem:  # the database does not answer now; the browser connects again
+        except HttpError:  # the database does not answer now; the browser connects again
             return False
 
     return await changes.stream(visit.service.feed, may_go_on)

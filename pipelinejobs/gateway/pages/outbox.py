@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import templates
 from pipelinejobs.gateway.pages.safe_text import safe
 from pipelinejobs.gateway.pages.visitor import BASE, Visit, form_of_session, visit_of
@@ -59,12 +59,12 @@ async def send(request: Request) -> Response:
     visit = await visit_of(request)
     fields = await form_of_session(request, visit.visitor.form, visit.deadline)
     if not visit.visitor.may_resend:
-        raise Problem(
+        raise HttpError(
             HTTPStatus.FORBIDDEN,
             f"{visit.visitor.user} lacks the UPDATE permission; nothing was sent.",
         )
     if not visit.service.outbox.can_send:
-        raise Problem(
+        raise HttpError(
             HTTPStatus.CONFLICT, "The settings do not say how to reach the Indexer (pipelines.job_indexer_url)."
         )
     seconds = visit.deadline.remaining() - _MARGIN
@@ -72,7 +72,7 @@ async def send(request: Request) -> Response:
     try:
         outcomes = await visit.service.resends.run(work, seconds)
     except (Unavailable, WrongSetting) as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
     from_job = is_uuid(fields.get("job")) and fields.get("back") == "job"
     back = f"{BASE}/jobs/{fields['job']}" if from_job else f"{BASE}/outbox"
     query = "&".join(f"{word}={outcomes[word]}" for word in _OUTCOMES if outcomes[word])

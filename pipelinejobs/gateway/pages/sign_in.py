@@ -12,7 +12,7 @@ from starlette.routing import Route
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway.auth.credentials import Credentials
 from pipelinejobs.gateway.http.envelope import Dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import templates
 from pipelinejobs.gateway.pages.visitor import (
     BASE,
@@ -27,6 +27,7 @@ from pipelinejobs.gateway.pages.visitor import (
 )
 from pipelinejobs.gateway.routes import call
 from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.redaction import add_secret
 from pipelinejobs.util.secret import Secret
 
@@ -66,8 +67,10 @@ async def sign_in(request: Request) -> Response:
         principal = await service.authenticator.admit(
             credentials, service.names.scopes, Permission.READ, Dialect.V2, deadline
         )
-    except Problem as problem:
-        return _form(request, back, templates.sentence(problem.reason), problem.status)
+    except HttpError as error:
+        return _form(request, back, templates.sentence(error.reason), error.status)
+    except Unavailable as error:
+        return _form(request, back, templates.sentence(error.reason), HTTPStatus.SERVICE_UNAVAILABLE)
     add_secret(text)  # only once it is valid: otherwise any visitor could have a common word redacted in all logs
     seconds = service.settings.gateway.session_minutes * _MINUTE
     previous = cookie_of(request)

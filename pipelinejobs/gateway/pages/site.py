@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelinejobs.gateway.http import paths
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import job_list, job_page, live, outbox, sign_in, static, templates
 from pipelinejobs.gateway.pages.visitor import BASE, SignInNeeded, address_of
 from pipelinejobs.gateway.service import Service
@@ -48,7 +48,7 @@ def add_to(app: FastAPI, service: Service) -> None:
         routes=[Route("/", _home), *_ROUTES, *outbox.OLD_ROUTES],
         exception_handlers={
             SignInNeeded: _sign_in,
-            Problem: _problem,
+            HttpError: _problem,
             PipelineJobsError: _unavailable,
             HTTPException: _http,
             Exception: _unexpected,
@@ -104,14 +104,14 @@ def _is_script(request: Request) -> bool:
 
 
 async def _problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
+    assert isinstance(error, HttpError)
     headers = {name: value for name, value in error.headers.items() if name == "Retry-After"}
     return _error_page(error.status, error.reason, headers)
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:
     assert isinstance(error, PipelineJobsError)
-    return await _problem(_, Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
+    return await _problem(_, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.tokens import same
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes import call
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.util.deadline import Deadline
@@ -63,7 +63,7 @@ class Visit:
         """Calls `question`, which may ask the database, in a thread and within the time that is left.
 
         Raises:
-            Problem: the database cannot be asked.
+            HttpError: the database cannot be asked.
         """
         return await call.asked(self.service, question, self.deadline)
 
@@ -73,7 +73,7 @@ async def visit_of(request: Request) -> Visit:
 
     Raises:
         SignInNeeded: the request has no session, or the credential of its session is no longer valid.
-        Problem: the database cannot be asked.
+        HttpError: the database cannot be asked.
     """
     service = call.service_of(request)
     deadline = Deadline(service.settings.limits.request)
@@ -137,7 +137,7 @@ def require_own_form(request: Request) -> None:
     """Refuses a form that a page of another site has sent; every browser says where a form comes from.
 
     Raises:
-        Problem: it comes from another site, or the request does not say from where.
+        HttpError: it comes from another site, or the request does not say from where.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     configured = call.service_of(request).settings.gateway.api_server
@@ -145,26 +145,26 @@ def require_own_form(request: Request) -> None:
     by_site = site is None or site == "same-origin"
     by_origin = origin is None or _netloc(origin) in ours
     if (site is None and origin is None) or not by_site or not by_origin:
-        raise Problem(HTTPStatus.FORBIDDEN, "This form was not sent by a page of this gateway; nothing was done.")
+        raise HttpError(HTTPStatus.FORBIDDEN, "This form was not sent by a page of this gateway; nothing was done.")
 
 
 async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
     """The fields of a form, each once.
 
     Raises:
-        Problem: it is no form, or not sent by a page of this gateway.
+        HttpError: it is no form, or not sent by a page of this gateway.
     """
     require_own_form(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
+        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
     with await call.service_of(request).bodies.read(request, deadline.remaining()) as body:
         if len(body.bytes) > _MOST_BYTES:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
+            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
         try:
             pairs = parse_qsl(body.bytes.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except ValueError:
-            raise Problem(HTTPStatus.BAD_REQUEST, "The form cannot be read; nothing was done.") from None
+            raise HttpError(HTTPStatus.BAD_REQUEST, "The form cannot be read; nothing was done.") from None
     return dict(pairs)
 
 
@@ -175,11 +175,11 @@ async def form_of_session(request: Request, form: str, deadline: Deadline) -> di
         form: the text that the forms of this session carry.
 
     Raises:
-        Problem: it is another form.
+        HttpError: it is another form.
     """
     fields = await form_of(request, deadline)
     if not same(fields.pop("form", ""), form):
-        raise Problem(HTTPStatus.FORBIDDEN, "This form is of another session; load the page again. Nothing was done.")
+        raise HttpError(HTTPStatus.FORBIDDEN, "This form is of another session; load the page again. Nothing was done.")
     return fields
 
 

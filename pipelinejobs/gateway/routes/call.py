@@ -15,7 +15,7 @@ from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.auth.credentials import NONCE, TAPIS_HEADER, credentials_of
 from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.gateway.http.envelope import Dialect, dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.service import Service
 from pipelinejobs.store.connection import within
 from pipelinejobs.util import spelling
@@ -69,7 +69,7 @@ class Call:
         """Calls `question`, which may ask the database, in a thread and within the time that is left.
 
         Raises:
-            Problem: the database cannot be asked.
+            HttpError: the database cannot be asked.
         """
         return await asked(self.service, question, self.deadline)
 
@@ -80,7 +80,7 @@ async def asked(service: Service, question: Callable[[], Result], deadline: Dead
         return await service.reads.run(partial(_within, deadline, question), deadline.remaining())
     except (Unavailable, WrongSetting) as error:
         reason = error.reason if isinstance(error, Unavailable) else "the gateway's database is not set up correctly"
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
 
 
 def service_of(request: Request) -> Service:
@@ -104,14 +104,14 @@ def scope_of(service: Service, name: str) -> str:
     """The scope that a nonce needs in a URL with this actor's name.
 
     Raises:
-        Problem: there is no such actor here.
+        HttpError: there is no such actor here.
     """
     scope = service.names.scope(name)
     if scope is None:
         known = (service.names.id, *service.names.aliases)
         near = [one for one in known if spelling.mistakes(name, one) <= spelling.MOST]
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Problem(HTTPStatus.NOT_FOUND, f"not found: no actor {name[:64]!a} is served here{hint}")
+        raise HttpError(HTTPStatus.NOT_FOUND, f"not found: no actor {name[:64]!a} is served here{hint}")
     return scope
 
 
@@ -119,7 +119,7 @@ async def admit(request: Request, scopes: Collection[str], required: Permission,
     """Admits a request.
 
     Raises:
-        Problem: it shows no valid credential, or its principal lacks the permission.
+        HttpError: it shows no valid credential, or its principal lacks the permission.
     """
     service, spoken = service_of(request), dialect(request)
     principal = await service.authenticator.admit(credentials_of(request), scopes, required, spoken, deadline)

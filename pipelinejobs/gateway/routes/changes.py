@@ -12,9 +12,9 @@ from fastapi.responses import StreamingResponse
 from pipelinejobs.core.views import plain
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import CREDENTIALS, JobsReader, answers
-from pipelinejobs.gateway.tasks.change_feed import Feed, Listener, TooManyListeners
+from pipelinejobs.gateway.tasks.change_feed import ChangeFeed, Listener, TooManyListeners
 from pipelinejobs.util.deadline import Deadline
 
 _MEDIA_TYPE: Final = "text/event-stream"
@@ -48,24 +48,24 @@ async def get(call: JobsReader) -> StreamingResponse:
     return await stream(call.service.feed)
 
 
-async def stream(feed: Feed, may_go_on: Callable[[], Awaitable[bool]] | None = None) -> StreamingResponse:
+async def stream(feed: ChangeFeed, may_go_on: Callable[[], Awaitable[bool]] | None = None) -> StreamingResponse:
     """An answer that streams the changes from now on.
 
     Args:
         may_go_on: called from time to time; whether the client still has the permission.
 
     Raises:
-        Problem: too many clients listen already.
+        HttpError: too many clients listen already.
     """
     try:
         listener = await feed.listen()
     except TooManyListeners as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
     return StreamingResponse(_events(feed, listener, may_go_on), media_type=_MEDIA_TYPE)
 
 
 async def _events(
-    feed: Feed, listener: Listener, may_go_on: Callable[[], Awaitable[bool]] | None
+    feed: ChangeFeed, listener: Listener, may_go_on: Callable[[], Awaitable[bool]] | None
 ) -> AsyncIterator[bytes]:
     """The stream, with a comment from time to time when nothing changes."""
     deadline = Deadline(_LONGEST_SECONDS)

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success, time
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, Reader, answers
 from pipelinejobs.store.executions import Execution
 
@@ -110,7 +110,7 @@ async def _find(call: Call, execution: str) -> Execution:
 
     found = await call.ask(look)
     if found is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "not found: no such execution, or it has expired")
+        raise HttpError(HTTPStatus.NOT_FOUND, "not found: no such execution, or it has expired")
     return found
 
 

@@ -8,9 +8,10 @@ from fastapi.responses import JSONResponse, Response
 
 from pipelinejobs.gateway import metrics, schemas
 from pipelinejobs.gateway.http.envelope import success
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import Documented, service_of
 from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Unavailable
 
 
 def router() -> APIRouter:
@@ -49,10 +50,10 @@ async def ready(request: Request) -> JSONResponse:
     service = service_of(request)
     try:
         problems = await service.looks.run(service.problems, service.settings.limits.request)
-    except Problem as problem:
-        problems = [problem.reason]
+    except Unavailable as error:
+        problems = [error.reason]
     if problems:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(problems))
+        raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(problems))
     return success({"ready": True, "problems": []}, schemas.Health)
 
 

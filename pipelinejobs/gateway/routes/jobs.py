@@ -14,7 +14,7 @@ from pipelinejobs.core.views import plain, public_job
 from pipelinejobs.diagnose import snapshot
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, JobsReader, answers
 from pipelinejobs.messages.fields import UUID_PATTERN
 from pipelinejobs.store import history, listing
@@ -79,7 +79,7 @@ async def get_all(
     try:
         return await _answered(call, find, _listed, schemas.Jobs)
     except Malformed as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, error.reason) from None
 
 
 async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
@@ -118,7 +118,7 @@ async def _answered(
         shown: makes the result, of this shape, from what is found.
 
     Raises:
-        Problem: there is no such job, or the database cannot be asked.
+        HttpError: there is no such job, or the database cannot be asked.
     """
 
     def answer() -> JSONResponse | None:
@@ -127,7 +127,7 @@ async def _answered(
 
     answered = await call.ask(answer)
     if answered is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such job")
+        raise HttpError(HTTPStatus.NOT_FOUND, "there is no such job")
     return answered
 
 
@@ -167,4 +167,4 @@ def _utc(moment: datetime | None) -> datetime | None:
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
-        raise Problem(HTTPStatus.BAD_REQUEST, "parameter: the time is beyond the calendar") from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, "parameter: the time is beyond the calendar") from None

@@ -9,13 +9,14 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from pipelinejobs.core.outcome import Answer
+from pipelinejobs.core import outcome
+from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.permission import Permission
-from pipelinejobs.core.verdict import Verdict
+from pipelinejobs.core.verdict import STATUSES, Verdict
 from pipelinejobs.gateway import actor_names, schemas
-from pipelinejobs.gateway.deliveries import Arrived, Taken, may_be_report, parameters_of
+from pipelinejobs.gateway.deliveries import UNREAD, may_be_report, parameters_of
 from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure, success
-from pipelinejobs.gateway.http.http_errors import RETRY_SECONDS, STATUSES, Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes.call import (
     CREDENTIALS,
     ActorName,
@@ -26,9 +27,11 @@ from pipelinejobs.gateway.routes.call import (
     scope_of,
     service_of,
 )
+from pipelinejobs.gateway.service import Service
 from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, is_wrapping
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.log import logger
 from pipelinejobs.util.redaction import HIDDEN
 
@@ -90,67 +93,76 @@ async def post(request: Request, actor: ActorName) -> Response:
     deadline = Deadline(service.settings.limits.request)
     place = scope_of(service, actor)
     query = request.scope["query_string"]
-    call: Call | None = None
     try:
         call = await admit(request, [place], Permission.EXECUTE, deadline)
+    except HttpError as error:
+        return _refused(service, spoken, error, Outcome(Verdict.UNAUTHORISED, error.reason, execution), began)
+    except Unavailable as error:
+        return _put_off(service, spoken, error, execution, began)
+    unread = Delivery(
+        id=execution,
+        parameters=parameters_of(query),
+        sender=call.principal.user,
+        literal=False,
+        content_type=request.headers.get("content-type"),
+        content_encoding=request.headers.get("content-encoding"),
+        event_id=request.headers.get("idempotency-key"),
+    )
+    try:
         of_report = partial(may_be_report, query)
         with await service.bodies.read(request, deadline.remaining(), of_report=of_report) as body:
-            arrived = Arrived(
-                execution=execution,
-                user=call.principal.user,
-                body=body.bytes,
-                missing=body.missing,
-                content_type=request.headers.get("content-type"),
-                content_encoding=request.headers.get("content-encoding"),
-                event_id=request.headers.get("idempotency-key"),
-                query=query,
-                at=at,
-                began=began,
-                deadline=deadline,
-            )
-            taken = await service.deliveries.take(arrived)
-            return _answered(call, taken, is_too_large=body.missing is not None or len(body.bytes) > MAX_BYTES)
-    except Problem as problem:
-        given = Answer(verdict=problem.verdict, reason=problem.reason, execution=execution)
-        if call is not None and given.verdict is Verdict.MALFORMED:
-            parameters = parameters_of(query)
-            lost = Delivery(id=execution, parameters=parameters, sender=call.principal.user, missing=given.reason)
-            service.deliveries.keep_unread(lost, given.reason)
-        service.metrics.delivered(given.verdict, "unread", monotonic() - began)
-        fields = {"execution": execution, "verdict": given.verdict.value, "status": int(problem.status)}
-        log = logger.error if given.verdict is Verdict.UNAVAILABLE else logger.warning
-        log(problem.reason, extra={"fields": fields})
-        return failure(problem.status, problem.reason, _refusal(given), spoken, problem.headers)
+            delivery = unread._replace(body=body.bytes, missing=body.missing)
+            came = await service.deliveries.take(delivery, at, began, deadline)
+            return _answered(call, came, is_too_large=body.missing is not None or len(body.bytes) > MAX_BYTES)
+    except HttpError as error:
+        told = Outcome(Verdict.MALFORMED, error.reason, execution)
+        service.deliveries.keep_unread(unread._replace(missing=error.reason), told)
+        return _refused(service, spoken, error, told, began)
+    except Unavailable as error:
+        return _put_off(service, spoken, error, execution, began)
 
 
 async def get(call: Reader) -> JSONResponse:
     """Tells how many messages wait."""
     links = call.links(self=f"{call.actor_url}/messages")
-    result: schemas.Mailbox = {"messages": call.service.events.inside, "_links": links}
+    result: schemas.Mailbox = {"messages": call.service.batcher.inside, "_links": links}
     return success(result, schemas.Mailbox, call.spoken)
 
 
-def _answered(call: Call, taken: Taken, *, is_too_large: bool) -> Response:
-    """The answer to a message that was taken."""
-    status = STATUSES[taken.answer.verdict]
-    if status is HTTPStatus.BAD_REQUEST and is_too_large:
-        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    if status is HTTPStatus.OK:
-        return success(_result(call, taken), schemas.Message, call.spoken)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-    return failure(status, taken.answer.reason, _refusal(taken.answer), call.spoken, headers)
+def _refused(service: Service, spoken: Dialect, error: HttpError, told: Outcome, began: float) -> Response:
+    """The answer to a request that is refused before its message is read, counted and logged."""
+    service.metrics.delivered(told.verdict, UNREAD, monotonic() - began)
+    fields = {"execution": told.execution, "verdict": told.verdict.value, "status": int(error.status)}
+    log = logger.error if told.verdict is Verdict.UNAVAILABLE else logger.warning
+    log(told.reason, extra={"fields": fields})
+    return failure(error.status, told.reason, _refusal(told), spoken, error.headers)
 
 
-def _result(call: Call, taken: Taken) -> schemas.Message:
-    given = taken.answer
+def _put_off(service: Service, spoken: Dialect, error: Unavailable, execution: str, began: float) -> Response:
+    """The answer to a request that should be sent again."""
+    told = outcome.unavailable(error, execution)
+    return _refused(service, spoken, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason), told, began)
+
+
+def _answered(call: Call, came: Outcome, *, is_too_large: bool) -> Response:
+    """The answer to a message that was judged."""
+    if STATUSES[came.verdict] == HTTPStatus.OK:
+        return success(_result(call, came), schemas.Message, call.spoken)
+    is_too_large = is_too_large and came.verdict is Verdict.MALFORMED
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_too_large else HTTPStatus(STATUSES[came.verdict])
+    error = HttpError(status, came.reason)
+    return failure(error.status, came.reason, _refusal(came), call.spoken, error.headers)
+
+
+def _result(call: Call, came: Outcome) -> schemas.Message:
     return {
-        "executionId": given.execution,
-        "msg": _shown(taken.message),
-        "verdict": cast("Any", given.verdict.value),
-        "reason": given.reason,
-        "job": {"uuid": given.uuid or "", "state": given.state, "lastEvent": given.last_event},
+        "executionId": came.execution,
+        "msg": _shown(came.message),
+        "verdict": cast("Any", came.verdict.value),
+        "reason": came.reason,
+        "job": {"uuid": came.uuid or "", "state": came.state, "lastEvent": came.last_event},
         "_links": call.links(
-            self=f"{call.actor_url}/executions/{given.execution}", messages=f"{call.actor_url}/messages"
+            self=f"{call.actor_url}/executions/{came.execution}", messages=f"{call.actor_url}/messages"
         ),
     }
 
@@ -164,6 +176,6 @@ def _shown(message: dict[str, Any] | None) -> Any:
     return message | {"token": HIDDEN} if "token" in message else message
 
 
-def _refusal(given: Answer) -> schemas.Refusal:
-    verdict = cast("Any", given.verdict.value)
-    return {"verdict": verdict, "reason": given.reason, "executionId": given.execution}
+def _refusal(told: Outcome) -> schemas.Refusal:
+    verdict = cast("Any", told.verdict.value)
+    return {"verdict": verdict, "reason": told.reason, "executionId": told.execution}

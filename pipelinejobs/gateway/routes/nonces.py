@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success, time
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes import nonce_request
 from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, admit, answers, scope_of, service_of
 from pipelinejobs.store.nonces import NewNonce, Nonce
@@ -76,7 +76,7 @@ def _of_actor(required: Permission) -> Any:
 def _of_alias(required: Permission) -> Any:
     async def collection(request: Request, alias: Annotated[str, Path(min_length=1, max_length=128)]) -> _Collection:
         if scope_of(service_of(request), alias).startswith("actor:"):
-            raise Problem(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
+            raise HttpError(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
         call = await _admitted(request, alias, required)
         base = call.actor_url.rpartition("/")[0]
         return _Collection(call, f"alias:{alias}", "Alias", f"{base}/aliases/{alias}/nonces")
@@ -144,7 +144,7 @@ async def _make(request: Request, nonces: _Collection) -> JSONResponse:
             # In a thread: a body of a megabyte takes long to read, and would hold up the answers to other requests.
             asked = await call.ask(partial(nonce_request.read, body.bytes, kind, alias=nonces.kind == "Alias"))
     except Malformed as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, error.reason) from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, error.reason) from None
     tenant = call.service.names.tenant
     new = NewNonce(
         scope=nonces.scope,
@@ -164,8 +164,8 @@ def _success(nonces: _Collection, result: Any, shape: Any, what: str) -> JSONRes
     return success(result, shape, nonces.call.spoken, f"{nonces.kind} {what} successfully.")
 
 
-def _no_nonce() -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, "Nonce does not exist.")
+def _no_nonce() -> HttpError:
+    return HttpError(HTTPStatus.NOT_FOUND, "Nonce does not exist.")
 
 
 def _shown(nonces: _Collection, nonce: Nonce) -> schemas.Nonce:

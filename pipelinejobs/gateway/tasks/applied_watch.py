@@ -9,8 +9,8 @@ from collections import deque
 from time import monotonic
 from typing import Final
 
-from pipelinejobs.service.reapply import FIRST_LOOK_SECONDS, SETTLED_SECONDS, Journal
-from pipelinejobs.store.journal import Journaled
+from pipelinejobs.core.journaled import Journaled
+from pipelinejobs.service.reapply import FIRST_LOOK_SECONDS, SETTLED_SECONDS, Reapplier
 
 _SECONDS: Final = (FIRST_LOOK_SECONDS, SETTLED_SECONDS - FIRST_LOOK_SECONDS)
 """Until the first look, and from there to the second."""
@@ -19,11 +19,11 @@ _MOST: Final = 300
 _BATCH: Final = 500
 
 
-class Watch:
+class AppliedWatch:
     """The events of the last seconds. One thread adds them, another one looks."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, reapplier: Reapplier) -> None:
+        self._reapplier = reapplier
         self._waiting: list[deque[tuple[float, Journaled]]] = [deque(maxlen=_MOST) for _ in _SECONDS]
         self._due: list[list[Journaled]] = [[] for _ in _SECONDS]
 
@@ -39,7 +39,7 @@ class Watch:
         """
         for number in reversed(range(len(_SECONDS))):
             while due := self._taken(number):
-                self._journal.look_at(due)
+                self._reapplier.look_at(due)
                 if number + 1 < len(_SECONDS):
                     again = monotonic() + _SECONDS[number + 1]
                     self._waiting[number + 1].extend((again, one) for one in due)
@@ -53,7 +53,7 @@ class Watch:
         """
         for number in range(len(_SECONDS)):
             while due := self._taken(number, whether_due=False):
-                self._journal.take(due)
+                self._reapplier.take(due)
                 due.clear()
 
     def _taken(self, number: int, *, whether_due: bool = True) -> list[Journaled]:

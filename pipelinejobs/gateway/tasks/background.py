@@ -1,4 +1,4 @@
-"""Work that is done after the answers, in groups, by one thread."""
+"""Work that is done after the answers, in batches, by one thread."""
 
 import threading
 from collections import deque
@@ -21,20 +21,20 @@ class Background(Generic[Item]):
         *,
         most: int,
         dropped: Callable[[str, int], None],
-        group: int = 500,
+        batch: int = 500,
         pause: float = 0.05,
     ) -> None:
         """
         Args:
             name: for the log and the count.
-            work: does a group, and may raise our errors: then the group is lost, and the log says so.
+            work: does a batch, and may raise our errors: then the batch is lost, and the log says so.
             most: how many items may wait.
             dropped: told the name, and how many more were not done.
-            group: how many are done together.
-            pause: seconds to wait for company after the first of a group.
+            batch: how many are done together.
+            pause: seconds to wait for more after the first of a batch.
         """
         self._name, self._work, self._most, self._dropped = name, work, most, dropped
-        self._group, self._pause = group, pause
+        self._batch, self._pause = batch, pause
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -75,15 +75,15 @@ class Background(Generic[Item]):
                     return
             self._closing.wait(self._pause)
             with self._changed:
-                group = [self._items.popleft() for _ in range(min(self._group, len(self._items)))]
+                batch = [self._items.popleft() for _ in range(min(self._batch, len(self._items)))]
             try:
-                self._work(group)
+                self._work(batch)
             except PipelineJobsError as error:
-                self._lose(len(group), error.reason)
+                self._lose(len(batch), error.reason)
             except Exception as error:
-                self._lose(len(group), type(error).__name__)
+                self._lose(len(batch), type(error).__name__)
             with self._changed:
-                self._done += len(group)
+                self._done += len(batch)
                 self._changed.notify_all()
 
     def _lose(self, count: int, why: str) -> None:

@@ -1,92 +1,112 @@
-"""Events wait here to be judged in groups: what waits is read together, decided, and written together.
+"""The batcher: events that are pending at the same time are judged together, as a batch.
 
-A group costs the database little more than one event alone, so the more wait, the less each of them costs. Of one job
-there is never more than one event in the groups that are under way: a second one would only lose the race.
+A batch is read together, decided and written together, and costs the database little more than one event alone. The
+attempts pending for one job stand in a line, and only the first of a line is ever in a batch: a second event of the
+same job would only lose the race for it. A job is *ready* when it has pending attempts and none of them is in a batch.
+
+When a batch begins (`_may_begin`): as soon as any job is ready and
+
+- a full batch is (`_LARGEST`); or
+- a batch is running, but has been for so long (`_SLOW_SECONDS`) that the others should not wait for its end; or
+- none is running, and either as many jobs are ready as the *target size* says, or the *linger* is over.
+
+The target size is how many events there were a moment ago: those of the batch before, and those that became ready
+meanwhile. Senders answered in one batch tend to send again together, and come one by one.
+
+The linger is how long a batch is waited for that has not reached the target size, counted from when its first job
+became ready. It is zero while the processor is the limit: an event that waits then gains nothing. It is as long as the
+batch before took, and at most `_LONGEST_LINGER_SECONDS`, if that batch has waited for the disk of the database: to a
+disk it matters how many batches there are, and not what is in them.
 """
 
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
-from http import HTTPStatus
 from time import monotonic
 from typing import Final
 
-from pipelinejobs.gateway.http.http_errors import Problem
+from pipelinejobs.core.outcome import Outcome
+from pipelinejobs.gateway.tasks.worker_pool import GRACE_SECONDS, too_many
 from pipelinejobs.messages.event import Event
-from pipelinejobs.service.attempt import Case, Handled
-from pipelinejobs.service.manager import Manager
+from pipelinejobs.service.attempt import Attempt
+from pipelinejobs.service.judge import Judge
 from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.errors import OutcomeUnknown
 
 _LARGEST: Final = 64
-"""Events in a group."""
-_PATIENCE_SECONDS: Final = 0.05
-"""How long a group may take before another is begun beside it."""
+"""Events in a batch."""
+_SLOW_SECONDS: Final = 0.05
+"""How long a batch may take before another is begun beside it."""
 _CORE_SECONDS: Final = 0.00025
 _LEAST_CORE_SECONDS: Final = 0.002
-"""How long a core is busy with a group, for each of its events and at the least. One that takes longer has waited for
-the disk of the database."""
-_LONGEST_GATHERING_SECONDS: Final = 0.005
-"""How long a group is waited for at the most, so that those who were answered together are in it together again."""
-_GRACE_SECONDS: Final = 1.0
-"""How much later than its deadline an event may be judged before its sender is told that nobody knows."""
+"""How long a core is busy with a batch, for each of its events and at the least. A batch that takes longer has waited
+for the disk of the database."""
+_LONGEST_LINGER_SECONDS: Final = 0.005
+"""Longest time to wait for a batch to fill."""
+_LATE: Final = "timed out; the event may or may not be applied - send it again with the same id"
 
 
-class Groups:
-    """A number of threads that judge what waits. Used from one event loop."""
+class Batcher:
+    """A number of threads that judge what is pending. Used from one event loop."""
 
-    def __init__(self, manager: Manager, threads: int, waiting: int) -> None:
+    def __init__(self, judge: Judge, threads: int, pending: int) -> None:
         """
         Args:
-            threads: how many groups are judged at the same time, where one takes its time.
-            waiting: how many events may be here; more are put off.
+            threads: how many batches are judged at the same time, where one takes its time.
+            pending: how many events may be here; more are put off.
         """
-        self._manager = manager
-        self._most = waiting
-        self.inside = 0
-        """How many events are being judged or wait."""
-        self._changed = threading.Condition()
-        self._waiting: dict[str, deque[_Turn]] = {}
-        """By job, those of jobs that are in a group included."""
-        self._ready: deque[str] = deque()
-        """Jobs that have events waiting, and are in no group."""
-        self._under_way = 0
-        self._begun = 0.0
-        self._wanted = 1
-        """How many make a group that need not be waited for any longer: as many as there were a moment ago."""
-        self._gathering = 0.0
-        """How long they are waited for: not at all, unless the last group has waited for a disk. To that it matters how
-        many groups there are, and not what is in them."""
-        self._since = 0.0
-        """When that began."""
-        self._looking = 0
-        """How many threads look every now and then whether the group that is under way takes too long."""
+        self._judge = judge
+        self._most = pending
+        self._answers: dict[Attempt, asyncio.Future[Outcome]] = {}
+        """What senders wait for; changed in the event loop alone."""
         self._closing = False
-        self._threads = [threading.Thread(target=self._run, name=f"groups-{n}", daemon=True) for n in range(threads)]
+
+        self._changed = threading.Condition()
+        """Guards all that follows."""
+        self._lines: dict[str, deque[Attempt]] = {}
+        """The attempts of each job, in their order; the first may be in a batch."""
+        self._ready: deque[str] = deque()
+        """Jobs with pending attempts, none of which is in a batch or pauses before its next round."""
+        self._running = 0
+        """How many batches are being judged."""
+        self._last_began = 0.0
+        """When the newest of them began."""
+        self._watching = 0
+        """How many threads look now and then whether the newest batch has become slow."""
+        self._target_size = 1
+        self._linger = 0.0
+        self._linger_began = 0.0
+        self._threads = [threading.Thread(target=self._run, name=f"batcher-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
 
+    @property
+    def inside(self) -> int:
+        """How many events are being judged or pending."""
+        return len(self._answers)
+
     async def judge(
         self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False, is_large: bool = False
-    ) -> Handled:
-        """What the manager says about an event; `is_new` and `is_large` as in `case.Case`.
+    ) -> Outcome:
+        """The outcome of an event; `is_new` and `is_large` as in `Attempt`.
 
         Raises:
-            Problem: there is too much to do already, or it is not judged in time.
+            Overloaded: there is too much to do already.
+            OutcomeUnknown: it is not judged in time.
             WrongSetting: the database refuses our user.
         """
         if self.inside >= self._most:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once (messages); nothing was done, try again"
-            )
+            raise too_many("messages")
         loop = asyncio.get_running_loop()
-        case = self._manager.case(event, execution, deadline.remaining(), is_new=is_new, is_large=is_large)
-        turn = _Turn(case, loop)
-        self.inside += 1
-        late = loop.call_later(deadline.remaining() + _GRACE_SECONDS, turn.give_up)
-        self._add(turn)
+        attempt = self._judge.attempt(event, execution, deadline.remaining(), is_new=is_new, is_large=is_large)
+        answer: asyncio.Future[Outcome] = loop.create_future()
+        self._answers[attempt] = answer
+        late = loop.call_later(deadline.remaining() + GRACE_SECONDS, _give_up, answer)
+        self._add(attempt)
         try:
-            return await turn.future
+            return await answer
         finally:
             late.cancel()
 
@@ -99,127 +119,122 @@ class Groups:
         for thread in self._threads:
             thread.join(deadline.remaining())
 
-    def _add(self, turn: "_Turn") -> None:
+    def _add(self, attempt: Attempt) -> None:
         with self._changed:
-            job = turn.case.event.job
-            line = self._waiting.get(job)
+            job = attempt.event.job
+            line = self._lines.get(job)
             if line is not None:
-                line.append(turn)
+                line.append(attempt)
                 return
-            self._waiting[job] = deque([turn])
-            self._make_ready(job)
-
-    def _run(self) -> None:
-        while group := self._next():
-            began = monotonic()
-            self._judge(group)
-            self._settle(group, monotonic() - began)
-
-    def _next(self) -> "list[_Turn]":
-        """The next group, waited for; an empty one at the end."""
-        with self._changed:
-            while not self._may_begin():
-                if self._closing and not self._waiting:
-                    return []
-                self._wait()
-            self._under_way += 1
-            self._begun = monotonic()
-            if not self._looking:
-                self._changed.notify()  # somebody has to look whether this one takes too long
-            return [self._waiting[self._ready.popleft()][0] for _ in range(min(_LARGEST, len(self._ready)))]
-
-    def _may_begin(self) -> bool:
-        """Groups go one after another, since larger ones cost less; until one takes its time, or there is too much."""
-        if not self._ready or len(self._ready) >= _LARGEST:
-            return bool(self._ready)
-        if self._under_way:
-            return monotonic() - self._begun > _PATIENCE_SECONDS
-        return len(self._ready) >= self._wanted or self._closing or monotonic() - self._since >= self._gathering
-
-    def _wait(self) -> None:
-        if self._under_way:
-            self._looking += 1
-            self._changed.wait(_PATIENCE_SECONDS)
-            self._looking -= 1
-        elif self._ready:
-            self._changed.wait(max(0.0, self._since + self._gathering - monotonic()))
-        else:
-            self._changed.wait()
-
-    def _judge(self, group: "list[_Turn]") -> None:
-        try:
-            self._manager.judge([turn.case for turn in group])
-        except Exception as error:
-            if len(group) == 1:
-                group[0].error = error
-                return
-            for turn in group:  # one of them may be to blame, and must not take the others with it
-                if turn.case.handled is None:
-                    self._judge([turn])
-
-    def _settle(self, group: "list[_Turn]", seconds: float) -> None:
-        """Gives the answers of a group that took so long, and makes room for the next events of the same jobs."""
-        done = [turn for turn in group if turn.case.handled is not None or turn.error is not None]
-        again = [turn for turn in group if turn.case.handled is None and turn.error is None]
-        with self._changed:
-            self._under_way -= 1
-            for turn in done:
-                job = turn.case.event.job
-                line = self._waiting[job]
-                line.popleft()
-                if line:
-                    self._make_ready(job)
-                else:
-                    del self._waiting[job]
-            has_waited = seconds > max(_LEAST_CORE_SECONDS, _CORE_SECONDS * len(group))
-            self._gathering = min(_LONGEST_GATHERING_SECONDS, seconds) if has_waited else 0.0
-            self._wanted, self._since = min(_LARGEST, len(group) + len(self._ready)), monotonic()
-            if self._closing:
-                self._changed.notify_all()
-        with suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
-            if done:
-                done[0].loop.call_soon_threadsafe(self._answer, done)
-            for turn in again:
-                pause, job = turn.case.pause(), turn.case.event.job
-                turn.loop.call_soon_threadsafe(turn.loop.call_later, pause, self._again, job)
-
-    def _again(self, job: str) -> None:
-        with self._changed:
+            self._lines[job] = deque([attempt])
             self._make_ready(job)
 
     def _make_ready(self, job: str) -> None:
         self._ready.append(job)
         if len(self._ready) == 1:
-            self._since = monotonic()
-        if not self._under_way and len(self._ready) in (1, self._wanted):
-            self._changed.notify()  # whoever is woken takes what has come by then
+            self._linger_began = monotonic()
+        if not self._running and len(self._ready) in (1, self._target_size):
+            self._changed.notify()  # the thread that wakes takes all that is ready by then
 
-    def _answer(self, done: "list[_Turn]") -> None:
-        for turn in done:
-            self.inside -= 1
-            turn.answer()
+    def _run(self) -> None:
+        while batch := self._next():
+            began = monotonic()
+            self._judge_batch(batch)
+            self._ended(batch, monotonic() - began)
+
+    def _next(self) -> list[Attempt]:
+        """The next batch, waited for; an empty one at the end."""
+        with self._changed:
+            while not self._may_begin():
+                if self._closing and not self._lines:
+                    return []
+                self._wait()
+            self._running += 1
+            self._last_began = monotonic()
+            if not self._watching:
+                self._changed.notify()  # another thread has to look whether this batch becomes slow
+            return [self._lines[self._ready.popleft()][0] for _ in range(min(_LARGEST, len(self._ready)))]
+
+    def _may_begin(self) -> bool:
+        if not self._ready or len(self._ready) >= _LARGEST:
+            return bool(self._ready)
+        if self._running:
+            return monotonic() - self._last_began > _SLOW_SECONDS
+        is_complete = len(self._ready) >= self._target_size or self._closing
+        return is_complete or monotonic() - self._linger_began >= self._linger
+
+    def _wait(self) -> None:
+        """Waits until a batch may begin, or something changes on which that depends."""
+        if self._running:
+            self._watching += 1
+            self._changed.wait(_SLOW_SECONDS)
+            self._watching -= 1
+        elif self._ready:
+            self._changed.wait(max(0.0, self._linger_began + self._linger - monotonic()))
+        else:
+            self._changed.wait()
+
+    def _judge_batch(self, batch: Sequence[Attempt]) -> None:
+        try:
+            self._judge.judge(batch)
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].error = error
+                return
+            for attempt in batch:  # one of them may be to blame, and must not take the others with it
+                if attempt.outcome is None:
+                    self._judge_batch([attempt])
+
+    def _ended(self, batch: Sequence[Attempt], seconds: float) -> None:
+        """Answers what is done, and makes ready what may be in the next batch.
+
+        An attempt that has no outcome yet stays the first of its line, and is ready again after its pause.
+
+        Args:
+            seconds: how long the batch took.
+        """
+        done = [attempt for attempt in batch if attempt.outcome is not None or attempt.error is not None]
+        with self._changed:
+            self._running -= 1
+            for attempt in done:
+                self._leave_line(attempt.event.job)
+            waited_for_disk = seconds > max(_LEAST_CORE_SECONDS, _CORE_SECONDS * len(batch))
+            self._linger = min(_LONGEST_LINGER_SECONDS, seconds) if waited_for_disk else 0.0
+            self._linger_began = monotonic()
+            self._target_size = min(_LARGEST, len(batch) + len(self._ready))
+            if self._closing:
+                self._changed.notify_all()
+        loop = self._answers[batch[0]].get_loop()
+        with suppress(RuntimeError):  # the loop has ended, and with it all senders who waited
+            if done:
+                loop.call_soon_threadsafe(self._answer, done)
+            for attempt in batch:
+                if attempt.outcome is None and attempt.error is None:
+                    loop.call_soon_threadsafe(loop.call_later, attempt.pause(), self._again, attempt.event.job)
+
+    def _leave_line(self, job: str) -> None:
+        line = self._lines[job]
+        line.popleft()
+        if line:
+            self._make_ready(job)
+        else:
+            del self._lines[job]
+
+    def _again(self, job: str) -> None:
+        with self._changed:
+            self._make_ready(job)
+
+    def _answer(self, done: Sequence[Attempt]) -> None:
+        for attempt in done:
+            answer = self._answers.pop(attempt)
+            if answer.done():  # its sender waits no more
+                continue
+            if attempt.outcome is not None:
+                answer.set_result(attempt.outcome)
+            elif attempt.error is not None:
+                answer.set_exception(attempt.error)
 
 
-class _Turn:
-    """An event that waits for its turn, and whoever waits for its answer."""
-
-    def __init__(self, case: Case, loop: asyncio.AbstractEventLoop) -> None:
-        self.case = case
-        self.loop = loop
-        self.future: asyncio.Future[Handled] = loop.create_future()
-        self.error: Exception | None = None
-
-    def answer(self) -> None:
-        """Says what came of it, if anybody still waits."""
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        elif self.case.handled is not None:
-            self.future.set_result(self.case.handled)
-
-    def give_up(self) -> None:
-        """Says that nobody knows."""
-        if not self.future.done():
-            reason = "not done in time; it cannot be known whether it will be"
-            self.future.set_exception(Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason))
+def _give_up(answer: "asyncio.Future[Outcome]") -> None:
+    if not answer.done():
+        answer.set_exception(OutcomeUnknown(_LATE))

@@ -1,6 +1,6 @@
-"""Jobs as they change, for everybody who listens: the database is looked at for all of them together.
+"""The change feed: jobs as they change, for all listeners. The database is polled once for all of them together.
 
-Best effort. Who listens may miss a change when very much changes at once; who needs all reads the jobs.
+Best effort. A listener may miss a change when very much changes at once; a client that needs all reads the jobs.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class TooManyListeners(PipelineJobsError):
 
 
 class Listener:
-    """Somebody who listens."""
+    """One client that listens to the feed."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(_MOST_WAITING)
@@ -45,7 +45,7 @@ class Listener:
             return None
 
     def tell(self, change: dict[str, Any]) -> None:
-        """Says that a job has changed; whoever does not keep up is let go."""
+        """Says that a job has changed. A listener that does not keep up is let go."""
         if self.ended:
             return
         try:
@@ -60,8 +60,8 @@ class Listener:
             self._waiting.put_nowait(None)
 
 
-class Feed:
-    """Looks for changes while anybody listens. For one event loop."""
+class ChangeFeed:
+    """Looks for changes while there are listeners. For one event loop."""
 
     def __init__(self, store: Store, *, interval: float = 1.0, most: int = 100) -> None:
         """
@@ -105,7 +105,7 @@ class Feed:
         self._listeners.discard(listener)
 
     async def close(self) -> None:
-        """Lets everybody go, and waits for the end of the look that is being taken."""
+        """Lets all listeners go, and waits for the end of the poll that is running."""
         self._closing.set()
         for listener in list(self._listeners):
             listener.end()
@@ -113,7 +113,7 @@ class Feed:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        """Looks again and again, until nobody listens or the end. It is never cut off: its thread could not be."""
+        """Polls until there are no listeners, or the feed is closed. It is never cancelled: its thread could not be."""
         self._looked = monotonic()
         await self._look()  # what has changed before is no news
         self._begun.set()

@@ -1,4 +1,4 @@
-"""Sends what jobs owe to the Indexer, all the time.
+"""Sends outbox messages to the Indexer, all the time.
 
 Any number of gateways share the work: a row is sent by the one that gets the lease on it
 (`pipelinejobs.service.outbox_relay`), and one whose holder has died comes back when its lease is over.
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from pipelinejobs.service.outbox_relay import Outbox, Tally
+from pipelinejobs.service.outbox_relay import OutboxRelay, Tally
 from pipelinejobs.store.outbox import OutboxMessage
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import PipelineJobsError, Unavailable
@@ -20,12 +20,12 @@ _POLL_SECONDS: Final = 1.0
 _MOST: Final = 100
 
 
-class Sender:
+class OutboxSender:
     """Looks for messages that are due, when told of one and every now and then, and sends some at a time."""
 
     def __init__(
         self,
-        outbox: Outbox,
+        outbox: OutboxRelay,
         told: Callable[[Tally], None],
         *,
         workers: int = WORKERS,
@@ -66,7 +66,7 @@ class Sender:
         self._pool.shutdown(wait=False)
         for _ in range(WORKERS):
             if not self._room.acquire(timeout=deadline.remaining()):
-                return  # still sending; its lease ends by itself, and somebody else goes on
+                return  # still sending; its lease ends by itself, and another process goes on
 
     def _run(self) -> None:
         while not self._closing.is_set():

@@ -4,20 +4,26 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http import HTTPStatus
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from pipelinejobs.gateway.http.http_errors import Problem
 from pipelinejobs.util.deadline import call_within
+from pipelinejobs.util.errors import OutcomeUnknown, Overloaded
 
 Result = TypeVar("Result")
 
-_GRACE_SECONDS = 1.0
-"""How much later than its deadline a piece of work may end before its caller is told that nobody knows."""
+GRACE_SECONDS: Final = 1.0
+"""How much later than its deadline a piece of work may end before its caller is told that the outcome is unknown."""
+
+LATE: Final = "timed out; it is not known whether it will still be done"
 
 
-class Intake:
-    """A number of threads with a queue in front of them that has an end. Used from one event loop."""
+def too_many(name: str) -> Overloaded:
+    """What the callers of a queue are told that is full."""
+    return Overloaded(f"too many requests at once ({name}); nothing was done, try again")
+
+
+class WorkerPool:
+    """A number of threads with a bounded queue in front of them. Used from one event loop."""
 
     def __init__(self, name: str, workers: int, waiting: int) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
@@ -30,22 +36,19 @@ class Intake:
         """What `work` returns or raises. It has to keep to `seconds` itself, the time that it waits included.
 
         Raises:
-            Problem: there is too much to do already, or it does not end in time.
+            Overloaded: there is too much to do already.
+            OutcomeUnknown: it does not end in time.
         """
         if self.inside >= self._most:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"too many requests at once ({self._name}); nothing was done, try again"
-            )
+            raise too_many(self._name)
         self.inside += 1
         future = asyncio.get_running_loop().run_in_executor(self._pool, work)
         future.add_done_callback(self._done)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), seconds + _GRACE_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(future), seconds + GRACE_SECONDS)
         except TimeoutError:
-            future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # somebody has to look at it
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, "not done in time; it cannot be known whether it will be"
-            ) from None
+            future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else asyncio complains
+            raise OutcomeUnknown(LATE) from None
 
     def _done(self, _: object) -> None:
         self.inside -= 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelinejobs.gateway.tasks import change_feed
-from pipelinejobs.gateway.tasks.change_feed import Feed, Listener, TooManyListeners
+from pipelinejobs.gateway.tasks.change_feed import ChangeFeed, Listener, TooManyListeners
 from pipelinejobs.store import Store
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.log import logger
@@ -20,11 +20,11 @@ INTERVAL = 0.05
 PATIENCE = 20.0
 
 
-def run(test: Callable[[Feed], Coroutine[Any, Any, None]], store: Store, **more: Any) -> None:
+def run(test: Callable[[ChangeFeed], Coroutine[Any, Any, None]], store: Store, **more: Any) -> None:
     """Runs a test over a feed. Afterwards the feed has left no task behind, and no thread that looks."""
 
     async def whole() -> None:
-        feed = Feed(store, **{"interval": INTERVAL, **more})
+        feed = ChangeFeed(store, **{"interval": INTERVAL, **more})
         try:
             await test(feed)
         finally:
@@ -52,7 +52,7 @@ async def heard(listener: Listener) -> tuple[str, int]:
 
 
 def lookers() -> list[Any]:
-    return [task for task in asyncio.all_tasks() if "Feed._run" in repr(task.get_coro())]
+    return [task for task in asyncio.all_tasks() if "ChangeFeed._run" in repr(task.get_coro())]
 
 
 async def until(true: Callable[[], Any]) -> None:
@@ -65,7 +65,7 @@ def test_everybody_hears_each_change_once(store: Store, jobs: Documents) -> None
     before, job = insert_job(jobs), insert_job(jobs)
     change(store, before, 1)
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         one, two = await feed.listen(), await feed.listen()
         for revision in (1, 2):
             change(store, job, revision)
@@ -80,7 +80,7 @@ def test_a_job_that_is_made_again_is_news(store: Store, jobs: Documents) -> None
     """It has the revision that it had before, but another date."""
     job = insert_job(jobs)
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         listener = await feed.listen()
         change(store, job, 0, seconds=5)
         assert await heard(listener) == (job.uuid, 0)
@@ -93,7 +93,7 @@ def test_a_job_that_is_made_again_is_news(store: Store, jobs: Documents) -> None
 def test_a_writer_whose_clock_is_late_is_heard(store: Store, jobs: Documents) -> None:
     job = insert_job(jobs)
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         listener = await feed.listen()
         change(store, job, 1, seconds=7)
         assert await heard(listener) == (job.uuid, 1)
@@ -112,7 +112,7 @@ def test_one_look_for_all_and_none_for_nobody(store: Store, jobs: Documents, mon
 
     monkeypatch.setattr(store.changes, "since", counted)
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         await asyncio.sleep(INTERVAL * 3)
         assert looks == 0
         listeners = [await feed.listen() for _ in range(20)]
@@ -137,7 +137,7 @@ def test_who_does_not_keep_up_is_ended_and_the_others_are_not(
     monkeypatch.setattr(change_feed, "_MOST_WAITING", 3)
     job = insert_job(jobs)
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         slow, quick = await feed.listen(), await feed.listen()
         for revision in range(1, 7):
             change(store, job, revision)
@@ -151,7 +151,7 @@ def test_who_does_not_keep_up_is_ended_and_the_others_are_not(
 
 
 def test_there_is_an_end_to_listeners(store: Store) -> None:
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         one, _two = await feed.listen(), await feed.listen()
         with pytest.raises(TooManyListeners):
             await feed.listen()
@@ -165,7 +165,7 @@ def test_who_is_forgotten_takes_nobodys_place(store: Store, jobs: Documents) -> 
     """A caller may go away before the stream begins; then nobody says that it has left."""
     job = insert_job(jobs)
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         listener: Listener | None = await feed.listen()
         change(store, job, 1)
         assert listener is not None
@@ -188,7 +188,7 @@ def test_whose_call_is_given_up_takes_nobodys_place(store: Store, monkeypatch: p
 
     monkeypatch.setattr(store.changes, "since", slow)
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         calling = asyncio.create_task(feed.listen())
         await until(looking.is_set)
         calling.cancel()
@@ -209,7 +209,7 @@ def test_a_database_that_is_away_is_told_once_and_what_changed_meanwhile_afterwa
     job = insert_job(jobs)
     looks = 0
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         nonlocal looks
         listener = await feed.listen()
 
@@ -235,7 +235,7 @@ def test_the_end_ends_all_and_waits_for_the_look(store: Store, monkeypatch: pyte
     looking, go_on = threading.Event(), threading.Event()
     over = False
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         waiting = await feed.listen()
 
         def slow(*_: Any) -> list[Any]:
@@ -267,7 +267,7 @@ def test_what_was_told_is_not_remembered_for_ever(
 ) -> None:
     monkeypatch.setattr(change_feed, "_MOST_TOLD", 5)
 
-    async def test(feed: Feed) -> None:
+    async def test(feed: ChangeFeed) -> None:
         listener = await feed.listen()
         for _ in range(12):
             change(store, insert_job(jobs, updated=None), 1, seconds=-60)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from pymongo.database import Database
 
-from pipelinejobs.gateway.tasks.change_feed import Feed
+from pipelinejobs.gateway.tasks.change_feed import ChangeFeed
 from pipelinejobs.util.errors import Unavailable
 from support.gateway import TOKENS, Gateway, eventually, serving, settings
 from support.process import StoredJob
@@ -103,7 +103,7 @@ def test_nobody_listens_nobody_looks(gateway: Gateway, job: StoredJob) -> None:
 
 
 def test_there_is_an_end_to_listeners(gateway: Gateway) -> None:
-    gateway.service.feed = Feed(gateway.service.store, most=1)
+    gateway.service.feed = ChangeFeed(gateway.service.store, most=1)
     with listening(gateway):
         answer = gateway.ask("GET", "/changes", "READ")
         assert answer.status_code == 503

@@ -24,7 +24,7 @@ def test_alive_and_ready(gateway: Gateway) -> None:
 
 def test_not_ready_without_its_indexes(gateway: Gateway, database: Database[Any]) -> None:
     database["jobs_refused"].drop_indexes()
-    gateway.service._looked = 0.0
+    gateway.service._checked = 0.0
     answer = gateway.client.get("/readyz")
     assert answer.status_code == 503
     assert "jobs_refused.job_date" in answer.json()["message"]

@@ -204,7 +204,7 @@ class TestVerdicts:
         assert result(gateway.ask("POST", f"/actors/v2/{ALIAS}/messages?{query}", "EXECUTE"), 400)
 
     def test_malformed_asks_no_database(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gateway.service._manager, "judge", lambda *_: pytest.fail("it was asked"))
+        monkeypatch.setattr(gateway.service.batcher._judge, "judge", lambda *_: pytest.fail("it was asked"))
         assert result(gateway.post({"uuid": "x"}), 400)["verdict"] == "malformed"
 
     def test_create_is_nobodys(self, gateway: Gateway, job: StoredJob) -> None:
@@ -214,7 +214,7 @@ class TestVerdicts:
         def broken(*_: object) -> None:
             raise RuntimeError(f"canary {job.token}")
 
-        monkeypatch.setattr(gateway.service._manager, "judge", broken)
+        monkeypatch.setattr(gateway.service.batcher._judge, "judge", broken)
         answer = gateway.post(job.event("run"))
         assert result(answer, 503)["verdict"] == "unavailable"
         assert answer.headers["retry-after"] == "1"

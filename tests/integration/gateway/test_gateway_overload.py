@@ -29,13 +29,13 @@ def test_what_there_is_no_room_for_is_put_off(
     configured = settings(mongodb_uri, database.name, gateway__workers="2", gateway__waiting="3")
     with serving(configured) as gateway:
         goes_on = threading.Event()
-        judge = gateway.service._manager.judge
+        judge = gateway.service.batcher._judge.judge
 
         def slow(*arguments: Any) -> Any:
             goes_on.wait(20)
             return judge(*arguments)
 
-        monkeypatch.setattr(gateway.service._manager, "judge", slow)
+        monkeypatch.setattr(gateway.service.batcher._judge, "judge", slow)
         statuses: list[int] = []
         threads = [
             threading.Thread(target=lambda: statuses.append(gateway.post(job.event("update")).status_code))
@@ -43,7 +43,7 @@ def test_what_there_is_no_room_for_is_put_off(
         ]
         for thread in threads:
             thread.start()
-        eventually(lambda: gateway.service.events.inside == 5)
+        eventually(lambda: gateway.service.batcher.inside == 5)
         assert gateway.ask("GET", f"/actors/v2/{ALIAS}/messages").json()["result"]["messages"] == 5
         answer = gateway.post(job.event("update"))
         assert answer.status_code == 503
@@ -65,13 +65,13 @@ def test_one_that_takes_too_long_is_not_waited_for(
 ) -> None:
     goes_on = threading.Event()
     with serving(settings(mongodb_uri, database.name, limits__request="0.5")) as gateway:
-        judge = gateway.service._manager.judge
-        monkeypatch.setattr(gateway.service._manager, "judge", lambda *a: (goes_on.wait(20), judge(*a))[1])
+        judge = gateway.service.batcher._judge.judge
+        monkeypatch.setattr(gateway.service.batcher._judge, "judge", lambda *a: (goes_on.wait(20), judge(*a))[1])
         answer = gateway.post(job.event("run"))
         assert answer.status_code == 503
-        assert "it cannot be known" in answer.json()["message"]
+        assert "may or may not be applied" in answer.json()["message"]
         goes_on.set()
-        eventually(lambda: gateway.service.events.inside == 0)
+        eventually(lambda: gateway.service.batcher.inside == 0)
 
 
 def test_a_body_that_drips_is_given_up(mongodb_uri: str, database: Database[Any]) -> None:

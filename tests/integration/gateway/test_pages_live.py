@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from pipelinejobs.gateway.routes import changes
-from pipelinejobs.gateway.tasks.change_feed import Feed
+from pipelinejobs.gateway.tasks.change_feed import ChangeFeed
 from pipelinejobs.util.errors import Unavailable
 from support.gateway import TOKENS, Gateway
 from support.pages import Visitor, visitor
@@ -56,7 +56,7 @@ def test_it_ends_with_its_session(gateway: Gateway, job: StoredJob, monkeypatch:
 
 
 def test_as_many_listen_as_may(gateway: Gateway) -> None:
-    gateway.service.feed = Feed(gateway.service.store, most=0)
+    gateway.service.feed = ChangeFeed(gateway.service.store, most=0)
     with visitor(gateway) as visiting:
         answer = visiting.client.get("/pages/changes")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

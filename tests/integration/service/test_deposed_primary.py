@@ -21,7 +21,7 @@ from pipelinejobs.core.tokens import Policy
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import connect
 from pipelinejobs.util.backoff import Backoff
@@ -78,11 +78,11 @@ def manager_of(member: Member) -> tuple[Store, Manager]:
     uri = f"mongodb://{HOST}:{member.port}/?directConnection=true"
     store = Store(connect(Secret(uri), DATABASE, timeout=4))
     store.server_version()
-    return store, Manager(store, Policy(), Outbox(store, None, Backoff()), database_seconds=4)
+    return store, Manager(store, Policy(), OutboxRelay(store, None, Backoff()), database_seconds=4)
 
 
 def judged(manager: Manager, event: Event) -> Verdict:
-    return manager.handle(event, "e").answer.verdict
+    return manager.handle(event, "e").verdict
 
 
 def look_at(jobs: Any, seen: list[Any]) -> None:

@@ -11,13 +11,13 @@ from pymongo.database import Database
 
 from fsm.replay import final_state
 from pipelinejobs.core.job import Job
+from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.tokens import Policy, admin_tokens
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
-from pipelinejobs.service.attempt import Handled
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
-from pipelinejobs.store import Store, Write, Written, history
+from pipelinejobs.service.outbox_relay import OutboxRelay
+from pipelinejobs.store import Store, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
@@ -57,7 +57,7 @@ def job(jobs: Jobs) -> Jobs:
 @pytest.fixture
 def make(store: Store, indexer: Indexer) -> Callable[..., Manager]:
     def manager(policy: Policy = ADMINISTRATION, **changes: Any) -> Manager:
-        outbox = Outbox(store, indexer, Backoff(first=0.05, attempts=5), seconds=5)
+        outbox = OutboxRelay(store, indexer, Backoff(first=0.05, attempts=5), seconds=5)
         return Manager(store, policy, outbox, **changes)
 
     return manager
@@ -75,7 +75,7 @@ class Sender:
         self._manager = manager
         self._count = 0
 
-    def __call__(self, event: Event) -> Handled:
+    def __call__(self, event: Event) -> Outcome:
         self._count += 1
         handled = self._manager.handle(event, f"e{self._count}")
         self._manager.settle(handled, Deadline(20))
@@ -83,10 +83,10 @@ class Sender:
 
     def command(self, name: str, **changes: Any) -> Verdict:
         self._count += 1
-        return self(a_command(name, **({"id": f"execution:{self._count}"} | changes))).answer.verdict
+        return self(a_command(name, **({"id": f"execution:{self._count}"} | changes))).verdict
 
     def report(self, name: str, status: str, **changes: Any) -> Verdict:
-        return self(a_report(name, status, **changes)).answer.verdict
+        return self(a_report(name, status, **changes)).verdict
 
 
 @pytest.fixture
@@ -123,20 +123,20 @@ def test_a_job_goes_through_its_life(job: Jobs, send: Sender, indexer: Indexer) 
 
 
 def test_the_answer_says_where_the_job_is(job: Jobs, send: Sender) -> None:
-    given = send(a_command("run")).answer
+    given = send(a_command("run"))
     assert (given.verdict, given.uuid, given.event, given.state, given.last_event) == (
         Verdict.APPLIED, UUID, "run", "RUNNING", "run",
     )  # fmt: skip
-    refused = send(a_command("reject", id="execution:x")).answer
+    refused = send(a_command("reject", id="execution:x"))
     assert (refused.verdict, refused.state) == (Verdict.ILLEGAL, "RUNNING")
 
 
 @pytest.mark.promise("P2")
 def test_the_same_event_twice_changes_nothing(job: Jobs, send: Sender, indexer: Indexer) -> None:
     event = a_report("finish", "FINISHED")
-    assert send(event).answer.verdict is Verdict.APPLIED
+    assert send(event).verdict is Verdict.APPLIED
     before = stored(job)
-    second = send(event).answer
+    second = send(event)
     assert (second.verdict, second.state) == (Verdict.DUPLICATE, "FINISHED")
     assert stored(job) == before
     assert len(indexer.received) == 1
@@ -146,14 +146,14 @@ def test_a_command_that_would_now_be_illegal_is_still_a_duplicate(job: Jobs, sen
     event = a_command("run", id="sender:mine")
     send(event)
     send.command("finish")
-    assert send(event).answer.verdict is Verdict.DUPLICATE
-    assert send(a_command("fail", id="sender:mine")).answer.verdict is Verdict.MALFORMED
+    assert send(event).verdict is Verdict.DUPLICATE
+    assert send(a_command("fail", id="sender:mine")).verdict is Verdict.MALFORMED
 
 
 @pytest.mark.promise("S1")
 def test_an_unknown_job_and_a_wrong_token_look_alike(job: Jobs, send: Sender) -> None:
-    wrong = send(a_command("run", "wrong")).answer
-    unknown = send(a_command("run", "wrong", job="10700000-0000-5000-8000-000000000000")).answer
+    wrong = send(a_command("run", "wrong"))
+    unknown = send(a_command("run", "wrong", job="10700000-0000-5000-8000-000000000000"))
     assert wrong.verdict is unknown.verdict is Verdict.UNAUTHORISED
     assert wrong.reason == unknown.reason
     assert wrong.state is unknown.state is wrong.last_event is unknown.last_event is None
@@ -181,12 +181,12 @@ def test_nobody_may_create(job: Jobs, send: Sender) -> None:
 )
 def test_what_looks_like_a_reference_is_known_again(job: Jobs, send: Sender, data: dict[str, Any]) -> None:
     event = a_command("run", id="sender:mine", data={"of": data})
-    assert [send(event).answer.verdict for _ in range(2)] == [Verdict.APPLIED, Verdict.DUPLICATE]
+    assert [send(event).verdict for _ in range(2)] == [Verdict.APPLIED, Verdict.DUPLICATE]
 
 
 def test_a_reset_sent_twice_is_applied_once(job: Jobs, send: Sender) -> None:
     event = a_command("reset", an_admin_token(), id="sender:reset-1")
-    assert [send(event).answer.verdict for _ in range(2)] == [Verdict.APPLIED, Verdict.DUPLICATE]
+    assert [send(event).verdict for _ in range(2)] == [Verdict.APPLIED, Verdict.DUPLICATE]
     assert names(job) == ["create", "reset"]
 
 
@@ -254,7 +254,7 @@ class TestManyAtOnce:
 
         def one(event: Event) -> None:
             barrier.wait()
-            verdicts.append(manager.handle(event, "e").answer.verdict)
+            verdicts.append(manager.handle(event, "e").verdict)
 
         threads = [threading.Thread(target=one, args=(event,)) for event in events]
         for thread in threads:
@@ -300,7 +300,7 @@ class TestUnknownOutcome:
     ) -> None:
         apply, calls = store.jobs.apply, []
 
-        def flaky(writes: Sequence[Write]) -> list[Written]:
+        def flaky(writes: Sequence[Any]) -> list[Written]:
             calls.append(1)
             if len(calls) == 1:
                 if written:
@@ -326,7 +326,7 @@ class TestUnknownOutcome:
             return load(uuids)
 
         monkeypatch.setattr(store.jobs, "load_all", flaky)
-        assert send(event).answer.verdict is Verdict.DUPLICATE
+        assert send(event).verdict is Verdict.DUPLICATE
 
     def test_a_repetition_after_a_look_at_the_past_is_a_duplicate(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
@@ -337,20 +337,20 @@ class TestUnknownOutcome:
         assert past is not None
         moment = datetime(2026, 11, 25, 4, 0, 0, tzinfo=UTC)
         manager = make(clock=lambda: moment)  # the same second, so that the entry is as if it were this delivery's
-        assert manager.handle(event, "first").answer.verdict is Verdict.APPLIED
+        assert manager.handle(event, "first").verdict is Verdict.APPLIED
         load, apply = store.jobs.load_all, store.jobs.apply
         shown: list[Job] = [past]
 
         def from_the_past(uuids: Collection[str]) -> dict[str, Job]:
             return {past.uuid: shown.pop()} if shown else load(uuids)
 
-        def lost(writes: Sequence[Write]) -> list[Written]:
+        def lost(writes: Sequence[Any]) -> list[Written]:
             monkeypatch.setattr(store.jobs, "apply", apply)
             raise OutcomeUnknown
 
         monkeypatch.setattr(store.jobs, "load_all", from_the_past)
         monkeypatch.setattr(store.jobs, "apply", lost)
-        assert manager.handle(event, "second").answer.verdict is Verdict.DUPLICATE
+        assert manager.handle(event, "second").verdict is Verdict.DUPLICATE
         assert names(job) == ["create", "run"]
 
     def test_it_is_a_duplicate_where_another_event_followed_so_that_nobody_can_tell(
@@ -358,24 +358,24 @@ class TestUnknownOutcome:
     ) -> None:
         apply = store.jobs.apply
 
-        def overtaken(writes: Sequence[Write]) -> list[Written]:
+        def overtaken(writes: Sequence[Any]) -> list[Written]:
             monkeypatch.setattr(store.jobs, "apply", apply)
             assert apply(writes) == [Written.YES]
-            assert make().handle(a_command("update"), "another").answer.verdict is Verdict.APPLIED
+            assert make().handle(a_command("update"), "another").verdict is Verdict.APPLIED
             raise OutcomeUnknown
 
         monkeypatch.setattr(store.jobs, "apply", overtaken)
-        assert make().handle(a_command("run", id="sender:mine"), "mine").answer.verdict is Verdict.DUPLICATE
+        assert make().handle(a_command("run", id="sender:mine"), "mine").verdict is Verdict.DUPLICATE
         assert names(job) == ["create", "run", "update"]
 
     def test_when_the_time_is_over_it_says_that_it_does_not_know(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def lost(writes: Sequence[Write]) -> list[Written]:
+        def lost(writes: Sequence[Any]) -> list[Written]:
             raise OutcomeUnknown
 
         monkeypatch.setattr(store.jobs, "apply", lost)
-        given = make(database_seconds=0.5).handle(a_command("run"), "e").answer
+        given = make(database_seconds=0.5).handle(a_command("run"), "e")
         assert given.verdict is Verdict.UNAVAILABLE
         assert given.state is None
         assert given.reason == OutcomeUnknown().reason
@@ -383,11 +383,11 @@ class TestUnknownOutcome:
 
 def test_without_a_server_the_event_is_unavailable(free_port: int, indexer: Indexer) -> None:
     store = Store(connect(Secret(f"mongodb://127.0.0.1:{free_port}/"), "none", timeout=1))
-    manager = Manager(store, ADMINISTRATION, Outbox(store, indexer, Backoff()), database_seconds=1)
+    manager = Manager(store, ADMINISTRATION, OutboxRelay(store, indexer, Backoff()), database_seconds=1)
     handled = manager.handle(a_command("run"), "e")
     manager.settle(handled, Deadline(5))
     store.close()
-    assert handled.answer.verdict is Verdict.UNAVAILABLE
+    assert handled.verdict is Verdict.UNAVAILABLE
 
 
 class TestLongHistory:
@@ -399,25 +399,25 @@ class TestLongHistory:
         store.close()
 
     def test_nothing_is_lost_and_nothing_is_applied_twice(self, job: Jobs, small: Store, indexer: Indexer) -> None:
-        send = Sender(Manager(small, ADMINISTRATION, Outbox(small, indexer, Backoff())))
+        send = Sender(Manager(small, ADMINISTRATION, OutboxRelay(small, indexer, Backoff())))
         events = [a_command("update", id=f"sender:{n}", data={"n": n}) for n in range(60)]
         for event in events:
-            assert send(event).answer.verdict is Verdict.APPLIED
+            assert send(event).verdict is Verdict.APPLIED
             assert len(stored(job)["history"]) <= 10
         assert [entry.data["n"] for entry in list(small.history.entries(UUID))[1:]] == list(range(60))
         for event in (events[0], events[30], events[59]):
-            assert send(event).answer.verdict is Verdict.DUPLICATE
+            assert send(event).verdict is Verdict.DUPLICATE
         assert stored(job)["_properties"]["revision"] == 60
         assert names(job)[0] == "create"
 
     def test_many_writers_at_once(self, job: Jobs, small: Store, indexer: Indexer) -> None:
         def manager() -> Manager:
-            return Manager(small, ADMINISTRATION, Outbox(small, indexer, Backoff()), database_seconds=30)
+            return Manager(small, ADMINISTRATION, OutboxRelay(small, indexer, Backoff()), database_seconds=30)
 
         def writer(name: int) -> None:
             for n in range(20):
                 event = a_command("update", id=f"sender:{name}.{n}", data={"n": [name, n]})
-                assert manager().handle(event, "e").answer.verdict is Verdict.APPLIED
+                assert manager().handle(event, "e").verdict is Verdict.APPLIED
 
         threads = [threading.Thread(target=writer, args=(name,)) for name in range(4)]
         for thread in threads:
@@ -432,7 +432,7 @@ class TestLongHistory:
         self, job: Jobs, small: Store, indexer: Indexer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The job is made again in place while its old history moves: the old life's token means nothing to it."""
-        send = Sender(Manager(small, ADMINISTRATION, Outbox(small, indexer, Backoff())))
+        send = Sender(Manager(small, ADMINISTRATION, OutboxRelay(small, indexer, Backoff())))
         for _ in range(8):
             assert send.command("update") is Verdict.APPLIED
         move = small.history.move
@@ -491,7 +491,7 @@ class TestIndexRequests:
     ) -> None:
         indexer.trouble = Undelivered("no")
         manager.handle(a_report("finish", "FINISHED"), "e")
-        outbox = Outbox(store, indexer, Backoff(attempts=1), seconds=5)
+        outbox = OutboxRelay(store, indexer, Backoff(attempts=1), seconds=5)
         assert outbox.drain(Deadline(5)).failed == 1
         assert list(store.outbox.rows()) == []
         assert len(store.listing.page(_undelivered(), 10).jobs) == 1
@@ -503,11 +503,11 @@ class TestIndexRequests:
         manager.handle(a_report("finish", "FINISHED"), "e")
         (row,) = store.outbox.rows()
         assert store.outbox.lease(row, store.outbox.now(), 1.0)  # by a process that dies now
-        tally = Outbox(store, indexer, Backoff(), seconds=5).drain(Deadline(20))
+        tally = OutboxRelay(store, indexer, Backoff(), seconds=5).drain(Deadline(20))
         assert (tally.sent, tally.failed) == (1, 0)
 
     def test_without_an_indexer_it_stays_owed(self, job: Jobs, store: Store) -> None:
-        send = Sender(Manager(store, ADMINISTRATION, Outbox(store, None, Backoff())))
+        send = Sender(Manager(store, ADMINISTRATION, OutboxRelay(store, None, Backoff())))
         send.report("finish", "FINISHED")
         (row,) = store.outbox.rows()
         assert (row.attempts, row.status) == (0, "pending")

@@ -14,8 +14,8 @@ from pipelinejobs.core import uuids
 from pipelinejobs.core.tokens import job_token
 from pipelinejobs.messages.event import Event
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
-from pipelinejobs.store import Store, Write, Written, history
+from pipelinejobs.service.outbox_relay import OutboxRelay
+from pipelinejobs.store import Store, Written, history
 from pipelinejobs.store.connection import connect
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
@@ -49,7 +49,7 @@ class Real:
             self._manager.settle(handled, Deadline(60))
         finally:
             self._crash = None
-        return handled.answer.verdict.value
+        return handled.verdict.value
 
     def tokens(self, job: int) -> list[str]:
         return [job_token(self._jobs[job].uuid, salt, ADMIN) for salt in self._salts[job]]
@@ -69,7 +69,7 @@ class Real:
         store = self._store = Store(database, history_limits=history.HistoryLimits(entries=EMBEDDED))
         apply = store.jobs.apply
 
-        def dying(writes: Sequence[Write]) -> list[Written]:
+        def dying(writes: Sequence[Any]) -> list[Written]:
             if self._crash == "before":
                 raise Crash
             done = apply(writes)
@@ -78,7 +78,7 @@ class Real:
             return done
 
         store.jobs.apply = dying  # type: ignore[method-assign]
-        outbox = Outbox(store, None, Backoff())  # so all that was ever owed is there to be counted
+        outbox = OutboxRelay(store, None, Backoff())  # so all that was ever owed is there to be counted
         self._manager = Manager(store, POLICY, outbox, clock=lambda: self._now)
 
     def look(self, job: int) -> Look:

@@ -10,14 +10,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fsm.replay import final_state
+from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.tokens import Policy, admin_tokens
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.diagnose import checks
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.service import reapply
-from pipelinejobs.service.attempt import Handled
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.store import Store, history
 from pipelinejobs.store.history import History
 from pipelinejobs.store.pipelines import NewJob, Owner
@@ -53,12 +53,12 @@ class World:
     def __init__(self, store: Store, jobs: Documents) -> None:
         self.store = store
         self.jobs = jobs
-        self.manager = Manager(store, ADMINISTRATION, Outbox(store, None, Backoff()))
+        self.manager = Manager(store, ADMINISTRATION, OutboxRelay(store, None, Backoff()))
         self.counted: list[str] = []
-        self.manager.journal.count = self.counted.append
+        self.reapplier = reapply.Reapplier(store, self.manager.judge, self.manager.others, self.counted.append)
         self.number = 0
 
-    def send(self, job: StoredJob, name: str, kind: Kind = Kind.COMMAND, **more: Any) -> Handled:
+    def send(self, job: StoredJob, name: str, kind: Kind = Kind.COMMAND, **more: Any) -> Outcome:
         self.number += 1
         token = (
             admin_tokens(ADMINISTRATION, datetime.now(UTC).timestamp())[0] if name in ("reset", "ready") else job.token
@@ -66,11 +66,11 @@ class World:
         fields = {"id": f"execution:{self.number}", "tokens": (Secret(token),), "sender": "jdoe"} | more
         return self.manager.handle(Event(job=job.uuid, name=name, kind=kind, **fields), f"e{self.number}")
 
-    def report(self, job: StoredJob, status: str, name: str, external: str = "agave:1-007") -> Handled:
+    def report(self, job: StoredJob, status: str, name: str, external: str = "agave:1-007") -> Outcome:
         return self.send(job, name, Kind.REPORT, status=status, external=external, id=f"sha256:{external}{status}")
 
     def look(self) -> int:
-        return self.manager.journal.look(Deadline(30))
+        return self.reapplier.look(Deadline(30))
 
     def rows(self) -> list[dict[str, Any]]:
         return list(self.jobs.database["jobs_journal"].find({"applied": {"$exists": True}}))
@@ -92,12 +92,12 @@ def world(store: Store, jobs: Documents) -> World:
 @pytest.fixture
 def running(jobs: Documents, world: World) -> StoredJob:
     job = insert_job(jobs)
-    assert world.send(job, "run").answer.verdict is Verdict.APPLIED
+    assert world.send(job, "run").verdict is Verdict.APPLIED
     return job
 
 
-def applied(handled: Handled) -> None:
-    assert handled.answer.verdict is Verdict.APPLIED, handled.answer
+def applied(handled: Outcome) -> None:
+    assert handled.verdict is Verdict.APPLIED, handled
 
 
 @pytest.mark.parametrize("window", WINDOWS)
@@ -116,12 +116,12 @@ class TestUndone:
         assert running.names == ["create", "run", "update", "finish"]
 
     def test_the_same_event_again_is_a_duplicate(self, world: World, running: StoredJob, window: str) -> None:
-        def finish() -> Handled:
+        def finish() -> Outcome:
             return world.send(running, "finish", id="sender:mine", data={"n": 1})
 
         datacatalog.writes(running, "update", "RUNNING", **{window: finish})
         world.look()
-        assert finish().answer.verdict is Verdict.DUPLICATE
+        assert finish().verdict is Verdict.DUPLICATE
         assert running.names.count("finish") == 1
 
     def test_a_report_with_the_run_that_it_implies(self, world: World, jobs: Documents, window: str) -> None:
@@ -131,7 +131,7 @@ class TestUndone:
         )
         assert world.look() == 1
         assert job.names == ["create", "update", "run", "finish"]
-        assert world.report(job, "FINISHED", "finish").answer.verdict is Verdict.DUPLICATE
+        assert world.report(job, "FINISHED", "finish").verdict is Verdict.DUPLICATE
         assert world.problems(job) == []
 
     def test_several_events_of_one_job_in_their_order(self, world: World, jobs: Documents, window: str) -> None:
@@ -200,7 +200,7 @@ class TestUndone:
         datacatalog.writes(job, "run", "RUNNING")
         datacatalog.writes(job, "update", "RUNNING", **{window: lambda: applied(world.send(job, "update"))})
         world.look()
-        assert world.send(job, "update", tokens=(Secret("0" * 16),)).answer.verdict is Verdict.UNAUTHORISED
+        assert world.send(job, "update", tokens=(Secret("0" * 16),)).verdict is Verdict.UNAUTHORISED
         applied(world.send(job, "update"))
 
     def test_an_event_that_was_still_there_at_the_first_look(
@@ -294,8 +294,8 @@ class TestWhatIsLeftAlone:
 
     def test_refused_events_leave_nothing(self, world: World, running: StoredJob) -> None:
         rows = world.rows()
-        assert world.send(running, "validate").answer.verdict is Verdict.ILLEGAL
-        assert world.send(running, "update", tokens=(Secret("wrong"),)).answer.verdict is Verdict.UNAUTHORISED
+        assert world.send(running, "validate").verdict is Verdict.ILLEGAL
+        assert world.send(running, "update", tokens=(Secret("wrong"),)).verdict is Verdict.UNAUTHORISED
         assert world.rows() == rows
 
     def test_nothing_secret_is_written_down(self, world: World, running: StoredJob) -> None:
@@ -307,7 +307,7 @@ class TestWhatIsLeftAlone:
 class TestJobsThatThisProjectMade:
     @pytest.fixture
     def own(self, world: World) -> StoredJob:
-        world.manager.journal.beside_others = False
+        world.manager.others.known = False
         owner = Owner(owner="jdoe")
         pipeline = world.store.pipelines.named("p", owner, NOW)
         new = NewJob(pipeline_uuid=pipeline, archive_path="/products/v2/x")
@@ -324,10 +324,10 @@ class TestJobsThatThisProjectMade:
     def test_the_first_write_of_another_program_is_found_by_looking_at_what_is_remembered(
         self, world: World, own: StoredJob
     ) -> None:
-        seen: list[Handled] = []
+        seen: list[Outcome] = []
         datacatalog.writes(own, "update", "CREATED", at_the_end=lambda: seen.append(world.send(own, "run")))
         assert seen[0].watch is not None
-        world.manager.journal.look_at([seen[0].watch])
+        world.reapplier.look_at([seen[0].watch])
         assert own.names == ["create", "update", "run"]
         assert len(world.rows()) == 1  # from now on another program is known to write to it
         assert "_alone" not in own.stored()
@@ -335,7 +335,7 @@ class TestJobsThatThisProjectMade:
     def test_one_that_was_undone_is_written_down_before_it_is_applied_again(
         self, world: World, own: StoredJob, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        seen: list[Handled] = []
+        seen: list[Outcome] = []
         datacatalog.writes(own, "update", "CREATED", at_the_end=lambda: seen.append(world.send(own, "run")))
         assert seen[0].watch is not None
 
@@ -345,13 +345,13 @@ class TestJobsThatThisProjectMade:
         with monkeypatch.context() as patch:
             patch.setattr(world.store.jobs, "apply", killed)
             with pytest.raises(KeyboardInterrupt):
-                world.manager.journal.look_at([seen[0].watch])
+                world.reapplier.look_at([seen[0].watch])
         assert own.names == ["create", "update"]
         assert world.look() == 1
         assert own.names == ["create", "update", "run"]
 
     def test_a_short_run_writes_them_down_before_its_answer(self, world: World, own: StoredJob) -> None:
-        world.manager.journal.beside_others = True
+        world.manager.others.known = True
         handled = world.send(own, "run")
         assert (handled.watch, len(world.rows())) == (None, 1)
 
@@ -364,13 +364,13 @@ class TestJobsThatThisProjectMade:
 
     def test_what_one_gateway_knows_all_know_soon(self, world: World, own: StoredJob, jobs: Documents) -> None:
         other = World(world.store, world.jobs)
-        other.manager.journal.beside_others = False
+        other.manager.others.known = False
         for one in (world, other):
-            one.manager.journal.agree()
-        assert not other.manager.journal.beside_others
+            one.manager.others.agree()
+        assert not other.manager.others.known
         applied(world.send(insert_job(jobs), "run"))
         for one in (world, other):
-            one.manager.journal.agree()
+            one.manager.others.agree()
         assert other.send(own, "run").watch is None
         assert world.store.journal.waiting()[0] == 2
 
@@ -411,9 +411,9 @@ class TestTheAnswerWaits:
 
         monkeypatch.setattr(world.store.journal, "add", failing)
         event = world.send(running, "finish", id="sender:mine")
-        assert (event.answer.verdict, event.answer.reason) == (Verdict.UNAVAILABLE, OutcomeUnknown().reason)
+        assert (event.verdict, event.reason) == (Verdict.UNAVAILABLE, OutcomeUnknown().reason)
         monkeypatch.undo()
-        assert world.send(running, "finish", id="sender:mine").answer.verdict is Verdict.DUPLICATE
+        assert world.send(running, "finish", id="sender:mine").verdict is Verdict.DUPLICATE
         assert {row["name"] for row in world.rows()} == {"run", "finish"}
 
 
@@ -493,4 +493,4 @@ def test_many_undone_at_once(world: World, jobs: Documents, count: int) -> None:
 
 def test_looking_is_bounded_by_its_time(world: World, running: StoredJob) -> None:
     with pytest.raises(Unavailable):
-        world.manager.journal.look(Deadline(0))
+        world.reapplier.look(Deadline(0))

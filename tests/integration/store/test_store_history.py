@@ -13,7 +13,7 @@ from pymongo.database import Database
 from pipelinejobs.core.decide import decide
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.store import Store, Write, Written, job_update
+from pipelinejobs.store import Store, Written, job_update
 from pipelinejobs.store.history import PAGE_BYTES, History, HistoryLimits, HistoryPage
 from support.factories import NOW, UUID, a_command, a_job, catalogued
 
@@ -196,7 +196,7 @@ def test_a_write_decided_before_a_move_is_refused_by_the_guard(store: Store, job
     change = decide(job, a_command("update"), Authority.JOB, NOW).change
     assert change is not None
     move(store, history)
-    assert store.jobs.apply([Write(job, change, "e")]) == [Written.NO]
+    assert store.jobs.apply([(job, change, "e")]) == [Written.MISSED]
     assert job_update.moved(0) == {"$in": [0, None]}
 
 

@@ -10,7 +10,7 @@ from pipelinejobs.core.decide import Change, decide
 from pipelinejobs.core.job import Job, Trusted
 from pipelinejobs.core.tokens import Authority, job_token, token_hash
 from pipelinejobs.messages.event import Event
-from pipelinejobs.store import Store, Write, Written
+from pipelinejobs.store import Store, Written
 from pipelinejobs.store.listing import Filter
 from support.factories import ADMIN, NOW, SALT, TOKEN, a_command, a_report, catalogued
 
@@ -31,7 +31,7 @@ def change_of(job: Job, event: Event) -> Change:
 
 def apply(store: Store, event: Event) -> None:
     job = loaded(store)
-    assert store.jobs.apply([Write(job, change_of(job, event), "e")]) == [Written.YES]
+    assert store.jobs.apply([(job, change_of(job, event), "e")]) == [Written.YES]
 
 
 def test_a_job_of_python_datacatalog_is_read(store: Store, jobs: Any) -> None:
@@ -108,7 +108,7 @@ def test_a_change_is_written_only_onto_the_job_it_was_decided_on(store: Store, j
     change = change_of(job, a_command("update"))
     jobs.update_one({}, interference)
     before = jobs.find_one()
-    assert store.jobs.apply([Write(job, change, "e")]) == [Written.NO]
+    assert store.jobs.apply([(job, change, "e")]) == [Written.MISSED]
     assert jobs.find_one() == before
 
 
@@ -117,7 +117,7 @@ def test_the_same_event_is_not_written_twice(store: Store, jobs: Any) -> None:
     event = a_command("update")
     apply(store, event)
     job = loaded(store)
-    assert store.jobs.apply([Write(job, change_of(job, event), "e")]) == [Written.NO]
+    assert store.jobs.apply([(job, change_of(job, event), "e")]) == [Written.MISSED]
     entry = store.jobs.entry(job, change_of(job, event).entries[0].uuid)
     assert entry is not None
     assert entry.name == "update"
@@ -285,5 +285,5 @@ def test_a_full_document_is_refused_whole(store: Store, jobs: Any) -> None:
     jobs.insert_one(document)
     job = loaded(store)
     change = change_of(job, a_command("update", data={"more": "y" * 5000}))
-    assert store.jobs.apply([Write(job, change, "e")]) == [Written.TOO_LARGE]
+    assert store.jobs.apply([(job, change, "e")]) == [Written.TOO_LARGE]
     assert len(jobs.find_one()["history"]) == 1

@@ -8,7 +8,7 @@ from pymongo.collection import Collection
 
 from pipelinejobs.core.decide import decide
 from pipelinejobs.core.tokens import Authority
-from pipelinejobs.store import Store, Write, Written
+from pipelinejobs.store import Store, Written
 from pipelinejobs.store.outbox import FAILED, PENDING, OutboxMessage, rows_query
 from support.factories import NOW, TOKEN, UUID, a_report, catalogued
 
@@ -23,7 +23,7 @@ def owed(store: Store, jobs: Jobs) -> OutboxMessage:
     assert job is not None
     change = decide(job, a_report("finish", "FINISHED"), Authority.JOB, NOW).change
     assert change is not None
-    assert store.jobs.apply([Write(job, change, "e")]) == [Written.YES]
+    assert store.jobs.apply([(job, change, "e")]) == [Written.YES]
     return the_row(store)
 
 

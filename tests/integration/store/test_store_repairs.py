@@ -16,7 +16,7 @@ from pipelinejobs.diagnose import checks
 from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
 from pipelinejobs.store.history import HistoryLimits
-from pipelinejobs.store.jobs import Write, Written
+from pipelinejobs.store.jobs import Written
 from pipelinejobs.store.repairs import RawJob
 from pipelinejobs.util.errors import CommandFailed
 from support.factories import LIFE, NOW, UUID, a_command, catalogued
@@ -52,7 +52,7 @@ def take(store: Store, *names: str, uuid: str = UUID) -> None:
         event = a_command(name, job=uuid, id=f"execution:{random(ENTRY)}")
         decision = decide.decide(job, event, Authority.ADMINISTRATIVE, NOW)
         assert decision.change is not None, decision.reason
-        assert store.jobs.apply([Write(job, decision.change, "execution")]) == [Written.YES]
+        assert store.jobs.apply([(job, decision.change, "execution")]) == [Written.YES]
 
 
 def test_a_job_of_2018_takes_events(store: Store, jobs: Jobs) -> None:

@@ -15,8 +15,7 @@ import pytest
 
 from pipelinejobs import client
 from pipelinejobs.client import ClientError, Illegal, Job, Malformed, Refused, Result, Unauthorised, Undelivered
-from pipelinejobs.core.verdict import EXIT_CODES, Verdict
-from pipelinejobs.gateway.http.http_errors import STATUSES
+from pipelinejobs.core.verdict import EXIT_CODES, STATUSES, Verdict
 from support import tls
 from support.canaries import NONCE, plant
 from support.message_samples import JOB, TOKEN

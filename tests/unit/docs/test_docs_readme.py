@@ -6,8 +6,7 @@ from typing import Final
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING
-from pipelinejobs.gateway.http.http_errors import STATUSES
+from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, STATUSES
 from support.built import cells, section
 from support.docs import ROOT
 

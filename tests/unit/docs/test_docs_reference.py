@@ -18,9 +18,8 @@ from from_code.gateway import openapi
 from fsm.lifecycle import EVENTS, MOVES, STATES
 from pipelinejobs import client, runtime
 from pipelinejobs.cli.main import COMMANDS, parser
-from pipelinejobs.core.outcome import Answer
-from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
-from pipelinejobs.gateway.http.http_errors import STATUSES
+from pipelinejobs.core.outcome import Outcome
+from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, STATUSES, Verdict
 from pipelinejobs.gateway.pages.visitor import BASE
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.messages.statuses import EVENT_OF
@@ -91,7 +90,7 @@ def test_verdicts(built: Built) -> None:
 
 
 def test_the_verdict_line(built: Built) -> None:
-    keys = Answer(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
+    keys = Outcome(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
     assert terms(section(built.page("reference/verdicts"), "The verdict line")) == set(keys)
 
 

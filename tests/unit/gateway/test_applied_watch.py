@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
+from pipelinejobs.core.journaled import Journaled
 from pipelinejobs.gateway.tasks import applied_watch
-from pipelinejobs.gateway.tasks.applied_watch import Watch
+from pipelinejobs.gateway.tasks.applied_watch import AppliedWatch
 from pipelinejobs.messages.event import Event, Kind
-from pipelinejobs.store.journal import Journaled
 from pipelinejobs.util.errors import Unavailable
 
 
@@ -44,9 +44,9 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return moment
 
 
-def watching(looked: Looked, count: int) -> Watch:
+def watching(looked: Looked, count: int) -> AppliedWatch:
     """A watch over so many events."""
-    made = Watch(cast("Any", looked))
+    made = AppliedWatch(cast("Any", looked))
     for number in range(count):
         made.add(journaled(number))
     return made

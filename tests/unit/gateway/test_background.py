@@ -12,7 +12,7 @@ def _ignored(*_: object) -> None:
 
 def test_it_is_done_in_groups_and_in_order() -> None:
     groups: list[list[int]] = []
-    work = Background[int]("test", groups.append, most=1000, dropped=_ignored, group=10, pause=0.01)
+    work = Background[int]("test", groups.append, most=1000, dropped=_ignored, batch=10, pause=0.01)
     for number in range(95):
         work.add(number)
     assert work.flush(10)
@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_dropped_the_oldest_first() -> None:
         done.extend(group)
 
     dropped: list[int] = []
-    work = Background[int]("test", slow, most=3, dropped=lambda _, count: dropped.append(count), group=1, pause=0)
+    work = Background[int]("test", slow, most=3, dropped=lambda _, count: dropped.append(count), batch=1, pause=0)
     work.add(0)
     begun.wait(20)
     for number in range(1, 7):
@@ -63,7 +63,7 @@ def test_a_group_that_fails_is_lost_and_the_next_is_done() -> None:
 
     dropped: list[int] = []
     background = Background[int](
-        "test", work, most=10, dropped=lambda _, count: dropped.append(count), group=1, pause=0
+        "test", work, most=10, dropped=lambda _, count: dropped.append(count), batch=1, pause=0
     )
     for number in range(3):
         background.add(number)

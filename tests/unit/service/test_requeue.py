@@ -1,4 +1,4 @@
-"""What is handed back means what it meant, and only what may be is."""
+"""A requeued message means what it meant, and only what may be requeued is."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
 from pipelinejobs.messages.marks import unmarked
 from pipelinejobs.messages.reader import read
-from pipelinejobs.service.requeue import COUNT, Handback, again, by_hand, count, obstacle
+from pipelinejobs.service.requeue import COUNT, Requeue, again, by_hand, count, obstacle
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Malformed, Undelivered
@@ -183,7 +183,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_it_goes_with_its_id_and_one_more(waits: list[float]) -> None:
     queue = Queue()
-    Handback(queue, Backoff(attempts=9)).send(EVENT, {COUNT: "4", "x-nonce": "SD2E_x", "PATH": "/bin"}, Deadline(30))
+    Requeue(queue, Backoff(attempts=9)).send(EVENT, {COUNT: "4", "x-nonce": "SD2E_x", "PATH": "/bin"}, Deadline(30))
     ((message, key, parameters),) = queue.sent
     assert message == {"uuid": JOB, "name": "run", "token": TOKEN}
     assert key == "execution:abc"
@@ -195,7 +195,7 @@ def test_a_report_goes_under_a_key_that_a_header_can_hold(waits: list[float]) ->
     queue = Queue()
     for text in ("é-1", "é-1", "é-2"):
         event = read(delivery(notified(text), WHERE))
-        Handback(queue, Backoff()).send(event, WHERE, Deadline(30))
+        Requeue(queue, Backoff()).send(event, WHERE, Deadline(30))
         assert "x_event_id" not in queue.parameters
     keys = [key for _, key, _ in queue.sent]
     assert keys[0] == keys[1] != keys[2]
@@ -205,37 +205,37 @@ def test_a_report_goes_under_a_key_that_a_header_can_hold(waits: list[float]) ->
 
 @pytest.mark.parametrize("before", [0, 1, 5, 50])
 def test_it_waits_first_the_longer_the_more_often(before: int, waits: list[float]) -> None:
-    Handback(Queue(), Backoff(attempts=99, longest=8)).send(EVENT, {COUNT: str(before)}, Deadline(60))
+    Requeue(Queue(), Backoff(attempts=99, longest=8)).send(EVENT, {COUNT: str(before)}, Deadline(60))
     longest = min(8.0, 2.0 ** max(before - 1, 0))
     assert longest / 2 <= waits[0] <= longest
 
 
 def test_the_wait_leaves_time_to_send(waits: list[float]) -> None:
-    Handback(Queue(), Backoff(attempts=99, longest=500)).send(EVENT, {COUNT: "20"}, Deadline(12))
+    Requeue(Queue(), Backoff(attempts=99, longest=500)).send(EVENT, {COUNT: "20"}, Deadline(12))
     assert waits[0] <= 2
 
 
 def test_it_ends(waits: list[float]) -> None:
     queue = Queue()
-    with pytest.raises(Undelivered, match="handed back 3 times"):
-        Handback(queue, Backoff(attempts=3)).send(EVENT, {COUNT: "3"}, Deadline(30))
+    with pytest.raises(Undelivered, match="requeued 3 times"):
+        Requeue(queue, Backoff(attempts=3)).send(EVENT, {COUNT: "3"}, Deadline(30))
     assert not queue.sent
 
 
 def test_a_refusing_queue_is_asked_again(waits: list[float]) -> None:
     queue = Queue(refuses=3)
-    Handback(queue, Backoff()).send(EVENT, {}, Deadline(30))
+    Requeue(queue, Backoff()).send(EVENT, {}, Deadline(30))
     assert len(queue.sent) == 1
 
 
 def test_but_not_for_ever() -> None:
     with pytest.raises(Undelivered, match="answered 500"):
-        Handback(Queue(refuses=99), Backoff()).send(EVENT, {}, Deadline(0.9))
+        Requeue(Queue(refuses=99), Backoff()).send(EVENT, {}, Deadline(0.9))
 
 
 def test_where_there_is_no_queue() -> None:
     with pytest.raises(Undelivered, match="no queue"):
-        Handback(None, Backoff()).send(EVENT, {}, Deadline(30))
+        Requeue(None, Backoff()).send(EVENT, {}, Deadline(30))
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -8,7 +8,7 @@ import pytest
 from pipelinejobs.bootstrap import policy
 from pipelinejobs.core.tokens import Policy
 from pipelinejobs.service.manager import Manager
-from pipelinejobs.service.outbox_relay import Outbox
+from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import history, indexes, refused
 from pipelinejobs.util.backoff import Backoff
@@ -21,11 +21,13 @@ DEFAULTS = Settings()
     [
         (history.HistoryLimits(), DEFAULTS.history),
         (refused.RefusedLimits(), DEFAULTS.refused),
-        (Backoff(), DEFAULTS.outbox),
+        (Backoff()[:3], DEFAULTS.outbox),
         (Policy(), policy(DEFAULTS)),
     ],
 )
-def test_a_class_that_is_filled_from_settings_has_their_defaults(of_code: NamedTuple, of_settings: NamedTuple) -> None:
+def test_a_class_that_is_filled_from_settings_has_their_defaults(
+    of_code: tuple[object, ...], of_settings: NamedTuple
+) -> None:
     assert tuple(of_code) == tuple(of_settings)
 
 
@@ -33,4 +35,4 @@ def test_so_have_arguments_that_are_given_from_settings() -> None:
     days = indexes.Days()
     assert (days.refused, days.executions) == (DEFAULTS.refused.days, DEFAULTS.gateway.executions_days)
     assert inspect.signature(Manager).parameters["database_seconds"].default == DEFAULTS.limits.database
-    assert inspect.signature(Outbox).parameters["seconds"].default == DEFAULTS.limits.indexer
+    assert inspect.signature(OutboxRelay).parameters["seconds"].default == DEFAULTS.limits.indexer

@@ -5,11 +5,10 @@ import pytest
 from pipelinejobs.core.decide import Decision
 from pipelinejobs.core.identity import external_digest
 from pipelinejobs.core.job import Job, Trusted
+from pipelinejobs.core.journaled import Journaled, as_it_was, owing
 from pipelinejobs.core.tokens import token_hash
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
-from pipelinejobs.service.reapply import as_it_was, owing
-from pipelinejobs.store.journal import Journaled
 from support.factories import LIFE, TOKEN, UUID, a_command, a_job, a_report
 
 MINE = Trusted("jdoe", token_hash(UUID, TOKEN), LIFE)
