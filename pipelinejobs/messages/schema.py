@@ -1,4 +1,4 @@
-"""message.jsonschema in force: whether it accepts a body."""
+"""message.jsonschema in force: whether it accepts a body. Imported where jsonschema may be loaded: by the command `send`."""
 
 import functools
 import math
