@@ -79,7 +79,7 @@ class Authenticator:
             principal = await self._by_token(credentials, deadline) if has_token else None
         except (BadCredential, Unavailable) as error:
             if credentials.nonce is None or spoken is Dialect.V3:
-                raise self._problem(error) from None
+                raise self._refusal(error) from None
             principal = None
         if principal is None:
             if credentials.nonce is None:
@@ -135,9 +135,9 @@ class Authenticator:
         try:
             return await self._redeeming.run(redeem, deadline.remaining())
         except (BadCredential, Unavailable) as error:
-            raise self._problem(error) from None
+            raise self._refusal(error) from None
 
-    def _problem(self, error: BadCredential | Unavailable) -> HttpError | Unavailable:
+    def _refusal(self, error: BadCredential | Unavailable) -> HttpError | Unavailable:
         if isinstance(error, Unavailable):
             return error
         self._metrics.refused(error.kind)

@@ -29,7 +29,7 @@ class Bodies:
                 status counts all the same.
 
         Raises:
-            HttpError: it is too large, too slow, or breaks off.
+            HttpError: the body is too large, too slow, or breaks off.
             Overloaded: there is no memory for it now.
         """
         body = Body(self, of_report)
@@ -51,7 +51,7 @@ class Bodies:
         """Takes memory for so many bytes.
 
         Raises:
-            Overloaded: there is none now.
+            Overloaded: there is not so much now.
         """
         if size > self._room:
             raise Overloaded("too many large messages at once; try again")

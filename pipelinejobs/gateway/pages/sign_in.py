@@ -67,8 +67,8 @@ async def sign_in(request: Request) -> Response:
         principal = await service.authenticator.admit(
             credentials, service.names.scopes, Permission.READ, Dialect.V2, deadline
         )
-    except HttpError as problem:
-        return _form(request, back, templates.sentence(problem.reason), problem.status)
+    except HttpError as error:
+        return _form(request, back, templates.sentence(error.reason), error.status)
     except Unavailable as error:
         return _form(request, back, templates.sentence(error.reason), HTTPStatus.SERVICE_UNAVAILABLE)
     add_secret(text)  # only once it is valid: otherwise any visitor could have a common word redacted in all logs
