@@ -1,8 +1,10 @@
-# What a developer or an operator does with this repository. Needs Python 3.11 or newer, git, make and gcc;
-# everything else is put into .venv. `make` alone shows what there is.
+# Tasks for developers and operators. Needs Python 3.11 or newer, git and make; everything else is installed into .venv.
+# (gcc is needed only by `make bench ARGS="--slow-disk 10"`.) `make` alone lists the targets.
 
 PYTHON ?= python3
 ARGS ?=
+# Twice as many as a small machine has cores: half of the time a test waits for a disk, a server or a process.
+WORKERS ?= 4
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,14 +12,14 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test soak mutants bench docs lint format lock clean
+.PHONY: help setup run demo test test-slow soak mutants mutmut bench docs lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 	| while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
 
-setup: $(STAMP)  ## make .venv and install what is needed there; again only when the requirements changed
+setup: $(STAMP)  ## create .venv and install all requirements; repeated only when they have changed
 
 $(STAMP): requirements.txt requirements-gateway.txt requirements-dev.txt
 	@if $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null; then :; else \
@@ -32,7 +34,7 @@ $(STAMP): requirements.txt requirements-gateway.txt requirements-dev.txt
 	@$(INSTALL)
 	@touch $@
 
-# pip says nothing, or hundreds of lines. On a terminal its newest line is shown, in the place of the one before.
+# pip prints nothing, or hundreds of lines. On a terminal only its newest line is shown, over the one before.
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements-dev.txt
 define INSTALL
 if [ -t 2 ] && [ "$${TERM:-dumb}" != dumb ] && [ -z "$$CI" ]; then \
@@ -47,26 +49,36 @@ else \
 fi
 endef
 
-run: setup  ## serve the gateway, with a MongoDB of this directory's own; HOST, PORT and MONGODB_URI are honoured
+run: setup  ## serve the gateway and a sample job, with an embedded MongoDB; HOST, PORT, MONGODB_URI change the defaults
 	@exec env $${MONGODB_URI:+"_REACTOR_MONGODB_URI=$$MONGODB_URI"} \
 	  $(BIN)/python -m pipelinejobs serve --sample $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"} $(ARGS)
 
-demo: setup  ## take a sample job through its life and show every verdict
+demo: setup  ## take a sample job from its creation to its end, and print every verdict
 	@$(BIN)/python -m tools.demo $(ARGS)
 
-test: setup  ## run all tests; ARGS="-k name -x" goes to pytest
-	@$(BIN)/python -m pytest -n 3 $(ARGS)
+# pytest keeps the test modules that it has rewritten only where Python may write bytecode.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS)
 
-soak: setup  ## do to a whole deployment what machines and networks do, for ten minutes, and count; ARGS="--seconds 3600"
+test: setup  ## run the fast tests, in some minutes; ARGS="-k name -x" goes to pytest
+	@$(PYTEST) --dist worksteal -m "not slow" $(ARGS)
+
+test-slow: setup  ## run all other tests, and those of Hypothesis with many more examples; ARGS as above
+	@$(PYTEST) --maxschedchunk 1 -m "slow or hypothesis" --hypothesis-profile deep $(ARGS)
+
+soak: setup  ## run chaos (faults in a whole deployment) for ten minutes, and count lost events; ARGS="--seconds 3600"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
-mutants: setup  ## break every promise on purpose, each in a copy, and see that the tests notice; ARGS="--only P4"
+mutants: setup  ## break the code on purpose, in copies (mutants), and check that tests fail; ARGS="--only P4"
 	@$(BIN)/python -m tools.mutants --baseline $(ARGS)
 
-bench: setup  ## measure against the raw driver and bare Python, and print ratios; ARGS="--quick --only history"
+mutmut: setup  ## change fsm/ and core/ in every small way, and list changes that no unit test notices; ARGS="fsm.*"
+	@$(BIN)/python -m mutmut run $(ARGS)
+	@$(BIN)/python -m mutmut results
+
+bench: setup  ## measure performance relative to the raw driver and plain Python; ARGS="--quick --only history"
 	@$(BIN)/python -m tools.bench $(ARGS)
 
-docs: setup  ## build the documentation into docs/_build/html; a warning is an error, and no network is needed
+docs: setup  ## build the documentation into docs/_build/html; warnings are errors, and no network is needed
 	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q -d docs/_build/doctrees $(ARGS) docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
@@ -75,20 +87,20 @@ lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m mypy
 
-format: setup  ## put the code into the one format
+format: setup  ## format the code
 	@$(BIN)/python -m ruff check --quiet --fix --select I .
 	@$(BIN)/python -m ruff format .
 
-# Of PyPI alone, whatever other indexes this machine knows; for every platform, since hashes of all files are taken.
+# From PyPI only, whatever other indexes this machine uses; for every platform, with the hashes of all files.
 LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_CONSTRAINT $(BIN)/python -m uv pip compile --quiet \
   --no-config --default-index https://pypi.org/simple --universal --python-version 3.11 --generate-hashes --upgrade \
   --no-annotate --no-header
 
-lock: setup  ## renew the lock files of the images, in deploy/, from the ranges
+lock: setup  ## update the images' lock files in deploy/ from the version ranges
 	@$(LOCK) requirements.txt --output-file deploy/requirements.lock
 	@$(LOCK) requirements-gateway.txt --constraint deploy/requirements.lock --output-file deploy/requirements-gateway.lock
 
-clean:  ## stop the embedded MongoDB and remove caches; data and .venv are kept
+clean:  ## stop the embedded MongoDB and delete caches; data and .venv are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build .clean-root
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants docs/_build .clean-root
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

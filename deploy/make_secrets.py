@@ -1,7 +1,7 @@
-"""Makes the secrets that compose.yaml names, in deploy/secrets; those that are there stay as they are.
+"""Creates the secret files that compose.yaml uses, in deploy/secrets. Existing files are kept.
 
-Needs nothing but Python. Each file belongs to the user that reads it in its container, and to nobody else: as root
-that is done here; otherwise the commands for it are printed.
+Needs only Python. Each file must belong to the user that reads it in its container, and be readable for that user only.
+If root runs this program, it sets the owners; otherwise it prints the commands for it.
 
   python3 deploy/make_secrets.py [DIRECTORY]
 """
@@ -17,18 +17,18 @@ from typing import Final
 DIRECTORY: Final = Path(__file__).resolve().parent / "secrets"
 MEMBERS: Final = "mongodb1:27017,mongodb2:27017,mongodb3:27017"
 MONGODB: Final = 999
-"""The user of the image mongo."""
+"""The user id in the image mongo."""
 ACTOR: Final = 1000
-"""The user of our image."""
+"""The user id in the gateway's image."""
 
 
 def keyfile() -> str:
-    """What the members of the replica set know each other by."""
+    """The key by which the members of the replica set authenticate each other."""
     return base64.b64encode(secrets.token_bytes(96)).decode()
 
 
 def password() -> str:
-    """Good for a connection string as it is."""
+    """A random password that needs no escaping in a connection string."""
     return secrets.token_urlsafe(24)
 
 
@@ -53,7 +53,7 @@ FILES: Final = {
 
 
 def main() -> None:
-    """Makes what is missing."""
+    """Creates the missing files."""
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY
     directory.mkdir(mode=0o711, exist_ok=True)
     for name, (made, owner) in FILES.items():
@@ -61,11 +61,11 @@ def main() -> None:
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
         except FileExistsError:
-            print(f"{file} is there already")
+            print(f"kept {file}")
             continue
         with os.fdopen(descriptor, "w") as opened:
             opened.write(made() + "\n")
-        print(f"{file} is made")
+        print(f"created {file}")
         if os.geteuid() == 0:
             os.chown(file, owner, owner)
         elif os.geteuid() != owner:

@@ -1061,7 +1061,7 @@ def _sync(directory: Path) -> None:
 # The command
 
 
-class Outcome(NamedTuple):
+class CommandResult(NamedTuple):
     """The result of a command: facts for `--json`, the same as lines for people, and the exit code."""
 
     facts: Dict[str, Any]
@@ -1089,7 +1089,7 @@ def arguments(parser: Union[argparse.ArgumentParser, "argparse._ArgumentGroup"])
     add("--allow-http", action="store_true", help="send the token unencrypted to another machine")
 
 
-def perform(options: argparse.Namespace, event: Optional[str]) -> Outcome:
+def perform(options: argparse.Namespace, event: Optional[str]) -> CommandResult:
     """Sends one event, or what waits in the spool, as the arguments say.
 
     Raises:
@@ -1110,7 +1110,7 @@ def perform(options: argparse.Namespace, event: Optional[str]) -> Outcome:
     return _send(job, event, options.data, options.id or uuids.uuid4().hex)
 
 
-def _flush_spool(options: argparse.Namespace, event: Optional[str], spool: Optional[str]) -> Outcome:
+def _flush_spool(options: argparse.Namespace, event: Optional[str], spool: Optional[str]) -> CommandResult:
     if any(one is not None for one in (event, options.data, options.id, options.callback)):
         raise Misused("--flush sends what waits in the spool, and takes no event")
     if spool is None:
@@ -1118,21 +1118,23 @@ def _flush_spool(options: argparse.Namespace, event: Optional[str], spool: Optio
     return _told_of(flush(spool, options.timeout or 60.0))
 
 
-def _send(job: Job, event: str, data: Data, event_id: str) -> Outcome:
+def _send(job: Job, event: str, data: Data, event_id: str) -> CommandResult:
     facts: Dict[str, Any] = {"verdict": None, "uuid": job.uuid, "event": event, "id": event_id, "spooled": False}
     facts.update(state=None, reason="", execution=None)
     try:
         result = job.send(event, data, event_id=event_id)
     except (Refused, Undelivered, SpoolFailed) as error:
         facts.update(verdict=error.verdict, reason=error.reason)
-        return Outcome(facts, ["%s: %s" % (error.verdict or "not taken", error.reason)], error.exit_code)
+        return CommandResult(facts, ["%s: %s" % (error.verdict or "not taken", error.reason)], error.exit_code)
     facts.update(verdict=result.verdict, reason=result.reason, state=result.state, execution=result.execution)
     facts["spooled"] = result.spooled
     word = "spooled" if result.spooled else result.verdict or "sent"
-    return Outcome(facts, ["%s%s: %s" % (word, " (now %s)" % result.state if result.state else "", result.reason)], 0)
+    return CommandResult(
+        facts, ["%s%s: %s" % (word, " (now %s)" % result.state if result.state else "", result.reason)], 0
+    )
 
 
-def _told_of(flushed: Flushed) -> Outcome:
+def _told_of(flushed: Flushed) -> CommandResult:
     refused = [
         {"event": each.event, "id": each.event_id, "verdict": each.verdict, "reason": each.reason}
         for each in flushed.refused
@@ -1149,7 +1151,7 @@ def _told_of(flushed: Flushed) -> Outcome:
     lines += ["damaged: %s" % name for name in flushed.damaged]
     lines.append("%d left%s" % (flushed.left, ": " + flushed.reason if flushed.reason else ""))
     code = flushed.refused[0].exit_code if flushed.refused else 65 if flushed.damaged else 0
-    return Outcome(facts, lines, Undelivered.exit_code if flushed.left else code)
+    return CommandResult(facts, lines, Undelivered.exit_code if flushed.left else code)
 
 
 def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> int:

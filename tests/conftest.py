@@ -3,7 +3,8 @@
 A server that a test session starts is stopped by a small guard process, which waits for the end of the
 session however that comes: a normal end, an interrupt, or a kill.
 
-What a session takes over from the shell that started it, and what it must not leave behind, is in `support_session`.
+What a session takes over from the shell that started it, and what it must not leave behind, is in `support.session`;
+which tests are slow, in `support.selection`.
 """
 
 import logging
@@ -30,10 +31,16 @@ from pipelinejobs.util.secret import Secret
 from support.canaries import assert_hidden, forget, seen_in
 from support.dump import dump
 from support.process import Documents, NewJob, StoredJob, insert_job
+from support.selection import pytest_collection_modifyitems
 from support.session import pytest_configure, pytest_configure_node, pytest_sessionfinish
 from tools.demo.indexer import Indexer
 
-__all__ = ["pytest_configure", "pytest_configure_node", "pytest_sessionfinish"]  # hooks, which pytest looks for here
+__all__ = [  # hooks, which pytest looks for here
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_sessionfinish",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -108,17 +115,21 @@ def mongodb_client(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 @pytest.fixture
-def database(
-    mongodb_client: MongoClient[dict[str, Any]], request: pytest.FixtureRequest
-) -> Iterator[Database[dict[str, Any]]]:
-    """An empty database that no other test uses; dropped afterwards."""
+def database_name(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """The name of a database that is not there; dropped afterwards."""
     name = f"test_{uuid.uuid4().hex}"
-    try:
-        yield mongodb_client[name]
-        if request.node.get_closest_marker("keeps_secrets") is None:
-            assert_hidden(dump(mongodb_client[name]), "the database")
-    finally:
-        mongodb_client.drop_database(name)
+    yield name
+    mongodb_client.drop_database(name)
+
+
+@pytest.fixture
+def database(
+    mongodb_client: MongoClient[dict[str, Any]], database_name: str, request: pytest.FixtureRequest
+) -> Iterator[Database[dict[str, Any]]]:
+    """A database without documents that no other test uses meanwhile."""
+    yield mongodb_client[database_name]
+    if request.node.get_closest_marker("keeps_secrets") is None:
+        assert_hidden(dump(mongodb_client[database_name]), "the database")
 
 
 @pytest.fixture

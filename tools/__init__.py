@@ -1,1 +1,1 @@
-"""What is made with the product and never imported by it: demo, bench, chaos, mutants."""
+"""Programs for developers: demo, bench, chaos, mutants. The product never imports them."""

@@ -1,7 +1,8 @@
 """What an operator sees while a command works. It goes to stderr, so that stdout holds results alone.
 
 On a terminal it is drawn by rich (`cli.progress_terminal`); elsewhere it is plain lines without any control character:
-one for each step, and every few seconds one for what takes long.
+one for each step, and every few seconds one for what takes long. rich has no such lines: without a terminal it shows
+nothing until the end.
 """
 
 import io

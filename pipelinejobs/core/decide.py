@@ -7,11 +7,14 @@ The rules, in the order in which they are asked:
 
 1. An event that was applied before is a `duplicate`; its id with other content is `malformed`. What makes two events
    the same is said in `pipelinejobs.core.identity`.
-2. A report of an external job that belongs to an earlier attempt of the job is `stale`; so is one of an external job
+2. If the stored job is damaged, nothing can be written to it: a report is `stale`, a command `illegal`.
+3. A report of an external job that belongs to an earlier attempt of the job is `stale`; so is one of an external job
    beyond the most that are kept.
-3. What the lifecycle allows from the present state is `applied`.
-4. A report that a job ended, for a job that is not known to run, implies the missing `run`: both are `applied`.
-5. Any other report has come late: `stale`. Any other command is `illegal`.
+4. What the lifecycle allows from the present state is `applied`.
+5. A report that a job ended, for a job that is not known to run, implies the missing `run`: both are `applied`.
+6. Any other report has come late: `stale`. Any other command is `illegal`.
+
+A sender whose only authority is a token of first use is told less (`refused`).
 """
 
 from datetime import datetime

@@ -1,9 +1,10 @@
 """The application: all routes, and how their errors are answered."""
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -38,14 +39,10 @@ def application(service: Service) -> FastAPI:
         redirect_slashes=False,  # a redirected POST comes back as a GET
     )
     app.state.service = service
-    routers = [(part.router(), "") for part in (health, jobs, changes)]
-    routers += [
-        (part.router(spoken), base) for spoken, base in _BASES.items() for part in (nonces, messages, executions)
-    ]
-    for router, base in routers:
+    site.add_to(app, service)  # before the API: FastAPI prepares each of its routes when it first looks at it
+    for router, base in _routers():
         app.include_router(router, prefix=base)
-    site.add_to(app, service)
-    own = [base + route.path for router, base in routers for route in router.routes if isinstance(route, APIRoute)]
+    own = [base + route.path for router, base in _routers() for route in router.routes if isinstance(route, APIRoute)]
     app.state.paths = [*dict.fromkeys(own), *site.PATHS]
     app.add_exception_handler(HttpError, _problem)
     app.add_exception_handler(Malformed, _malformed)
@@ -55,6 +52,15 @@ def application(service: Service) -> FastAPI:
     app.add_exception_handler(WrongSetting, _unavailable)
     app.add_exception_handler(Exception, _unexpected)
     return app
+
+
+@cache
+def _routers() -> tuple[tuple[APIRouter, str], ...]:
+    """The routes of the API with their prefixes. They hold nothing of a service, and take long to make."""
+    of_actors = [
+        (part.router(spoken), base) for spoken, base in _BASES.items() for part in (nonces, messages, executions)
+    ]
+    return (*((part.router(), "") for part in (health, jobs, changes)), *of_actors)
 
 
 def served(service: Service) -> ASGIApp:

@@ -5,6 +5,7 @@ it (`schema_definition`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from pipelinejobs.messages.values import path_of, wrong_type
@@ -31,36 +32,48 @@ class Key(NamedTuple):
     keys: tuple["Key", ...] = ()
 
 
-class Form(NamedTuple):
+class Form:
     """A form of message.
 
     Attributes:
         name: its name, which for a callback is also that of the job system.
         title: what a reason calls it, such as `an Agave callback`.
         keys: what its bodies hold.
+        names: the names of these keys.
         absent: keys that none of its bodies has.
         is_closed: whether its bodies have no other keys.
-        hints: what is said of a key that it does not have but that senders write, by key.
     """
 
-    name: str
-    title: str
-    keys: tuple[Key, ...]
-    absent: tuple[str, ...] = ()
-    is_closed: bool = False
-    hints: Mapping[str, str] = {}
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of its keys."""
-        return tuple(key.name for key in self.keys)
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        keys: tuple[Key, ...],
+        *,
+        absent: tuple[str, ...] = (),
+        is_closed: bool = False,
+        hints: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """
+        Args:
+            hints: what a reason says of a key that bodies of a closed form do not have but senders write, by key.
+        """
+        self.name = name
+        self.title = title
+        self.keys = keys
+        self.names = tuple(key.name for key in keys)
+        self.absent = absent
+        self.is_closed = is_closed
+        self._hints = hints
+        self._known = frozenset(self.names)
+        self._required = frozenset(key.name for key in keys if key.required)
 
     def has_keys(self, body: dict[str, Any]) -> bool:
         """Whether a body has the keys that it must have and no key that it must not have, whatever their values."""
         return (
-            all(key.name in body for key in self.keys if key.required)
-            and not any(key in body for key in self.absent)
-            and not (self.is_closed and any(self._unknown(body)))
+            body.keys() >= self._required
+            and body.keys().isdisjoint(self.absent)
+            and not (self.is_closed and body.keys() - self._known)
         )
 
     def fits(self, body: dict[str, Any]) -> bool:
@@ -90,11 +103,10 @@ class Form(NamedTuple):
         return "is missing" if self.is_closed else f"is missing from what looks like {self.title}"
 
     def _unknown(self, body: dict[str, Any]) -> Iterator[Malformed]:
-        names = self.names
         for key in body:
-            if key not in names:
-                other = f"is not a key of {self.title}, whose keys are {', '.join(names)}"
-                yield Malformed(path_of(key), self.hints.get(key, other))
+            if key not in self._known:
+                other = f"is not a key of {self.title}, whose keys are {', '.join(self.names)}"
+                yield Malformed(path_of(key), self._hints.get(key, other))
 
     def _wrong(self, keys: tuple[Key, ...], body: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[Malformed]:
         for key in keys:

@@ -155,7 +155,7 @@ class Mongod:
         return self._pid() is not None or locks.is_held(self.data / "mongod.lock")
 
     def _running(self, pid: int, *, fresh: bool) -> Running:
-        port = self._kept_port() or 0
+        port = self._kept_port()
         return Running(f"mongodb://{host.LOOPBACK}:{port}/", port, pid, fresh)
 
     def _started(self, until: float, *, for_users: bool) -> Running:
@@ -164,7 +164,7 @@ class Mongod:
             if time.monotonic() > until:
                 raise self._late()
             pid, patience = self._pid(), min(max(until - time.monotonic(), 0.01), _PING_SECONDS)
-            if pid is not None and self._pings(self._kept_port() or 0, patience):
+            if pid is not None and self._pings(self._kept_port(), patience):
                 return self._running(pid, fresh=False)
             time.sleep(locks.POLL_SECONDS)
         self._users.started(for_users=for_users)
@@ -185,7 +185,7 @@ class Mongod:
         """Start a server and wait until it answers; on the port of the data first, then on others."""
         binary, port = find(), self._kept_port()
         for _ in range(_PORT_TRIES):
-            if port is None or not self._is_free_soon(port):
+            if not port or not self._is_free_soon(port):
                 port = host.free_port()
             self._port.write_text(str(port))
             if self.log.exists():
@@ -199,16 +199,16 @@ class Mongod:
             if "Address already in use" not in reason:
                 problem = f"the embedded mongod ended while starting: {reason}. Its log is {self.log}"
                 raise WrongSetting(DIRECTORY_SETTING, problem)
-            port = None  # another program took it between our look and mongod's
+            port = 0  # another program took it between this check and mongod's
         raise WrongSetting("mongodb", f"no port could be had in {_PORT_TRIES} tries; see {self.log}")
 
     def _spawn(self, binary: Path, port: int, until: float) -> subprocess.CompletedProcess[str]:
-        """Have mongod go into the background, with no descriptor of ours; returns when the server answers."""
+        """Have mongod go into the background, without descriptors of this process; returns when it answers."""
         options = ["--fork", "--logpath", str(self.log), "--dbpath", str(self.data), "--port", str(port)]
         options += ["--bind_ip", host.LOOPBACK, "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
         options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         try:
-            return subprocess.run(  # noqa: S603 - the arguments are paths and numbers of ours
+            return subprocess.run(  # noqa: S603 - the arguments are made here
                 [str(binary), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -234,7 +234,7 @@ class Mongod:
         return True
 
     def _pings(self, port: int, seconds: float) -> bool:
-        """Whether a mongod on our data answers there: on a port that was taken it could be another one."""
+        """Whether a mongod on these data answers there: on a port that was taken it could be another one."""
         if not host.listens(port, seconds):
             return False
         from pymongo import MongoClient  # slow to import, and not needed to find, stop or show a server
@@ -259,29 +259,30 @@ class Mongod:
             until, asked = time.monotonic() + seconds, None
             while self._is_there() and time.monotonic() < until:
                 pid = self._pid()
-                if pid is not None and pid != asked:  # one that starts is known by its pid in a moment
-                    self._signal(pid, number)
+                if pid is not None and pid != asked:  # of one that starts, the pid is known in a moment
                     asked = pid
+                    self._signal(pid, number)
                 time.sleep(locks.POLL_SECONDS)
             if not self._is_there():
-                self._is_free_soon(self._kept_port() or 0)
+                self._is_free_soon(self._kept_port())
                 return True
         raise Unavailable(f"The embedded mongod (pid {self._pid()}) does not end. Its log is {self.log}")
 
     def _signal(self, pid: int, number: signal.Signals) -> None:
         try:
             os.kill(pid, number)
-        except ProcessLookupError:
-            pass
         except PermissionError:
             raise WrongSetting(DIRECTORY_SETTING, f"its mongod (pid {pid}) belongs to another user") from None
+        except ProcessLookupError:
+            return
 
-    def _kept_port(self) -> int | None:
+    def _kept_port(self) -> int:
+        """The port that goes with the data; 0 while they have none."""
         try:
             port = int(self._port.read_text())
         except (FileNotFoundError, ValueError):
-            return None
-        return port if 0 < port < 65536 else None
+            return 0
+        return port if 0 < port < 65536 else 0
 
     def _late(self) -> Unavailable:
         return Unavailable(

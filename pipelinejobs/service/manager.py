@@ -1,4 +1,4 @@
-"""The use case of a one-shot run: an event in, an outcome out, and afterwards what is left to do."""
+"""What entry points do with an event: have it judged, and do what is left to do after the answer."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

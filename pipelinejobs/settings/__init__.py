@@ -3,6 +3,8 @@
 A setting `a.b` of config.yml is overridden by the environment variable `_REACTOR_A_B`, the convention of the
 Reactors SDK. Three that python-datacatalog has too are also taken under its names. The environment is not trusted
 blindly: `pipelinejobs.settings.pins`. What settings there are is said in `pipelinejobs.settings.table`.
+
+Why not a library: pydantic-settings would load pydantic in every one-shot run, and none knows pins.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -13,7 +13,10 @@ from urllib.parse import urlsplit
 from pipelinejobs.util.secret import Secret
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-"""The root of the repository: where reactor.py and config.yml are, and where relative directories start."""
+"""The root of the repository: where reactor.py and config.yml are."""
+
+BASE: Final = ROOT
+"""Where relative paths in settings start, among them the data directory of the embedded MongoDB."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -211,7 +214,7 @@ class Url:
 
 
 class Location(NamedTuple):
-    """A place in the file system, held as an absolute path; a relative one starts at the root of the repository."""
+    """A file or directory, held as an absolute path; a relative one starts at `BASE`."""
 
     what: str = "directory"
 
@@ -222,7 +225,7 @@ class Location(NamedTuple):
     def parse(self, text: str) -> Path:
         if not text.isprintable():
             raise InvalidValue(f"must be {self.wanted}")
-        return ROOT / text
+        return BASE / text
 
     def accept(self, value: object) -> Path:
         return self.parse(_text(value))

@@ -14,11 +14,11 @@ from pipelinejobs.util import spelling
 
 
 class Others(NamedTuple):
-    """Names that are not ours.
+    """Names of variables that set no setting.
 
     Attributes:
         foreign: those of other programs.
-        misspelt: for each other one, which of ours was meant.
+        misspelt: for each other one, the variable that was probably meant.
     """
 
     foreign: list[str]
@@ -33,7 +33,7 @@ class Remark(NamedTuple):
 
 
 def others(names: Iterable[str]) -> Others:
-    """Those of `names` that are no variables of ours, sorted."""
+    """Those of `names` that set no setting, sorted."""
     found = Others([], {})
     for name in sorted(set(names) - VARIABLES):
         meant = _meant(name)
@@ -48,7 +48,7 @@ def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[
     """What the operator should know about an environment from which settings were read. No value is repeated.
 
     Args:
-        environ: the environment. Of names that are no settings only those that begin as ours do are looked at.
+        environ: the environment. Of names that set no setting, only those that begin with `_REACTOR_` matter.
         configured: what was read from it.
         foreign: names of other programs that were found elsewhere, as in a file of secrets.
     """
@@ -62,7 +62,7 @@ def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[
 
 
 def _meant(name: str) -> str | None:
-    """The variable of ours that this name is close to, also with its words in another order; None where none is."""
+    """The variable that this name is close to, also with its words in another order; None where none is."""
     best, mistakes = None, spelling.MOST + 1
     for known in sorted(VARIABLES):
         for shown, own in ((name.upper(), known), (_in_order(name.upper()), _in_order(known))):

@@ -4,7 +4,7 @@ It is what Abaco's tools give to an actor as its environment. For the gateway an
 `PIPELINEJOBS_SECRETS` names such a file, so that no secret stands in an environment or on a command line. The actor
 ignores that variable: on Abaco a sender could name another file.
 
-The original reactor's file works as it is: what is not a setting of ours is ignored (`settings.other_variables`).
+The original reactor's file works as it is: settings of other programs are ignored (`settings.other_variables`).
 """
 
 import json

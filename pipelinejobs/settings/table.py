@@ -74,9 +74,14 @@ class Setting(NamedTuple):
         return tuple(name for name in (self.variable, self.former_variable, self.also) if name is not None)
 
     @property
+    def former(self) -> str | None:
+        """Its former name, where it has one."""
+        return _FORMER.get(self.name)
+
+    @property
     def former_variable(self) -> str | None:
         """The variable of its former name, where it has one."""
-        return variable(_FORMER[self.name]) if self.name in _FORMER else None
+        return variable(self.former) if self.former is not None else None
 
 
 def variable(name: str) -> str:

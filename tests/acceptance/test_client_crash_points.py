@@ -17,7 +17,7 @@ from support.canaries import NONCE
 from support.message_samples import JOB, TOKEN
 from support.misbehaving import Judge, manager
 
-SCRIPT = Path(__file__).resolve().parents[1] / "support_client_crash.py"
+SCRIPT = Path(__file__).resolve().parents[1] / "support" / "client_crash.py"
 
 
 def send(file: Path, point: str, url: str, spool: Path, event: str) -> int:

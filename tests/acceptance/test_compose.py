@@ -1,6 +1,6 @@
 """deploy/compose.yaml: what it says is done without a Docker engine, and an event goes through it.
 
-How that is done, and what stands for what, is said in `support_compose`.
+How that is done, and what stands for what, is said in `support.compose`.
 """
 
 import json
@@ -63,7 +63,8 @@ def test_it_serves_is_locked_and_can_be_started_again(tmp_path: Path) -> None:
         assert operator.told("show", job["uuid"])["state"] == "RUNNING"
 
         # The first step, done again, changes nothing.
-        assert compose.run("initiate", "python", "-Es", "/run/initiate.py") == "all is as it should be\n"
+        said = compose.run("initiate", "python", "-Es", "/run/initiate.py")
+        assert said == "done: the replica set and its users are complete\n"
 
         # Who has no password gets nothing from MongoDB; the gateway's user gets its own database alone.
         uri = json.loads((operator.secrets / "secrets.json").read_text())["_REACTOR_MONGODB_URI"]
@@ -83,11 +84,11 @@ def test_it_serves_is_locked_and_can_be_started_again(tmp_path: Path) -> None:
         secrets.write_text(secrets.read_text().replace("pipelinejobs-1:", "pipelinejobs-2:another-"))
         command = ("python", "-Es", "/run/initiate.py")
         said = compose.run("initiate", *command)
-        assert "the user pipelinejobs-2 is made\n" in said
+        assert "created the user pipelinejobs-2\n" in said
         assert "the user pipelinejobs-1 is not that of the connection string any more" in said
         assert compose.stop("gateway") == [0]
         compose.up("gateway")
-        assert "the user pipelinejobs-1 is dropped\n" in compose.run("initiate", *command, "--drop-others")
+        assert "dropped the user pipelinejobs-1\n" in compose.run("initiate", *command, "--drop-others")
         assert operator.sent(job, "update", "second") == "applied"
 
         # A server is lost, the gateway is ended, and everything is started again: nothing of it is lost.

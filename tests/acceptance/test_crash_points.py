@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.promise("F7"),
 ]
 
-LAUNCHER = Path(__file__).resolve().parents[1] / "support_crash.py"
+LAUNCHER = Path(__file__).resolve().parents[1] / "support" / "crash.py"
 SETTINGS = {
     "_REACTOR_LIMITS_INDEXER": "1",
     "_REACTOR_OUTBOX_FIRST_DELAY": "2",

@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.promise("F18"),
 ]
 
-LAUNCHER: Final = Path(__file__).resolve().parents[1] / "support_crash.py"
+LAUNCHER: Final = Path(__file__).resolve().parents[1] / "support" / "crash.py"
 SECONDS: Final = 60.0
 EFFECTS: Final = (
     "createIndexes jobs 1",
@@ -101,7 +101,9 @@ class Sender:
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
         headers = dict(headers or {}) | ({"Authorization": f"Bearer {TOKENS[permission]}"} if permission else {})
-        return httpx.post(f"{self.url}{path}", json=body, params=query, headers=headers, timeout=20, trust_env=False)
+        return httpx.post(
+            f"{self.url}{path}", json=body, params=query, headers=headers, timeout=20, verify=False, trust_env=False
+        )
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tools.demo.indexer import Indexer
 RUN = ("sh", "python")
 NOT_RUN = ("text", "ini", "yaml", "json", "nginx", "console")
 """Languages of what is shown and cannot be run on a laptop, or is no program."""
-TARGETS = re.findall(r"^([a-z]+):", (Path(__file__).parents[2] / "Makefile").read_text("utf-8"), re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):", (Path(__file__).parents[2] / "Makefile").read_text("utf-8"), re.MULTILINE)
 
 WITH_EXAMPLES = [page for page in pages() if any(block.language in RUN for block in blocks(page))]
 

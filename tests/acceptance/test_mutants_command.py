@@ -1,62 +1,68 @@
-"""`python -m tools.mutants`: what it says of a break that is seen, and of one that is not."""
+"""`python -m tools.mutants`: what it says of a mutant that is killed, and of one that survives."""
+
+import dataclasses
 
 import pytest
 
 from tools.mutants import __main__ as command
-from tools.mutants.breaks import Break
+from tools.mutants.mutant import Mutant
 
 TEST = "tests/unit/util/test_secret.py::test_it_is_blank_wherever_it_is_printed"
-SEEN = Break(
+KILLED = Mutant(
     promises=("P6",),
     what="shows a secret",
-    file="pipelinejobs/util/secret.py",
-    old='return "<secret>"',
-    new="return self._text",
+    where="pipelinejobs/util/secret.py:Secret.__repr__",
+    old="'<secret>'",
+    new="self._text",
     tests=(TEST,),
 )
 
 
-def a_break(**changes: object) -> Break:
-    fields = {name: getattr(SEEN, name) for name in Break.__slots__}
-    return Break(**{**fields, **changes})
-
-
-def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *breaks: Break) -> tuple[int, str]:
-    monkeypatch.setattr(command, "BREAKS", breaks)
+def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *mutants: Mutant) -> tuple[int, str]:
+    monkeypatch.setattr(command, "MUTANTS", mutants)
     return command.main([]), capsys.readouterr().out
 
 
-def test_one_that_is_seen(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    code, out = said(capsys, monkeypatch, SEEN)
+def test_one_that_is_killed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out = said(capsys, monkeypatch, KILLED)
     assert code == 0
-    assert out.startswith("caught")
-    assert "1 breaks, 1 caught, 0 not" in out
+    assert out.startswith("killed")
+    assert "1 mutants, 1 killed, 0 survived" in out
 
 
 @pytest.mark.parametrize(
-    ("unseen", "why"),
+    ("survivor", "why"),
     [
-        (a_break(new='return "<hidden>"'), "it passes"),
-        (a_break(new="return ("), "it could not be run"),
-        (a_break(tests=(TEST, f"{TEST}_nowhere")), "it could not be run (pytest's exit code 4)"),
+        (dataclasses.replace(KILLED, new="'<hidden>'"), "it passes"),
+        (dataclasses.replace(KILLED, new="("), "it could not be run"),
+        (dataclasses.replace(KILLED, tests=(TEST, f"{TEST}_nowhere")), "it could not be run (pytest's exit code 4)"),
     ],
     ids=["nothing is wrong", "it cannot be imported", "there is no such test"],
 )
-def test_one_that_is_not(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, unseen: Break, why: str
+def test_one_that_survives(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, survivor: Mutant, why: str
 ) -> None:
-    code, out = said(capsys, monkeypatch, unseen)
+    code, out = said(capsys, monkeypatch, survivor)
     assert code == 1
-    assert out.startswith("NOT CAUGHT")
+    assert out.startswith("SURVIVED")
     assert why in out
 
 
-def test_one_that_does_not_fit_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "BREAKS", (a_break(old="nowhere"),))
-    with pytest.raises(SystemExit, match="does not hold this once"):
-        command.main([])
+def test_those_that_do_not_fit_the_source(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out = said(capsys, monkeypatch, KILLED, dataclasses.replace(KILLED, old="nowhere"))
+    assert code == 1
+    assert "shows a secret: pipelinejobs/util/secret.py:Secret.__repr__: `nowhere` has to be there once" in out
+    assert "2 mutants, 1 of them do not fit the source" in out
+    assert "killed" not in out
 
 
 def test_only_some(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--only", "no such thing"]) == 1
-    assert "no break" in capsys.readouterr().out
+    assert "no mutant" in capsys.readouterr().out
+
+
+def test_a_check_runs_no_tests(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "MUTANTS", (KILLED,))
+    monkeypatch.setattr(command, "run", None)
+    assert command.main(["--check"]) == 0
+    assert "1 mutants, 0 of them do not fit the source" in capsys.readouterr().out

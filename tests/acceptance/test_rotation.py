@@ -1,6 +1,6 @@
 """Every secret that can be changed here is changed, while a sender sends all along and none of its messages is refused.
 
-The gateway is restarted as systemd does it, with the socket held outside (`support_supervised`). What is tried is
+The gateway is restarted as systemd does it, with the socket held outside (`support.supervised`). What is tried is
 docs/how-to/rotate-secrets.rst.
 """
 

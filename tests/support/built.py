@@ -1,5 +1,7 @@
 """The documentation as Sphinx builds it, for tests that look into its pages."""
 
+import fcntl
+import json
 import pickle
 import re
 import shlex
@@ -14,7 +16,7 @@ from support.docs import ROOT
 
 
 class Built:
-    """What a build came to.
+    """What a build came to. It is made once in a directory, whatever processes want it there at once.
 
     Attributes:
         said: all that it printed, warnings included.
@@ -26,17 +28,26 @@ class Built:
         command = re.search(r"^\t@\$\(BIN\)/python (-m sphinx .+)$", recipe, re.MULTILINE)
         assert command is not None
         self.html, self._trees = directory / "html", directory / "doctrees"
-        words = shlex.split(command[1].replace("$(ARGS)", ""))
+        told = directory / "told.json"
+        directory.mkdir(exist_ok=True)
+        with (directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not told.exists():
+                told.write_text(json.dumps(self._make(command[1])), "utf-8")
+        self.exit_code, self.said = json.loads(told.read_text("utf-8"))
+
+    def _make(self, command: str) -> tuple[int, str]:
+        words = shlex.split(command.replace("$(ARGS)", ""))
         moved = {"docs/_build/html": str(self.html), "docs/_build/doctrees": str(self._trees)}
         done = subprocess.run(
             [sys.executable, *(moved.get(word, word) for word in words)],
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
-        self.exit_code, self.said = done.returncode, done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
 
     def page(self, name: str) -> nodes.document:
         """A page, by its name in docs/, without the ending."""

@@ -1,8 +1,8 @@
 """Runs the client's command in this process, and kills the process at one of its effects.
 
-As a script: `support_client_crash.py FILE POINT ARGUMENTS...`. FILE gets a line for each point that is reached, such as
-`before replace 2`: before the second renaming, or `after` it. At POINT the process is killed as by `kill -9`, and FILE
-ends with the line `killed`.
+As a script: `tests/support/client_crash.py FILE POINT ARGUMENTS...`. FILE gets a line for each point that is reached,
+such as `before replace 2`: before the second renaming, or `after` it. At POINT the process is killed as by `kill -9`,
+and FILE ends with the line `killed`.
 """
 
 import os

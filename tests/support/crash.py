@@ -1,6 +1,6 @@
 """Runs an entry point in this process, and kills the process at one of its effects.
 
-As a script: `support_crash.py FILE POINT COMMAND...`, where COMMAND is `reactor.py`, or the arguments of
+As a script: `tests/support/crash.py FILE POINT COMMAND...`, where COMMAND is `reactor.py`, or the arguments of
 `python -m pipelinejobs`. FILE gets one line for each point that is reached, such as `before update jobs 2`: before the
 second update of the collection `jobs` is sent to the server, or `after` it was confirmed. At POINT the process is
 killed as by `kill -9`; with `+2` behind it two points later. Then the file ends with the line `killed`. The product

@@ -18,7 +18,7 @@ COPIED: Final = (
     "secrets.json.sample",
     "pipelinejobs",
     "fsm",
-    "demo",
+    "tools",
     "deploy",
     "docs/_ext",
     "tests/data",

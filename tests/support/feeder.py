@@ -1,7 +1,7 @@
-"""Feeds one job with numbered updates, and dies on the way: `support_feeder.py FILE POINT URI DATABASE JOB FIRST END`.
+"""Feeds one job with numbered updates, and dies on the way.
 
-The token comes on stdin. Each event that was applied is a line on stdout, its number; FILE and POINT as in
-`support_crash`.
+As a script: `tests/support/feeder.py FILE POINT URI DATABASE JOB FIRST END`. The token comes on
+stdin. Each event that was applied is a line on stdout, its number; FILE and POINT as in `support.crash`.
 """
 
 import sys

@@ -118,7 +118,7 @@ def serving(configured: Settings) -> Iterator[Gateway]:
     thread.start()
     try:
         assert ready.wait(_START_SECONDS)
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=30, verify=False, trust_env=False) as client:
             yield Gateway(url, service, client)
             if not running.should_exit:
                 metrics = httpx.get(f"{url}/metrics", verify=False, trust_env=False)

@@ -189,6 +189,8 @@ def make(request: pytest.FixtureRequest, logger: logging.Logger) -> Make:
     else:
         request.getfixturevalue("process")
 
+    request.getfixturevalue("monkeypatch").setattr(runtime, "_SDK_SECONDS", 120.0)  # the machine may be busy
+
     def make_sdk(environ: Mapping[str, str]) -> Reactor:
         made = runtime.reactor(environ, logger)
         assert isinstance(made, SdkReactor)

@@ -23,9 +23,11 @@ def session(directory: Path, test: str, *arguments: str, start: str = 'exec "$@"
     """A session with the same hooks and one file of tests, started by a shell."""
     (directory / "conftest.py").write_text(CONFTEST.format(patience=patience))
     (directory / "test_inner.py").write_text(test)
-    command = ["sh", "-c", start, "sh", sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    own = ["-q", "-p", "no:cacheprovider", "-p", "xdist.plugin"]
+    command = ["sh", "-c", start, "sh", sys.executable, "-m", "pytest", *own, *arguments]
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TESTS), "TMPDIR": str(directory)}
-    return subprocess.run(command, cwd=directory, env=variables, capture_output=True, text=True, timeout=180)
+    variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the other plugins take longer to load than all the rest does
+    return subprocess.run(command, cwd=directory, env=variables, capture_output=True, text=True, timeout=600)
 
 
 SIGNALS = """

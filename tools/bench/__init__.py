@@ -1,6 +1,6 @@
-"""Measures what the manager costs, against what MongoDB and Python cost by themselves, in one run and as ratios.
+"""`make bench`: measures the manager's cost relative to MongoDB and Python alone, in one run, as ratios.
 
     python -m tools.bench
 
-tools/bench/README.rst says how to read it.
+tools/bench/README.rst explains the results.
 """

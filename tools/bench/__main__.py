@@ -31,10 +31,10 @@ _WITH_SENDERS: Final = {"throughput", "beside", "contended", "memory"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures what was asked for, and prints it.
+    """Runs the selected measurements, and prints the results.
 
     Returns:
-        0 when all could be measured, goals kept or not; 1 when something was lost or broke.
+        0 if everything could be measured, whether goals are met or not; 1 if an event was lost or something failed.
     """
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument(
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     subjects = [name for name in _SUBJECTS if options.only in name]
     if not subjects:
-        parser.error(f"nothing that is measured has {options.only!r} in its name")
+        parser.error(f"no measurement has {options.only!r} in its name")
     size = QUICK if options.quick else FULL
     if options.rounds:
         size = dataclasses.replace(size, rounds=options.rounds)
@@ -77,5 +77,5 @@ def _measure(subjects: Iterable[str], deployment: Deployment, size: Size) -> int
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was started is ended too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that started servers are stopped too
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""What a one-shot run is held against: a read and a guarded write, with nothing around them. It is run by itself."""
+"""The baseline of a one-shot run: one read and one guarded write, and nothing else. Run as a script."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What the journal costs: events on jobs that another program writes too, against events on jobs of our own."""
+"""The cost of the journal: events for jobs that another program writes too, against the manager's own jobs."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ from tools.bench.figure import Figure, at_least
 from tools.bench.size import Size
 
 _JOBS = 4_000
-"""For each second."""
+"""Jobs for each second of load."""
 
 
 def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
-    """At sixteen in flight and at one, in turns; in two databases, since one in which another program is known to write
-    spares no job the journal."""
+    """At sixteen in flight and at one, in turns. Two databases, because once another program is known to write to a
+    database, the journal is used for all its jobs."""
     ratios: dict[int, list[float]] = {16: [], 1: []}
     with (
         deployment.database("bench_own") as own,
@@ -22,7 +22,7 @@ def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
         deployment.gateway(others.name) as of_others,
     ):
         sides = [(own, of_own, True), (others, of_others, False)]
-        for database, gateway, are_own in sides:  # the first ones pay for more
+        for database, gateway, are_own in sides:  # not measured: the first events also pay for connections
             wrk.send(gateway, database, jobs.make(database, 1_000, own=are_own), in_flight=16, seconds=1)
         for _ in range(size.rounds):
             for in_flight, found in ratios.items():

@@ -1,4 +1,4 @@
-"""What an event costs where there are very many jobs."""
+"""The cost of an event in a collection with very many jobs."""
 
 import random
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ _TOGETHER = 10_000
 
 
 def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
-    """A large collection against a small one, event by event in turn."""
+    """A large collection against a small one, one event each in turn."""
     with deployment.database("bench_small") as small, deployment.database("bench_large") as large:
         few = jobs.make(small, size.small)
         some = _sample(large, size.jobs, size.rounds * size.events)
-        deployment.client.admin.command("fsync")  # what was stored just now is not to be written out meanwhile
+        deployment.client.admin.command("fsync")  # so that the new jobs are not written to disk later
         ratios = []
         with handling(deployment, small.name) as in_small, handling(deployment, large.name) as in_large:
             for one in range(size.small // 10):
@@ -39,7 +39,7 @@ def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
 
 
 def _sample(database: Database[Document], number: int, wanted: int) -> list[Job]:
-    """Stores so many jobs, and gives some from everywhere among them."""
+    """Stores `number` jobs, and returns a random sample of at least `wanted`."""
     parts = -(-number // _TOGETHER)
     sample: list[Job] = []
     for _ in range(parts):

@@ -1,4 +1,4 @@
-"""Many senders who all mean the same job."""
+"""Many senders that send events for the same job."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from tools.bench.size import Size
 
 
 def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
-    """Sixteen against one, each time on a new job."""
+    """Sixteen senders against one, each time with a new job."""
     services = deployment.services("bench_contended")
     ratios = []
     with deployment.database("bench_contended") as database, deployment.gateway(database.name) as gateway:
-        wrk.send(gateway, database, jobs.make(database, 1_000), in_flight=16, seconds=1)  # the first ones pay for more
+        wrk.send(gateway, database, jobs.make(database, 1_000), in_flight=16, seconds=1)  # not measured
         for _ in range(size.rounds):
             rates = {}
             for in_flight in (1, 16):
@@ -31,13 +31,13 @@ def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
                 _check(services.store, job, acknowledged, answers.events)
                 rates[in_flight] = answers.rate
             ratios.append(rates[16] / rates[1])
-            print(f"  one sender {rates[1]:.0f} events/s, sixteen {rates[16]:.0f}; none is lost", flush=True)
+            print(f"  one sender {rates[1]:.0f} events/s, sixteen {rates[16]:.0f}; no event lost", flush=True)
     services.store.close()
     yield Figure("one job, 16 senders, none lost", "one sender", ratios, at_least(0.5))
 
 
 def _check(store: Store, job: Job, acknowledged: Path, events: int) -> None:
-    """Whether everything that was acknowledged is in the job's history, once."""
+    """Raises Broken unless each acknowledged event is in the job's history exactly once."""
     executions = acknowledged.read_text().split()
     if len(executions) < events:
         raise Broken(f"of {events} acknowledged events only {len(executions)} are known")

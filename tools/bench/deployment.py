@@ -1,4 +1,4 @@
-"""What is measured: a MongoDB server and gateways of the bench's own, gone when it ends."""
+"""A MongoDB server and gateways for the bench, which are stopped at its end."""
 
 import os
 import subprocess
@@ -27,12 +27,12 @@ _END_SECONDS = 30
 
 
 class Broken(Exception):
-    """Something was refused, went wrong or is lost: then there is nothing to be measured."""
+    """An event was refused or lost, or something else failed, so that the measurement is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A server that runs, and what is put onto it."""
+    """A running MongoDB server, and what uses it."""
 
     directory: Path
     uri: str
@@ -40,7 +40,7 @@ class Deployment:
 
     @contextmanager
     def database(self, name: str) -> Iterator[Database[Document]]:
-        """An empty database with the product's indexes; dropped afterwards."""
+        """An empty database with the product's indexes. It is dropped afterwards."""
         self.client.drop_database(name)
         services = self.services(name)
         try:
@@ -51,12 +51,12 @@ class Deployment:
             self.client.drop_database(name)
 
     def services(self, database: str) -> Services:
-        """The product in this process; to be closed."""
+        """The product's services in this process. The caller closes the store."""
         return bootstrap.services(settings.load(self.environment(database)), Context())
 
     @contextmanager
     def gateway(self, database: str) -> Iterator[Gateway]:
-        """A gateway, as it is delivered but for where its database is and whom it lets in."""
+        """A gateway with default settings, except its database, port and static token."""
         port = host.free_port()
         environment = {
             "PATH": os.environ["PATH"],
@@ -72,22 +72,22 @@ class Deployment:
             gateways.wait(started)
             yield started
         finally:
-            started.process.terminate()  # not by force, for its further processes have to end too
+            started.process.terminate()  # SIGTERM and not SIGKILL, so that its workers end too
             with suppress(subprocess.TimeoutExpired):
                 started.process.wait(_END_SECONDS)
             process.kill(started.process)
 
     def environment(self, database: str) -> dict[str, str]:
-        """The variables that say where the database is."""
+        """The environment variables for this database."""
         return {"_REACTOR_MONGODB_URI": self.uri, "_REACTOR_MONGODB_DATABASE": database}
 
 
 @contextmanager
 def deployed(directory: Path, slower: float = 0) -> Iterator[Deployment]:
-    """Starts a server with its data and logs in this directory, and ends it.
+    """Starts a server with its data and logs in this directory, and stops it at the end.
 
     Args:
-        slower: milliseconds by which its disk is slower than this machine's.
+        slower: milliseconds that are added to each durable write.
     """
     data = directory / "data"
     data.mkdir()

@@ -1,4 +1,4 @@
-"""A figure: one measurement in several rounds, held against its goal; and the table of all of them."""
+"""A figure: one measurement in several rounds, compared with its goal; and the table of all figures."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ _HEADINGS: Final = ("what", "against", "goal", "median [smallest..largest]", "ke
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a figure should be: at most, or at least, this."""
+    """The limit that a figure should not exceed (or, with at_most false, reach)."""
 
     limit: float
     at_most: bool
 
     def kept_by(self, value: float) -> bool:
-        """Whether this is as it should be."""
+        """True if the value meets the goal."""
         return value <= self.limit if self.at_most else value >= self.limit
 
 
 def at_most(limit: float) -> Goal:
-    """The goal not to be above this."""
+    """The goal to be at most this."""
     return Goal(limit, at_most=True)
 
 
 def at_least(limit: float) -> Goal:
-    """The goal not to be below this."""
+    """The goal to be at least this."""
     return Goal(limit, at_most=False)
 
 
@@ -36,8 +36,8 @@ class Figure:
     Attributes:
         what: what is measured.
         against: what it is compared with in the same run.
-        rounds: what came of each round.
-        goal: what it should be; None where it is only shown.
+        rounds: the result of each round.
+        goal: the goal; None if the figure is only shown.
         unit: `x` for a ratio.
     """
 
@@ -49,11 +49,11 @@ class Figure:
 
     @property
     def kept(self) -> bool | None:
-        """Whether the median is as it should be; None without a goal."""
+        """True if the median meets the goal; None without a goal."""
         return self.goal.kept_by(median(self.rounds)) if self.goal else None
 
     def row(self) -> tuple[str, ...]:
-        """For the table."""
+        """The cells of the figure's row in the table."""
         words = {True: "yes", False: "no", None: "-"}
         return self.what, self.against, self._wanted(), self._measured(), words[self.kept]
 
@@ -74,7 +74,7 @@ class Figure:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """All figures in reStructuredText."""
+    """The table of all figures, in reStructuredText."""
     rows = [_HEADINGS, *(figure.row() for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     line = "  ".join("=" * width for width in widths)

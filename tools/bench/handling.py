@@ -1,4 +1,4 @@
-"""The manager in this process, and how long it takes for an event."""
+"""Measures the manager in this process, without a gateway."""
 
 import itertools
 import time
@@ -18,7 +18,7 @@ class Handling:
     """Times events one after another.
 
     Attributes:
-        store: what is stored.
+        store: the store that the manager uses.
     """
 
     def __init__(self, manager: Manager, store: Store) -> None:
@@ -27,7 +27,7 @@ class Handling:
         self._numbers = itertools.count()
 
     def seconds(self, job: Job) -> float:
-        """How long an update of this job takes until it is durable.
+        """The seconds that an update of this job takes until it is durable.
 
         Raises:
             Broken: it is not applied.

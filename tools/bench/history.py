@@ -1,7 +1,7 @@
-"""What an event costs on jobs to which much has happened already.
+"""The cost of an event for a job with a long history.
 
-It is measured as its sender meets it, through a gateway; and in the manager alone, with an id of the sender's own, for
-which older history has to be asked whether it has it already.
+Measured through a gateway, as a sender sees it; and in the manager alone, with an id from the sender, for which the
+older history has to be searched.
 """
 
 import statistics
@@ -22,20 +22,20 @@ from tools.bench.size import Size
 
 _EMBEDDED: Final = HistoryLimits().entries
 _KEPT: Final = int(_EMBEDDED * KEPT_SHARE) - 1
-"""Events that a job keeps when it has moved the others out."""
+"""Events that stay in the job when older ones are moved out."""
 _BETWEEN: Final = _EMBEDDED - 1 - _KEPT - 1
 """Events between two moves."""
 _SHORT: Final = 10
-"""Events in a row on a job with a short history, which must stay short."""
+"""Events that a job with a short history gets before it is replaced, so that its history stays short."""
 _TOGETHER: Final = 5_000
 
 
 _Timed = Callable[[Job], float]
-"""Has an event happen to a job, and says how many seconds it took."""
+"""Sends one event for a job, and returns the seconds that it took."""
 
 
 def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
-    """The longer ones against the shortest, event by event in turn."""
+    """The longer histories against the shortest, one event each in turn."""
     with (
         deployment.database("bench_history") as database,
         deployment.gateway(database.name) as gateway,
@@ -54,7 +54,7 @@ def _compared(
 ) -> Iterator[Figure]:
     means: dict[int, list[float]] = {length: [] for length in size.lengths}
     for job in jobs.make(database, 50):
-        timed(job)  # the first ones pay for connections
+        timed(job)  # not measured: the first events also pay for connections
     for _ in range(size.rounds):
         seconds = _round(database, timed, size, long)
         for length, of_length in seconds.items():
@@ -81,7 +81,7 @@ def _round(database: Database[Document], timed: _Timed, size: Size, long: dict[i
 
 
 def _long(database: Database[Document], events: int) -> Job:
-    """A job with so many events, the older of them moved out as `store.history` does it."""
+    """A job with so many events, of which the older ones are moved out, as `store.history` does."""
     made = jobs.document(_KEPT)
     moment, life = made["updated"], made["history"][0]["uuid"]
     moved = events - _KEPT
@@ -99,7 +99,7 @@ def _long(database: Database[Document], events: int) -> Job:
 
 
 def _check(manager: Handling, job: Job) -> None:
-    """Whether the product finds its history in order, the part that was made here included."""
+    """Raises Broken unless the product finds the history complete, including the part that was created here."""
     read = snapshot.take_snapshot(manager.store, job.uuid)
     if read is None:
         raise Broken(f"job {job.uuid} is lost")

@@ -1,4 +1,4 @@
-"""Jobs by the thousand, as their agents would make them, and messages about them."""
+"""Creates thousands of jobs, as agents do, and events for them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,18 +16,18 @@ _PIPELINE: Final = "106d46ff-0000-5000-8000-0000000bec00"
 _TOGETHER: Final = 2000
 _OF_OWN_JOBS: Final = frozenset({"_life", "_tokens", "_alone"})
 _SAID: Final = {"node": "c401-003", "progress": 0.5, "note": "x" * 100}
-"""What an event says: about as much as a job system's callback."""
+"""The data of an event: about as large as a job system's callback."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job to be reported about."""
+    """A job for which events are sent."""
 
     uuid: str
     token: str
 
     def event(self) -> Document:
-        """A JSON event about it, which is allowed as often as one likes."""
+        """A JSON event for the job that is always allowed."""
         return {"uuid": self.uuid, "name": "update", "token": self.token, "data": _SAID}
 
 
@@ -35,9 +35,9 @@ def make(database: Database[Document], number: int, *, entries: int = 0, own: bo
     """Stores so many new jobs.
 
     Args:
-        entries: how many events each of them has in its history already, all of them embedded.
-        own: whether `create` made them; else they are as another program makes them, which may write to them at any
-            time.
+        entries: the number of events in the history of each, all embedded.
+        own: True: like jobs from the command `create`; False: like jobs from another program, which may write to
+            them at any time.
     """
     made: list[Job] = []
     for first in range(0, number, _TOGETHER):
@@ -50,12 +50,12 @@ def make(database: Database[Document], number: int, *, entries: int = 0, own: bo
 
 
 def known(stored: Document) -> Job:
-    """The job of a document."""
+    """The uuid and token of a stored job."""
     return Job(stored["uuid"], job_token(stored["uuid"], stored["_salt"], stored["_admin"]))
 
 
 def document(entries: int = 0) -> Document:
-    """A new job, to which so many events have happened."""
+    """The document of a job with so many events."""
     new = NewJob(pipeline_uuid=_PIPELINE, archive_path="/bench", data={"id": uuids.random(uuids.ENTRY)})
     made = new_document(new, Owner(owner="bench"), datetime.now(UTC))
     made["history"] += [entry(made["updated"]) for _ in range(entries)]

@@ -1,6 +1,6 @@
-"""Runs commands in turn, and says what each took. It is run by itself (`python -I -S`) and imports as little as it can.
+"""Runs commands in turn, and measures each. Run as a script (`python -I -S`), with as few imports as possible.
 
-What the system calls the most memory of a process begins with that of whoever started it, so this must be small.
+This process must be small, because the kernel's figure for the peak memory of a process begins with that of its parent.
 On stdin and stdout is JSON: `{"commands": {name: [words...]}, "environment": {...}, "output": file, "times": number}`,
 and `{name: [[seconds, KiB, exit code], ...]}`.
 """
@@ -12,7 +12,7 @@ import time
 
 
 def main() -> None:
-    """Runs them."""
+    """Runs the commands."""
     asked = json.load(sys.stdin)
     took: dict[str, list[tuple[float, int, int]]] = {name: [] for name in asked["commands"]}
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND

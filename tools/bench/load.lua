@@ -1,6 +1,6 @@
--- For wrk: posts the events of a file, a line each, one after another, and again from the first.
+-- For wrk: posts the events of a file, one in each line, in order, and starts again at the end.
 --   wrk ... -- EVENTS TOKEN [ACKNOWLEDGED]
--- ACKNOWLEDGED is a file that gets the execution id of every event that was answered with 200. It makes wrk heavier.
+-- wrk writes the execution id of every event that was answered with 200 to the file ACKNOWLEDGED, which makes it slower.
 local events, at = {}, 0
 
 function init(args)

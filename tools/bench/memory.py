@@ -1,4 +1,4 @@
-"""Whether a gateway grows with what it has handled."""
+"""The memory of a gateway, before and after many events."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ _FIRST = 1_000
 
 
 def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
-    """One gateway at the beginning and at the end of its life."""
+    """The memory after the first and after all events."""
     with deployment.database("bench_memory") as database, deployment.gateway(database.name) as gateway:
         done, held = 0, dict[int, int]()
         while done < size.lifetime:
@@ -28,7 +28,7 @@ def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
 
 
 def _kibibytes(gateway: Gateway) -> int:
-    """What all processes of a gateway hold."""
+    """The resident memory of all processes of a gateway."""
     pid = gateway.process.pid
     further = Path(f"/proc/{pid}/task").glob("*/children")
     pids = [pid, *(int(child) for children in further for child in children.read_text().split())]

@@ -1,4 +1,4 @@
-"""A run of reactor.py as a whole process, against the least that Python and its driver can do."""
+"""A run of reactor.py as a whole process, against a minimal script with the same read and write."""
 
 import json
 import os
@@ -21,21 +21,21 @@ from tools.bench.size import Size
 
 _HERE: Final = Path(__file__).resolve().parent
 _PYTHON: Final = (sys.executable, "-Es")
-"""As the image starts it."""
+"""The options with which the image starts Python."""
 _ACTOR: Final = (*_PYTHON, str(_HERE.parents[1] / "reactor.py"))
 _WRONG: Final = {"uuid": "107-no-uuid", "name": "run"}
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What the runs of one command took, in the middle."""
+    """Time and memory of the runs of one command: the medians."""
 
     seconds: float
     megabytes: float
 
 
 def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
-    """Time and memory of a run."""
+    """Time and memory of one-shot runs."""
     applied, normally, refused, memory = [], [], [], []
     with deployment.database("bench_one_shot") as database:
         for _ in range(size.rounds):
@@ -56,7 +56,7 @@ def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
 
 
 def _good(deployment: Deployment, database: Database[Document], times: int) -> dict[str, Runs]:
-    """An event that is applied, and the script that does as much."""
+    """An event that is applied, and the baseline script."""
     bared, job = jobs.make(database, 2)
     bare = (*_PYTHON, str(_HERE / "bare.py"), deployment.uri, database.name, bared.uuid)
     commands = {"at once": (*bare, "at-once"), "normally": (*bare, "normally"), "product": _ACTOR}
@@ -64,12 +64,12 @@ def _good(deployment: Deployment, database: Database[Document], times: int) -> d
     taken = _taken(deployment, commands, environment, times, Verdict.APPLIED)
     stored = database["jobs"].find_one({"uuid": job.uuid})
     if stored is None or stored["_properties"]["revision"] != times:
-        raise Broken(f"{times} runs have applied an event, but not all of them are stored")
+        raise Broken(f"{times} runs applied an event, but not all events are stored")
     return taken
 
 
 def _wrong(deployment: Deployment, times: int) -> dict[str, Runs]:
-    """A JSON event that is none, and a Python that does nothing."""
+    """A malformed JSON event, and a Python process that does nothing."""
     commands = {"Python": (*_PYTHON, "-c", "pass"), "product": _ACTOR}
     return _taken(deployment, commands, {"MSG": json.dumps(_WRONG)}, times, Verdict.MALFORMED)
 

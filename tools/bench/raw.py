@@ -1,7 +1,8 @@
-"""The raw driver at the same work: reads and guarded writes as the store makes them, and nothing around them.
+"""The baseline for throughput: the raw driver makes the same reads and guarded writes as the store, and nothing else.
 
-In a process of its own, `python -m tools.bench.raw URI DATABASE THREADS SECONDS READS`: reads uuids from stdin, a line
-each, and writes one event to each job until the time is over. The last line on stdout is what came of it, as JSON.
+Runs in a process of its own, `python -m tools.bench.raw URI DATABASE THREADS SECONDS READS`. It reads uuids from stdin,
+one in each line, and writes one event to each job until the time is over. The last line on stdout is the result, as
+JSON.
 """
 
 import json
@@ -27,7 +28,7 @@ Write = tuple[str, Document, Document]
 
 
 def prepared(jobs: Collection[Document], uuids: Sequence[str]) -> list[Write]:
-    """The very writes that the store would make, worked out before the clock starts."""
+    """The writes that the store would make, prepared before the measurement starts."""
     now = datetime.now(UTC)
     stored = {one["uuid"]: one for one in jobs.find({"uuid": {"$in": list(uuids)}}, job_document.HEAD)}
     writes = []
@@ -43,7 +44,7 @@ def prepared(jobs: Collection[Document], uuids: Sequence[str]) -> list[Write]:
 
 
 class Writer(threading.Thread):
-    """Makes its share of the writes, one after another, and times each."""
+    """Makes its share of the writes one after another, and measures each."""
 
     def __init__(self, jobs: Collection[Document], writes: Sequence[Write], until: float, reads: bool) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class Writer(threading.Thread):
         self.seconds: list[float] = []
 
     def run(self) -> None:
-        """Goes on until the time or the work is over."""
+        """Writes until the time is over or all writes are made."""
         for uuid, guard, update in self._writes:
             began = time.perf_counter()
             if began > self._until:
@@ -59,15 +60,15 @@ class Writer(threading.Thread):
             if self._reads:
                 self._jobs.find_one({"uuid": {"$eq": uuid}}, job_document.HEAD)
             if self._jobs.update_one(guard, update).matched_count != 1:
-                raise ValueError(f"the guard of {uuid} has missed")
+                raise ValueError(f"the guard of {uuid} did not match")
             self.seconds.append(time.perf_counter() - began)
 
 
 def p99(seconds: Sequence[float]) -> float:
-    """The time that 99 of 100 took at the most, as wrk reckons it.
+    """The 99th percentile, computed as wrk does.
 
-    A sender that waits long for an answer would have sent others meanwhile, which would have waited too: wrk adds
-    those, at the distance of an average answer.
+    While a sender waits long for one answer, it would have sent more events, which would have waited too. wrk adds
+    these, at intervals of the average response time.
     """
     average = sum(seconds) / len(seconds)
     with_others = sorted(
@@ -77,7 +78,7 @@ def p99(seconds: Sequence[float]) -> float:
 
 
 def main(uri: str, database: str, threads: str, seconds: str, reads: str) -> None:
-    """Measures."""
+    """Runs the writers, and prints the result."""
     jobs = connect(Secret(uri), database, timeout=10)["jobs"]
     number = int(threads)
     writes = prepared(jobs, sys.stdin.read().split())

@@ -1,4 +1,4 @@
-"""One sender of a gateway, and how long it waits for each answer."""
+"""One sender, which measures how long a gateway takes to answer."""
 
 import http.client
 import json
@@ -25,10 +25,10 @@ class Sending:
         self._headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 
     def seconds(self, job: Job) -> float:
-        """How long the sender of an update of this job waits for its answer.
+        """The seconds until an update of this job is answered.
 
         Raises:
-            Broken: it is not taken.
+            Broken: it was not answered with 200.
         """
         body = json.dumps(job.event()).encode()
         began = time.perf_counter()
@@ -43,7 +43,7 @@ class Sending:
 
 @contextmanager
 def sending(gateway: Gateway) -> Iterator[Sending]:
-    """A sender of this gateway."""
+    """A sender connected to this gateway."""
     connection = http.client.HTTPConnection(HOST, gateway.port, timeout=_SECONDS)
     try:
         yield Sending(connection)

@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The size of the measurements."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,15 +8,15 @@ from typing import Final
 class Size:
     """
     Attributes:
-        rounds: how often baseline and product take turns.
-        seconds: how long the load goes on, each time that it does.
+        rounds: how often baseline and product are measured, in turns.
+        seconds: duration of each load.
         runs: processes of each kind in a round.
         moves: how often in a round a long history moves its oldest entries out; each time after about a hundred events.
         lengths: events of history; all are compared with the first.
-        jobs: how many there are in the large collection.
-        small: how many in the small one.
-        events: how many on a job of each collection in a round.
-        lifetime: events that a gateway's memory is watched for.
+        jobs: jobs in the large collection.
+        small: jobs in the small collection.
+        events: events in each collection in a round.
+        lifetime: events after which a gateway's memory is measured.
     """
 
     rounds: int = 5

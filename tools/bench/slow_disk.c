@@ -1,4 +1,4 @@
-/* For mongod, by LD_PRELOAD: what is to be durable takes SLOW_DISK_MICROSECONDS longer. See slow_disk.py. */
+/* Preloaded into mongod (LD_PRELOAD): fsync and fdatasync take SLOW_DISK_MICROSECONDS longer. See slow_disk.py. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-"""A disk that takes longer: most that a server in a data centre waits for is its journal, and a laptop's is too quick.
+"""Simulates a slow disk: a server in a data centre mostly waits for its journal, and a laptop's disk is too fast.
 
-What does the waiting is a library that is put before mongod's own calls, made by gcc when it is needed.
+A preloaded library delays mongod's fsync and fdatasync. gcc compiles it when it is needed.
 """
 
 import subprocess
@@ -11,10 +11,10 @@ _SOURCE: Final = Path(__file__).with_name("slow_disk.c")
 
 
 def variables(directory: Path, milliseconds: float) -> dict[str, str]:
-    """What mongod's environment needs so that everything durable takes so much longer; nothing for 0.
+    """The environment variables with which mongod's durable writes take so much longer; none for 0.
 
     Args:
-        directory: where the library is put.
+        directory: the directory for the library.
     """
     if not milliseconds:
         return {}

@@ -1,4 +1,4 @@
-"""Events through the gateway, against the raw driver at the same guarded writes."""
+"""Events through the gateway, against the raw driver with the same guarded writes."""
 
 import json
 import subprocess
@@ -17,12 +17,13 @@ from tools.bench.wrk import Answers
 from tools.chaos.gateways import Gateway
 
 _FEW_JOBS, _MANY_JOBS = 1_500, 4_000
-"""For each second, of one sender and of many. With them used up the raw driver ends early, and senders begin again."""
+"""Jobs for each second of load, for one sender and for many. If they are used up, the raw driver ends early, and
+senders start again with the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """Both sides at work on jobs that nobody has used before."""
+    """Runs the load on the gateway and on the raw driver, each time with new jobs."""
 
     deployment: Deployment
     database: Database[Document]
@@ -30,25 +31,25 @@ class _Load:
     seconds: int
 
     def gateway(self, senders: int) -> Answers:
-        """What the gateway does."""
+        """Runs the load on the gateway."""
         return wrk.send(self.through, self.database, self._jobs(senders), in_flight=senders, seconds=self.seconds)
 
     def raw(self, threads: int, *, reads: bool) -> Answers:
-        """What the raw driver does; see `bench.raw`.
+        """Runs the load on the raw driver; see `tools.bench.raw`.
 
         Raises:
-            Broken: it did not.
+            Broken: the raw driver failed.
         """
         asked = (self.deployment.uri, self.database.name, str(threads), str(self.seconds), "yes" if reads else "no")
         done = subprocess.run(  # noqa: S603 - words of ours
-            [sys.executable, "-m", "bench.raw", *asked],
+            [sys.executable, "-m", "tools.bench.raw", *asked],
             input="\n".join(job.uuid for job in self._jobs(threads)),
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode or done.stderr:
-            raise Broken(f"the raw driver has failed: {done.stderr[-500:]}")
+            raise Broken(f"the raw driver failed: {done.stderr[-500:]}")
         return Answers(**json.loads(done.stdout.splitlines()[-1]))
 
     def _jobs(self, senders: int) -> list[Job]:
@@ -56,11 +57,11 @@ class _Load:
 
 
 def figures(deployment: Deployment, size: Size) -> Iterator[Figure]:
-    """At one, sixteen and sixty-four in flight."""
+    """With one, sixteen and sixty-four events in flight."""
     of_16, of_64, of_one, p99 = [], [], [], []
     with deployment.database("bench_throughput") as database, deployment.gateway(database.name) as gateway:
         load = _Load(deployment, database, gateway, size.seconds)
-        load.gateway(16)  # not counted: the first ones pay for connections and the like
+        load.gateway(16)  # not measured: the first events also pay for connections
         for _ in range(size.rounds):
             raw, few, many = load.raw(16, reads=False), load.gateway(16), load.gateway(64)
             raw_one, one = load.raw(1, reads=True), load.gateway(1)

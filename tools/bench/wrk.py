@@ -1,4 +1,4 @@
-"""Senders: wrk, which is light enough to share two cores with what it measures."""
+"""The load generator: wrk, which is light enough to share two cores with the gateway that it measures."""
 
 import json
 import os
@@ -25,12 +25,12 @@ _APT: Final = ("apt-get", "-qq", "-o", "Dpkg::Use-Pty=0")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What came back.
+    """The answers to a load.
 
     Attributes:
-        events: how many were acknowledged.
-        seconds: in which time.
-        p99: seconds that 99 of 100 took at the most; see `raw.p99`.
+        events: acknowledged events.
+        seconds: duration.
+        p99: 99th percentile in seconds; see `raw.p99`.
     """
 
     events: int
@@ -39,12 +39,12 @@ class Answers:
 
     @property
     def rate(self) -> float:
-        """Events in a second."""
+        """Events per second."""
         return self.events / self.seconds
 
 
 def ensure() -> None:
-    """Sees to it that there is wrk, and ends the program where there cannot be."""
+    """Installs wrk if it is missing; exits if that is not possible."""
     if shutil.which("wrk"):
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
@@ -52,7 +52,7 @@ def ensure() -> None:
         for command in (("update",), ("install", "-y", "--no-install-recommends", "wrk")):
             subprocess.run([*_APT, *command], check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - fixed words
     if not shutil.which("wrk"):
-        sys.exit("The gateway is measured with wrk, which is not here; install it (such as by `apt-get install wrk`).")
+        sys.exit("wrk, which generates the load, is not installed; install it, for example by `apt-get install wrk`.")
 
 
 def send(
@@ -64,18 +64,18 @@ def send(
     seconds: int,
     acknowledged: Path | None = None,
 ) -> Answers:
-    """Sends an update to one of these jobs after the other.
+    """Sends an update to each of these jobs in turn, until the time is over.
 
     Args:
-        gateway: where to.
-        database: the gateway's.
-        jobs: from the first again when all had one.
-        in_flight: how many senders there are; each waits for its answer.
-        seconds: how long they go on.
-        acknowledged: gets the execution id of each event that was acknowledged, a line each.
+        gateway: the gateway.
+        database: its database.
+        jobs: the jobs; after the last one it starts again.
+        in_flight: the number of senders; each waits for its answer.
+        seconds: the duration.
+        acknowledged: the file to which the execution id of each acknowledged event is written, one in each line.
 
     Raises:
-        Broken: an event was refused, or fewer or more are stored than were sent.
+        Broken: an event was refused, or the number of stored events differs from the number sent.
     """
     events = gateway.log.with_name("events.jsonl")
     events.write_text("".join(json.dumps(job.event()) + "\n" for job in jobs))
@@ -89,20 +89,20 @@ def send(
     said = json.loads(done.stdout.splitlines()[-1])
     stored = _settled(database) - before
     if said["refused"] or said["broken"] or not said["events"]:
-        raise Broken(f"of {said['events']} answers {said['refused']} are no 200, and {said['broken']} are broken off")
-    if not said["events"] <= stored <= said["events"] + in_flight:  # the last ones were not waited for
+        raise Broken(f"of {said['events']} answers {said['refused']} are not 200; {said['broken']} were interrupted")
+    if not said["events"] <= stored <= said["events"] + in_flight:  # wrk does not wait for the last answers
         raise Broken(f"{said['events']} events were acknowledged, but {stored} are stored")
     return Answers(said["events"], said["seconds"], said["p99"])
 
 
 def _stored(database: Database[Document]) -> int:
-    """How many events are in the histories of all jobs."""
+    """The number of events in the histories of all jobs."""
     found = list(database["jobs"].aggregate([{"$group": {"_id": None, "events": {"$sum": "$_properties.revision"}}}]))
     return int(found[0]["events"]) if found else 0
 
 
 def _settled(database: Database[Document]) -> int:
-    """The same, once nothing more comes: the last events that were sent are handled though nobody waits for them."""
+    """The same, when it no longer grows: the gateway still handles the last events when wrk has ended."""
     stored, before = _stored(database), -1
     while stored != before:
         time.sleep(_SETTLE_SECONDS)

@@ -18,24 +18,24 @@ EXIT_INTERRUPTED: Final = 130
 
 
 def main() -> int:
-    """Runs what was asked for.
+    """Runs the faults and, unless --no-control is given, the control run.
 
     Returns:
-        0 when nothing was lost, repeated or wrong, and the control run, where there was one, has found its loss.
+        0 if no event was lost or repeated, nothing else was wrong, and the control run found a loss.
     """
     parser = argparse.ArgumentParser(prog="python -m tools.chaos", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=600.0, help="how long faults go on (default: %(default)s)")
-    parser.add_argument("--seed", type=int, help="of the schedule (default: by chance; it is printed)")
+    parser.add_argument("--seconds", type=float, default=600.0, help="how long to run faults (default: %(default)s)")
+    parser.add_argument("--seed", type=int, help="seed of the schedule (default: random; it is printed)")
     parser.add_argument("--senders", type=int, default=16, help="default: %(default)s")
     parser.add_argument("--gateways", type=int, default=2, help="default: %(default)s")
-    parser.add_argument("--short", action="store_true", help="short faults and quick elections")
-    parser.add_argument("--no-control", action="store_true", help="without the run that has to find a loss")
+    parser.add_argument("--short", action="store_true", help="short faults and short elections")
+    parser.add_argument("--no-control", action="store_true", help="skip the control run, which must find a loss")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     try:
         return _run(options, seed)
     except KeyboardInterrupt:
-        print(f"ended before the account could be taken; the seed was {seed}", file=sys.stderr)
+        print(f"interrupted before the results were checked; the seed was {seed}", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
@@ -47,14 +47,14 @@ def _run(options: argparse.Namespace, seed: int) -> int:
         account = _faults(Path(name), seed, size, options, told)
         good = account.good
         if not options.no_control:
-            with told.step("Taking the newest away"):
+            with told.step("Control run: losing the newest writes"):
                 sound = _control(Path(name) / "sound", seed, size, weak=False)
-            _show("the newest is taken away", sound)
-            with told.step("The same without waiting for a majority"):
+            _show("control run: the newest writes of the primary are lost", sound)
+            with told.step("The same without a majority write concern"):
                 weak = _control(Path(name) / "weak", seed, size, weak=True)
-            _show("the same without waiting for a majority", weak)
+            _show("the same without a majority write concern (must lose events)", weak)
             good = good and sound.good and weak.lost > 0
-    print("good" if good else "NOT GOOD", flush=True)
+    print("PASSED" if good else "FAILED", flush=True)
     return 0 if good else 1
 
 
@@ -67,7 +67,7 @@ def _faults(directory: Path, seed: int, size: Size, options: argparse.Namespace,
         schedule = Schedule(seed, times, running.replica_set, running.gateways, running.indexer, told.say)
         with watched(running, schedule, told, options.seconds):
             schedule.run(options.seconds)
-        with told.step("Taking the account"):
+        with told.step("Comparing the ledger with the database"):
             account = running.finish()
         print("; ".join(f"{kind} x {count}" for kind, count in sorted(schedule.done.items())))
         print("answers: " + ", ".join(f"{what} {count}" for what, count in sorted(running.ledger.answers.items())))

@@ -1,4 +1,4 @@
-"""The account: the ledger held against the database, after all has healed."""
+"""The account: compares the senders' ledger with the database after the faults are over."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ from tools.demo.indexer import Received
 
 @dataclass
 class Account:
-    """What came of it.
+    """The result of a run.
 
     Attributes:
-        acknowledged: events whose senders were told that they are durable.
-        stored: history entries that are an event of a sender.
-        lost: of the acknowledged ones those that are in no history.
-        repeated: those that are in a history more than once.
-        jobs: how many jobs were looked at.
-        finished: how many of them are FINISHED.
-        index_requests: how many messages came to the Indexer.
-        owed: how many are still owed, or were given up.
-        wrong: everything else that is not as it should be.
-        seconds_without: the longest time without any acknowledgement.
+        acknowledged: events that were answered as durable.
+        stored: history entries that come from a sender's event.
+        lost: acknowledged events that are in no history.
+        repeated: events that are in a history more than once.
+        jobs: the number of jobs that were checked.
+        finished: the number of them that are FINISHED.
+        index_requests: the number of messages that the Indexer received.
+        owed: the number of outbox messages that are pending or failed.
+        wrong: all other deviations.
+        seconds_without: the longest time between two acknowledgements.
     """
 
     acknowledged: int = 0
@@ -40,14 +40,14 @@ class Account:
 
     @property
     def good(self) -> bool:
-        """Whether every promise was kept."""
+        """True if no event was lost or repeated, no message is left, and nothing else is wrong."""
         return not (self.lost or self.repeated or self.owed or self.wrong)
 
     def lines(self) -> list[str]:
-        """For people."""
+        """The result as text."""
         return [
             f"acknowledged {self.acknowledged}, stored {self.stored}, lost {self.lost}, repeated {self.repeated}",
-            f"jobs {self.jobs}, finished {self.finished}, index requests {self.index_requests}, owed {self.owed}",
+            f"jobs {self.jobs}, finished {self.finished}, index requests {self.index_requests}, waiting {self.owed}",
             f"longest gap between two acknowledgements {self.seconds_without:.1f} s",
             *(f"wrong: {what}" for what in self.wrong[:20]),
         ]
@@ -74,7 +74,7 @@ def _look_at(store: Store, uuid: str, ledger: Ledger, keys: set[str], account: A
     read = take_snapshot(store, uuid, with_data=True)
     account.jobs += 1
     if read is None:
-        account.wrong.append(f"{uuid} is not there")
+        account.wrong.append(f"{uuid} does not exist")
         account.lost += len(ledger.acknowledged.get(uuid, ()))
         return
     job, history, problems = read
@@ -87,10 +87,10 @@ def _look_at(store: Store, uuid: str, ledger: Ledger, keys: set[str], account: A
     account.repeated += sum(count - 1 for count in ids.values())
     account.wrong += [f"{uuid}: {problem}" for problem in problems]
     if final_state(names) != job.state:
-        account.wrong.append(f"{uuid}: {job.state} is not where its history leads")
+        account.wrong.append(f"{uuid}: {job.state} is not the state to which its history leads")
     reports = sum(bool(entry.data and "appId" in entry.data) for entry in history[1:])
     if reports != (ledger.reported.get(uuid) in ("applied", "duplicate")):
-        account.wrong.append(f"{uuid}: {reports} reports are in its history, answered {ledger.reported.get(uuid)}")
+        account.wrong.append(f"{uuid}: {reports} reports in its history, answered {ledger.reported.get(uuid)}")
     account.finished += job.state == "FINISHED"
     if len(keys) != ("finish" in names and job.state == "FINISHED"):
-        account.wrong.append(f"{uuid}: {job.state}, but the Indexer knows {len(keys)} requests")
+        account.wrong.append(f"{uuid}: {job.state}, but the Indexer received {len(keys)} different requests")

@@ -1,4 +1,4 @@
-"""A whole deployment with its senders, from the first server to the account."""
+"""Starts a whole deployment with its senders, and takes the account at the end."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _END_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything there is."""
+    """The size of a deployment."""
 
     senders: int = 16
     gateways: int = 2
@@ -32,10 +32,10 @@ class Size:
 
 @dataclass
 class Deployment:
-    """One that runs.
+    """A running deployment.
 
     Attributes:
-        ledger: what its senders were told.
+        ledger: the answers that its senders got.
     """
 
     replica_set: ReplicaSet
@@ -46,11 +46,11 @@ class Deployment:
     senders: list[Sender]
 
     def resources(self) -> list[dict[str, int]]:
-        """What each gateway holds of the machine."""
+        """The memory, threads and descriptors of each gateway."""
         return [process.resources(gateway.process) for gateway in self.gateways]
 
     def events_stored(self) -> int:
-        """How many events the database has, those included of which nobody was told.
+        """The number of stored events, including those whose sender got no answer.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -60,7 +60,7 @@ class Deployment:
             return sum(row["events"] for row in self.store.database["jobs"].aggregate([counted]))
 
     def wait_for_events(self, number: int, seconds: float = 60.0) -> None:
-        """Returns when so many more events were acknowledged."""
+        """Waits until so many more events are acknowledged."""
         wanted, until = self.ledger.events + number, time.monotonic() + seconds
         while self.ledger.events < wanted:
             if time.monotonic() > until:
@@ -68,13 +68,13 @@ class Deployment:
             time.sleep(0.05)
 
     def finish(self) -> Account:
-        """Lets every sender come to an end and the outbox run dry, and takes the account."""
+        """Waits until every sender has ended and the outbox is empty, and takes the account."""
         for sender in self.senders:
             sender.stop()
         for sender in self.senders:
             sender.join(_HEAL_SECONDS)
             if sender.is_alive():
-                raise TimeoutError(f"{sender.name} got no answer to the end")
+                raise TimeoutError(f"{sender.name} did not end in time")
         until = time.monotonic() + _HEAL_SECONDS
         while any(depth.messages for depth in self.store.outbox.depths()) and time.monotonic() < until:
             time.sleep(0.2)
@@ -87,7 +87,7 @@ def deployed(directory: Path, seed: int, size: Size, *, weak: bool = False) -> I
 
     Args:
         directory: for data, logs and the ledger.
-        weak: whether the gateways do not wait for a majority, which they never do otherwise.
+        weak: True: the gateways write without a majority, for the control run.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with ReplicaSet(directory, size.election_seconds) as replica_set, Indexer() as indexer:

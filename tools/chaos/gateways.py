@@ -30,17 +30,17 @@ AppliedWatch.add = lambda *_: None
 from pipelinejobs.cli.main import main
 sys.exit(main(["serve"]))
 """
-"""The product, broken on purpose: it does not wait for a majority. There is no setting that does this.
+"""The product, broken on purpose: it writes without a majority. No setting does this.
 
-Nor does it look for its events later, to apply again those that are gone. Nor does it read what a majority has, or a
-lone primary would acknowledge one event of each job at the most, since the next one would be decided on a state that
-stands still.
+It also does not look for its events later, to apply lost ones again. And it reads with the concern "local": with
+"majority", a lone primary would acknowledge at most one event of each job, because the next one would be decided on an
+unchanged state.
 """
 
 
 @dataclass
 class Gateway:
-    """One gateway, on a port that it keeps."""
+    """One gateway. It keeps its port when it is restarted."""
 
     port: int
     command: Sequence[str]
@@ -49,13 +49,13 @@ class Gateway:
     process: subprocess.Popen[bytes]
 
     def restart(self) -> None:
-        """Kills it, and starts another in its place."""
+        """Kills the gateway, and starts it again."""
         process.kill(self.process)
         self.process = process.start(self.command, self.log, self.environment)
 
 
 def start(number: int, directory: Path, uri: str, indexer: str, *, weak: bool) -> Gateway:
-    """Starts a gateway; it serves when `wait` returns."""
+    """Starts a gateway. Call `wait` to wait until it is ready."""
     port = host.free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -76,10 +76,10 @@ def start(number: int, directory: Path, uri: str, indexer: str, *, weak: bool) -
 
 
 def wait(gateway: Gateway) -> None:
-    """Returns when it is ready.
+    """Waits until the gateway is ready.
 
     Raises:
-        TimeoutError: it does not get ready.
+        TimeoutError: it is not ready in time.
     """
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""What was acknowledged, kept by those who sent it; the database is held against it afterwards."""
+"""The senders' record of all answers, with which the database is compared afterwards."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ class Ledger:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def acknowledge(self, job: str, event: str, verdict: str) -> None:
-        """Somebody was told that this event is durable."""
+        """A sender got the answer that this event is durable."""
         with self._lock:
             now = time.monotonic()
             self.longest_gap, self._last = max(self.longest_gap, now - self._last), now
@@ -40,7 +40,7 @@ class Ledger:
                 lines.write(json.dumps([job, event, verdict, round(now, 3)]) + "\n")
 
     def report(self, job: str, verdict: str) -> None:
-        """A job system was told what became of its callback."""
+        """A job system got an answer to its callback."""
         with self._lock:
             self.reported[job] = verdict
             self.answers[f"report {verdict}"] += 1

@@ -1,4 +1,4 @@
-"""Processes that never outlive this one, however it ends."""
+"""Processes that the kernel kills when this process ends, however it ends."""
 
 import ctypes
 import signal
@@ -26,24 +26,24 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str] | No
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends it at once, as by `kill -9`."""
+    """Kills the process, as `kill -9` does."""
     if process.poll() is None:
         process.send_signal(signal.SIGKILL)
     process.wait(30)
 
 
 def freeze(process: subprocess.Popen[bytes]) -> None:
-    """Stops it where it is."""
+    """Stops the process with SIGSTOP."""
     process.send_signal(signal.SIGSTOP)
 
 
 def thaw(process: subprocess.Popen[bytes]) -> None:
-    """Lets it go on."""
+    """Continues a stopped process."""
     process.send_signal(signal.SIGCONT)
 
 
 def resources(process: subprocess.Popen[bytes]) -> dict[str, int]:
-    """Memory in KiB, threads and open descriptors; nothing where the process is gone."""
+    """Memory in KiB, threads and open descriptors; empty if the process has ended."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
         rows = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)

@@ -1,8 +1,9 @@
-"""TCP proxies in front of the members of a replica set, so that one of them can be cut off.
+"""TCP proxies in front of the members of a replica set, so that a member can be cut off from the network.
 
-The members know each other, and the gateways know them, by the proxies' ports. A proxy that is cut breaks the lines it
-has and refuses new ones; one that is a hole takes what it is given and passes nothing on, as a network does that is
-gone. What a member sends out itself goes through the others' proxies: the cut is of one direction, which is the worse.
+Members and gateways reach a member only through its proxy's port. A proxy in the mode CUT closes its connections and
+refuses new ones. In the mode HOLE it accepts data and passes nothing on, like a network that has gone down. A member's
+own outgoing connections go through the other members' proxies, so it is cut off in one direction only, which is the
+harder case.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ HOST: Final = "127.0.0.1"
 
 
 class Mode(Enum):
-    """What a proxy does."""
+    """What a proxy does with connections."""
 
     OPEN = "open"
     CUT = "cut"
@@ -23,7 +24,7 @@ class Mode(Enum):
 
 
 class Proxy:
-    """One proxy. `port` is where it listens."""
+    """One proxy. It listens on `port`."""
 
     def __init__(self, target: int) -> None:
         self.port = 0
@@ -34,13 +35,13 @@ class Proxy:
         self._server: asyncio.Server | None = None
 
     async def listen(self) -> None:
-        """Begins to listen on a port of its own."""
+        """Starts to listen on a free port."""
         self._opened.set()
         self._server = await asyncio.start_server(self._serve, HOST, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def turn(self, mode: Mode) -> None:
-        """Changes the mode; to be called in the loop."""
+        """Changes the mode. Call it in the event loop."""
         self.mode = mode
         if mode is Mode.HOLE:
             self._opened.clear()
@@ -51,7 +52,7 @@ class Proxy:
                 line.transport.abort()
 
     def close(self) -> None:
-        """Listens no more, and breaks its lines."""
+        """Stops listening, and closes all connections."""
         if self._server is not None:
             self._server.close()
         self.turn(Mode.CUT)
@@ -84,7 +85,7 @@ class Proxy:
 
 
 class Proxies:
-    """Runs proxies in a thread of their own, while it is used."""
+    """Runs proxies in a thread of their own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -93,18 +94,18 @@ class Proxies:
         self._proxies: list[Proxy] = []
 
     def before(self, target: int) -> Proxy:
-        """A new proxy in front of this port."""
+        """Starts a proxy in front of this port."""
         proxy = Proxy(target)
         asyncio.run_coroutine_threadsafe(proxy.listen(), self._loop).result(10)
         self._proxies.append(proxy)
         return proxy
 
     def turn(self, proxy: Proxy, mode: Mode) -> None:
-        """Changes what a proxy does."""
+        """Changes the mode of a proxy."""
         self._loop.call_soon_threadsafe(proxy.turn, mode)
 
     def close(self) -> None:
-        """Ends all of them."""
+        """Closes all proxies."""
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)

@@ -1,4 +1,4 @@
-"""A replica set of three on loopback, and what can happen to it."""
+"""A replica set of three members on loopback, and the faults that can be done to it."""
 
 import subprocess
 import time
@@ -21,7 +21,7 @@ _START_SECONDS: Final = 60.0
 
 @dataclass
 class Member:
-    """One server. It is reached by everybody but its keeper through `proxy`."""
+    """One server. Gateways and other members reach it through `proxy`; `ReplicaSet` reaches it directly."""
 
     number: int
     port: int
@@ -31,7 +31,7 @@ class Member:
 
     @property
     def address(self) -> str:
-        """Where it is known to be."""
+        """The proxy's address, by which the others know the member."""
         return f"{HOST}:{self.proxy.port}"
 
 
@@ -77,7 +77,7 @@ class ReplicaSet:
         self._proxies.close()
 
     def primary(self) -> Member:
-        """The member that is the primary, waited for."""
+        """Waits until there is one primary, and returns it."""
         found: list[Member] = []
 
         def look() -> bool:
@@ -88,7 +88,7 @@ class ReplicaSet:
         return found[0]
 
     def secondaries(self) -> list[Member]:
-        """The others."""
+        """The members that are not the primary."""
         primary = self.primary()
         return [member for member in self.members if member is not primary]
 
@@ -97,7 +97,7 @@ class ReplicaSet:
         self._until(lambda: sorted(filter(None, map(self._state, self.members))) == [1, 2, 2])
 
     def step_down(self) -> None:
-        """The primary gives up, as for maintenance."""
+        """The primary steps down, as for maintenance."""
         self._asked(self.primary(), {"replSetStepDown": 5, "force": True})
 
     def kill(self, member: Member) -> None:
@@ -105,12 +105,12 @@ class ReplicaSet:
         process.kill(member.process)
 
     def restart(self, member: Member) -> None:
-        """Starts it again on its data and port, having ended it where it still runs."""
+        """Kills the member if it runs, and starts it again with its data and port."""
         process.kill(member.process)
         member.process = self._spawn(member.port, member.directory)
 
     def turn(self, member: Member, mode: Mode) -> None:
-        """Cuts it off from those who want to reach it, or mends that."""
+        """Cuts the member off from the programs that connect to it, or reconnects it."""
         self._proxies.turn(member.proxy, mode)
 
     def _spawn(self, port: int, directory: Path) -> subprocess.Popen[bytes]:
@@ -124,7 +124,7 @@ class ReplicaSet:
         return status["myState"] if status is not None else None
 
     def _asked(self, member: Member, command: dict[str, Any]) -> dict[str, Any] | None:
-        """What a member says to a command; None where it says nothing good."""
+        """A member's answer to a command; None if it does not answer, or with an error."""
         if member.process.poll() is not None:
             return None
         client: MongoClient[dict[str, Any]] = MongoClient(HOST, member.port, directConnection=True, timeoutMS=2000)
@@ -136,5 +136,5 @@ class ReplicaSet:
         until = time.monotonic() + _START_SECONDS
         while not true():
             if time.monotonic() > until:
-                raise TimeoutError("the replica set is not what it should be")
+                raise TimeoutError("the replica set did not reach the expected state in time")
             time.sleep(0.1)

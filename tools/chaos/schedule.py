@@ -1,4 +1,4 @@
-"""What is done to the deployment, and when: by a seed, so that it can be done again."""
+"""Which faults are done to the deployment, and when. The order comes from a seed, so that a run can be repeated."""
 
 import random
 import time
@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds: how long a member is down, frozen or cut off, how long the Indexer is, and the pause between faults."""
+    """Seconds: how long a member is down, frozen or cut off, how long the Indexer fails, the pause between faults."""
 
     down: float
     frozen: float
@@ -28,16 +28,16 @@ class Times:
 
 
 FULL: Final = Times(down=8, frozen=14, cut=14, indexer=10, pause=6)
-"""The figures of a real deployment, where an election takes ten seconds and more."""
+"""For a realistic deployment, in which an election takes ten seconds or more."""
 SHORT: Final = Times(down=2, frozen=4, cut=4, indexer=1, pause=2)
 
 
 class Schedule:
-    """Carries faults out, one after another.
+    """Runs the faults, one after another.
 
     Attributes:
-        done: how often each was.
-        now: the fault that goes on, until all are well again; None in between.
+        done: how often each fault was run.
+        now: the present fault, until all servers have recovered; None in between.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Schedule:
 
     @property
     def kinds(self) -> list[str]:
-        """The faults that there are."""
+        """The names of all faults."""
         return list(self._faults)
 
     def run(self, seconds: float) -> None:
-        """Goes on for so long, and at least until each fault was done once."""
+        """Runs faults for so many seconds, and at least until each fault was run once."""
         until = time.monotonic() + seconds
         while time.monotonic() < until or len(self.done) < len(self._faults):
             kinds = self.kinds
@@ -122,9 +122,9 @@ class Schedule:
 
 
 def lose_the_newest(replica_set: ReplicaSet) -> None:
-    """What takes away whatever one member alone has: the others die, then it does, and they go on without it.
+    """Loses the writes that only the primary has: kills the secondaries, then the primary; restarts the others.
 
-    The others are not merely frozen: what is in their sockets by then would still reach them.
+    The secondaries are killed and not frozen, because they would still receive what is in their sockets by then.
     """
     primary, secondaries = replica_set.primary(), replica_set.secondaries()
     for member in secondaries:

@@ -1,4 +1,4 @@
-"""Senders: each takes jobs through their lives over HTTP, and sends what was not answered again under the same id."""
+"""Senders: each takes jobs through their lives over HTTP. An unanswered event is sent again with the same id."""
 
 import http.client
 import json
@@ -22,22 +22,22 @@ from tools.chaos.proxy import HOST
 
 PATH: Final = "/actors/v2/jobs-manager.prod/messages"
 _SECONDS: Final = 20.0
-"""How long an answer is waited for; more than a gateway may take."""
+"""How long to wait for an answer; longer than a gateway may take."""
 _UPDATES: Final = 12
 _AGAIN: Final = 0.05
-"""Which share of events is sent once more, though it was answered."""
+"""The share of events that is sent again although it was answered."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job to be reported about."""
+    """A job for which events are sent."""
 
     uuid: str
     token: str
 
 
 def new_job(store: Store) -> Job:
-    """Makes a job, as its agent would; again and again while the database is away."""
+    """Creates a job, as an agent does; retries while the database is unreachable."""
     while True:
         now = datetime.now(UTC)
         new = NewJob(
@@ -51,7 +51,7 @@ def new_job(store: Store) -> Job:
 
 
 class Sender(threading.Thread):
-    """One sender, until it is told to stop; then it ends the job that it is at, so that nothing is left in doubt.
+    """One sender. When it is stopped, it first finishes its present job, so that no event is left without an answer.
 
     Args:
         shared: a job that all senders report about.
@@ -72,16 +72,16 @@ class Sender(threading.Thread):
         self._connection: http.client.HTTPConnection | None = None
 
     def stop(self) -> None:
-        """Lets it come to an end."""
+        """Stops the sender after its present job."""
         self._over.set()
 
     def give_up(self) -> None:
-        """Lets it leave everything as it is: nobody will take an account."""
+        """Stops the sender at once; for runs without an account."""
         self._over.set()
         self._given_up.set()
 
     def run(self) -> None:
-        """Takes job after job through its life."""
+        """Takes one job after another through its life."""
         try:
             while not self._over.is_set():
                 self._life(new_job(self._store))
@@ -127,7 +127,7 @@ class Sender(threading.Thread):
             self._ledger.surprise(f"report of {status}: {verdict}")
 
     def _until_answered(self, body: Any, parameters: dict[str, str], headers: dict[str, str]) -> str:
-        """The verdict; until there is one the same is sent again, to whichever gateway there is."""
+        """Sends the event to any gateway until one answers with a verdict, and returns the verdict."""
         while not self._given_up.is_set():
             try:
                 status, verdict = self._post(body, parameters, headers)
@@ -141,7 +141,7 @@ class Sender(threading.Thread):
                 self._at += 1
                 self._drop()
             time.sleep(self._random.uniform(0.05, 0.3))
-        raise SystemExit  # of this thread alone
+        raise SystemExit  # ends this thread only
 
     def _post(self, body: Any, parameters: dict[str, str], headers: dict[str, str]) -> tuple[int, str]:
         if self._connection is None:

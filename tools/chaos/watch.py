@@ -1,4 +1,4 @@
-"""What people see while faults go on: how it stands, every second."""
+"""Shows the progress of a run on the terminal, every second."""
 
 import threading
 import time
@@ -14,12 +14,12 @@ from tools.chaos.schedule import Schedule
 
 _LOOK_SECONDS: Final = 1.0
 _ASK_SECONDS: Final = 2.0
-"""How long the database is asked; while its primary is down, what it said before is shown."""
+"""Time limit of the queries. While the primary is down, the results of the last query are shown."""
 _ASK_EVERY: Final = 5.0
 
 
 class Watch:
-    """Looks at a deployment, and at what is being done to it."""
+    """Reads the state of the deployment and of the schedule."""
 
     def __init__(self, running: Deployment, schedule: Schedule) -> None:
         self._running = running
@@ -28,7 +28,7 @@ class Watch:
         self._from_database: dict[str, str] = {}
 
     def facts(self) -> dict[str, str]:
-        """How it stands, for people."""
+        """The present figures, as text."""
         ledger = self._running.ledger
         answers = ledger.answers.copy()
         unanswered = sum(count for what, count in answers.items() if what.startswith("no answer"))
@@ -48,16 +48,19 @@ class Watch:
                 with within(_ASK_SECONDS):
                     oldest = max(depth.oldest for depth in self._running.store.outbox.depths())
                     stored = self._running.events_stored()
-                self._from_database = {"stored, when last asked": str(stored), "oldest message owed": f"{oldest:.1f} s"}
+                self._from_database = {
+                    "stored, at the last query": str(stored),
+                    "oldest message": f"{oldest:.1f} s",
+                }
             except PipelineJobsError:
-                self._from_database.setdefault("stored, when last asked", "not known")
+                self._from_database.setdefault("stored, at the last query", "not known")
             self._asked = time.monotonic()
         return self._from_database
 
 
 @contextmanager
 def watched(running: Deployment, schedule: Schedule, progress: Progress, seconds: float) -> Iterator[None]:
-    """Shows how it stands as long as the context lasts, which is meant to be so many seconds."""
+    """Shows the figures while the context lasts, which is expected to be so many seconds."""
     watch, over, began = Watch(running, schedule), threading.Event(), time.monotonic()
     with progress.follow("Faults", seconds, "s") as tell:
 

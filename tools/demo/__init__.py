@@ -1,1 +1,1 @@
-"""A job's life on this machine, with stand-ins for Abaco and for the Indexer (`make demo`)."""
+"""`make demo`: one job's life on this machine, with stand-ins for Abaco and the Indexer."""

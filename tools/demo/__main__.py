@@ -1,7 +1,7 @@
-"""Takes a sample job through its life by all three message forms, and shows everything that happens.
+"""Takes a sample job from its creation to its end by all three message forms, and prints each step.
 
-Each message is given to reactor.py as Abaco would give it, on a MongoDB of the demo's own. The exit code is 0 only
-if all of it happened as it should.
+The demo passes each message to reactor.py as Abaco does, and uses a MongoDB server of its own. The exit code is 0 only
+if every step had the expected result.
 """
 
 import base64
@@ -21,11 +21,11 @@ from tools.demo.indexer import Indexer
 
 
 class Broken(Exception):
-    """The story cannot go on."""
+    """A step failed, so that the demo cannot continue."""
 
 
 class Story:
-    """What is shown, and whether it went as it should."""
+    """The steps of the demo, and which of them had an unexpected result."""
 
     def __init__(self, uri: str, indexer: Indexer) -> None:
         self._environment = {
@@ -38,12 +38,12 @@ class Story:
         self.wrong: list[str] = []
 
     def tell(self) -> None:
-        """Tells it from the beginning to the end."""
+        """Runs all steps."""
         job = self.command("create", "--pipeline-name", "demo", "--data", json.dumps({"demo": time.time()}))
         uuid, token = job["uuid"], job["token"]
         heading(f"A new job: {uuid}, {job['state']}")
 
-        heading("A JSON event, as Abaco hands it over (a Python literal)")
+        heading("A JSON event, as Abaco passes it (a Python literal)")
         event = {"uuid": uuid, "name": "run", "token": token, "data": {"note": "started"}}
         self.send(event, {}, "applied", "RUNNING")
 
@@ -51,7 +51,7 @@ class Story:
         parameters = {"uuid": uuid, "event": "update", "token": token, "note": "half-way"}
         self.send({"progress": 0.5}, parameters, "applied", "RUNNING")
 
-        heading("A callback of Agave: the job has FINISHED")
+        heading("A callback of Agave: the job has finished")
         self.send(agave_callback("FINISHED"), {"uuid": uuid, "token": token}, "applied", "FINISHED")
 
         heading("The history")
@@ -63,7 +63,10 @@ class Story:
         for request in self._indexer.received:
             print(f"  POST {request.path.partition('?')[0]}\n  {json.dumps(request.body)}")
         wanted = [{"message": {"uuid": uuid, "name": "index", "token": token}}]
-        self.check([request.body for request in self._indexer.received] == wanted, "not exactly one index request came")
+        self.check(
+            [request.body for request in self._indexer.received] == wanted,
+            "the Indexer did not receive exactly one index request",
+        )
 
         heading("A wrong token is refused")
         self.send({"uuid": uuid, "name": "fail", "token": "0123456789abcdef"}, {}, "unauthorised", None)
@@ -71,31 +74,31 @@ class Story:
         heading("An event that the lifecycle does not allow is refused")
         self.send({"uuid": uuid, "name": "run", "token": token}, {}, "illegal", "FINISHED")
 
-        heading("Why the job is where it is")
+        heading("Why the job is in its state")
         self.show("explain", uuid)
         self.check(self.command("show", uuid)["state"] == "FINISHED", "the job did not stay FINISHED")
 
     def send(self, body: Any, parameters: dict[str, str], verdict: str, state: str | None) -> None:
-        """Sends one message and shows what came of it."""
+        """Sends one message, prints the verdict, and compares it with the expected one."""
         print(f"  MSG={shortened(str(body))}")
         for name, value in parameters.items():
             print(f"  {name}={value}")
         execution: Execution = self._abaco.send(body, parameters)
         print(f"  -> exit code {execution.exit_code}: {json.dumps(execution.verdict)}")
         came = execution.verdict.get("verdict"), execution.verdict.get("state")
-        self.check(came == (verdict, state), f"{came} instead of {(verdict, state)}: {execution.stderr}")
+        self.check(came == (verdict, state), f"expected {(verdict, state)}, but got {came}: {execution.stderr}")
 
     def show(self, *arguments: str) -> None:
-        """Shows what a command prints."""
+        """Prints the output of a command."""
         for line in self._run(*arguments).splitlines():
             print(f"  {line}")
 
     def command(self, *arguments: str) -> Any:
-        """What a command says, as JSON."""
+        """The output of a command with --json."""
         return json.loads(self._run(*arguments, "--json"))
 
     def check(self, right: bool, otherwise: str) -> None:
-        """Keeps what did not go as it should."""
+        """Records an unexpected result, and prints it."""
         if not right:
             self.wrong.append(otherwise)
             print(f"  !! {otherwise}")
@@ -111,7 +114,7 @@ class Story:
 
 
 def agave_callback(status: str) -> dict[str, Any]:
-    """The body that Agave posts, with what matters of a job in it."""
+    """The body that Agave posts, with the fields that matter."""
     job = "4183620957716350441-a81f0c2e9b7d-0001-007"
     return {
         "id": job,
@@ -132,17 +135,17 @@ def agave_callback(status: str) -> dict[str, Any]:
 
 
 def heading(text: str) -> None:
-    """A line that begins a chapter."""
+    """Prints the heading of a step."""
     print(f"\n== {text}", flush=True)
 
 
 def shortened(text: str) -> str:
-    """A text in one line of the terminal."""
+    """The text, cut to one line of the terminal."""
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def interrupted(number: int, _frame: object) -> NoReturn:
-    """Ends the process the ordinary way, so that what was started is stopped."""
+    """Ends the process in the normal way, so that the servers it started are stopped."""
     raise SystemExit(128 + number)
 
 
@@ -154,7 +157,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="pipelinejobs-demo-", ignore_cleanup_errors=True) as directory:
             mongod = Mongod(Path(directory) / "mongodb")
             try:
-                print("Starting a MongoDB of the demo's own ...", flush=True)
+                print("Starting a MongoDB server for the demo ...", flush=True)
                 with Indexer() as indexer:
                     story = Story(mongod.start().uri, indexer)
                     story.tell()
@@ -164,9 +167,9 @@ def main() -> int:
         print(f"\nThe demo FAILED: {error}", file=sys.stderr)
         return 1
     if story.wrong:
-        print(f"\nThe demo FAILED: {len(story.wrong)} things did not go as they should.")
+        print(f"\nThe demo FAILED: {len(story.wrong)} unexpected results.")
         return 1
-    print("\nAll of it happened as it should.")
+    print("\nThe demo succeeded: every step had the expected result.")
     return 0
 
 

@@ -1,8 +1,8 @@
 """A stand-in for Abaco: runs reactor.py the way an Abaco worker does, one process for each message.
 
-Facts about Abaco 1.9: everything comes in environment variables; a JSON object arrives in `MSG` as the Python repr of
-it, text as it is; URL parameters come under their own names; a few `_abaco_*` names are set last, over whatever the
-caller sent.
+Facts about Abaco 1.9: everything is passed in environment variables; a JSON object arrives in `MSG` as its Python repr,
+text unchanged; URL parameters arrive under their own names; the `_abaco_*` variables are set last, so that the sender
+cannot override them.
 """
 
 import json
@@ -18,14 +18,14 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def posted(text: str) -> Any:
-    """What Abaco hands over of a request body: the object itself, or the object or text under its key `message`.
+    """What Abaco passes on from a request body: the object, or the object or text under its key `message`.
 
     Raises:
         ValueError: not JSON, or not an object; Abaco answers HTTP 500.
     """
     body = json.loads(text)
     if not isinstance(body, dict):
-        raise ValueError("Abaco takes a JSON object alone")
+        raise ValueError("Abaco accepts only a JSON object")
     message = body.get("message")
     return message if message and isinstance(message, dict | str) else body
 
@@ -35,7 +35,7 @@ class Execution:
     """One finished run of the actor.
 
     Attributes:
-        verdict: the last line on stdout, read as JSON; empty where there was none.
+        verdict: the last line on stdout, parsed as JSON; empty if it is no JSON.
     """
 
     exit_code: int
@@ -50,8 +50,8 @@ class Abaco:
 
     Attributes:
         environment: its default environment, as deployed from secrets.json.
-        username: who sends the messages.
-        names: further variables that Abaco sets, or with None does not set.
+        username: the sender of the messages.
+        names: further variables that Abaco sets; a variable with the value None is not set.
     """
 
     environment: Mapping[str, str]
@@ -64,7 +64,7 @@ class Abaco:
         Args:
             body: a JSON object, or text, as it was posted; None for no message at all.
             parameters: the URL parameters, decoded.
-            execution: the execution's id, when it must be a certain one.
+            execution: the execution's id; random if None.
         """
         given: dict[str, str | None] = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -89,7 +89,7 @@ class Abaco:
     def start(
         self, body: Any = None, parameters: Mapping[str, str] | None = None, execution: str | None = None
     ) -> subprocess.Popen[str]:
-        """Starts the process of one message, in an empty stdin and with nothing of our own environment."""
+        """Starts the process of one message, with an empty stdin, and without this process's environment."""
         return subprocess.Popen(  # noqa: S603 - our own interpreter and file
             [sys.executable, "-Es", str(ROOT / "reactor.py")],
             env=self.variables(body, parameters or {}, execution),
@@ -102,12 +102,12 @@ class Abaco:
     def send(
         self, body: Any = None, parameters: Mapping[str, str] | None = None, execution: str | None = None
     ) -> Execution:
-        """Runs the actor with one message and waits for its end."""
+        """Runs the actor with one message, and waits until it ends."""
         return finished(self.start(body, parameters, execution))
 
 
 def finished(process: subprocess.Popen[str]) -> Execution:
-    """Waits for a started process, at most twice the time that a run may take."""
+    """Waits for the process, at most twice the time that a run may take."""
     stdout, stderr = process.communicate(timeout=60)
     lines = stdout.splitlines()
     try:

@@ -1,4 +1,4 @@
-"""A stand-in for the Indexer: an HTTP server on this machine that keeps what it is sent."""
+"""A stand-in for the Indexer: an HTTP server on this machine that records the messages that it receives."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request, as it came."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -19,12 +19,12 @@ class Received:
 
 @dataclass(slots=True)
 class Indexer:
-    """The stand-in, listening while it is used as a context manager.
+    """The stand-in. It listens while it is used as a context manager.
 
     Attributes:
-        status: what it answers; may be changed at any time.
+        status: the HTTP status that it answers with; may be changed at any time.
         delay: seconds that it takes to answer.
-        received: what it was sent, oldest first.
+        received: the received requests, oldest first.
     """
 
     status: int = 200

@@ -23,7 +23,7 @@ _SET_UP: Final = "ERROR at setup of"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Result:
     """What came of a test.
 
     Attributes:
@@ -56,12 +56,12 @@ def taken() -> Iterator[Path]:
 
 @contextmanager
 def copied(source: Path) -> Iterator[Path]:
-    """A copy of the source that was taken, to be broken; it is gone afterwards."""
+    """A copy of the source that was taken, to be mutated; it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as directory:
         yield Path(shutil.copytree(source, Path(directory) / "source"))
 
 
-def run(test: str, copy: Path, seconds: float) -> Outcome:
+def run(test: str, copy: Path, seconds: float) -> Result:
     """Runs one test, or all tests of a class or module, in a copy until the first fails.
 
     Args:
@@ -69,7 +69,15 @@ def run(test: str, copy: Path, seconds: float) -> Outcome:
         copy: where.
         seconds: how long it may take; then it is ended, with all that it has started.
     """
-    options = ("-x", "-q", "--tb=short", "-p", "no:cacheprovider", f"--basetemp={copy.parent / 'tests'}")
+    options = (
+        "-x",
+        "-q",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-profile=deep",
+        f"--basetemp={copy.parent / 'tests'}",
+    )
     process = subprocess.Popen(  # noqa: S603 - tests of ours
         (sys.executable, "-m", "pytest", *options, test),
         cwd=copy,
@@ -84,11 +92,11 @@ def run(test: str, copy: Path, seconds: float) -> Outcome:
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        return Outcome(None, "")
+        return Result(None, "")
     finally:
         if process.poll() is None:
             _end(process)
-    return Outcome(process.returncode, output)
+    return Result(process.returncode, output)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,7 +1,11 @@
-"""`.. from-code:: NAME`: a part of the reference that is read out of the code while the pages are built.
+"""The directive `.. from-code:: NAME`: inserts a part of the reference, generated from the code.
 
-Nothing that the code knows is copied into a page by hand. A module here makes reStructuredText of one thing, and
-`PARTS` says which name stands for which.
+Facts that the code knows are not copied into a page by hand. `PARTS` maps each NAME to the function that returns the
+part as reStructuredText. There is one module for each page of the reference.
+
+The client and the errors are described by sphinx.ext.autodoc. For the rest there is no library (settings, verdicts,
+metrics, lifecycle, stored data), or the library made the page worse: the reasons are in commands.py, endpoints.py and
+messages.py.
 """
 
 from collections.abc import Callable
@@ -13,14 +17,11 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from from_code import (
-    client,
     commands,
     endpoints,
-    errors,
     lifecycle,
     messages,
     metrics,
-    picture,
     settings,
     stored,
     verdicts,
@@ -45,14 +46,11 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "answers": endpoints.problems,
     "collections": stored.collections,
     "job-fields": stored.job_fields,
-    "errors": errors.tree,
-    "client": client.public,
-    "client-errors": client.errors,
 }
 
 
 class FromCode(SphinxDirective):
-    """The directive. Its one argument is a name of `PARTS`."""
+    """The directive. Its argument is a name in `PARTS`."""
 
     required_arguments = 1
 
@@ -61,22 +59,21 @@ class FromCode(SphinxDirective):
         name = self.arguments[0]
         if name not in PARTS:
             raise self.error(f"from-code knows no part {name!r}; it knows {', '.join(PARTS)}")
-        self.env.note_reread()  # a page is as old as the code, and not as its file
+        self.env.note_reread()  # the code may have changed although the page's file has not
         return self.parse_text_to_nodes(PARTS[name](), allow_section_headings=True)
 
 
 class Lifecycle(SphinxDirective):
-    """`.. lifecycle-picture::`, drawn from the table of the lifecycle."""
+    """The directive `.. lifecycle-picture::`: the picture that the gateway's pages show, of no particular job."""
 
     def run(self) -> list[nodes.Node]:
         """The picture."""
         self.env.note_reread()
-        return picture.drawn()
+        return lifecycle.picture()
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Called by Sphinx."""
     app.add_directive("from-code", FromCode)
-    app.connect("autodoc-process-docstring", client.as_typed)
     app.add_directive("lifecycle-picture", Lifecycle)
     return {"parallel_read_safe": True, "env_version": 1}

@@ -1,4 +1,9 @@
-"""Every command and option, from the command line itself."""
+"""Every command and option, from the argparse parsers of the command line.
+
+Why not sphinx-argparse (0.6.1): it parses the help text as reStructuredText, so that the examples lose their
+backslashes and line ends (`\\.csv$` becomes `.csv$`) and are not code blocks; it leaves out the names of the options'
+values (`--data`, not `--data JSON`); and it adds "Default: False" or "Default: []" to most options.
+"""
 
 import argparse
 from collections.abc import Iterator
@@ -8,21 +13,21 @@ from pipelinejobs.cli.main import COMMANDS, parser
 
 
 def page() -> str:
-    """A section for each command, and a part for each action of it."""
+    """A section for each command, with a subsection for each of its actions."""
     return "".join(_command(name, one) for name, one in subparsers(parser()).items())
 
 
 def subparsers(one: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """The commands of the whole, or the actions of a command, by name."""
+    """The commands of the program, or the actions of a command, by name."""
     found: dict[str, argparse.ArgumentParser] = {}
-    for action in one._actions:  # argparse tells its arguments nowhere else
+    for action in one._actions:  # argparse has no public way to list arguments
         if isinstance(action, argparse._SubParsersAction):
             found.update(action.choices)
     return found
 
 
 def options(one: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """The arguments of a command for people: not --help, not its actions, and none that only processes use."""
+    """The arguments of a command, without --help, its actions, and hidden arguments."""
     for action in one._actions:
         if action.help != argparse.SUPPRESS and not isinstance(
             action, argparse._HelpAction | argparse._SubParsersAction
@@ -31,7 +36,7 @@ def options(one: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def written(action: argparse.Action) -> str:
-    """An argument as it is typed."""
+    """An argument, as it is typed."""
     value = action.metavar or action.dest.upper()
     if not action.option_strings:
         return str(action.metavar or action.dest)
@@ -48,7 +53,7 @@ def _command(name: str, one: argparse.ArgumentParser) -> str:
 
 
 def _said(doc: str) -> tuple[str, str]:
-    """A module's text for people, and the example at its end."""
+    """A module docstring's text, and the example at its end."""
     words: list[str] = []
     example: list[str] = []
     for line in doc.strip().splitlines():

@@ -1,4 +1,10 @@
-"""What the gateway answers, from its routes and its openapi.json."""
+"""The gateway's endpoints, from its routes and its openapi.json.
+
+Why not sphinxcontrib-openapi (0.10.0): it prints the type of an optional parameter as a Python set, in random order
+(`{'null', 'date-time'}`), and leaves out allowed values, limits and defaults; it lists each endpoint twice, for
+/actors/v2 and /v3/actors, and cannot list the pages, which openapi.json does not have. It would also add five packages
+(picobox, deepmerge, sphinx-mdinclude, mistune, sphinxcontrib-httpdomain).
+"""
 
 import inspect
 from http import HTTPStatus
@@ -10,11 +16,11 @@ from pipelinejobs.core.verdict import STATUSES, Verdict
 from pipelinejobs.gateway.http.http_errors import HttpError
 
 _OF_ITSELF: Final = "/openapi.json"
-"""The description of all others; the page says it beforehand."""
+"""The endpoint that describes all others; the page names it in its introduction."""
 
 
 def page() -> str:
-    """A section for each group of routes, a part for each route."""
+    """A section for each group of routes, with a subsection for each route."""
     shown = [one for one in routes() if not one.path.startswith("/v3/actors") and one.path != _OF_ITSELF]
     groups: dict[str, list[Path]] = {}
     for one in shown:
@@ -23,7 +29,7 @@ def page() -> str:
 
 
 def names(one: Path) -> list[str]:
-    """A route as it is named: `GET /jobs`."""
+    """The route's methods and path, such as `GET /jobs`."""
     return [f"{method} {one.path}" for method in one.methods if method != "HEAD"]
 
 
@@ -45,7 +51,7 @@ def _route(one: Path) -> str:
 
 
 def _sentences(summary: str, said: str) -> str:
-    """Summary and description, each said once."""
+    """Summary and description; only one of them if they are equal."""
     sentences = [text.strip().rstrip(".") for text in (summary, said) if text.strip()]
     if not sentences:
         return ""
@@ -75,13 +81,14 @@ def _one_kind(about: dict[str, Any]) -> str:
 
 
 def problems() -> str:
-    """The statuses besides 200, and what each says of a message."""
+    """The HTTP statuses other than 200, and which verdict each stands for in the answer to a message."""
     used = {int(code) for paths in openapi()["paths"].values() for one in paths.values() for code in one["responses"]}
     items = []
     for status in sorted(used - {HTTPStatus.OK, HTTPStatus.UNPROCESSABLE_ENTITY}):
-        problem = HttpError(HTTPStatus(status), "")
+        error = HttpError(HTTPStatus(status), "")
         refused = Verdict.UNAUTHORISED if status == HTTPStatus.UNAUTHORIZED else Verdict.MALFORMED
         verdict = next((one for one, own in STATUSES.items() if own == status), refused)
-        headers = "".join(f", with the header {literal(f'{name}: {value}')}" for name, value in problem.headers.items())
-        items.append((f"{status} {HTTPStatus(status).phrase}", f"Of a message: {literal(verdict.value)}{headers}."))
+        headers = "".join(f" Header: {literal(f'{name}: {value}')}." for name, value in error.headers.items())
+        said = f"For a message, the verdict is {literal(verdict.value)}.{headers}"
+        items.append((f"{status} {HTTPStatus(status).phrase}", said))
     return definitions(items)

@@ -1,4 +1,4 @@
-"""A gateway that is put together and never started: its routes and its metrics are looked at, no database is asked."""
+"""Builds a gateway without starting it, to read its routes and metrics. It needs no database."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _NOWHERE = {"_REACTOR_MONGODB_URI": "mongodb://127.0.0.1:9/?serverSelectionTimeo
 
 
 class Path(NamedTuple):
-    """A route: its whole path, its methods, and what FastAPI knows of it."""
+    """A route: its full path, its methods, and FastAPI's object for it."""
 
     path: str
     methods: tuple[str, ...]
@@ -50,13 +50,13 @@ def _walk(found: Iterable[BaseRoute], prefix: str = "") -> Iterator[Path]:
             yield Path(prefix + route.path, tuple(sorted(route.methods or ())), route)
         elif isinstance(route, Mount):
             yield from _walk(_inside(route.app), prefix + route.path)
-        else:  # what newer versions of FastAPI hold an included router in
+        else:  # the object in which newer versions of FastAPI keep an included router
             inner: Any = route
             yield from _walk(inner.original_router.routes, prefix + inner.include_context.prefix)
 
 
 def _inside(app: Any) -> Iterable[BaseRoute]:
-    """The routes of an application that is mounted, in whatever it is wrapped."""
+    """The routes of a mounted application, which middleware may wrap."""
     while not hasattr(app, "routes"):
         app = app._app
     found: Iterable[BaseRoute] = app.routes
@@ -64,15 +64,15 @@ def _inside(app: Any) -> Iterable[BaseRoute]:
 
 
 def routes() -> tuple[Path, ...]:
-    """Every route, also those that openapi.json leaves out."""
+    """Every route, including those that are not in openapi.json."""
     return _described()[0]
 
 
 def openapi() -> dict[str, Any]:
-    """The document that `/openapi.json` answers."""
+    """The content of `/openapi.json`."""
     return _described()[1]
 
 
 def metrics() -> tuple[Metric, ...]:
-    """Every metric, as Prometheus reads it; those that are asked of the database have no samples."""
+    """Every metric, as Prometheus reads it. Metrics that need the database have no samples."""
     return _described()[2]

@@ -1,4 +1,8 @@
-"""What a message may hold: parameters, status words and message.jsonschema."""
+"""What a message may contain: parameters, status words and message.jsonschema.
+
+Why not sphinx-jsonschema (1.20.1): it shows the schema's own structure, such as `anyOf`, `#/$defs/level-2` and long
+patterns, in nested tables. A reader needs one row for each key of a message: required or not, type, meaning.
+"""
 
 import json
 import re
@@ -13,7 +17,7 @@ from pipelinejobs.settings import ROOT
 
 _SCHEMA: Final = ROOT / "message.jsonschema"
 _LEVEL: Final = re.compile(r"level-[0-9]+$")
-"""How deep a value is: the same again for each level."""
+"""The definitions of nested values, one for each level of nesting; all but the level are equal."""
 _FIELDS: Final = {
     "uuid": "job",
     "event": "name",
@@ -33,13 +37,13 @@ _NOT_READ: Final = {
     "x_src_actor_id": "what another reactor says of itself; never trusted",
     "x_src_execution_id": "what another reactor says of itself; never trusted",
     "x_session": "what another reactor says of itself; never trusted",
-    COUNT: "how often the actor has handed the message back to its own queue; it can only make that end sooner",
-    MESSAGE: "to the gateway, the message itself, where there is no body",
+    COUNT: "how often the actor has requeued the message; a sender can use it only to have fewer requeues",
+    MESSAGE: "for the gateway: the message itself, if there is no body",
 }
 
 
 def parameters() -> str:
-    """Every URL parameter that means something."""
+    """Every URL parameter that is read."""
     said = attributes(read_by.Parameters)
     meanings = {name: said[field] for name, field in _FIELDS.items()} | _NOT_READ
     return table(
@@ -59,7 +63,7 @@ def statuses() -> str:
 
 
 def schema() -> str:
-    """The forms that message.jsonschema knows, and the keys of each."""
+    """The message forms in message.jsonschema, and the keys of each."""
     whole = json.loads(_SCHEMA.read_text("utf-8"))
     return "".join(_form(name, form) for name, form in whole["$defs"].items() if not _LEVEL.match(name))
 

@@ -1,4 +1,4 @@
-"""What `/metrics` tells."""
+"""The metrics at `/metrics`."""
 
 from prometheus_client import Metric
 
@@ -7,11 +7,11 @@ from from_code.rst import literal, plain, table
 
 
 def listed() -> str:
-    """Every metric, its kind and its labels."""
+    """Every metric, with its type and meaning."""
     rows = [(literal(name(one)), one.type, plain(one.documentation)) for one in metrics()]
-    return table(("metric", "kind", "meaning"), rows, "45 15 40")
+    return table(("metric", "type", "meaning"), rows, "45 15 40")
 
 
 def name(metric: Metric) -> str:
-    """The name that a query uses: counters end in `_total`."""
+    """The metric's name in a query: counters end in `_total`."""
     return f"{metric.name}_total" if metric.type == "counter" else str(metric.name)

@@ -1,16 +1,16 @@
-"""Pieces of reStructuredText."""
+"""Functions that format reStructuredText."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 
 def literal(text: object) -> str:
-    """The text as it is typed. A space keeps apart what reStructuredText would read as more."""
+    """The text as an inline literal; nothing for an empty text."""
     return f"``{text}``" if str(text) else ""
 
 
 def plain(text: str) -> str:
-    """The text as words; what is between backticks is literal, and nothing else in it is markup."""
+    """The text without markup, except that text between backticks becomes a literal."""
     words = re.split(r"`([^`]+)`", text)
     return "".join(literal(part) if place % 2 else _escaped(part) for place, part in enumerate(words))
 
@@ -20,7 +20,7 @@ def _escaped(text: str) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], widths: str = "auto") -> str:
-    """A table with a head."""
+    """A table with a heading row."""
     lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
     for row in (heads, *rows):
         lines.extend(f"   {'* -' if place == 0 else '  -'} {cell}".rstrip() for place, cell in enumerate(row))
@@ -33,12 +33,12 @@ def section(title: str, body: str, underline: str = "-") -> str:
 
 
 def definitions(items: Iterable[tuple[str, str]]) -> str:
-    """A list of terms, each with what it means."""
+    """A definition list."""
     return "\n".join(f"{term}\n   {indented(meaning, 3)}\n" for term, meaning in items) + "\n"
 
 
 def indented(text: str, spaces: int) -> str:
-    """The text with all its lines but the first moved to the right."""
+    """The text, with all lines but the first indented."""
     return text.replace("\n", "\n" + " " * spaces)
 
 

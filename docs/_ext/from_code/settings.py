@@ -1,16 +1,16 @@
-"""Every setting, from the table that config.yml is held to."""
+"""Every setting, from the table against which config.yml is checked."""
 
 from pathlib import Path
 
 from from_code.rst import literal, plain, section, table
-from pipelinejobs.settings import ROOT
 from pipelinejobs.settings.config_file import PINNED, REQUIRE_PINS
+from pipelinejobs.settings.field_types import BASE
 from pipelinejobs.settings.pins import GUARDED, PINNABLE
 from pipelinejobs.settings.table import SECTIONS, TABLE, Setting
 
 
 def page() -> str:
-    """A section of the page for each section of config.yml."""
+    """One section of the page for each section of config.yml."""
     return "".join(_section(name) for name in SECTIONS)
 
 
@@ -22,33 +22,30 @@ def _section(name: str) -> str:
 
 def _row(setting: Setting) -> tuple[str, str, str]:
     wanted = f"{'Secret: ' if setting.secret else 'A value is '}{setting.field_type.wanted}."
-    also = f" Where it is not set, {literal(setting.also)} counts." if setting.also else ""
-    return literal(setting.name), default(setting.default), f"{plain(setting.meaning)} {plain(wanted)}{also}"
+    also = f" If it is not set, {literal(setting.also)} is used." if setting.also else ""
+    former = f" Its former name {literal(setting.former)} works for one more release." if setting.former else ""
+    return literal(setting.name), default(setting.default), f"{plain(setting.meaning)} {plain(wanted)}{also}{former}"
 
 
 def default(value: object) -> str:
-    """A default as config.yml writes it."""
+    """A default, as it is written in config.yml."""
     if value is None or value == ():
         return "none"
     if isinstance(value, Path):
-        return literal(value.relative_to(ROOT) if value.is_relative_to(ROOT) else value)
+        return literal(value.relative_to(BASE) if value.is_relative_to(BASE) else value)
     if isinstance(value, bool):
         return literal(str(value).lower())
     return literal(f"{value:g}" if isinstance(value, float) else value)
 
 
 def pins() -> str:
-    """The two settings that only config.yml can say, and what they are about."""
+    """The two settings that can be set only in config.yml, and the settings that they protect."""
     others = [name for name in PINNABLE if name not in GUARDED]
-    return table(
-        ("setting", "meaning"),
-        [
-            (literal(PINNED), "By dotted name the value that the environment may give, or the digest of it, or null."),
-            (literal(REQUIRE_PINS), "Whether the process refuses to start while one that must be pinned is not."),
-        ],
-    ) + (
-        f"Must be pinned: {_listed(GUARDED)}.\n\nCan be pinned, and with {literal(REQUIRE_PINS)} may come from the "
-        f"environment only then: {_listed(others)}.\n\n"
+    only = "For each pinned setting the only value that the environment may give it: the value, its digest, or null."
+    start = "If true, the process refuses to start while a setting that must be pinned is not pinned."
+    return table(("setting", "meaning"), [(literal(PINNED), only), (literal(REQUIRE_PINS), start)]) + (
+        f"With {literal(REQUIRE_PINS)}, these must be pinned: {_listed(GUARDED)}. These may be pinned, and may "
+        f"come from the environment only if they are: {_listed(others)}.\n\n"
     )
 
 

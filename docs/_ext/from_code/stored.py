@@ -1,4 +1,4 @@
-"""What is stored: collections with their indexes, and the fields of ours in a job."""
+"""The collections with their indexes, and the manager's own fields in a job."""
 
 import re
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from pipelinejobs.store.indexes import Days, wanted
 
 
 def collections() -> str:
-    """The collections and the indexes that each needs."""
+    """The collections, and the indexes of each."""
     rows = []
     for collection, models in wanted(Days()).items():
         for model in models:
             rows.append((literal(collection), literal(model.document["name"]), _keys(model.document)))
-    return table(("collection", "index", "on"), rows, "30 20 50")
+    return table(("collection", "index", "keys"), rows, "30 20 50")
 
 
 def _keys(document: dict[str, Any]) -> str:
@@ -24,11 +24,11 @@ def _keys(document: dict[str, Any]) -> str:
     for option in ("unique", "sparse"):
         said += f"; {option}" if document.get(option) else ""
     if "expireAfterSeconds" in document:
-        said += "; MongoDB removes what is older than the setting says"
+        said += "; MongoDB deletes documents older than the setting says"
     return said + ("; partial" if "partialFilterExpression" in document else "")
 
 
 def job_fields() -> str:
-    """The fields in a job document that are ours."""
+    """The manager's own fields in a job document."""
     found = re.findall(r"^`(_\w+)` +(.+)$", job_document.__doc__ or "", re.MULTILINE)
-    return table(("field", "what it holds"), [(literal(name), plain(text)) for name, text in found], "25 75")
+    return table(("field", "content"), [(literal(name), plain(text)) for name, text in found], "25 75")

@@ -1,10 +1,8 @@
-"""Verdicts, and the numbers that say them."""
+"""Verdicts with their exit codes and HTTP statuses."""
 
-import inspect
-import re
 from typing import Final
 
-from from_code.docstring import attributes
+from from_code.docstring import attributes, values
 from from_code.rst import definitions, literal, plain, table
 from pipelinejobs.cli import main
 from pipelinejobs.core.outcome import Outcome
@@ -12,18 +10,18 @@ from pipelinejobs.core.verdict import CODES, EXIT_CODES, EXIT_WRONG_SETTING, Ver
 
 _OF_COMMANDS: Final = {
     0: "done",
-    main.EXIT_FAILED: "the command cannot do what it was asked, or ``doctor`` found something wrong",
+    main.EXIT_FAILED: "the command failed, or ``doctor`` found a problem",
     main.EXIT_MISUSED: "wrong arguments",
     EXIT_CODES[Verdict.MALFORMED]: "a message or a value given to the command cannot be read",
-    EXIT_CODES[Verdict.UNAVAILABLE]: "the database cannot be asked",
+    EXIT_CODES[Verdict.UNAVAILABLE]: "the database cannot be reached",
     EXIT_WRONG_SETTING: "a setting is wrong",
-    main.EXIT_INTERRUPTED: "it was interrupted",
+    main.EXIT_INTERRUPTED: "the command was interrupted",
 }
 
 
 def table_rows() -> list[tuple[str, str, str, str]]:
     """Name, exit code, HTTP status and meaning of each verdict."""
-    meanings = _said_below(Verdict)
+    meanings = values(Verdict)
     return [
         (literal(one.value), str(CODES[one].exit_code), str(CODES[one].status), plain(meanings[one.name]))
         for one in Verdict
@@ -36,8 +34,8 @@ def table_of_verdicts() -> str:
 
 
 def of_commands() -> str:
-    """What the exit codes of commands say."""
-    return table(("exit code", "says"), [(str(code), meaning) for code, meaning in _OF_COMMANDS.items()], "15 85")
+    """The meaning of the commands' exit codes."""
+    return table(("exit code", "meaning"), [(str(code), meaning) for code, meaning in _OF_COMMANDS.items()], "15 85")
 
 
 def line() -> str:
@@ -45,9 +43,3 @@ def line() -> str:
     said = attributes(Outcome)
     keys = Outcome(verdict=Verdict.APPLIED, reason="", execution="").as_dict()
     return definitions((literal(key), plain(said[key].replace("None", "null"))) for key in keys)
-
-
-def _said_below(cls: type) -> dict[str, str]:
-    """The text below each value of an enumeration, by the value's name."""
-    found = re.findall(r'^    ([A-Z]+) = .*\n    """((?:.|\n)*?)"""', inspect.getsource(cls), re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}

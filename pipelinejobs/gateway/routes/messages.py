@@ -91,10 +91,10 @@ async def post(request: Request, actor: ActorName) -> Response:
     service, spoken, execution = service_of(request), dialect(request), actor_names.new_id()
     at, began = datetime.now(UTC), monotonic()
     deadline = Deadline(service.settings.limits.request)
-    place = scope_of(service, actor)
+    scope = scope_of(service, actor)
     query = request.scope["query_string"]
     try:
-        call = await admit(request, [place], Permission.EXECUTE, deadline)
+        call = await admit(request, [scope], Permission.EXECUTE, deadline)
     except HttpError as error:
         return _refused(service, spoken, error, Outcome(Verdict.UNAUTHORISED, error.reason, execution), began)
     except Unavailable as error:

@@ -30,7 +30,8 @@ TOKEN: Final = "canary-access-token"
 CANARIES: Final = (NONCE, TOKEN, MESSAGE["token"], "x-nonce", "canary")
 
 DEADLINE: Final = 1.0
-BOUND: Final = 5.0
+BOUND: Final = 30.0
+"""Seconds in which all but what hangs has an answer, on a machine that is busy too."""
 API: Final = "api.example.org"
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -68,6 +69,11 @@ def refused(actor: actors.Actor, deadline: float = DEADLINE, *, ends: bool = Tru
     assert not [canary for canary in CANARIES if canary in shown]
     assert len(caught.value.reason) < 300
     return caught.value
+
+
+def deadline_for(reason: str) -> float:
+    """A short one where nothing but the deadline ends the attempt."""
+    return DEADLINE if "did not answer in full" in reason else BOUND
 
 
 def threads() -> set[threading.Thread]:
@@ -141,7 +147,7 @@ def connects_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_message_arrives_as_it_was_sent() -> None:
     with RudeServer(answers()) as server:
-        http_actor(server).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        http_actor(server).send(MESSAGE, key=KEY, deadline=BOUND)
     (request,) = server.requests
     assert (request.method, request.target) == ("POST", f"/actors/v2/x/messages?x-nonce={NONCE}")
     assert json.loads(request.body) == BODY
@@ -154,7 +160,7 @@ def test_a_message_arrives_as_it_was_sent() -> None:
 @pytest.mark.parametrize("path", ["/a%20b/../c;d?x=%7b&&y=1+2&x=%zz", "", "?only=query"])
 def test_a_url_is_used_as_it_is(path: str) -> None:
     with RudeServer(answers()) as server:
-        HttpActor(Secret(f"{server.url}{path}#fragment")).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        HttpActor(Secret(f"{server.url}{path}#fragment")).send(MESSAGE, key=KEY, deadline=BOUND)
     assert server.requests[0].target == (path if path.startswith("/") else f"/{path}")
     assert "authorization" not in server.requests[0].headers
 
@@ -169,7 +175,7 @@ def test_a_password_in_the_url_goes_out_as_basic_credentials() -> None:
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted", "204 No Content"])
 def test_every_2xx_is_a_success(status: str) -> None:
     with RudeServer(answers(status, b"" if status.startswith("204") else b"not even JSON")) as server:
-        http_actor(server).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        http_actor(server).send(MESSAGE, key=KEY, deadline=BOUND)
 
 
 @pytest.mark.promise("F9")
@@ -183,7 +189,7 @@ def test_of_ten_megabytes_only_the_beginning_is_read() -> None:
             sent.append(100_000)
 
     with RudeServer(script) as server:
-        http_actor(server).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        http_actor(server).send(MESSAGE, key=KEY, deadline=BOUND)
     assert sum(sent) < 10_000_000
 
 
@@ -192,7 +198,7 @@ def test_of_ten_megabytes_only_the_beginning_is_read() -> None:
 def test_a_receiver_that_misbehaves(name: str) -> None:
     script, reason = MISBEHAVIOUR[name]
     with RudeServer(script) as server:
-        error = refused(http_actor(server))
+        error = refused(http_actor(server), deadline_for(reason))
         assert len(server.requests) == 1, "the message is sent once"
     assert reason in error.reason
     assert error.retry_after is None
@@ -232,7 +238,7 @@ def test_no_proxy_and_no_password_file_is_taken_from_the_environment(
     with RudeServer(answers()) as proxy, RudeServer(answers()) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        HttpActor(Secret(server.url)).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        HttpActor(Secret(server.url)).send(MESSAGE, key=KEY, deadline=BOUND)
     assert proxy.requests == []
     assert "authorization" not in server.requests[0].headers
 
@@ -325,7 +331,7 @@ def test_a_name_that_leads_to_a_link_local_address_is_refused(monkeypatch: pytes
 def test_a_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = resolves(monkeypatch, HOST)
     with RudeServer(answers()) as server:
-        HttpActor(Secret(f"http://indexer.example.org:{server.port}/")).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        HttpActor(Secret(f"http://indexer.example.org:{server.port}/")).send(MESSAGE, key=KEY, deadline=BOUND)
     assert asked == ["indexer.example.org"]
     assert server.requests[0].headers["host"] == f"indexer.example.org:{server.port}"
 
@@ -333,14 +339,14 @@ def test_a_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_next_address_is_tried_when_one_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     resolves(monkeypatch, "127.0.0.2", HOST)  # the server listens on the second alone
     with RudeServer(answers()) as server:
-        HttpActor(Secret(f"http://indexer.example.org:{server.port}/")).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        HttpActor(Secret(f"http://indexer.example.org:{server.port}/")).send(MESSAGE, key=KEY, deadline=BOUND)
     assert len(server.requests) == 1
 
 
 def test_an_address_that_leads_nowhere_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     resolves(monkeypatch, "127.0.0.2", HOST)
     with RudeServer(answers()) as server, black_hole("127.0.0.2", server.port):
-        HttpActor(Secret(f"http://indexer.example.org:{server.port}/")).send(MESSAGE, key=KEY, deadline=2 * DEADLINE)
+        HttpActor(Secret(f"http://indexer.example.org:{server.port}/")).send(MESSAGE, key=KEY, deadline=4 * DEADLINE)
     assert len(server.requests) == 1
 
 
@@ -450,7 +456,7 @@ class TestTls:
     def test_a_receiver_that_misbehaves(self, server: RudeServer, api: None, reason: str) -> None:
         actor = self.actor()
         actor._connected(API)  # it takes a while to make agavepy's client; that is not what is timed here
-        assert reason in refused(actor).reason
+        assert reason in refused(actor, deadline_for(reason)).reason
         assert len(server.requests) == 1, "the message is sent once"
 
     @pytest.mark.promise("F9")
@@ -511,7 +517,7 @@ def test_abaco_over_plain_http() -> None:
             nonce=Secret("SD2E_a b&c"),
             access_token=Secret(TOKEN),
             provenance={"x_src_actor_id": "G1p783PxpalBB"},
-        ).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        ).send(MESSAGE, key=KEY, deadline=BOUND)
     (request,) = server.requests
     assert request.path == "/actors/v2/an%2Falias%3F/messages"
     assert request.query == {"x-nonce": ["SD2E_a b&c"], "x_src_actor_id": ["G1p783PxpalBB"]}
@@ -520,7 +526,7 @@ def test_abaco_over_plain_http() -> None:
 
 def test_a_url_of_the_settings() -> None:
     with RudeServer(answers()) as server:
-        actors.at_url(Secret(f"{server.url}/hook")).send(MESSAGE, key=KEY, deadline=DEADLINE)
+        actors.at_url(Secret(f"{server.url}/hook")).send(MESSAGE, key=KEY, deadline=BOUND)
     assert server.requests[0].target == "/hook"
 
 

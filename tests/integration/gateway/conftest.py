@@ -4,10 +4,28 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
 
 from support.gateway import Gateway, serving, settings
+from support.indexed import IndexedDatabases
 from tools.demo.indexer import Indexer
+
+
+@pytest.fixture(scope="session")
+def indexed_databases(mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[IndexedDatabases]:
+    """Databases that have the indexes already."""
+    databases = IndexedDatabases(mongodb_client)
+    yield databases
+    databases.drop_all()
+
+
+@pytest.fixture
+def database_name(indexed_databases: IndexedDatabases) -> Iterator[str]:
+    """The name of a database without documents, which has the indexes that a gateway makes as it starts."""
+    name = indexed_databases.take()
+    yield name
+    indexed_databases.give_back(name)
 
 
 @pytest.fixture

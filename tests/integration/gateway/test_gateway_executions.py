@@ -84,7 +84,10 @@ def test_one_of_another_gateway_on_the_same_database(mongodb_uri: str, database:
         assert get(other, f"{BASE}/{execution}")["result"]["exitCode"] == 0
 
 
-def test_they_are_kept_for_days(gateway: Gateway, database: Database[Any]) -> None:
+def test_they_are_kept_for_days(mongodb_uri: str, database: Database[Any]) -> None:
+    database.client.drop_database(database.name)
+    with serving(settings(mongodb_uri, database.name)):
+        pass
     index = database["gateway_executions"].index_information()["expiry"]
     assert index["expireAfterSeconds"] == 2 * 86400
     assert missing(database, Days()) == []

@@ -37,8 +37,10 @@ def test_not_ready_while_it_is_stopped(gateway: Gateway) -> None:
     assert gateway.client.get("/readyz").status_code == 503
 
 
-def test_it_makes_the_indexes(gateway: Gateway, database: Database[Any]) -> None:
-    assert gateway.service.store.missing_indexes() == []
+def test_it_makes_the_indexes(mongodb_uri: str, database: Database[Any]) -> None:
+    database.client.drop_database(database.name)
+    with serving(settings(mongodb_uri, database.name)) as gateway:
+        assert gateway.service.store.missing_indexes() == []
     assert "uuid_1" in database["jobs"].index_information()
 
 

@@ -24,6 +24,7 @@ from pipelinejobs.gateway.app import application
 from pipelinejobs.gateway.service import Service
 from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
 from support.process import StoredJob, insert_job
+from support.selection import examples
 
 CHECKS = [
     not_a_server_error,
@@ -67,6 +68,7 @@ OPERATIONS = [
 ]
 
 
+@pytest.mark.hypothesis
 @pytest.mark.promise("P7")
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
@@ -75,7 +77,7 @@ def test_whatever_is_asked(
 ) -> None:
     """schemathesis makes up requests that fit the document, and others that do not."""
 
-    @effort(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @effort(max_examples=examples(25, 5), derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=api[path][method].as_strategy(generation_mode=mode), known=strategies.booleans())
     def ask(case: Case[Any], known: bool) -> None:
         if known:  # else hardly anything would be asked of what is there

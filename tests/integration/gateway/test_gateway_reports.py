@@ -15,6 +15,7 @@ from pipelinejobs.messages.lenient import LARGEST
 from pipelinejobs.messages.marks import KEY
 from support.gateway import ALIAS, TOKENS, Gateway, eventually, raw
 from support.process import NewJob, StoredJob, callback
+from support.selection import examples
 
 CASES = Path(__file__).resolve().parents[2] / "data" / "reports"
 SYSTEMS = ("agave", "aloe", "tapis")
@@ -257,7 +258,7 @@ class TestWhatIsKept:
         assert list(gateway.service.store.refused.of("10700000-0000-5000-8000-000000000000")) == []
 
 
-@hypothesis_settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=examples(200, 20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=200)
     | st.text(max_size=50).map(str.encode)

@@ -85,3 +85,16 @@ def test_a_mongod_that_is_no_program(embedded: Mongod, tmp_path: Path, monkeypat
     with pytest.raises(WrongSetting, match="cannot run here: Exec format error") as refusal:
         embedded.start()
     assert refusal.value.setting == "mongodb"
+
+
+def test_a_server_of_another_user_is_named(embedded: Mongod, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = embedded.start()
+
+    def refused(pid: int, number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "kill", refused)
+        with pytest.raises(WrongSetting, match=rf"its mongod \(pid {running.pid}\) belongs to another user"):
+            embedded.stop()
+    assert embedded.status() is not None

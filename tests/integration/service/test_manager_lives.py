@@ -23,6 +23,7 @@ from pipelinejobs.util.secret import Secret
 from support.factories import ADMIN, catalogued
 from support.lives import BEGINNING, JOBS, POLICY, Crash, Lives, Look
 from support.process import Documents, StoredJob, insert_job
+from support.selection import examples
 
 EMBEDDED = 6
 """So few entries stay in the job that most of a history has moved."""
@@ -124,6 +125,7 @@ def server(mongodb_uri: str, mongodb_client: MongoClient[dict[str, Any]]) -> Non
     OverMongodb.make = staticmethod(lambda: Real(mongodb_uri, mongodb_client))
 
 
+@pytest.mark.hypothesis
 @pytest.mark.promise("P2")
 @pytest.mark.promise("P4")
 @pytest.mark.promise("P5")
@@ -134,9 +136,8 @@ def test_lives() -> None:
     run_state_machine_as_test(
         OverMongodb,
         settings=settings(
-            max_examples=25,
+            max_examples=examples(40, 8),
             stateful_step_count=40,
-            deadline=None,
             derandomize=True,
             phases=[Phase.generate],  # to make a failure shorter would take longer than a test may
             suppress_health_check=list(HealthCheck),

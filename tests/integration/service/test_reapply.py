@@ -28,6 +28,7 @@ from pipelinejobs.util.secret import Secret
 from support import datacatalog
 from support.factories import NOW
 from support.process import Documents, StoredJob, insert_job, job_token
+from support.selection import examples
 
 ADMINISTRATION: Final = Policy(admin_key=Secret("a key"), admin_secret=Secret("a secret"))
 WINDOWS: Final = ("in_the_middle", "at_the_end")
@@ -225,7 +226,7 @@ class TestUndone:
 
 
 @pytest.mark.keeps_secrets
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=examples(100, 15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.dictionaries(_KEYS, _VALUES, max_size=3))
 def test_whatever_its_data_holds(world: World, jobs: Documents, data: dict[str, Any]) -> None:
     job = insert_job(jobs)

@@ -15,6 +15,7 @@ from pipelinejobs.store import Store
 from support.process import StoredJob, insert_job
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.promise("S20"),
     pytest.mark.promise("P1"),
     pytest.mark.promise("P8"),

@@ -418,7 +418,7 @@ class TestManySenders:
         with manager(copy, TAKEN) as served:
             assert job(served.url, spool).run().spooled
             assert copies != []
-            assert flush(spool, 0.2).left == 0
+            assert flush(spool, 20).left == 0
         for descriptor in copies:
             os.close(descriptor)
 

@@ -14,6 +14,7 @@ from pipelinejobs.core.tokens import job_token
 from pipelinejobs.messages.event import Event
 from support.factories import ADMIN, a_job
 from support.lives import BEGINNING, JOBS, POLICY, Crash, Lives, Look
+from support.selection import examples
 
 
 class Memory:
@@ -103,6 +104,7 @@ class InMemory(Lives):
         return Memory()
 
 
+@pytest.mark.hypothesis
 @pytest.mark.promise("F12")
 @pytest.mark.promise("P2")
 @pytest.mark.promise("P4")
@@ -110,5 +112,5 @@ class InMemory(Lives):
 @pytest.mark.promise("P9")
 def test_lives() -> None:
     run_state_machine_as_test(
-        InMemory, settings=settings(max_examples=2000, stateful_step_count=50, deadline=None, derandomize=True)
+        InMemory, settings=settings(max_examples=examples(2000, 150), stateful_step_count=50, derandomize=True)
     )

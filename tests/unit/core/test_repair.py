@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bson import Decimal128
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm.lifecycle import INITIAL
@@ -81,6 +81,7 @@ FOLLOWS: dict[str, Any] = {
 }
 
 
+@settings(deadline=None)  # on a busy machine any one example may take long
 @given(data=st.data(), names=st.lists(st.sampled_from(sorted(FOLLOWS)), unique=True, min_size=1))
 def test_what_follows_from_the_history_is_as_it_was(data: st.DataObject, names: list[str]) -> None:
     sound = lived(data)
@@ -128,6 +129,7 @@ ENTRY = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # on a busy machine any one example may take long
 @given(entries=st.lists(st.one_of(ENTRY, st.sampled_from(["text", None, 7])), max_size=6))
 def test_every_entry_has_a_uuid_of_its_own_afterwards_and_nothing_is_lost(entries: list[Any]) -> None:
     document = catalogued("job-created.json")
@@ -319,6 +321,7 @@ def test_what_says_no_date_in_full(text: object) -> None:
     assert date_of(text) is None
 
 
+@settings(deadline=None)  # on a busy machine any one example may take long
 @given(st.text())
 def test_no_text_is_too_odd(text: str) -> None:
     date_of(text)

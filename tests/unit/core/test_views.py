@@ -1,6 +1,8 @@
 """What may be shown of a stored job, and in what form."""
 
 import math
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -50,6 +52,7 @@ def test_a_public_job() -> None:
         (ObjectId("0" * 24), "0" * 24),
         (math.nan, "nan"),
         (math.inf, "inf"),
+        (1.5, 1.5),
         (Int64(2**62), 2**62),
         (Decimal128("1.5"), "1.5"),
         (b"x", "b'x'"),
@@ -64,6 +67,24 @@ def test_plain(value: Any, shown: Any) -> None:
 @pytest.mark.parametrize("value", [Timestamp(1, 1), Regex("x"), DBRef("a", 1), object])
 def test_whatever_else_is_text(value: Any) -> None:
     assert isinstance(plain(value), str)
+
+
+def test_a_time_is_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        assert plain(datetime(2026, 11, 24, 12, 0, tzinfo=UTC)) == "2026-11-24T12:00:00Z"
+    time.tzset()
+
+
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}], ids=["array", "object"])
+def test_what_lies_deeper_than_200_levels_is_left_out(wrap: Callable[[Any], Any]) -> None:
+    value: Any = "deepest"
+    for _ in range(200):
+        value = wrap(value)
+    assert "deepest" in str(plain(value))
+    assert "deepest" not in str(plain(wrap(value)))
+    assert "'...'" in str(plain(wrap(value)))
 
 
 def test_no_depth_is_too_deep() -> None:

@@ -1,4 +1,6 @@
-"""The documentation, built once for each worker, as `make docs` builds it."""
+"""The documentation, built once for all workers, as `make docs` builds it."""
+
+import os
 
 import pytest
 
@@ -8,4 +10,5 @@ from support.built import Built
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The built documentation."""
-    return Built(tmp_path_factory.mktemp("docs"))
+    base = tmp_path_factory.getbasetemp()
+    return Built((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "docs")

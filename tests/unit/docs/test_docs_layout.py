@@ -1,4 +1,4 @@
-"""Newcomers are told of each package, and of none that is not there."""
+"""docs/explanation/code.rst names each package and no other, and says in which file to find what."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Final
 
 from docutils import nodes
 
-from support.built import Built, section
+from support.built import Built, cells, section
 from support.docs import ROOT, blocks
 
 TOPS: Final = ("fsm", "pipelinejobs", "tools", "docs/_ext")
@@ -15,12 +15,21 @@ TOPS: Final = ("fsm", "pipelinejobs", "tools", "docs/_ext")
 def packages() -> set[str]:
     """Every package of the tree, as `a/b/`."""
     found = {init.parent.relative_to(ROOT) for top in TOPS for init in (ROOT / top).rglob("__init__.py")}
-    return {f"{package.as_posix()}/" for package in found} | {"tests/"}
+    return {f"{package.as_posix()}/" for package in found} | {"tests/", "tests/support/"}
 
 
 def test_each_package_has_its_lines(built: Built) -> None:
     items = section(built.page("explanation/code"), "Packages").findall(nodes.definition_list_item)
     assert sorted(item[0].astext() for item in items) == sorted(packages())
+
+
+def test_each_question_is_answered_by_files(built: Built) -> None:
+    rows = cells(section(built.page("explanation/code"), "Where do I find ..."))
+    assert len(rows) >= 20
+    for question, files in rows:
+        named = re.findall(r"[\w./-]+\.(?:py|yml|rst)", files)
+        assert named, question
+        assert all((ROOT / name).is_file() for name in named), question
 
 
 def test_the_layout_in_readme() -> None:

@@ -36,7 +36,7 @@ def test_each_step_is_described(built: Built) -> None:
 def test_each_in_words_of_its_own(built: Built) -> None:
     texts = [text for steps in told(built).values() for text in steps.values()]
     assert len(set(texts)) == len(texts)
-    assert min(len(text.split()) for text in texts if text != "The usual one.") >= 4
+    assert min(len(text.split()) for text in texts if text != "The usual case.") >= 4
 
 
 def test_the_number_of_steps(built: Built) -> None:

@@ -61,7 +61,7 @@ def test_variables(built: Built) -> None:
 
 
 def test_what_a_run_is_told(built: Built) -> None:
-    told = terms(section(built.page("reference/environment"), "Of one message"))
+    told = terms(section(built.page("reference/environment"), "For reactor.py: one message"))
     read = set(re.findall(r'"(_abaco_\w+[a-z]|LOCALONLY|MSG)"', inspect.getsource(runtime)))
     assert len(read) >= 7
     assert told == read
@@ -79,7 +79,7 @@ def test_what_make_run_is_told(built: Built) -> None:
     recipe = re.search(r"^run: .*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert recipe is not None
     honoured = set(re.findall(r"\$\$\{([A-Z_]+):\+", recipe[1]))
-    assert terms(section(built.page("reference/environment"), "Of make run")) == honoured
+    assert terms(section(built.page("reference/environment"), "For make run")) == honoured
 
 
 def test_verdicts(built: Built) -> None:
@@ -214,7 +214,8 @@ def test_errors(built: Built) -> None:
     tree = ast.parse(Path(errors.__file__).read_text("utf-8"))
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     page = built.page("reference/errors")
-    assert terms(page) == classes
+    told = {name for one in page.findall(addnodes.desc_signature) for name in one["ids"]}
+    assert told == {f"{errors.__name__}.{name}" for name in classes}
     drawn = set(re.findall(r"\b[A-Z]\w+\b", next(page.findall(nodes.literal_block)).astext()))
     assert drawn == classes
 

@@ -40,3 +40,24 @@ def test_a_step_taken_many_times_stays_readable() -> None:
 
 def test_an_event_that_is_not_allowed_is_not_drawn_as_taken() -> None:
     assert "1 finish" not in diagram.path(["create", "finish"])
+
+
+def test_every_state_on_the_way_is_marked_and_no_other() -> None:
+    text = diagram.path(["create", "run", "finish", "index"])
+    assert re.findall(r"class (\w+) walked", text) == ["CREATED", "RUNNING", "FINISHED"]
+    assert re.findall(r"class (\w+) current", text) == ["INDEXING"]
+
+
+def test_where_nothing_has_happened_the_job_is_created() -> None:
+    for events in ([], ["finish"], ["create", "create"]):
+        assert "    class CREATED current" in diagram.path(events)
+        assert "walked" not in diagram.path(events).partition("class CREATED")[2]
+
+
+def test_create_is_no_step() -> None:
+    assert "    CREATED --> CREATED: create, update, resource\n" in diagram.path(["create", "run"])
+
+
+def test_four_steps_of_an_arrow_are_told_one_by_one() -> None:
+    assert "1 update, 2 update, 3 update, 4 update\n" in diagram.path(["create", *["update"] * 4])
+    assert "1 update, 2 update, ... 5 update (5 times)\n" in diagram.path(["create", *["update"] * 5])

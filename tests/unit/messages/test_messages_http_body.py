@@ -6,7 +6,7 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelinejobs.messages.delivery import Delivery
@@ -107,7 +107,6 @@ def test_refusals_say_what_to_send(body: bytes, label: str | None, reason: str) 
         assert "send the JSON text itself, in UTF-8" in text
 
 
-@settings(deadline=None)
 @given(
     st.binary()
     | st.text().map(str.encode)

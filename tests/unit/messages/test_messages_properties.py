@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fsm.lifecycle import EVENTS
@@ -85,7 +85,6 @@ def is_read(text: str, **parameters: str) -> bool:
     return KEY not in (event.data or {})
 
 
-@settings(deadline=None, max_examples=400)
 @given(nearly_messages())
 @example(FORMS[2] | {"id": None})
 @example(FORMS[3] | {"_links": []})
@@ -106,7 +105,6 @@ def holds_message_text(body: Any) -> bool:
     return not isinstance(body, dict)
 
 
-@settings(deadline=None)
 @given(nearly_messages())
 def test_whatever_the_schema_refuses_it_can_word(body: dict[str, Any]) -> None:
     assert bool(problems(body)) == (not accepts(body))
@@ -117,7 +115,6 @@ def test_whatever_the_schema_refuses_it_can_word(body: dict[str, Any]) -> None:
         assert not problem.endswith("is not allowed here")
 
 
-@settings(deadline=None)
 @given(st.dictionaries(keys, odd_values, max_size=4) | st.lists(odd_values, max_size=4))
 def test_schema_and_reader_agree_on_data(body: Any) -> None:
     import jsonschema
@@ -133,7 +130,6 @@ def test_schema_and_reader_agree_on_data(body: Any) -> None:
     assert fits == is_read(json.dumps(body), uuid=JOB, event="update") or with_whole_floats
 
 
-@settings(deadline=None)
 @given(good_objects, st.sampled_from(sorted(EVENTS)))
 def test_json_and_its_python_repr_mean_the_same(data: dict[str, Any], name: str) -> None:
     body = {"uuid": JOB, "name": name, "data": data}
@@ -145,7 +141,6 @@ def test_json_and_its_python_repr_mean_the_same(data: dict[str, Any], name: str)
         assert repr(from_json.data) == repr(from_repr.data) == repr(data)
 
 
-@settings(deadline=None)
 @given(good_objects)
 @example({"$set": {"a.b": 1, "": {"_id": None}}, "__proto__": {}})
 def test_data_is_given_back_exactly(data: dict[str, Any]) -> None:
@@ -168,7 +163,6 @@ texts = (
 )
 
 
-@settings(deadline=None, max_examples=400)
 @given(
     st.none() | texts,
     st.dictionaries(st.sampled_from(NAMES), any_text | st.sampled_from([JOB, "run", "${X}"]), max_size=4),

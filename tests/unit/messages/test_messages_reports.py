@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelinejobs.messages.body import object_in
@@ -92,7 +92,6 @@ def is_command(body: bytes) -> bool:
     return value is not None and EVENT.has_keys(value)
 
 
-@settings(deadline=None, max_examples=500)
 @given(body=bodies, others=foreign, own=ours, label=labels, encoding=st.none() | st.text(), key=st.none() | st.text())
 @example(body=b"", others={}, own={"note": "\0"}, label=None, encoding=None, key=None)
 @example(body=b"\xff", others={"filename": "\udce9chantillon.csv"}, own={}, label=None, encoding="gzip", key="a")

@@ -106,7 +106,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(data=st.dictionaries(_TEXTS, _VALUES, max_size=5), form=st.sampled_from(["json", "parameters"]))
 def test_any_data_come_again_as_they_were(data: dict[str, Any], form: str) -> None:
     if form == "json":

@@ -2,63 +2,63 @@
 
 from typing import Final
 
-from tools.mutants.breaks.one import Break
+from tools.mutants.mutant import Mutant
 
 NO_SECRET: Final = (
-    Break(
+    Mutant(
         promises=("P6", "S15"),
         what="shows a secret where it is printed",
-        file="pipelinejobs/util/secret.py",
-        old='return "<secret>"',
-        new="return self._text",
+        where="pipelinejobs/util/secret.py:Secret.__repr__",
+        old='"<secret>"',
+        new="self._text",
         tests=("tests/unit/util/test_secret.py::test_it_is_blank_wherever_it_is_printed",),
     ),
-    Break(
+    Mutant(
         promises=("P6", "S15"),
         what="repeats the token in the gateway's answer",
-        file="pipelinejobs/gateway/routes/messages.py",
-        old='return message | {"token": HIDDEN} if "token" in message else message',
-        new="return message",
+        where="pipelinejobs/gateway/routes/messages.py:_shown",
+        old='message | {"token": HIDDEN} if "token" in message else message',
+        new="message",
         tests=("tests/integration/gateway/test_gateway_messages.py::TestForms::test_a_json_event",),
     ),
-    Break(
+    Mutant(
         promises=("P6", "S15"),
         what="does not hide the secrets that it knows from the log",
-        file="pipelinejobs/util/redaction.py",
-        old="for secret in _known.spellings:",
-        new="for secret in _known.spellings[:0]:",
+        where="pipelinejobs/util/redaction.py:redacted",
+        old="_known.spellings",
+        new="_known.spellings[:0]",
         tests=("tests/unit/util/test_log.py::test_known_secrets_are_hidden",),
     ),
-    Break(
+    Mutant(
         promises=("P6", "S15"),
         what="lets the handlers of libraries write past the redaction",
-        file="pipelinejobs/util/log.py",
-        old="logging.Logger.callHandlers = _write",
-        new="logging.Logger.callHandlers = logging.Logger.callHandlers",
+        where="pipelinejobs/util/log.py:alone",
+        old="_write",
+        new="logging.Logger.callHandlers",
         tests=("tests/acceptance/test_sdk.py::test_a_good_message_shows_no_secret",),
     ),
-    Break(
+    Mutant(
         promises=("P6", "S15"),
         what="writes the token, and all else of the query, into the log",
-        file="pipelinejobs/gateway/deliveries.py",
-        old='"user": arrived.user,\n',
-        new='"user": arrived.query.decode(),\n',
+        where="pipelinejobs/gateway/deliveries.py:Deliveries._note",
+        old='{"fields": fields}',
+        new='{"fields": fields | {"user": arrived.query.decode()}}',
         tests=("tests/integration/gateway/test_gateway_health.py::TestLogs::test_no_query_and_no_secret",),
     ),
-    Break(
+    Mutant(
         promises=("P6", "S15"),
         what="keeps the token with a refusal",
-        file="pipelinejobs/store/refused.py",
-        old="_cut(event.data, self.limits.size)",
-        new="_cut(event.message, self.limits.size)",
+        where="pipelinejobs/store/refused.py:Refused.row",
+        old="event.data",
+        new="event.message",
         tests=("tests/acceptance/test_attacks.py::TestLeakage::test_nothing_of_it_is_shown_or_stored",),
     ),
-    Break(
+    Mutant(
         promises=("P6", "S18"),
         what="shows the salt of a job, of which its token is made",
-        file="pipelinejobs/core/views.py",
-        old="return name in _HARMLESS",
-        new="return True",
+        where="pipelinejobs/core/views.py:_is_public",
+        old="name in _HARMLESS",
+        new="True",
         tests=("tests/integration/gateway/test_gateway_jobs.py::TestOne::test_without_anything_secret",),
     ),
 )
