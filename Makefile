@@ -12,7 +12,7 @@ STAMP := $(VENV)/.requirements-installed
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-slow soak mutants mutmut bench docs lint format lock clean
+.PHONY: help setup run demo test test-slow soak mutants mutmut bench docs picture build lint format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -82,6 +82,12 @@ docs: setup  ## build the documentation into docs/_build/html; warnings are erro
 	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q -d docs/_build/doctrees $(ARGS) docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+picture: setup  ## take a sample job through its life, and make docs/_static/job-page.png of its page; needs Chromium
+	@$(BIN)/python -m tools.picture $(ARGS)
+
+build: setup  ## make the wheel and the sdist in dist/, without a network
+	@$(BIN)/python -m build --no-isolation $(ARGS)
+
 lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
@@ -102,5 +108,5 @@ lock: setup  ## update the images' lock files in deploy/ from the version ranges
 
 clean:  ## stop the embedded MongoDB and delete caches; data and .venv are kept
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m pipelinejobs mongod stop || echo "The embedded MongoDB was not stopped."; fi
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants docs/_build .clean-root
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants docs/_build .clean-root dist
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

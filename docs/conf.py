@@ -6,16 +6,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_ext")]
 
-from pipelinejobs import VERSION  # noqa: E402 - the line above says where it is
+from pipelinejobs import __version__  # noqa: E402 - the line above says where it is
 
 project = "PipelineJobs Manager"
-version = release = VERSION
+version = release = __version__
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "from_code"]
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["lifecycle.css"]
-html_title = f"{project} {VERSION}"
+html_title = f"{project} {__version__}"
 html_copy_source = False
 html_show_copyright = False
 default_role = "literal"  # docstrings have names in single backquotes

@@ -2,3 +2,5 @@
 
 `lifecycle` holds the table as data, `machine` runs it, `replay` follows a history through it and `diagram` draws it.
 """
+
+__all__ = ["diagram", "lifecycle", "machine", "replay"]

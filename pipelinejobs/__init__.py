@@ -1,6 +1,9 @@
-"""The PipelineJobs Manager: it receives what is reported about jobs and keeps their state."""
+"""The PipelineJobs Manager: it turns reports about jobs into one reliable state and history, and tells the Indexer.
 
-from typing import Final
+Public are `__version__`, `pipelinejobs.client` and the package `fsm`; docs/reference/python.rst lists their names.
+Everything else in this package is private and may change in any release.
+"""
 
-VERSION: Final = "0.3.0"
-"""As in pyproject.toml."""
+__all__ = ["__version__", "client"]
+
+__version__ = "0.3.0"

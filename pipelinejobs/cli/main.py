@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NoReturn, TextIO
 
+from pipelinejobs import __version__
 from pipelinejobs.cli import (
     admin_token,
     bearer_token,
@@ -32,6 +34,7 @@ from pipelinejobs.cli.session import Session
 from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 from pipelinejobs.util import redaction
 from pipelinejobs.util.errors import Malformed, NotInstalled, PipelineJobsError, Unavailable, WrongSetting
+from pipelinejobs.util.installation import INSTALLED, NAME
 
 COMMANDS: Final[dict[str, ModuleType]] = {
     "create": create,
@@ -84,12 +87,13 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The command line, complete."""
     whole = _Parser(
-        prog="python -m pipelinejobs",
+        prog="pipelinejobs" if Path(sys.argv[0]).name == "pipelinejobs" else "python -m pipelinejobs",
         description="Commands for operators of a PipelineJobs Manager.\n\nSettings are read from config.yml and the "
         "environment. Where no database is configured, the\nembedded MongoDB is started and used.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    whole.add_argument("--version", action="version", version=f"{NAME} {__version__}", help="print the version")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         summary, _, details = (module.__doc__ or "").strip().partition("\n\n")
@@ -132,7 +136,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
-        missing = NotInstalled(error, "`pip install -r requirements-gateway.txt` installs it")
+        command = f"pip install '{NAME}[gateway]'" if INSTALLED else "pip install -r requirements-gateway.txt"
+        missing = NotInstalled(error, f"`{command}` installs it")
         _say(f"{options.command}: {missing.reason}")
         return EXIT_WRONG_SETTING
     except Exception as error:

@@ -2,20 +2,26 @@
 
 import json
 import shlex
-from pathlib import Path
 from typing import Final
 
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.tokens import job_token
-from pipelinejobs.settings import ROOT
 from pipelinejobs.store.nonces import NewNonce
 from pipelinejobs.store.pipelines import ARCHIVE_SYSTEM, NewJob, Owner
 
 _PIPELINE: Final = "sample"
 _INDEXED: Final = ({"level": "1", "patterns": [r"\.csv$", r"\.json$"]},)
 _DAYS: Final = 7
-_CALLBACK: Final = Path("tests/data/agave-callback.json")
+_CALLBACK: Final = {
+    "id": "4183620957716350441-a81f0c2e9b7d-0001-007",
+    "appId": "read-aligner-1.4.0u3",
+    "executionSystem": "hpc-example-cluster",
+    "owner": "jdoe",
+    "status": "FINISHED",
+    "_links": {},
+}
+"""What Agave's callback for a job holds, cut down to what it is known by."""
 
 
 def lines(session: Session, address: str) -> list[str]:
@@ -46,7 +52,6 @@ def lines(session: Session, address: str) -> list[str]:
     event = json.dumps({"uuid": uuid, "name": "run", "token": token, "data": {"node": "c401-003"}})
     progress = json.dumps({"progress": 0.5})
     explained = f"{address}/jobs/{uuid}/explain?x-nonce={nonce.reveal()}"
-    callback = f"@{_CALLBACK}" if Path.cwd() == ROOT else f"@{ROOT / _CALLBACK}"
     post = f"curl {insecure}-X POST -H 'Content-Type: application/json' --data"
     return [
         "",
@@ -59,7 +64,7 @@ def lines(session: Session, address: str) -> list[str]:
         "# an event as URL parameters; the body is its data",
         f"{post} {shlex.quote(progress)} {shlex.quote(of_job + '&event=update&note=half-way')}",
         "# a job system's callback",
-        f"{post} {shlex.quote(callback)} {shlex.quote(of_job + '&status=FINISHED')}",
+        f"{post} {shlex.quote(json.dumps(_CALLBACK))} {shlex.quote(of_job + '&status=FINISHED')}",
         "# from another reactor, where this is its actors API",
         f'rx.send_message("{alias}", {event})',
         "# the same in a browser; sign in with the nonce",

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from pipelinejobs import VERSION
+from pipelinejobs import __version__
 from pipelinejobs.gateway.http import paths
 from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure
 from pipelinejobs.gateway.http.fast_path import FastPath
@@ -32,7 +32,7 @@ def application(service: Service) -> FastAPI:
     """The application over a gateway's parts."""
     app = FastAPI(
         title="PipelineJobs Manager",
-        version=VERSION,
+        version=__version__,
         description="The HTTP interface of the PipelineJobs Manager, an Abaco actor.",
         docs_url=None,  # these two load scripts from another host
         redoc_url=None,

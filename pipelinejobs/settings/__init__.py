@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from pipelinejobs.settings import config_file, mongodb_uri, pins
-from pipelinejobs.settings.field_types import ROOT, Choice, InvalidValue, Seconds, Switch, Whole
+from pipelinejobs.settings.field_types import Choice, InvalidValue, Seconds, Switch, Whole
 from pipelinejobs.settings.other_variables import remarks
 from pipelinejobs.settings.table import (
     RENAMED,
@@ -27,6 +27,7 @@ from pipelinejobs.settings.table import (
     variable,
 )
 from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.installation import ROOT
 from pipelinejobs.util.secret import Secret
 
 __all__ = ["CONFIG", "ROOT", "TABLE", "LimitsSection", "Settings", "load", "one", "remarks", "secrets"]

@@ -10,13 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
+from pipelinejobs.util.installation import DATA, INSTALLED
 from pipelinejobs.util.secret import Secret
-
-ROOT: Final = Path(__file__).resolve().parents[2]
-"""The root of the repository: where reactor.py and config.yml are."""
-
-BASE: Final = ROOT
-"""Where relative paths in settings start, among them the data directory of the embedded MongoDB."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -214,18 +209,19 @@ class Url:
 
 
 class Location(NamedTuple):
-    """A file or directory, held as an absolute path; a relative one starts at `BASE`."""
+    """A file or directory, held as an absolute path; a relative one starts at `installation.DATA`."""
 
     what: str = "directory"
 
     @property
     def wanted(self) -> str:
-        return f"a {self.what}, absolute or relative to the root of the repository"
+        start = "the user's data directory" if INSTALLED else "the root of the repository"
+        return f"a {self.what}, absolute or relative to {start}"
 
     def parse(self, text: str) -> Path:
         if not text.isprintable():
             raise InvalidValue(f"must be {self.wanted}")
-        return BASE / text
+        return DATA / text
 
     def accept(self, value: object) -> Path:
         return self.parse(_text(value))

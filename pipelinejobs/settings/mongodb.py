@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 from pipelinejobs.settings import mongodb_uri
-from pipelinejobs.settings.field_types import BASE, Hidden, InvalidValue, Location, Row, Text, Whole
+from pipelinejobs.settings.field_types import Hidden, InvalidValue, Location, Row, Text, Whole
 from pipelinejobs.util.errors import WrongSetting
+from pipelinejobs.util.installation import DATA
 from pipelinejobs.util.secret import Secret
 
 _HOST: Final = Text(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?", "a host name or address")
@@ -38,7 +39,7 @@ class MongodbSection(NamedTuple):
     database: Annotated[str, Row(_DATABASE, "The database that holds the jobs.")] = "catalog_staging"
     embedded_directory: Annotated[
         Path, Row(Location(), "Data of the embedded MongoDB, which is used where no database is configured.")
-    ] = BASE / ".mongodb"
+    ] = DATA / ".mongodb"
 
     def connection(self) -> Secret | None:
         """The connection string: from username and its parts, else uri, else authn; None when none is set.

@@ -85,7 +85,7 @@ def test_it_serves_is_locked_and_can_be_started_again(tmp_path: Path) -> None:
         command = ("python", "-Es", "/run/initiate.py")
         said = compose.run("initiate", *command)
         assert "created the user pipelinejobs-2\n" in said
-        assert "the user pipelinejobs-1 is not that of the connection string any more" in said
+        assert "the user pipelinejobs-1 is no longer in the connection string" in said
         assert compose.stop("gateway") == [0]
         compose.up("gateway")
         assert "dropped the user pipelinejobs-1\n" in compose.run("initiate", *command, "--drop-others")

@@ -28,7 +28,7 @@ FROZEN_SECONDS = 60.0
 def nowhere(abaco: CheckedAbaco, free_port: int, **settings: str) -> CheckedAbaco:
     """The actor over a server that is not there."""
     uri = base64.urlsafe_b64encode(f"mongodb://127.0.0.1:{free_port}/".encode()).decode()
-    short = {"_REACTOR_LIMITS_DATABASE": "0.5", "_REACTOR_HANDBACK_LONGEST_DELAY": "0.1"}
+    short = {"_REACTOR_LIMITS_DATABASE": "0.5", "_REACTOR_REQUEUE_LONGEST_DELAY": "0.1"}
     return abaco.configured(_REACTOR_MONGODB_AUTHN=uri, **short, **settings)
 
 
@@ -88,7 +88,7 @@ def test_it_ends_loudly_with_all_that_is_needed(
     away: CheckedAbaco, abaco: CheckedAbaco, job: StoredJob, queue: ActorQueue
 ) -> None:
     data = {"text": "ü" * 5000, "password": "hunter2"}
-    queue.runs(away.configured(_REACTOR_HANDBACK_ATTEMPTS="2")).send(data, {**job.url("update"), "x_event_id": "mine"})
+    queue.runs(away.configured(_REACTOR_REQUEUE_ATTEMPTS="2")).send(data, {**job.url("update"), "x_event_id": "mine"})
     queue.wait()
     last = queue.executions[-1]
     assert "it was requeued 2 times" in last.verdict["reason"]

@@ -64,8 +64,8 @@ COMMAND_LINES: Final[dict[str, tuple[str, ...]]] = {
 }
 """A command line for each command, which does something where all is installed."""
 
-NEED_MORE: Final = {"serve", "nonce add", "nonce list", "nonce delete"}
-"""What is of use with a gateway alone, and needs its libraries."""
+NEED_MORE: Final = {"serve", "nonce add", "nonce list", "nonce delete", "pin"}
+"""What needs libraries of requirements-gateway.txt: those of the gateway, and ruamel.yaml for `pin`."""
 
 HIDING: Final = """
 import sys

@@ -8,14 +8,20 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"
+TOP: Final = ("README.rst", "CONTRIBUTING.rst", "CHANGELOG.rst")
+"""The pages at the top of the repository, which are read where they are."""
 
 _START: Final = re.compile(r"(?P<margin> *)\.\. code-block:: *(?P<language>\S*)")
 
 
 def pages() -> list[Path]:
-    """Every page: README.rst and what is in docs/, of people's own writing."""
-    written = [page for page in DOCS.rglob("*.rst") if "_build" not in page.parts]
-    return [ROOT / "README.rst", *sorted(written)]
+    """Every page of people's own writing: those at the top and those in docs/."""
+    return [*(ROOT / name for name in TOP), *built_pages()]
+
+
+def built_pages() -> list[Path]:
+    """The pages in docs/, which Sphinx builds."""
+    return sorted(page for page in DOCS.rglob("*.rst") if "_build" not in page.parts)
 
 
 def name_of(page: Path) -> str:

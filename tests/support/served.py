@@ -57,14 +57,14 @@ def gateway_environment(uri: str, database: str, **more: str) -> dict[str, str]:
 
 @contextmanager
 def served(
-    variables: Mapping[str, str], directory: Path, *arguments: str, command: tuple[str, ...] = ()
+    variables: Mapping[str, str], directory: Path, *arguments: str, command: tuple[str, ...] = (), cwd: Path = ROOT
 ) -> Iterator[Served]:
     """Starts a gateway and waits until it serves; what is left of it in the end is killed."""
     log = directory / f"gateway-{time.monotonic_ns()}.log"
     with log.open("w") as stderr:
         process = subprocess.Popen(
             command or (sys.executable, "-m", "pipelinejobs", "serve", *arguments),
-            cwd=ROOT,
+            cwd=cwd,
             env={"PATH": os.environ["PATH"], "HOME": str(directory), **variables, "TMPDIR": str(directory)},
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -7,7 +7,7 @@ import configparser
 import shlex
 from pathlib import Path
 
-from pipelinejobs import VERSION
+from pipelinejobs import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +37,7 @@ def test_what_the_tool_needs_is_there() -> None:
 
 def test_the_dockerfile_and_the_version_are_ours() -> None:
     assert (ROOT / ini()["docker"]["dockerfile"]).is_file()
-    assert ini()["docker"]["tag"] == VERSION
+    assert ini()["docker"]["tag"] == __version__
 
 
 def test_the_actor_keeps_nothing_and_has_no_more_rights_than_it_needs() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from from_code.rst import literal, plain, section, table
 from pipelinejobs.settings.config_file import PINNED, REQUIRE_PINS
-from pipelinejobs.settings.field_types import BASE
 from pipelinejobs.settings.pins import GUARDED, PINNABLE
 from pipelinejobs.settings.table import SECTIONS, TABLE, Setting
+from pipelinejobs.util.installation import DATA
 
 
 def page() -> str:
@@ -32,7 +32,7 @@ def default(value: object) -> str:
     if value is None or value == ():
         return "none"
     if isinstance(value, Path):
-        return literal(value.relative_to(BASE) if value.is_relative_to(BASE) else value)
+        return literal(value.relative_to(DATA) if value.is_relative_to(DATA) else value)
     if isinstance(value, bool):
         return literal(str(value).lower())
     return literal(f"{value:g}" if isinstance(value, float) else value)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from pipelinejobs import VERSION
+from pipelinejobs import __version__
 from pipelinejobs.gateway import schemas
 
 DONE: Final = "The request was successful"
@@ -66,5 +66,5 @@ def time(moment: datetime | None) -> str:
 def _wrapped(message: str, status: str, result: Any, shape: Any, spoken: Dialect) -> dict[str, Any]:
     if spoken is Dialect.V3:
         result = schemas.with_snake_keys(result, shape)
-    whole = {"message": message, "result": result, "status": status, "version": VERSION}
+    whole = {"message": message, "result": result, "status": status, "version": __version__}
     return whole | ({"metadata": {}} if spoken is Dialect.V3 else {})

@@ -10,7 +10,7 @@ from typing import Final
 
 import uvicorn
 
-from pipelinejobs import VERSION
+from pipelinejobs import __version__
 from pipelinejobs.gateway.app import served
 from pipelinejobs.gateway.http import systemd
 from pipelinejobs.gateway.http.connection_limits import ConnectionLimits
@@ -99,7 +99,7 @@ def configured(service: Service) -> uvicorn.Config:
     settings = service.settings
     config = uvicorn.Config(
         served(service),
-        http=limited(ConnectionLimits(version=VERSION, most_connections=settings.gateway.connections)),
+        http=limited(ConnectionLimits(version=__version__, most_connections=settings.gateway.connections)),
         ws="none",
         loop="uvloop",
         lifespan="off",

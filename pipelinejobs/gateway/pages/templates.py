@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.responses import HTMLResponse
 
 from fsm.lifecycle import STATES
-from pipelinejobs import VERSION
+from pipelinejobs import __version__
 from pipelinejobs.gateway.pages import safe_text, static, times
 from pipelinejobs.gateway.pages.visitor import BASE, Visitor
 from pipelinejobs.util.plural import counted
@@ -36,7 +36,7 @@ def page(
         visitor: who is signed in; None on pages that need no sign-in.
     """
     now = datetime.now(UTC)
-    known = {"visitor": visitor, "now": now, "base": BASE, "version": VERSION, "here": ""}
+    known = {"visitor": visitor, "now": now, "base": BASE, "version": __version__, "here": ""}
     return HTMLResponse(environment().get_template(name).render({**known, **content}), status, dict(headers or {}))
 
 

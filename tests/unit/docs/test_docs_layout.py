@@ -15,7 +15,7 @@ TOPS: Final = ("fsm", "pipelinejobs", "tools", "docs/_ext")
 def packages() -> set[str]:
     """Every package of the tree, as `a/b/`."""
     found = {init.parent.relative_to(ROOT) for top in TOPS for init in (ROOT / top).rglob("__init__.py")}
-    return {f"{package.as_posix()}/" for package in found} | {"tests/", "tests/support/"}
+    return {f"{package.as_posix()}/" for package in found} | {"tests/"}
 
 
 def test_each_package_has_its_lines(built: Built) -> None:

@@ -11,7 +11,7 @@ from support.built import cells, section
 from support.docs import ROOT
 
 TEXT: Final = (ROOT / "README.rst").read_text("utf-8")
-LONGEST: Final = 200
+LONGEST: Final = 150
 
 
 def parsed() -> tuple[nodes.document, str]:
@@ -29,6 +29,13 @@ def test_it_needs_no_sphinx() -> None:
 
 def test_it_is_short() -> None:
     assert len(TEXT.splitlines()) <= LONGEST
+
+
+def test_its_pictures_are_there_and_small() -> None:
+    pictures = [ROOT / one["uri"] for one in parsed()[0].findall(nodes.image)]
+    assert pictures
+    for picture in pictures:
+        assert picture.stat().st_size < 200_000
 
 
 def test_verdicts() -> None:

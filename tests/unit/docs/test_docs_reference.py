@@ -14,6 +14,8 @@ from docutils import nodes
 from pydantic import TypeAdapter, ValidationError
 from sphinx import addnodes
 
+import fsm
+import pipelinejobs
 from from_code.gateway import openapi
 from fsm.lifecycle import EVENTS, MOVES, STATES
 from pipelinejobs import client, runtime
@@ -208,6 +210,18 @@ def test_the_client(built: Built) -> None:
     assert methods > {f"Job.{event}" for event in client.EVENTS}
     wanted = {f"pipelinejobs.client.{name}" for name in {*client.__all__, *methods}}
     assert {name for name in told if name.count(".") < 3 or ".Job." in name} == wanted
+
+
+def test_what_may_be_imported(built: Built) -> None:
+    """All that the modules of fsm define without an underscore, and what the package itself lists."""
+    wanted = {f"pipelinejobs.{name}" for name in pipelinejobs.__all__}
+    for module in fsm.__all__:
+        tree = ast.parse((ROOT / "fsm" / f"{module}.py").read_text("utf-8"))
+        for node in tree.body:
+            names = [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+            names += [node.target.id] if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else []
+            wanted |= {f"fsm.{module}.{name}" for name in names if not name.startswith("_")}
+    assert terms(built.page("reference/python")) - {"message.jsonschema", "config.yml"} == wanted
 
 
 def test_errors(built: Built) -> None:

@@ -18,10 +18,10 @@ from pipelinejobs.messages.json_event import EVENT
 from pipelinejobs.messages.marks import KEY
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.messages.reader import explain, read
+from pipelinejobs.messages.schema import accepts
 from pipelinejobs.messages.values import check
 from pipelinejobs.util.errors import Malformed
 from support.message_samples import JOB, OTHER_JOB, TOKEN, delivery, sample
-from support.message_schema import accepts
 
 FORMS: list[dict[str, Any]] = [
     {"uuid": JOB, "name": "finish"},

@@ -7,9 +7,9 @@ import jsonschema
 import pytest
 
 from pipelinejobs.messages.forms import MOST_PROBLEMS, problems
+from pipelinejobs.messages.schema import accepts
 from pipelinejobs.messages.schema_definition import definition
 from support.message_samples import JOB, TOKEN, sample
-from support.message_schema import accepts
 
 EVENT = {"uuid": JOB, "name": "finish", "token": TOKEN, "data": {"any": "object"}}
 SAMPLES = [EVENT, sample("agave-callback"), sample("aloe-callback"), sample("tapis-notification")]

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from pipelinejobs import settings
-from pipelinejobs.settings import config_file
-from pipelinejobs.settings.field_types import ROOT
+from pipelinejobs.settings import ROOT, config_file
 from pipelinejobs.settings.table import TABLE, Settings
 from pipelinejobs.util.errors import WrongSetting
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelinejobs import settings
-from pipelinejobs.settings import pins, pins_file
-from pipelinejobs.settings.field_types import ROOT
+from pipelinejobs.settings import ROOT, pins, pins_file
 from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
 AUTHN = "bW9uZ29kYjovLzEyNy4wLjAuMToyNzAxNy8="

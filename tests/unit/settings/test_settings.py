@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelinejobs import settings
-from pipelinejobs.settings.field_types import ROOT
+from pipelinejobs.settings import ROOT
 from pipelinejobs.settings.table import SECTIONS, TABLE, Settings
 from pipelinejobs.util.errors import WrongSetting
 from pipelinejobs.util.secret import Secret

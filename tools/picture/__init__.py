@@ -1,0 +1,1 @@
+"""The picture in README.rst, made from the running product: `python -m tools.picture`."""
