@@ -1,18 +1,18 @@
 """Edges of the decision: what a repetition is compared with, and what a sender is told of it."""
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from fsm.lifecycle import STATES
 from fsm.machine import allowed
 from pipelinejobs.core import identity
-from pipelinejobs.core.decide import Change, decide, without_data
+from pipelinejobs.core.decide import MOST_EXTERNALS, Change, decide, without_data
 from pipelinejobs.core.job import Entry, Job, Trusted
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
-from support.factories import NOW, TOKEN, a_command, a_job, a_report
+from support.factories import LIFE, NOW, TOKEN, a_command, a_job, a_report
 
 
 def repeated(event: Event, data: Any, name: str | None = None) -> tuple[Verdict, str]:
@@ -66,6 +66,34 @@ class TestWhatIsNotAllowed:
         assert decision.verdict is Verdict.STALE
         assert "FINISHED" in decision.reason
         assert f"the report of {said}" in decision.reason
+
+
+BOUND: Final = identity.external_digest("agave:1-007")
+
+
+@pytest.mark.promise("S18")
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_job("RUNNING", damage="it is damaged"),
+        a_job("RUNNING", attempt="108-second", externals={BOUND: LIFE}),
+        a_job("RUNNING", externals={str(number): LIFE for number in range(MOST_EXTERNALS)}),
+        a_job("RETIRED"),
+    ],
+    ids=["damaged", "an earlier attempt", "one external job too many", "not allowed"],
+)
+def test_a_token_of_first_use_that_is_not_applied_is_told_nothing_of_the_job(job: Job) -> None:
+    decision = decide(job, a_report("finish", "FINISHED"), Authority.FIRST_USE, NOW)
+    assert (decision.verdict, decision.change) == (Verdict.STALE, None)
+    for secret in (job.state, "damage", "attempt", "external"):
+        assert secret not in decision.reason
+    known = decide(job, a_report("finish", "FINISHED"), Authority.JOB, NOW)
+    assert known.verdict is Verdict.STALE
+    assert len(known.reason) > len(decision.reason)
+
+
+def test_the_sender_of_an_applied_event_is_told_which_way_the_job_went() -> None:
+    assert decide(a_job(), a_command("run"), Authority.JOB, NOW).reason == "run: CREATED -> RUNNING"
 
 
 def applied(job: Job, event: Event) -> Change:
