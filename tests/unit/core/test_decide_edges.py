@@ -9,9 +9,10 @@ from fsm.machine import allowed
 from pipelinejobs.core import identity
 from pipelinejobs.core.decide import MOST_EXTERNALS, Change, decide, without_data
 from pipelinejobs.core.job import Entry, Job, Trusted
-from pipelinejobs.core.tokens import Authority
+from pipelinejobs.core.tokens import Authority, token_hash
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
+from pipelinejobs.util.secret import Secret
 from support.factories import LIFE, NOW, TOKEN, a_command, a_job, a_report
 
 
@@ -113,6 +114,18 @@ class TestWhatIsWritten:
         other, _ = applied(a_job(), a_report("finish", "FINISHED", id="sha256:another")).entries
         assert run.date == finish.date == NOW
         assert run.uuid == identity.implied_uuid(finish.uuid) != other.uuid
+
+    def test_a_token_of_first_use_is_trusted_also_where_run_is_implied(self) -> None:
+        job, event = a_job(revision=1, entries=2), a_report("finish", "FINISHED", tokens=(Secret("unknown"),))
+        change = decide(job, event, Authority.FIRST_USE, NOW).change
+        assert change is not None
+        assert [entry.name for entry in change.entries] == ["run", "finish"]
+        assert change.trusted == (Trusted("jdoe", token_hash(job.uuid, "unknown"), job.attempt),)
+
+    def test_the_reason_says_what_is_implied(self) -> None:
+        reason = decide(a_job(), a_report("finish", "FINISHED"), Authority.JOB, NOW).reason
+        assert reason.startswith("finish: CREATED -> FINISHED;")
+        assert "implied" in reason
 
     @pytest.mark.parametrize("name", ["update", "finish", "fail"])
     def test_only_a_reset_begins_an_attempt(self, name: str) -> None:
