@@ -52,6 +52,11 @@ class TestRepetition:
         assert "x" * 129 not in repeated(a_command("update", id=f"sender:{'x' * 500}"), {"other": 1})[1]
 
 
+def test_a_status_says_nothing_of_a_command_under_its_senders_id() -> None:
+    command = a_command("update", id="sender:1")
+    assert identity.entry_uuid(a_job(), command) == identity.entry_uuid(a_job(), command._replace(status="RUNNING"))
+
+
 class TestWhatIsNotAllowed:
     @pytest.mark.parametrize("state", STATES)
     def test_a_command_is_told_what_is_allowed_in_its_place(self, state: str) -> None:
