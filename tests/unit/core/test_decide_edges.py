@@ -1,18 +1,19 @@
 """Edges of the decision: what a repetition is compared with, and what a sender is told of it."""
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from fsm.lifecycle import STATES
 from fsm.machine import allowed
 from pipelinejobs.core import identity
-from pipelinejobs.core.decide import Change, decide, without_data
+from pipelinejobs.core.decide import MOST_EXTERNALS, Change, decide, without_data
 from pipelinejobs.core.job import Entry, Job, Trusted
-from pipelinejobs.core.tokens import Authority
+from pipelinejobs.core.tokens import Authority, token_hash
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
-from support.factories import NOW, TOKEN, a_command, a_job, a_report
+from pipelinejobs.util.secret import Secret
+from support.factories import LIFE, NOW, TOKEN, a_command, a_job, a_report
 
 
 def repeated(event: Event, data: Any, name: str | None = None) -> tuple[Verdict, str]:
@@ -51,6 +52,11 @@ class TestRepetition:
         assert "x" * 129 not in repeated(a_command("update", id=f"sender:{'x' * 500}"), {"other": 1})[1]
 
 
+def test_a_status_says_nothing_of_a_command_under_its_senders_id() -> None:
+    command = a_command("update", id="sender:1")
+    assert identity.entry_uuid(a_job(), command) == identity.entry_uuid(a_job(), command._replace(status="RUNNING"))
+
+
 class TestWhatIsNotAllowed:
     @pytest.mark.parametrize("state", STATES)
     def test_a_command_is_told_what_is_allowed_in_its_place(self, state: str) -> None:
@@ -66,6 +72,34 @@ class TestWhatIsNotAllowed:
         assert decision.verdict is Verdict.STALE
         assert "FINISHED" in decision.reason
         assert f"the report of {said}" in decision.reason
+
+
+BOUND: Final = identity.external_digest("agave:1-007")
+
+
+@pytest.mark.promise("S18")
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_job("RUNNING", damage="it is damaged"),
+        a_job("RUNNING", attempt="108-second", externals={BOUND: LIFE}),
+        a_job("RUNNING", externals={str(number): LIFE for number in range(MOST_EXTERNALS)}),
+        a_job("RETIRED"),
+    ],
+    ids=["damaged", "an earlier attempt", "one external job too many", "not allowed"],
+)
+def test_a_token_of_first_use_that_is_not_applied_is_told_nothing_of_the_job(job: Job) -> None:
+    decision = decide(job, a_report("finish", "FINISHED"), Authority.FIRST_USE, NOW)
+    assert (decision.verdict, decision.change) == (Verdict.STALE, None)
+    for secret in (job.state, "damage", "attempt", "external"):
+        assert secret not in decision.reason
+    known = decide(job, a_report("finish", "FINISHED"), Authority.JOB, NOW)
+    assert known.verdict is Verdict.STALE
+    assert len(known.reason) > len(decision.reason)
+
+
+def test_the_sender_of_an_applied_event_is_told_which_way_the_job_went() -> None:
+    assert decide(a_job(), a_command("run"), Authority.JOB, NOW).reason == "run: CREATED -> RUNNING"
 
 
 def applied(job: Job, event: Event) -> Change:
@@ -85,6 +119,18 @@ class TestWhatIsWritten:
         other, _ = applied(a_job(), a_report("finish", "FINISHED", id="sha256:another")).entries
         assert run.date == finish.date == NOW
         assert run.uuid == identity.implied_uuid(finish.uuid) != other.uuid
+
+    def test_a_token_of_first_use_is_trusted_also_where_run_is_implied(self) -> None:
+        job, event = a_job(revision=1, entries=2), a_report("finish", "FINISHED", tokens=(Secret("unknown"),))
+        change = decide(job, event, Authority.FIRST_USE, NOW).change
+        assert change is not None
+        assert [entry.name for entry in change.entries] == ["run", "finish"]
+        assert change.trusted == (Trusted("jdoe", token_hash(job.uuid, "unknown"), job.attempt),)
+
+    def test_the_reason_says_what_is_implied(self) -> None:
+        reason = decide(a_job(), a_report("finish", "FINISHED"), Authority.JOB, NOW).reason
+        assert reason.startswith("finish: CREATED -> FINISHED;")
+        assert "implied" in reason
 
     @pytest.mark.parametrize("name", ["update", "finish", "fail"])
     def test_only_a_reset_begins_an_attempt(self, name: str) -> None:

@@ -24,6 +24,10 @@ def test_cell(state: str, event: str, explicit: str, report: str) -> None:
     assert (machine.destination(state, event) or "-") == explicit
 
 
+def test_the_machine_knows_the_events_of_the_table_and_no_other() -> None:
+    assert set(machine.build().events) == set(EVENTS)  # `transitions` would add to_FINISHED and its like
+
+
 def test_texts_are_those_of_the_published_lifecycle() -> None:
     published = json.loads((DATA / "lifecycle-published.json").read_text())
     assert published["initial"] == INITIAL

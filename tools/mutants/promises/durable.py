@@ -26,7 +26,7 @@ DURABLE: Final = (
     ),
     Mutant(
         promises=("P2", "P5"),
-        what="takes a group for written of which a part was",
+        what="takes a batch for written of which only a part was",
         where="pipelinejobs/store/jobs.py:Jobs.apply",
         old="matched == len(writes)",
         new="matched",

@@ -52,7 +52,7 @@ ONE_INDEX_REQUEST: Final = (
     ),
     Mutant(
         promises=("P4",),
-        what="gives a request up where nobody sees it",
+        what="gives a request up without showing it as failed",
         where="pipelinejobs/store/outbox.py:OutboxRows.failed",
         old="UNDELIVERED",
         new='"forgotten"',

@@ -1,4 +1,4 @@
-"""Too much is turned away."""
+"""Overload is turned away."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 OVERLOAD: Final = (
     Mutant(
         promises=("P10",),
-        what="lets events wait without end to their number",
+        what="lets any number of events wait",
         where="pipelinejobs/gateway/tasks/batcher.py:Groups.judge",
         old="self.inside >= self._most",
         new="self.inside < 0",
@@ -15,7 +15,7 @@ OVERLOAD: Final = (
     ),
     Mutant(
         promises=("P10",),
-        what="lets questions wait without end to their number",
+        what="lets any number of reads wait",
         where="pipelinejobs/gateway/tasks/worker_pool.py:Intake.run",
         old="self.inside >= self._most",
         new="self.inside < 0",

@@ -1,4 +1,4 @@
-"""The pages show nothing to the wrong people, and do nothing for them."""
+"""The pages show and do only what their visitor may see and do."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 PAGES: Final = (
     Mutant(
         promises=("S21",),
-        what="puts into a page what was sent, as it is",
+        what="puts what was sent into a page without escaping it",
         where="pipelinejobs/gateway/pages/templates.py:environment",
         old="return made",
         new="""
@@ -18,7 +18,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("P6",),
-        what="shows on a page the token that somebody has put into an event's data",
+        what="shows on a page the token that a sender put into an event's data",
         where="pipelinejobs/gateway/pages/job_page.py:_shown",
         old="timeline(store.history, uuid, told.entries, newest, hide)",
         new="timeline(store.history, uuid, told.entries, newest, str)",
@@ -28,7 +28,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S24",),
-        what="takes a form that a page of somebody else has sent",
+        what="accepts a form that another site's page sent",
         where="pipelinejobs/gateway/pages/visitor.py:require_own_form",
         old="(site is None and origin is None) or not by_site or not by_origin",
         new="site is None and origin is None",
@@ -36,7 +36,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S24",),
-        what="takes the form of another session",
+        what="accepts the form of another session",
         where="pipelinejobs/gateway/pages/visitor.py:form_of_session",
         old='not same(fields.pop("form", ""), form)',
         new='fields.pop("form", "") is None',
@@ -54,7 +54,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S24",),
-        what="leads from signing in to wherever an address says",
+        what="redirects after signing in to any address that the link names",
         where="pipelinejobs/gateway/pages/sign_in.py:_own",
         old="address is None or not _OWN.fullmatch(address)",
         new="address is None",
@@ -72,7 +72,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S25",),
-        what="shows jobs to somebody whose right to see them was taken",
+        what="shows jobs to a visitor who has lost the READ permission",
         where="pipelinejobs/gateway/pages/visitor.py:visitor_of.find",
         old="caller is None or caller.right < Right.READ",
         new="caller is None",
@@ -82,7 +82,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S25", "S18"),
-        what="lets somebody send letters again who may only look",
+        what="lets a visitor without the permission send outbox messages again",
         where="pipelinejobs/gateway/pages/outbox.py:send",
         old="made.visitor.may_resend",
         new="made.visitor.user",

@@ -1,4 +1,4 @@
-"""A message that could not be handled comes again."""
+"""A message that could not be handled is requeued."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 REQUEUED: Final = (
     Mutant(
         promises=("F20", "S1"),
-        what="hands a message without a token back, which then arrives under our name",
+        what="requeues a message without a token, which then arrives under the manager's own name",
         where="pipelinejobs/service/requeue.py:obstacle",
         old="not event.tokens",
         new="event.job is None",
@@ -15,7 +15,7 @@ REQUEUED: Final = (
     ),
     Mutant(
         promises=("F20",),
-        what="hands a message back without end, since it does not count",
+        what="requeues a message without end, since it does not count",
         where="pipelinejobs/service/requeue.py:Handback.send",
         old="str(before + 1)",
         new="str(before)",
@@ -23,7 +23,7 @@ REQUEUED: Final = (
     ),
     Mutant(
         promises=("F20", "P2"),
-        what="hands a message back as another event",
+        what="requeues a message as another event",
         where="pipelinejobs/service/requeue.py:again",
         old="event_id.as_parameter(event.id)",
         new='event_id.as_parameter(event.id) + "-again"',

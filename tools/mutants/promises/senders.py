@@ -1,4 +1,4 @@
-"""The senders' client loses nothing and tells nobody its secrets."""
+"""The senders' client loses no event and shows no secret."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 SENDERS: Final = (
     Mutant(
         promises=("P1",),
-        what="throws away an event that waits, since nobody could be reached",
+        what="throws away a waiting event when the gateway could not be reached",
         where="pipelinejobs/client.py:_send_spooled",
         old="away[event.host] = error",
         new="""
@@ -18,7 +18,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P1",),
-        what="takes for a refusal that somebody asks to come again",
+        what="takes a 503, which asks for another try, for a refusal",
         where="pipelinejobs/client.py:_AGAIN",
         old="(408, 425, 429, 500, 502, 503, 504)",
         new="(408, 425, 429, 500, 502, 504)",
@@ -58,7 +58,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("S16", "P6"),
-        what="takes the token to wherever a redirect leads",
+        what="follows a redirect with the token",
         where="pipelinejobs/client.py:_opener",
         old="_NoRedirect()",
         new="urllib.request.HTTPRedirectHandler()",
@@ -66,7 +66,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P10",),
-        what="waits for an answer that drips for ever",
+        what="waits for ever for an answer that arrives byte by byte",
         where="pipelinejobs/client.py:_attempt",
         old="done.get(timeout=seconds)",
         new="done.get()",
