@@ -1,4 +1,4 @@
-"""message.jsonschema in force: whether it accepts a body. Only `send` imports this, since jsonschema is slow to load."""
+"""message.jsonschema in force: whether it accepts a body. Only `send` imports this, because jsonschema loads slowly."""
 
 import functools
 import math
