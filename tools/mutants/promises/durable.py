@@ -26,7 +26,7 @@ DURABLE: Final = (
     ),
     Mutant(
         promises=("P2", "P5"),
-        what="takes a group for written of which a part was",
+        what="takes a batch for written of which only a part was",
         where="pipelinejobs/store/jobs.py:Jobs.apply",
         old="matched == len(writes)",
         new="matched",
@@ -37,23 +37,26 @@ DURABLE: Final = (
     Mutant(
         promises=("P10",),
         what="judges two events of one job at the same time",
-        where="pipelinejobs/gateway/tasks/batcher.py:Groups._add",
-        old="line is not None",
-        new="line is None",
+        where="pipelinejobs/gateway/tasks/batcher.py:Batcher._add",
+        old="line.append(attempt)",
+        new="""
+            line.appendleft(attempt)
+            self._make_ready(job)
+        """,
         tests=("tests/unit/gateway/test_batcher.py::test_of_one_job_one_at_a_time_and_in_order",),
     ),
     Mutant(
         promises=("P1",),
-        what="takes a connection string that weakens the write concern",
-        where="pipelinejobs/settings/mongodb_uri.py:check",
+        what="accepts a connection string that weakens the write concern",
+        where="pipelinejobs/settings/mongodb_uri.py:_check_write_concern",
         old='value != "majority"',
         new='value == ""',
         tests=("tests/unit/settings/test_settings.py::test_nothing_weakens_the_write_concern",),
     ),
     Mutant(
         promises=("P1", "F5"),
-        what="says applied where the database has not confirmed",
-        where="pipelinejobs/service/manager.py:_unavailable",
+        what="says applied where the database has not confirmed the write",
+        where="pipelinejobs/service/judge.py:Judge.judge",
         old="Verdict.UNAVAILABLE",
         new="Verdict.APPLIED",
         tests=(
@@ -62,8 +65,8 @@ DURABLE: Final = (
     ),
     Mutant(
         promises=("P1", "P5"),
-        what="takes older history out of the job without having copied it",
-        where="pipelinejobs/store/history.py:History.move",
+        what="removes older history from the job without having copied it",
+        where="pipelinejobs/store/history.py:History._insert",
         old="self._moved.insert_many(rows, ordered=False)",
         new="pass",
         tests=("tests/integration/store/test_store_history.py::test_older_entries_move_and_all_are_read_in_order",),

@@ -61,8 +61,8 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("S1",),
-        what="tells whether there is such a job",
-        where="pipelinejobs/service/manager.py:Manager._judged",
+        what="tells a sender without a valid token whether the job exists",
+        where="pipelinejobs/service/judge.py:Judge._decision",
         old="refusal or tokens.NO_SUCH_JOB",
         new='"no such job" if job is None else refusal or tokens.NO_SUCH_JOB',
         tests=(
@@ -97,10 +97,10 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("S13",),
-        what="takes settings from a caller over those that are pinned",
-        where="pipelinejobs/settings/pins.py:check",
-        old="any(hmac.compare_digest(wanted, digest(spelled)) for spelled in _spellings(name, text))",
-        new="wanted",
+        what="lets a sender override settings that are pinned",
+        where="pipelinejobs/settings/pins.py:_check_one",
+        old="any(hmac.compare_digest(pin, digest(spelled)) for spelled in _spellings(name, said.text))",
+        new="pin",
         tests=("tests/unit/settings/test_pins.py::test_a_sender_cannot_unset_what_is_pinned",),
     ),
     Mutant(
@@ -122,9 +122,9 @@ ITS_JOB_ALONE: Final = (
     Mutant(
         promises=("S16",),
         what="sends to the metadata service of a cloud machine",
-        where="pipelinejobs/util/http_addresses.py:resolve",
-        old="any(is_refused(address) for address in addresses)",
-        new="not addresses",
+        where="pipelinejobs/util/http_client.py:resolve",
+        old="all(is_allowed(address) for address in addresses)",
+        new="addresses",
         tests=("tests/integration/actors/test_actors.py::test_a_name_that_leads_to_a_link_local_address_is_refused",),
     ),
     Mutant(

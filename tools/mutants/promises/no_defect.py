@@ -22,7 +22,7 @@ NO_DEFECT: Final = (
     Mutant(
         promises=("P7",),
         what="refuses a report in another encoding",
-        where="pipelinejobs/messages/lenient.py:_decoded",
+        where="pipelinejobs/messages/body_text.py:_decoded",
         old='(text or body.decode(_LAST_RESORT), f"is not UTF-8; read as {encoding.upper()}")',
         new='(body.decode("utf-8"), None)',
         tests=(f"{_REPORTS}::test_whatever_its_body_and_parameters",),
@@ -66,8 +66,8 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("P7", "S10"),
-        what="takes data that are nested deeper than MongoDB can hold",
-        where="pipelinejobs/messages/values.py:check",
+        what="accepts data that are nested deeper than MongoDB can hold",
+        where="pipelinejobs/messages/values.py:problems",
         old="DEPTH",
         new="100 * DEPTH",
         tests=("tests/acceptance/test_attacks.py::TestDepthAndSize::test_deep_json_is_malformed",),
@@ -90,10 +90,10 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("P7", "S6"),
-        what="takes a token that is no text",
-        where="pipelinejobs/messages/json_event.py:problems",
-        old='not isinstance(body["token"], str)',
-        new='body["token"] is None',
+        what="accepts a token that is no text",
+        where="pipelinejobs/messages/json_event.py:EVENT",
+        old='Key("token", str, required=False)',
+        new='Key("token", object, required=False)',
         tests=("tests/acceptance/test_attacks.py::TestTokens::test_what_is_no_text_is_malformed",),
     ),
     Mutant(

@@ -8,7 +8,7 @@ ONCE: Final = (
     Mutant(
         promises=("P2", "F13"),
         what="writes onto a job that has the event already",
-        where="pipelinejobs/store/job_document.py:guard",
+        where="pipelinejobs/store/job_update.py:guard",
         old='{"$nin": [entry.uuid for entry in change.entries]}',
         new='{"$nin": []}',
         tests=(
@@ -26,8 +26,8 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="does not know an event again whose entry has moved to jobs_history",
-        where="pipelinejobs/service/manager.py:Manager._decide",
+        what="does not recognise an event whose entry has moved to jobs_history",
+        where="pipelinejobs/service/judge.py:Judge._decide",
         old="moved.get(uuid)",
         new="None",
         tests=(
@@ -55,9 +55,9 @@ ONCE: Final = (
     Mutant(
         promises=("P2", "F5"),
         what="says duplicate to the sender whose own write was not confirmed",
-        where="pipelinejobs/service/manager.py:Manager._decide",
-        old="case.unconfirmed",
-        new="not case.unconfirmed",
+        where="pipelinejobs/service/judge.py:Judge._decide",
+        old="attempt.unconfirmed",
+        new="not attempt.unconfirmed",
         tests=(
             "tests/integration/service/test_manager.py::TestUnknownOutcome::test_the_event_is_applied_once_and_said_to_be",
         ),

@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 REQUEUED: Final = (
     Mutant(
         promises=("F20", "S1"),
-        what="hands a message without a token back, which then arrives under our name",
+        what="requeues a message without a token, which then arrives under our own name",
         where="pipelinejobs/service/requeue.py:obstacle",
         old="not event.tokens",
         new="event.job is None",
@@ -15,15 +15,15 @@ REQUEUED: Final = (
     ),
     Mutant(
         promises=("F20",),
-        what="hands a message back without end, since it does not count",
-        where="pipelinejobs/service/requeue.py:Handback.send",
+        what="requeues a message without end, because it does not count",
+        where="pipelinejobs/service/requeue.py:Requeue.send",
         old="str(before + 1)",
         new="str(before)",
         tests=("tests/unit/service/test_requeue.py::test_it_goes_with_its_id_and_one_more",),
     ),
     Mutant(
         promises=("F20", "P2"),
-        what="hands a message back as another event",
+        what="requeues a message as another event",
         where="pipelinejobs/service/requeue.py:again",
         old="event_id.as_parameter(event.id)",
         new='event_id.as_parameter(event.id) + "-again"',
