@@ -67,7 +67,7 @@ BESIDE_OTHERS: Final = (
     ),
     Mutant(
         promises=("P11", "S18"),
-        what="trusts one token of a job, and not one of each sender",
+        what="trusts one token per job on first use, not one per sender",
         where="pipelinejobs/core/tokens.py:first_use",
         old='row.sender in (None, event.sender) and row.attempt in ("", job.attempt)',
         new='row.attempt in ("", job.attempt)',
@@ -78,7 +78,7 @@ BESIDE_OTHERS: Final = (
     ),
     Mutant(
         promises=("P11", "S18"),
-        what="believes a trusted token from any sender",
+        what="accepts a trusted token from any sender",
         where="pipelinejobs/core/tokens.py:_trusted_of",
         old="row.sender is None or row.sender == sender",
         new="sender",

@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 DURABLE: Final = (
     Mutant(
         promises=("P1", "F1", "F2"),
-        what="waits for one server instead of a majority",
+        what="waits for a write on one server instead of a majority",
         where="pipelinejobs/store/connection.py:_DURABLE",
         old='"majority"',
         new="1",
@@ -18,7 +18,7 @@ DURABLE: Final = (
     ),
     Mutant(
         promises=("P1", "F3", "F4"),
-        what="believes a primary that was deposed",
+        what="believes a read of a primary that was deposed",
         where="pipelinejobs/store/connection.py:confirmed",
         old="collection.with_options(read_concern=_LINEARIZABLE)",
         new="collection",
@@ -26,7 +26,7 @@ DURABLE: Final = (
     ),
     Mutant(
         promises=("P2", "P5"),
-        what="takes a batch for written of which only a part was",
+        what="treats a batch as written when only a part of it was",
         where="pipelinejobs/store/jobs.py:Jobs.apply",
         old="matched == len(writes)",
         new="matched",
@@ -38,10 +38,14 @@ DURABLE: Final = (
         promises=("P10",),
         what="judges two events of one job at the same time",
         where="pipelinejobs/gateway/tasks/batcher.py:Batcher._add",
-        old="line.append(attempt)",
+        old="""
+            line.append(attempt)
+            return
+        """,
         new="""
             line.appendleft(attempt)
             self._make_ready(job)
+            return
         """,
         tests=("tests/unit/gateway/test_batcher.py::test_of_one_job_one_at_a_time_and_in_order",),
     ),

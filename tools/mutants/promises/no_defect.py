@@ -29,7 +29,7 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("P7",),
-        what="looks for no status in a body that is too deep",
+        what="ignores the status in a body that is nested too deeply",
         where="pipelinejobs/messages/lenient.py:_fit",
         old='_left_out(marks, "body", TOO_DEEP)._replace(value=value, text=storable(text))',
         new='_left_out(marks, "body", TOO_DEEP)',
@@ -37,7 +37,7 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("P7", "S9"),
-        what="guesses what a command means that names an event in its URL",
+        what="reads a command that names an event in its URL as a report",
         where="pipelinejobs/messages/parameters.py:of_report",
         old='"event" in present or "name" in present or (not is_uuid(present.get("uuid")))',
         new='not is_uuid(present.get("uuid"))',
@@ -45,7 +45,7 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("S18",),
-        what="keeps malformed deliveries with a job whose token they do not show",
+        what="keeps malformed deliveries that show no token of their job",
         where="pipelinejobs/service/manager.py:Manager.keep_unread",
         old="job is not None and tokens.is_shown(authority)",
         new="job is not None",
@@ -53,7 +53,7 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("P7",),
-        what="answers a wrong request for a nonce with an error of its own",
+        what="answers an invalid request for a nonce with 500",
         where="pipelinejobs/gateway/routes/nonces.py:_make",
         old="HTTPStatus.BAD_REQUEST",
         new="HTTPStatus.INTERNAL_SERVER_ERROR",
@@ -74,7 +74,7 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("P7", "S9"),
-        what="takes the last of two keys with the same name",
+        what="accepts two keys with the same name, and uses the last",
         where="pipelinejobs/messages/text.py:_object",
         old="len(result) == len(pairs)",
         new="len(result) <= len(pairs)",
@@ -82,7 +82,7 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("P7", "S8"),
-        what="takes letters of other alphabets for those of an event's name",
+        what="accepts letters of other alphabets in an event's name",
         where="pipelinejobs/messages/fields.py:event_name",
         old="value.strip(BLANKS).translate(_TO_LOWER)",
         new="value.strip(BLANKS).upper().lower()",
@@ -90,7 +90,7 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("P7", "S6"),
-        what="accepts a token that is no text",
+        what="accepts a token that is not text",
         where="pipelinejobs/messages/json_event.py:EVENT",
         old='Key("token", str, required=False)',
         new='Key("token", object, required=False)',
@@ -98,7 +98,7 @@ NO_DEFECT: Final = (
     ),
     Mutant(
         promises=("S6",),
-        what="takes a query's operators for a job's uuid",
+        what="accepts query operators as a job's uuid",
         where="pipelinejobs/store/jobs.py:Jobs.document",
         old='{"$eq": uuid}',
         new="uuid",

@@ -18,7 +18,7 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="takes a repeated command for a new one",
+        what="treats a repeated command as a new one",
         where="pipelinejobs/core/decide.py:decide",
         old="seen is not None",
         new="seen is not None and event.kind is Kind.REPORT",
@@ -36,7 +36,7 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="does not look at the sender's id of an event",
+        what="ignores the id that the sender gave an event",
         where="pipelinejobs/messages/event_id.py:of_delivery",
         old="event_id is None",
         new="event_id is None or not event_id.startswith(_EXECUTION)",
@@ -46,7 +46,7 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="applies a reset again that is sent twice, because it began a new attempt",
+        what="applies a reset twice when it is sent twice",
         where="pipelinejobs/core/identity.py:entry_uuid",
         old="job.life if event.external is None else attempt_of(job, event)",
         new="attempt_of(job, event)",
@@ -54,7 +54,7 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2", "F5"),
-        what="says duplicate to the sender whose own write was not confirmed",
+        what="says duplicate to the sender whose own write was applied but not confirmed",
         where="pipelinejobs/service/judge.py:Judge._decide",
         old="attempt.unconfirmed",
         new="not attempt.unconfirmed",
@@ -64,7 +64,7 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2", "F5"),
-        what="says applied to a repetition whose own write was not confirmed",
+        what="says applied, not duplicate, to a repetition of what another delivery has written",
         where="pipelinejobs/store/jobs.py:Jobs.was_last",
         old='{"$eq": execution}',
         new='{"$exists": True}',

@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 ONE_INDEX_REQUEST: Final = (
     Mutant(
         promises=("P4",),
-        what="owes another index request for finish on a finished job",
+        what="makes another index request for a finish of a finished job",
         where="pipelinejobs/core/decide.py:_owes_index",
         old="after != job.state",
         new='after != job.state or event.name == "finish"',
@@ -68,7 +68,7 @@ ONE_INDEX_REQUEST: Final = (
     ),
     Mutant(
         promises=("P4", "F9", "S16"),
-        what="takes a redirect for a delivery",
+        what="treats a redirect as a delivery",
         where="pipelinejobs/util/http_client.py:check",
         old="299",
         new="399",

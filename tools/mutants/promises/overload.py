@@ -39,7 +39,7 @@ OVERLOAD: Final = (
     ),
     Mutant(
         promises=("P10", "F3"),
-        what="waits for an event that is not judged in time",
+        what="waits beyond its deadline for an event that is not judged",
         where="pipelinejobs/gateway/tasks/batcher.py:Batcher.judge",
         old="deadline.remaining() + GRACE_SECONDS",
         new="3600",

@@ -18,7 +18,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P1",),
-        what="takes an answer that asks to try again (503) for a refusal",
+        what="treats an answer that asks to try again (503) as a refusal",
         where="pipelinejobs/client.py:_AGAIN",
         old="(408, 425, 429, 500, 502, 503, 504)",
         new="(408, 425, 429, 500, 502, 504)",
@@ -34,7 +34,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="gives an event another id each time that it is sent",
+        what="gives an event a new id each time that it is sent",
         where="pipelinejobs/client.py:_post",
         old="event.id",
         new="event.id + os.urandom(4).hex()",
@@ -42,7 +42,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P6",),
-        what="shows the token that an answer repeats",
+        what="shows the token when the gateway's answer repeats it",
         where="pipelinejobs/client.py:_Event.shown",
         old='"***"',
         new="secret",

@@ -35,7 +35,7 @@ STATE_OF_HISTORY: Final = (
     ),
     Mutant(
         promises=("P5", "P8"),
-        what="shows entries twice that a crash has left in both places",
+        what="shows an entry twice that a crash has left in the job and in jobs_history",
         where="pipelinejobs/store/history.py:History.entries",
         old='seen.add(row["uuid"])',
         new="pass",
