@@ -47,7 +47,10 @@ STATE_OF_HISTORY: Final = (
         where="pipelinejobs/store/history.py:History._insert",
         old='any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"])',
         new='error.details["writeErrors"]',
-        tests=("tests/integration/store/test_store_history.py::test_a_crash_between_copy_and_removal_is_no_harm",),
+        tests=(
+            "tests/integration/store/test_store_history.py::test_a_crash_between_copy_and_removal_is_no_harm",
+            "tests/integration/store/test_history_overflow.py::test_nothing_is_lost",
+        ),
     ),
     Mutant(
         promises=("P5", "S20"),
@@ -55,6 +58,6 @@ STATE_OF_HISTORY: Final = (
         where="pipelinejobs/store/history.py:History._insert",
         old="enumerate(leaving, start)",
         new="enumerate(leaving)",
-        tests=("tests/integration/store/test_history_overflow.py::test_nothing_is_lost",),
+        tests=("tests/integration/store/test_store_history.py::test_many_moves",),
     ),
 )
