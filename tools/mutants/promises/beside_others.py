@@ -8,7 +8,7 @@ BESIDE_OTHERS: Final = (
     Mutant(
         promises=("P11",),
         what="keeps no journal of events that another program may undo",
-        where="pipelinejobs/service/manager.py:Manager._acknowledge",
+        where="pipelinejobs/service/judge.py:Judge._tell",
         old="""
             if journaled:
                 self._store.journal.add(journaled)
@@ -22,11 +22,18 @@ BESIDE_OTHERS: Final = (
     Mutant(
         promises=("P11",),
         what="answers before the journal has the event",
-        where="pipelinejobs/service/manager.py:Manager._write",
-        old="case.applied = self._applied(case, judged)",
+        where="pipelinejobs/service/judge.py:Judge._tell",
+        old="""
+            if journaled:
+                self._store.journal.add(journaled)
+            for attempt in concluded:
+                attempt.outcome = attempt.concluded
+        """,
         new="""
-            case.applied = self._applied(case, judged)
-            case.handled = case.applied.handled
+            for attempt in concluded:
+                attempt.outcome = attempt.concluded
+            if journaled:
+                self._store.journal.add(journaled)
         """,
         tests=(
             "tests/integration/service/test_reapply.py::TestTheAnswerWaits::test_when_it_cannot_be_written_at_all_the_outcome_is_not_known",
@@ -34,16 +41,16 @@ BESIDE_OTHERS: Final = (
     ),
     Mutant(
         promises=("P11", "P4"),
-        what="applies an event again and forgets what it owed",
-        where="pipelinejobs/service/reapply.py:owing",
+        what="applies an event again without its outbox message",
+        where="pipelinejobs/core/journaled.py:owing",
         old="change.owes_index or ...",
         new="False",
         tests=("tests/integration/service/test_reapply.py::TestUndone::test_a_finish_is_applied_again_and_owes_again",),
     ),
     Mutant(
         promises=("P11", "P2"),
-        what="forgets a row at its first look, though the other program may not be done",
-        where="pipelinejobs/service/reapply.py:Journal._look",
+        what="forgets a journal row at the first look, although the other program may still replace the job",
+        where="pipelinejobs/service/reapply.py:Reapplier._look",
         old="{row.key for row in rows if row.applied and row.applied <= settled}",
         new="{row.key for row in rows}",
         tests=(
@@ -52,15 +59,15 @@ BESIDE_OTHERS: Final = (
     ),
     Mutant(
         promises=("P11",),
-        what="touches a job that was made again with events of its former life",
-        where="pipelinejobs/service/reapply.py:as_it_was",
+        what="applies events of a former life to a job that was created again",
+        where="pipelinejobs/core/journaled.py:as_it_was",
         old="job is None or job.life != again.life",
         new="job is None",
-        tests=("tests/unit/service/test_reapply_decided.py::test_nothing_is_known_of_a_job_in_another_life",),
+        tests=("tests/unit/core/test_journaled.py::test_nothing_is_known_of_a_job_in_another_life",),
     ),
     Mutant(
         promises=("P11", "S18"),
-        what="trusts one token of a job, and not one of each sender",
+        what="trusts one token per job on first use, not one per sender",
         where="pipelinejobs/core/tokens.py:first_use",
         old='row.sender in (None, event.sender) and row.attempt in ("", job.attempt)',
         new='row.attempt in ("", job.attempt)',
@@ -71,7 +78,7 @@ BESIDE_OTHERS: Final = (
     ),
     Mutant(
         promises=("P11", "S18"),
-        what="believes a trusted token from any sender",
+        what="accepts a trusted token from any sender",
         where="pipelinejobs/core/tokens.py:_trusted_of",
         old="row.sender is None or row.sender == sender",
         new="sender",
@@ -92,8 +99,8 @@ BESIDE_OTHERS: Final = (
     ),
     Mutant(
         promises=("P11", "P5"),
-        what="believes that an entry which has moved out of the job has had its effect",
-        where="pipelinejobs/service/reapply.py:Journal._look",
+        what="does not check the state of a job from which an applied entry has moved to jobs_history",
+        where="pipelinejobs/service/reapply.py:Reapplier._look",
         old="""
             for uuid in found.moved:
                 self._mend(uuid)

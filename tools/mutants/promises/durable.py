@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 DURABLE: Final = (
     Mutant(
         promises=("P1", "F1", "F2"),
-        what="waits for one server instead of a majority",
+        what="waits for a write on one server instead of a majority",
         where="pipelinejobs/store/connection.py:_DURABLE",
         old='"majority"',
         new="1",
@@ -18,7 +18,7 @@ DURABLE: Final = (
     ),
     Mutant(
         promises=("P1", "F3", "F4"),
-        what="believes a primary that was deposed",
+        what="believes a read of a primary that was deposed",
         where="pipelinejobs/store/connection.py:confirmed",
         old="collection.with_options(read_concern=_LINEARIZABLE)",
         new="collection",
@@ -26,7 +26,7 @@ DURABLE: Final = (
     ),
     Mutant(
         promises=("P2", "P5"),
-        what="takes a batch for written of which only a part was",
+        what="treats a batch as written when only a part of it was",
         where="pipelinejobs/store/jobs.py:Jobs.apply",
         old="matched == len(writes)",
         new="matched",
@@ -37,23 +37,30 @@ DURABLE: Final = (
     Mutant(
         promises=("P10",),
         what="judges two events of one job at the same time",
-        where="pipelinejobs/gateway/tasks/batcher.py:Groups._add",
-        old="line is not None",
-        new="line is None",
+        where="pipelinejobs/gateway/tasks/batcher.py:Batcher._add",
+        old="""
+            line.append(attempt)
+            return
+        """,
+        new="""
+            line.appendleft(attempt)
+            self._make_ready(job)
+            return
+        """,
         tests=("tests/unit/gateway/test_batcher.py::test_of_one_job_one_at_a_time_and_in_order",),
     ),
     Mutant(
         promises=("P1",),
-        what="takes a connection string that weakens the write concern",
-        where="pipelinejobs/settings/mongodb_uri.py:check",
+        what="accepts a connection string that weakens the write concern",
+        where="pipelinejobs/settings/mongodb_uri.py:_check_write_concern",
         old='value != "majority"',
         new='value == ""',
         tests=("tests/unit/settings/test_settings.py::test_nothing_weakens_the_write_concern",),
     ),
     Mutant(
         promises=("P1", "F5"),
-        what="says applied where the database has not confirmed",
-        where="pipelinejobs/service/manager.py:_unavailable",
+        what="says applied where the database has not confirmed the write",
+        where="pipelinejobs/service/judge.py:Judge.judge",
         old="Verdict.UNAVAILABLE",
         new="Verdict.APPLIED",
         tests=(
@@ -62,8 +69,8 @@ DURABLE: Final = (
     ),
     Mutant(
         promises=("P1", "P5"),
-        what="takes older history out of the job without having copied it",
-        where="pipelinejobs/store/history.py:History.move",
+        what="removes older history from the job without having copied it",
+        where="pipelinejobs/store/history.py:History._insert",
         old="self._moved.insert_many(rows, ordered=False)",
         new="pass",
         tests=("tests/integration/store/test_store_history.py::test_older_entries_move_and_all_are_read_in_order",),

@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 IN_ANY_ORDER: Final = (
     Mutant(
         promises=("P3", "F14"),
-        what="does not imply the missing run when the end is told first",
+        what="does not imply the missing run when the end is reported first",
         where="pipelinejobs/core/decide.py:_after_missing_start",
         old="destination(started, event.name) if started is not None else None",
         new="None",
@@ -15,7 +15,7 @@ IN_ANY_ORDER: Final = (
     ),
     Mutant(
         promises=("P3", "F14"),
-        what="lets a late report of running take a job out of its end",
+        what="lets a late report of running take a job out of a final state",
         where="fsm/lifecycle.py:MOVES",
         old='Move("run", ("CREATED", "RUNNING"), "RUNNING")',
         new='Move("run", ("CREATED", "RUNNING", "FINISHED", "FAILED"), "RUNNING")',
@@ -23,7 +23,7 @@ IN_ANY_ORDER: Final = (
     ),
     Mutant(
         promises=("P3", "F14"),
-        what="lets a second end take the place of the first",
+        what="lets a second final state replace the first",
         where="fsm/lifecycle.py:MOVES",
         old='("RUNNING", "FINISHED")',
         new='("RUNNING", "FINISHED", "FAILED")',
@@ -31,7 +31,7 @@ IN_ANY_ORDER: Final = (
     ),
     Mutant(
         promises=("P3",),
-        what="counts reports of the attempt before a reset",
+        what="applies reports of the attempt before a reset",
         where="pipelinejobs/core/decide.py:decide",
         old="identity.attempt_of(job, event) != job.attempt",
         new="not job.attempt",

@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 ITS_JOB_ALONE: Final = (
     Mutant(
         promises=("P9", "S1"),
-        what="takes any token for a job's",
+        what="accepts any token as a job's token",
         where="pipelinejobs/core/tokens.py:authority",
         old="_any_same(shown, [*remembered(of_job), *_trusted_of(of_job, event.sender)])",
         new="job is not None",
@@ -18,7 +18,7 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("P9",),
-        what="takes the tokens of a job that was there before under the same uuid",
+        what="accepts the tokens of a former life of the job",
         where="pipelinejobs/store/job_document.py:to_job",
         old="{} if former_life else document",
         new="document",
@@ -28,7 +28,7 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("P9",),
-        what="forgets a job's tokens when a foreign writer changes its salt",
+        what="forgets a job's tokens when another program changes its salt",
         where="pipelinejobs/core/tokens.py:remembered",
         old="list(job.tokens or ())",
         new="list(job.tokens or ())[:0]",
@@ -46,7 +46,7 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("P9", "S19"),
-        what="makes administrative tokens of nothing where no key is set",
+        what="accepts administrative tokens made of empty settings",
         where="pipelinejobs/core/tokens.py:admin_tokens",
         old="""
             if not (policy.admin_key and policy.admin_secret):
@@ -61,8 +61,8 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("S1",),
-        what="tells whether there is such a job",
-        where="pipelinejobs/service/manager.py:Manager._judged",
+        what="tells a sender without a valid token whether the job exists",
+        where="pipelinejobs/service/judge.py:Judge._decision",
         old="refusal or tokens.NO_SUCH_JOB",
         new='"no such job" if job is None else refusal or tokens.NO_SUCH_JOB',
         tests=(
@@ -71,7 +71,7 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("S2",),
-        what="compares a token letter by letter",
+        what="compares tokens with ==, whose time shows how much of a guess is right",
         where="pipelinejobs/core/tokens.py:same",
         old="hmac.compare_digest(_full_digest(shown), _full_digest(expected))",
         new="_full_digest(shown) == _full_digest(expected)",
@@ -89,7 +89,7 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("S13",),
-        what="believes a caller who says who he is",
+        what="takes the user's name from the sender instead of from Abaco",
         where="pipelinejobs/runtime.py:context",
         old='text("_abaco_username")',
         new='text("username") or text("_abaco_username")',
@@ -97,15 +97,15 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("S13",),
-        what="takes settings from a caller over those that are pinned",
-        where="pipelinejobs/settings/pins.py:check",
-        old="any(hmac.compare_digest(wanted, digest(spelled)) for spelled in _spellings(name, text))",
-        new="wanted",
+        what="lets a sender override settings that are pinned",
+        where="pipelinejobs/settings/pins.py:_check_one",
+        old="any(hmac.compare_digest(pin, digest(spelled)) for spelled in _spellings(name, said.text))",
+        new="pin",
         tests=("tests/unit/settings/test_pins.py::test_a_sender_cannot_unset_what_is_pinned",),
     ),
     Mutant(
         promises=("S23",),
-        what="installs whatever the package index has under that name today",
+        what="installs a package that is not locked",
         where="Dockerfile",
         old="RUN pip install --no-cache-dir --require-hashes -r requirements.lock",
         new="RUN pip install --no-cache-dir agavepy -r requirements.lock",
@@ -113,7 +113,7 @@ ITS_JOB_ALONE: Final = (
     ),
     Mutant(
         promises=("S23",),
-        what="lets a caller's variables change how the actor's interpreter starts",
+        what="lets a sender's variables change how the actor's interpreter starts",
         where="Dockerfile",
         old='CMD ["python", "-Es", "/actor/reactor.py"]',
         new='CMD ["python", "/actor/reactor.py"]',
@@ -122,9 +122,9 @@ ITS_JOB_ALONE: Final = (
     Mutant(
         promises=("S16",),
         what="sends to the metadata service of a cloud machine",
-        where="pipelinejobs/util/http_addresses.py:resolve",
-        old="any(is_refused(address) for address in addresses)",
-        new="not addresses",
+        where="pipelinejobs/util/http_client.py:resolve",
+        old="all(is_allowed(address) for address in addresses)",
+        new="addresses",
         tests=("tests/integration/actors/test_actors.py::test_a_name_that_leads_to_a_link_local_address_is_refused",),
     ),
     Mutant(

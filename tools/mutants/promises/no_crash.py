@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 NO_CRASH: Final = (
     Mutant(
         promises=("P8", "P1"),
-        what="takes older history out of the job before it is copied",
+        what="removes older history from the job before it is copied",
         where="pipelinejobs/store/history.py:History.move",
         old='start = document.get("_moved") or 0',
         new="""
@@ -24,7 +24,7 @@ NO_CRASH: Final = (
     ),
     Mutant(
         promises=("P8", "F6"),
-        what="leaves to a dead process what that process owed",
+        what="never sends the outbox messages of a process that died",
         where="pipelinejobs/service/manager.py:Manager.settle",
         old="self._outbox.send_overdue(_OTHERS_ROWS, deadline)",
         new="pass",
@@ -34,8 +34,8 @@ NO_CRASH: Final = (
     ),
     Mutant(
         promises=("P8", "F7"),
-        what="looks for what a dead gateway owed only when it owes something itself",
-        where="pipelinejobs/gateway/tasks/outbox_sender.py:Sender._run",
+        what="looks for the outbox messages of a dead gateway only when it has one of its own",
+        where="pipelinejobs/gateway/tasks/outbox_sender.py:OutboxSender._run",
         old="self._wake.wait(self._poll)",
         new="self._wake.wait()",
         tests=(

@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 NO_SECRET: Final = (
     Mutant(
         promises=("P6", "S15"),
-        what="shows a secret where it is printed",
+        what="shows a secret that is printed",
         where="pipelinejobs/util/secret.py:Secret.__repr__",
         old='"<secret>"',
         new="self._text",
@@ -23,7 +23,7 @@ NO_SECRET: Final = (
     ),
     Mutant(
         promises=("P6", "S15"),
-        what="does not hide the secrets that it knows from the log",
+        what="does not redact known secrets in the log",
         where="pipelinejobs/util/redaction.py:redacted",
         old="_known.spellings",
         new="_known.spellings[:0]",
@@ -39,7 +39,7 @@ NO_SECRET: Final = (
     ),
     Mutant(
         promises=("P6", "S15"),
-        what="writes the token, and all else of the query, into the log",
+        what="writes the whole query into the log, the token included",
         where="pipelinejobs/gateway/deliveries.py:Deliveries._note",
         old='{"fields": fields}',
         new='{"fields": fields | {"user": arrived.query.decode()}}',
@@ -47,7 +47,7 @@ NO_SECRET: Final = (
     ),
     Mutant(
         promises=("P6", "S15"),
-        what="keeps the token with a refusal",
+        what="stores the token with a refusal",
         where="pipelinejobs/store/refused.py:Refused.row",
         old="event.data",
         new="event.message",
@@ -55,7 +55,7 @@ NO_SECRET: Final = (
     ),
     Mutant(
         promises=("P6", "S18"),
-        what="shows the salt of a job, of which its token is made",
+        what="shows the salt of a job, from which its token is derived",
         where="pipelinejobs/core/views.py:_is_public",
         old="name in _HARMLESS",
         new="True",

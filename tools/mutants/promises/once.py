@@ -8,7 +8,7 @@ ONCE: Final = (
     Mutant(
         promises=("P2", "F13"),
         what="writes onto a job that has the event already",
-        where="pipelinejobs/store/job_document.py:guard",
+        where="pipelinejobs/store/job_update.py:guard",
         old='{"$nin": [entry.uuid for entry in change.entries]}',
         new='{"$nin": []}',
         tests=(
@@ -18,7 +18,7 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="takes a repeated command for a new one",
+        what="treats a repeated command as a new one",
         where="pipelinejobs/core/decide.py:decide",
         old="seen is not None",
         new="seen is not None and event.kind is Kind.REPORT",
@@ -26,8 +26,8 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="does not know an event again whose entry has moved to jobs_history",
-        where="pipelinejobs/service/manager.py:Manager._decide",
+        what="does not recognise an event whose entry has moved to jobs_history",
+        where="pipelinejobs/service/judge.py:Judge._decide",
         old="moved.get(uuid)",
         new="None",
         tests=(
@@ -36,7 +36,7 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="does not look at the sender's id of an event",
+        what="ignores the id that the sender gave an event",
         where="pipelinejobs/messages/event_id.py:of_delivery",
         old="event_id is None",
         new="event_id is None or not event_id.startswith(_EXECUTION)",
@@ -46,7 +46,7 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2",),
-        what="applies a reset again that is sent twice, because it began a new attempt",
+        what="applies a reset twice when it is sent twice",
         where="pipelinejobs/core/identity.py:entry_uuid",
         old="job.life if event.external is None else attempt_of(job, event)",
         new="attempt_of(job, event)",
@@ -54,17 +54,17 @@ ONCE: Final = (
     ),
     Mutant(
         promises=("P2", "F5"),
-        what="says duplicate to the sender whose own write was not confirmed",
-        where="pipelinejobs/service/manager.py:Manager._decide",
-        old="case.unconfirmed",
-        new="not case.unconfirmed",
+        what="says duplicate to the sender whose own write was applied but not confirmed",
+        where="pipelinejobs/service/judge.py:Judge._decide",
+        old="attempt.unconfirmed",
+        new="not attempt.unconfirmed",
         tests=(
             "tests/integration/service/test_manager.py::TestUnknownOutcome::test_the_event_is_applied_once_and_said_to_be",
         ),
     ),
     Mutant(
         promises=("P2", "F5"),
-        what="says applied to a repetition whose own write was not confirmed",
+        what="says applied, not duplicate, to a repetition of what another delivery has written",
         where="pipelinejobs/store/jobs.py:Jobs.was_last",
         old='{"$eq": execution}',
         new='{"$exists": True}',

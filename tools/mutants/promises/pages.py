@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 PAGES: Final = (
     Mutant(
         promises=("S21",),
-        what="puts what was sent into a page without escaping it",
+        what="puts the text of a sender into a page without escaping it",
         where="pipelinejobs/gateway/pages/templates.py:environment",
         old="return made",
         new="""
@@ -18,17 +18,17 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("P6",),
-        what="shows on a page the token that a sender put into an event's data",
-        where="pipelinejobs/gateway/pages/job_page.py:_shown",
-        old="timeline(store.history, uuid, told.entries, newest, hide)",
-        new="timeline(store.history, uuid, told.entries, newest, str)",
+        what="shows on a page the token that a sender has put into an event's data",
+        where="pipelinejobs/gateway/pages/job_page.py:_content",
+        old="timeline(store.history, uuid, explained.entries, newest, hide)",
+        new="timeline(store.history, uuid, explained.entries, newest, str)",
         tests=(
             "tests/integration/gateway/test_pages_job_page.py::test_no_secret_is_shown_wherever_somebody_has_put_it",
         ),
     ),
     Mutant(
         promises=("S24",),
-        what="accepts a form that another site's page sent",
+        what="accepts a form that a page of another site has sent",
         where="pipelinejobs/gateway/pages/visitor.py:require_own_form",
         old="(site is None and origin is None) or not by_site or not by_origin",
         new="site is None and origin is None",
@@ -46,7 +46,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S24",),
-        what="lets other sites send the cookie",
+        what="lets browsers send the cookie with requests of other sites",
         where="pipelinejobs/gateway/pages/sign_in.py:_attributes",
         old='"strict"',
         new='"none"',
@@ -54,7 +54,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S24",),
-        what="redirects after signing in to any address that the link names",
+        what="redirects to another site after signing in (open redirect)",
         where="pipelinejobs/gateway/pages/sign_in.py:_own",
         old="address is None or not _OWN.fullmatch(address)",
         new="address is None",
@@ -64,7 +64,7 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S25",),
-        what="keeps a session that is over",
+        what="accepts a session that has ended",
         where="pipelinejobs/store/sessions.py:Sessions.find",
         old='{"_id": {"$eq": _digest(shown.reveal())}, "$expr": {"$gt": ["$expires", "$$NOW"]}}',
         new='{"_id": {"$eq": _digest(shown.reveal())}}',
@@ -72,20 +72,20 @@ PAGES: Final = (
     ),
     Mutant(
         promises=("S25",),
-        what="shows jobs to a visitor who has lost the READ permission",
+        what="shows jobs to a user whose READ permission was withdrawn",
         where="pipelinejobs/gateway/pages/visitor.py:visitor_of.find",
-        old="caller is None or caller.right < Right.READ",
-        new="caller is None",
+        old="principal is None or principal.permission < Permission.READ",
+        new="principal is None",
         tests=(
             "tests/integration/gateway/test_pages_sign_in.py::TestEnd::test_a_right_that_was_taken_is_gone_at_once",
         ),
     ),
     Mutant(
         promises=("S25", "S18"),
-        what="lets a visitor without the permission send outbox messages again",
+        what="lets a user without the UPDATE permission send outbox messages again",
         where="pipelinejobs/gateway/pages/outbox.py:send",
-        old="made.visitor.may_resend",
-        new="made.visitor.user",
+        old="visit.visitor.may_resend",
+        new="visit.visitor.user",
         tests=("tests/integration/gateway/test_pages_outbox.py::test_without_the_right_there_is_no_button_and_no_way",),
     ),
 )

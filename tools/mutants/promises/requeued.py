@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 REQUEUED: Final = (
     Mutant(
         promises=("F20", "S1"),
-        what="requeues a message without a token, which then arrives under the manager's own name",
+        what="requeues a message without a token, which then arrives under our own name",
         where="pipelinejobs/service/requeue.py:obstacle",
         old="not event.tokens",
         new="event.job is None",
@@ -15,8 +15,8 @@ REQUEUED: Final = (
     ),
     Mutant(
         promises=("F20",),
-        what="requeues a message without end, since it does not count",
-        where="pipelinejobs/service/requeue.py:Handback.send",
+        what="requeues a message without end, because it does not count",
+        where="pipelinejobs/service/requeue.py:Requeue.send",
         old="str(before + 1)",
         new="str(before)",
         tests=("tests/unit/service/test_requeue.py::test_it_goes_with_its_id_and_one_more",),

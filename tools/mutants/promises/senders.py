@@ -7,7 +7,7 @@ from tools.mutants.mutant import Mutant
 SENDERS: Final = (
     Mutant(
         promises=("P1",),
-        what="throws away a waiting event when the gateway could not be reached",
+        what="drops a spooled event because the gateway could not be reached",
         where="pipelinejobs/client.py:_send_spooled",
         old="away[event.host] = error",
         new="""
@@ -18,7 +18,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P1",),
-        what="takes a 503, which asks for another try, for a refusal",
+        what="treats an answer that asks to try again (503) as a refusal",
         where="pipelinejobs/client.py:_AGAIN",
         old="(408, 425, 429, 500, 502, 503, 504)",
         new="(408, 425, 429, 500, 502, 504)",
@@ -26,15 +26,15 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P1", "P8"),
-        what="sends events of a job before the one that could not be delivered",
-        where="pipelinejobs/client.py:_flush",
+        what="sends later events of a job before the one that could not be delivered",
+        where="pipelinejobs/client.py:_flush_round",
         old="job in away",
         new="name in away",
         tests=("tests/unit/client/test_client_spool.py::TestAFileThatCannotBeHandled::test_stops_its_own_job_alone",),
     ),
     Mutant(
         promises=("P2",),
-        what="gives an event another id each time that it is sent",
+        what="gives an event a new id each time that it is sent",
         where="pipelinejobs/client.py:_post",
         old="event.id",
         new="event.id + os.urandom(4).hex()",
@@ -42,7 +42,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P6",),
-        what="shows the token that an answer repeats",
+        what="shows the token when the gateway's answer repeats it",
         where="pipelinejobs/client.py:_Event.shown",
         old='"***"',
         new="secret",
@@ -50,7 +50,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P6",),
-        what="lets others read the tokens in the spool",
+        what="lets other users read the tokens in the spool",
         where="pipelinejobs/client.py:_Spool._write",
         old="384",
         new="420",
@@ -58,7 +58,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("S16", "P6"),
-        what="follows a redirect with the token",
+        what="sends the token to the target of a redirect",
         where="pipelinejobs/client.py:_opener",
         old="_NoRedirect()",
         new="urllib.request.HTTPRedirectHandler()",
@@ -66,7 +66,7 @@ SENDERS: Final = (
     ),
     Mutant(
         promises=("P10",),
-        what="waits for ever for an answer that arrives byte by byte",
+        what="waits without limit for an answer that comes byte by byte",
         where="pipelinejobs/client.py:_attempt",
         old="done.get(timeout=seconds)",
         new="done.get()",

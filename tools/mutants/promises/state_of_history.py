@@ -8,7 +8,7 @@ STATE_OF_HISTORY: Final = (
     Mutant(
         promises=("P5",),
         what="writes onto a job whose state has changed",
-        where="pipelinejobs/store/job_document.py:guard",
+        where="pipelinejobs/store/job_update.py:guard",
         old='{"$eq": job.state}',
         new='{"$exists": True}',
         tests=(
@@ -18,7 +18,7 @@ STATE_OF_HISTORY: Final = (
     Mutant(
         promises=("P5",),
         what="writes onto a job whose revision has changed",
-        where="pipelinejobs/store/job_document.py:guard",
+        where="pipelinejobs/store/job_update.py:guard",
         old='{"$eq": job.revision}',
         new='{"$exists": True}',
         tests=(
@@ -28,14 +28,14 @@ STATE_OF_HISTORY: Final = (
     Mutant(
         promises=("P5",),
         what="counts one revision where a report made two entries",
-        where="pipelinejobs/store/job_document.py:update",
+        where="pipelinejobs/store/job_update.py:update",
         old="len(change.entries) - change.counted",
         new="1",
         tests=("tests/integration/service/test_manager_lives.py::test_lives",),
     ),
     Mutant(
         promises=("P5", "P8"),
-        what="shows entries twice that a crash has left in both places",
+        what="shows an entry twice that a crash has left in the job and in jobs_history",
         where="pipelinejobs/store/history.py:History.entries",
         old='seen.add(row["uuid"])',
         new="pass",
@@ -43,18 +43,21 @@ STATE_OF_HISTORY: Final = (
     ),
     Mutant(
         promises=("P5", "P8"),
-        what="cannot go on with a move of history that was broken off",
-        where="pipelinejobs/store/history.py:History.move",
+        what="cannot continue a move of history that was interrupted",
+        where="pipelinejobs/store/history.py:History._insert",
         old='any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"])',
         new='error.details["writeErrors"]',
-        tests=("tests/integration/store/test_store_history.py::test_a_crash_between_copy_and_removal_is_no_harm",),
+        tests=(
+            "tests/integration/store/test_store_history.py::test_a_crash_between_copy_and_removal_is_no_harm",
+            "tests/integration/store/test_history_overflow.py::test_nothing_is_lost",
+        ),
     ),
     Mutant(
         promises=("P5", "S20"),
         what="loses the order of history that has moved",
-        where="pipelinejobs/store/history.py:History.move",
-        old="start + place",
-        new="place",
-        tests=("tests/integration/store/test_history_overflow.py::test_nothing_is_lost",),
+        where="pipelinejobs/store/history.py:History._insert",
+        old="enumerate(leaving, start)",
+        new="enumerate(leaving)",
+        tests=("tests/integration/store/test_store_history.py::test_many_moves",),
     ),
 )
