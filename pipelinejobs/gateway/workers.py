@@ -2,6 +2,9 @@
 
 The first process starts them, starts another where one has died, and ends them with itself. Each is a whole gateway; as
 with gateways on several machines, all that they share is the database. One whose starter is gone ends by itself.
+
+uvicorn's own supervisor (`uvicorn.supervisors.Multiprocess`) is not used: its first process serves nothing and takes
+over every signal, and a worker goes on serving when its starter was killed.
 """
 
 import os
