@@ -2,8 +2,8 @@
 
 The service manager may pass a listening socket, so that during a restart clients wait and are not refused
 (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, descriptors from 3 on), and may ask to be notified when the gateway serves
-(sd_notify(3): NOTIFY_SOCKET). Written here because uvicorn's `--fd` does neither check that the socket is meant for this
-process nor notify, and because systemd-python needs a compiler and libsystemd to install.
+(sd_notify(3): NOTIFY_SOCKET). Written here because uvicorn's `--fd` does not check that the socket is meant for
+this process and does not notify, and because systemd-python needs a compiler and libsystemd to install.
 """
 
 import os
