@@ -62,6 +62,7 @@ def test_many_moves(store: Store, jobs: Jobs, history: History) -> None:
         move(store, history)
         assert len(jobs.find_one()["history"]) <= 10  # type: ignore[index]
     assert read(history) == everything
+    assert paged(history, 7) == everything  # by sequence number; rows with equal numbers are sorted right by chance
 
 
 def test_entries_that_are_few_but_large_move_too(store: Store, jobs: Jobs, history: History) -> None:

@@ -37,16 +37,9 @@ DURABLE: Final = (
     Mutant(
         promises=("P10",),
         what="judges two events of one job at the same time",
-        where="pipelinejobs/gateway/tasks/batcher.py:Batcher._add",
-        old="""
-            line.append(attempt)
-            return
-        """,
-        new="""
-            line.appendleft(attempt)
-            self._make_ready(job)
-            return
-        """,
+        where="pipelinejobs/gateway/tasks/batcher.py:Batcher._judge_batch",
+        old="self._judge.judge(batch)",
+        new="self._judge.judge([one for first in batch for one in tuple(self._lines[first.event.job])[:2]])",
         tests=("tests/unit/gateway/test_batcher.py::test_of_one_job_one_at_a_time_and_in_order",),
     ),
     Mutant(
