@@ -68,12 +68,15 @@ def test_nothing_is_lost(mongodb_uri: str, database: Database[Any], jobs: Any, s
     job = insert_job(jobs)
     store.ensure_indexes()
     feeding = Feeding(mongodb_uri, database.name, job, tmp_path)
-    rounds = 0
+    rounds = idle = 0
     sizes = []
     while not feeding.acknowledged or feeding.acknowledged[-1] < EVENTS - 1:
         # A move happens once in four hundred events; each feeder dies in its second one or so.
+        before = len(feeding.acknowledged)
         feeding.run(f"before insert jobs_history {1 + rounds % 3} +{LATER[rounds % 4]}", EVENTS)
         rounds += 1
+        idle = idle + 1 if len(feeding.acknowledged) == before else 0
+        assert idle < len(LATER), "each feeder dies at the same event: an interrupted move cannot be continued"
         (size,) = jobs.aggregate([{"$match": {"uuid": job.uuid}}, {"$project": {"size": {"$bsonSize": "$$ROOT"}}}])
         sizes.append(size["size"])
     assert feeding.killed >= 20
