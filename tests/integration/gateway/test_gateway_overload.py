@@ -49,6 +49,7 @@ def test_what_there_is_no_room_for_is_put_off(
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
         assert answer.json()["result"]["verdict"] == "unavailable"
+        assert "too many requests at once" in answer.json()["message"]
         for path in ("/jobs", "/healthz", "/readyz", "/metrics"):  # these go on
             assert gateway.ask("GET", path).status_code == 200
         goes_on.set()
