@@ -144,6 +144,7 @@ class TestLogs:
         gateway.post({"progress": "canary-data"}, job.url("update", note="canary-note"))
         gateway.post(None, {"uuid": job.uuid, "event": "run", "token": "canary-token", "x-nonce": "SD2E_canary"})
         gateway.ask("GET", "/jobs?text=canary-text", "READ")
+        assert [line["verdict"] for line in lines() if "verdict" in line] == ["applied", "unauthorised"]
         written = json.dumps(lines())
         for secret in ("canary", job.token, *TOKENS.values(), "?"):
             assert secret not in written

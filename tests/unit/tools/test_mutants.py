@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Final
@@ -33,6 +35,15 @@ def test_a_mutant(one: Mutant) -> None:
         assert ast.dump(ast.parse(mutated)) != ast.dump(ast.parse(source))
     else:
         assert mutated != source
+
+
+def test_none_uses_a_name_that_its_module_does_not_have(tmp_path: Path) -> None:
+    """A renamed variable would raise NameError there, and break another promise than the mutant is meant to."""
+    for number, one in enumerate(one for one in MUTANTS if one.file.endswith(".py")):
+        (tmp_path / f"mutant_{number}.py").write_text(f"# {one.what}\n{one.applied_to(ROOT)}", "utf-8")
+    command = (sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", str(tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("test", sorted({*LEFT_OUT, *(test for one in MUTANTS for test in one.tests)}))

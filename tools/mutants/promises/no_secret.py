@@ -42,7 +42,7 @@ NO_SECRET: Final = (
         what="writes the whole query into the log, the token included",
         where="pipelinejobs/gateway/deliveries.py:Deliveries._note",
         old='{"fields": fields}',
-        new='{"fields": fields | {"user": arrived.query.decode()}}',
+        new='{"fields": fields | {"user": str(dict(delivery.parameters))}}',
         tests=("tests/integration/gateway/test_gateway_health.py::TestLogs::test_no_query_and_no_secret",),
     ),
     Mutant(
