@@ -264,7 +264,7 @@ class TestRequirements:
         lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
         wanted = [line for line in lines if line and line != "-r requirements.txt"]
         assert wanted
-        assert not [line for line in wanted if not re.fullmatch(r"[A-Za-z0-9_-]+>=[0-9.]+(,<[0-9.]+)?", line)]
+        assert not [line for line in wanted if not re.fullmatch(r"[A-Za-z0-9._-]+>=[0-9.]+(,<[0-9.]+)?", line)]
 
     def test_what_the_actor_runs_has_a_highest_version_too(self) -> None:
         wanted = [line.split()[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]
