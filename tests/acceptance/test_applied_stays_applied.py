@@ -40,7 +40,7 @@ def race(job: StoredJob, send: Send, chance: random.Random) -> str:
     moment = chance.choice(("in_the_middle", "at_the_end", "before"))
     if moment == "before":
         thread.start()
-        datacatalog.writes(job, "update", "RUNNING")
+        datacatalog.writes(job, "update")  # which may have read the job after the `finish`
     else:
 
         def between() -> None:
@@ -48,7 +48,7 @@ def race(job: StoredJob, send: Send, chance: random.Random) -> str:
             if chance.random() < 0.7:
                 thread.join()
 
-        datacatalog.writes(job, "update", "RUNNING", **{moment: between})
+        datacatalog.writes(job, "update", **{moment: between})
     thread.join()
     return given[0]
 

@@ -23,7 +23,7 @@ def nothing() -> None:
 def writes(
     job: StoredJob,
     name: str,
-    state: str,
+    state: str | None = None,
     *,
     in_the_middle: Between = nothing,
     at_the_end: Between = nothing,
@@ -34,6 +34,7 @@ def writes(
     second read, so that fields that it does not know survive.
 
     Args:
+        state: the state that it gives the job; by default the one that it has read, as for an `update`.
         in_the_middle: what happens between the two reads.
         at_the_end: what happens between the second read and the replacement.
     """
@@ -42,7 +43,7 @@ def writes(
     entry = {"date": now, "data": {"by": "python-datacatalog"}, "name": name, "uuid": f"108{ObjectId()}"}
     changed = {key: value for key, value in first.items() if not key.startswith("_")} | {
         "history": [*first["history"], entry],
-        "state": state,
+        "state": first["state"] if state is None else state,
         "last_event": name.lower(),
         "updated": now,
     }
