@@ -9,11 +9,16 @@ from typing import Any, Final
 
 from bson import ObjectId
 
+from fsm.machine import destination
 from support.process import Document, StoredJob, job_token
 
 _LINKS: Final = ("child_of", "acted_on", "acted_using", "generated_by")
 
 Between = Callable[[], Any]
+
+
+class NotAllowed(Exception):
+    """Its lifecycle does not allow the event in the state that it has read; it writes nothing."""
 
 
 def nothing() -> None:
@@ -34,16 +39,22 @@ def writes(
     second read, so that fields that it does not know survive.
 
     Args:
-        state: the state that it gives the job; by default the one that it has read, as for an `update`.
+        state: the state that it gives the job; by default the one to which its lifecycle leads.
         in_the_middle: what happens between the two reads.
         at_the_end: what happens between the second read and the replacement.
+
+    Raises:
+        NotAllowed: no state is given, and its lifecycle does not allow the event.
     """
     first = job.stored()
+    state = state or destination(first["state"], name)
+    if state is None:
+        raise NotAllowed
     now = datetime.now(UTC).replace(microsecond=0)
     entry = {"date": now, "data": {"by": "python-datacatalog"}, "name": name, "uuid": f"108{ObjectId()}"}
     changed = {key: value for key, value in first.items() if not key.startswith("_")} | {
         "history": [*first["history"], entry],
-        "state": first["state"] if state is None else state,
+        "state": state,
         "last_event": name.lower(),
         "updated": now,
     }
