@@ -1,6 +1,6 @@
-"""The one composition root: from settings and surroundings to the parts that do the work.
+"""Puts store, policy, outbox and manager together, for both entry points, the operators' commands and the tests.
 
-Both entry points, the operators' commands and the tests put the parts together here and nowhere else.
+The gateway adds its own parts (`gateway.service`).
 """
 
 from collections.abc import Callable

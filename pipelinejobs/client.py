@@ -264,7 +264,9 @@ class Job:
         if not 0 < timeout < math.inf:
             raise Misused("timeout: must be a number of seconds above 0")
         if later and spool is None:
-            raise Misused("later: there is no spool to keep events in")
+            raise Misused(
+                "later: there is no spool to keep events in; name one with spool=, --spool or %s" % SPOOL_VARIABLE
+            )
         self.uuid = uuid
         self.timeout = timeout
         self._where = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
@@ -707,7 +709,7 @@ def _split(url: str, *, allow_http: bool) -> urllib.parse.SplitResult:
     if "@" in parts.netloc:
         raise Misused("url: must not hold a user and a password")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
-        raise Misused("url: http:// sends the token unencrypted; use https://, or allow it (allow_http)")
+        raise Misused("url: http:// sends the token unencrypted; use https://, or allow it (allow_http, --allow-http)")
     return parts
 
 

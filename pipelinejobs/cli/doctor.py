@@ -21,7 +21,7 @@ from pipelinejobs.cli.doctor_findings import Finding, note, of_environment, of_s
 from pipelinejobs.cli.doctor_machine import of_port
 from pipelinejobs.cli.doctor_repair import repaired
 from pipelinejobs.cli.output import Output
-from pipelinejobs.cli.session import Session
+from pipelinejobs.cli.session import Session, server_trouble
 from pipelinejobs.core.tokens import was_rotated
 from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.service.first_tokens import replace_salts
@@ -69,7 +69,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
         store = session.store
         version = store.server_version()
     except (WrongSetting, Unavailable) as error:
-        yield wrong("server", error.reason + _cause(error))
+        yield wrong("server", error.reason + server_trouble(error))
         yield note("database", "indexes, jobs and messages were not looked at")
         return
     if not session.services.outbox.can_send:
@@ -121,12 +121,6 @@ def _loads(session: Session) -> bool:
     except WrongSetting:
         return False
     return True
-
-
-def _cause(error: Exception) -> str:
-    """What the driver says of it: hosts and what went wrong there, and no secrets."""
-    cause = str(error.__cause__ or "").partition(", Timeout:")[0].partition(" (configured timeouts")[0].strip()
-    return f" (mongodb.uri: {cause[:300]})" if cause else ""
 
 
 def _server(version: str) -> Finding:

@@ -35,11 +35,11 @@ def run(options: argparse.Namespace, session: Session) -> Output:
     tally = _drained(session, options.seconds)
     owed = sum(1 for _ in session.store.outbox.rows(statuses=(PENDING, FAILED)))
     facts = {"sent": tally.sent, "failed": tally.failed, "waiting": tally.waiting, "owed": owed}
-    return Output(
-        data=facts,
-        lines=[f"sent {tally.sent}, failed {tally.failed}, in other processes {tally.waiting}, not delivered {owed}"],
-        exit_code=1 if owed else 0,
+    line = (
+        f"{tally.sent} delivered, {tally.failed} attempts failed, {tally.waiting} held by other processes, "
+        f"{owed} left in the outbox"
     )
+    return Output(data=facts, lines=[line], exit_code=1 if owed else 0)
 
 
 def _drained(session: Session, seconds: float) -> Tally:

@@ -30,7 +30,7 @@ from pipelinejobs.cli import (
 )
 from pipelinejobs.cli.inputs import UsageError
 from pipelinejobs.cli.output import Output, printable
-from pipelinejobs.cli.session import Session
+from pipelinejobs.cli.session import Session, server_trouble
 from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
 from pipelinejobs.util import redaction
 from pipelinejobs.util.errors import Malformed, NotInstalled, PipelineJobsError, Unavailable, WrongSetting
@@ -131,7 +131,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         output: Output = COMMANDS[options.command].run(options, session)
         return _printed(output, as_json=options.json)
     except PipelineJobsError as error:
-        _say(f"{options.command}: {error.reason}")
+        _say(f"{options.command}: {error.reason}{_hint(error)}")
         return _exit_code(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -175,6 +175,12 @@ def _leave_nothing(stream: TextIO) -> None:
 def _say(line: str) -> None:
     with suppress(OSError):  # there may be no room for it, which must not change what is done
         print(printable(line), file=sys.stderr, flush=True)
+
+
+def _hint(error: PipelineJobsError) -> str:
+    """Which server was not reached, and what checks the rest."""
+    is_of_server = type(error.__cause__).__name__ == "ServerSelectionTimeoutError"  # which is not imported for this
+    return f"{server_trouble(error)}; `doctor` checks settings and server" if is_of_server else ""
 
 
 def _name(prog: str) -> str:

@@ -69,7 +69,7 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
 def _list(session: Session, scopes: Iterable[str]) -> Output:
     found = [nonce for one in scopes for nonce in session.store.nonces.of(one)]
-    heads = ("handle", "good with", "level", "uses left", "used", "expires (UTC)", "owner", "description")
+    heads = ("handle", "scope", "level", "uses left", "used", "expires (UTC)", "owner", "description")
     lines = table(heads, map(_row, found)) if found else ["no nonces"]
     return Output(data=[_facts(nonce) for nonce in found], lines=lines)
 
@@ -97,7 +97,7 @@ def _add(options: argparse.Namespace, session: Session, known: "ActorNames", sco
         lines=[
             f"id: {secret.reveal()}",
             f"handle: {nonce.handle}",
-            f"good with: {scope.partition(':')[2]}",
+            f"scope: {scope.partition(':')[2]}",
             f"allows: {nonce.level.name}",
             f"expires: {_expires(nonce)}",
         ],

@@ -119,3 +119,9 @@ class Session:
         """Closes the connections, if there are any."""
         if "services" in self.__dict__:  # where functools keeps it, once it was made
             self.services.store.close()
+
+
+def server_trouble(error: Exception) -> str:
+    """What the driver says of the server: hosts and what went wrong there, and no secrets."""
+    cause = str(error.__cause__ or "").partition(", Timeout:")[0].partition(" (configured timeouts")[0].strip()
+    return f" (mongodb.uri: {cause[:300]})" if cause else ""

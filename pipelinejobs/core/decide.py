@@ -97,7 +97,7 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
         reason = "the report is of the external job of an earlier attempt, before the job was reset"
         return refused(job, event, authority, f"{reason}; the job stays {job.state}")
     if _one_too_many(job, event):
-        reason = f"the job has had reports of {MOST_EXTERNALS} external jobs, and no more are taken"
+        reason = f"the job has had reports of {MOST_EXTERNALS} external jobs, and no more are accepted"
         return refused(job, event, authority, f"{reason}; the job stays {job.state}")
     after = destination(job.state, event.name)
     if after is not None:

@@ -13,15 +13,19 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     """The same event was applied before; nothing changed, and the first answer is given again."""
     STALE = "stale"
-    """A report that came late or was superseded; noted, the state is kept."""
+    """A report that came late or was superseded, or that the job cannot take (the stored job is damaged or full, or has
+    had reports of 1000 external jobs); noted, the state is kept."""
     ILLEGAL = "illegal"
-    """A command that the lifecycle does not allow from the present state."""
+    """A command that the lifecycle does not allow in the present state, or that the job cannot take (the stored job is
+    damaged, or its document is full)."""
     UNAUTHORISED = "unauthorised"
-    """The token is missing, wrong, of another job or too weak for the event; or there is no such job."""
+    """The token is missing, wrong, of another job or too weak for the event; or there is no such job. Of a gateway
+    also: the request's own credential is missing or not valid, or lacks the EXECUTE permission."""
     MALFORMED = "malformed"
-    """Not readable as an event."""
+    """Not readable as an event, or the event's id was used before for another event of the job."""
     UNAVAILABLE = "unavailable"
-    """The database could not be asked; the same delivery may be sent again."""
+    """Not handled now: the database did not answer in time, there is too much to do, a setting is wrong, a library is
+    missing, or an unexpected error occurred. The same delivery may be sent again."""
 
 
 class Codes(NamedTuple):
@@ -46,10 +50,10 @@ CODES: Final[Mapping[Verdict, Codes]] = {
     Verdict.UNAVAILABLE: Codes(75, 503),
     Verdict.UNAUTHORISED: Codes(77, 403),
 }
-"""The one table: verdict -> exit code -> HTTP status."""
+"""verdict -> exit code -> HTTP status; `pipelinejobs.client`, which is copied alone, repeats what it needs."""
 
 EXIT_CODES: Final[Mapping[Verdict, int]] = {verdict: codes.exit_code for verdict, codes in CODES.items()}
 STATUSES: Final[Mapping[Verdict, int]] = {verdict: codes.status for verdict, codes in CODES.items()}
 
 EXIT_WRONG_SETTING: Final = 78
-"""The exit code when the process cannot start as it is configured."""
+"""The exit code when the process cannot work as it is configured, or a library is missing."""

@@ -1,12 +1,27 @@
 """Why a job is in its state, and what may come next: for the command, the gateway and its pages. Pure."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
 from fsm.machine import allowed, destination
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.diagnose import checks
 from pipelinejobs.store.outbox import OutboxMessage
+
+
+class Explanation(NamedTuple):
+    """A job and everything that explains it.
+
+    Attributes:
+        facts: see `facts_of`.
+        entries: its history, oldest first; most entries without their data.
+        outbox: its messages that are not delivered.
+    """
+
+    job: Job
+    facts: dict[str, Any]
+    entries: list[Entry]
+    outbox: list[OutboxMessage]
 
 
 def facts_of(

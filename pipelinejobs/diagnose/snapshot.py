@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.diagnose import checks, explanation
 from pipelinejobs.store import Store
-from pipelinejobs.store.outbox import FAILED, PENDING, OutboxMessage
+from pipelinejobs.store.outbox import FAILED, PENDING
 
 _TRIES: Final = 5
 
@@ -48,21 +48,6 @@ def take_snapshot(store: Store, uuid: str, *, with_data: bool = False) -> Snapsh
     return snapshot
 
 
-class Explanation(NamedTuple):
-    """A job and everything that explains it.
-
-    Attributes:
-        facts: see `explanation.facts_of`.
-        entries: its history, oldest first; most entries without their data.
-        outbox: its messages that are not delivered.
-    """
-
-    job: Job
-    facts: dict[str, Any]
-    entries: list[Entry]
-    outbox: list[OutboxMessage]
-
-
 def facts(store: Store, uuid: str) -> dict[str, Any] | None:
     """Everything that explains a job (`explanation.facts_of`); None when there is no such job.
 
@@ -73,7 +58,7 @@ def facts(store: Store, uuid: str) -> dict[str, Any] | None:
     return explained.facts if explained is not None else None
 
 
-def explain(store: Store, uuid: str) -> Explanation | None:
+def explain(store: Store, uuid: str) -> explanation.Explanation | None:
     """A job and everything that explains it; None when there is no such job.
 
     Raises:
@@ -89,7 +74,7 @@ def explain(store: Store, uuid: str) -> Explanation | None:
             entries[index] = entries[index]._replace(data=whole.data)
     outbox = list(store.outbox.rows(job=uuid, statuses=(PENDING, FAILED)))
     said = explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), outbox)
-    return Explanation(job, said, entries, outbox)
+    return explanation.Explanation(job, said, entries, outbox)
 
 
 def _is_same(job: Job, later: Job | None) -> bool:

@@ -105,7 +105,7 @@ class Deliveries:
             self._watch.add(came.watch)
         if came.owes and self._sender is not None:
             self._sender.wake()
-        self._note(delivery, came, event.kind.value, at, began, started)
+        self._note(delivery, came, event.kind.word, at, began, started)
         return came
 
     def _read(self, delivery: Delivery) -> Event | Outcome:

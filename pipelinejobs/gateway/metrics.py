@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.gateway.workers import TOGETHER
+from pipelinejobs.messages.event import Kind
 from pipelinejobs.service.outbox_relay import Tally
 from pipelinejobs.service.reapply import OUTCOMES
 from pipelinejobs.store.outbox import FAILED, Depth
@@ -31,7 +32,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside each counter, which nothing here needs
 
 DROPPABLE: Final = ("executions", "refusals")
-_OLD_KINDS: Final = {"command": "event", "report": "report"}
+_OLD_KINDS: Final = {kind.word: kind.value for kind in Kind}
 _OLD_REASONS: Final = {"permission": "right"}
 """Values of labels under the old names of metrics, where they differ."""
 _BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -103,13 +104,12 @@ class Metrics:
         """A message was answered, so many seconds after it came.
 
         Args:
-            kind: `command` (also called `event`), `report` or `unread`.
+            kind: `Kind.word`, or `unread`.
         """
         if self._together:
             self._look()  # another process may be the one that Prometheus asks
-        named = "command" if kind == "event" else kind
-        self._verdicts.labels(verdict.value, named).inc()
-        self._old_verdicts.labels(verdict.value, _OLD_KINDS.get(named, named)).inc()
+        self._verdicts.labels(verdict.value, kind).inc()
+        self._old_verdicts.labels(verdict.value, _OLD_KINDS.get(kind, kind)).inc()
         if verdict is Verdict.APPLIED:
             self._durable.observe(seconds)
 

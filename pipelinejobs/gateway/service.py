@@ -132,7 +132,7 @@ class Service:
             periodic.start()
         if self._sender is None:
             logger.warning(
-                "nothing says how to reach the Indexer (pipelines.job_indexer_url): index requests stay owed"
+                "nothing says how to reach the Indexer (pipelines.job_indexer_url): index requests stay pending"
             )
         else:
             self._sender.start()

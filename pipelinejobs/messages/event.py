@@ -10,13 +10,18 @@ from pipelinejobs.util.secret import Secret
 class Kind(StrEnum):
     """How an event is judged.
 
-    The values are stored, shown as a metric's label, and part of what the uuids of history entries are derived from.
+    The values are stored, and part of what the uuids of history entries are derived from. Logs and metrics show `word`.
     """
 
     COMMAND = "event"
     """The sender named the event itself. The lifecycle has to allow it."""
     REPORT = "report"
     """A job system stated a fact, which may come late, twice or out of order."""
+
+    @property
+    def word(self) -> str:
+        """The word that logs and metrics show: `command` or `report`."""
+        return self.name.lower()
 
 
 class Event(NamedTuple):

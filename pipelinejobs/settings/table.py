@@ -159,13 +159,13 @@ class OutboxSection(NamedTuple):
 
 
 class RequeueSection(NamedTuple):
-    """While MongoDB is away, a one-shot run puts its message back into the actor's own queue."""
+    """While MongoDB is away, a one-shot run requeues its message: posts it to the actor's own queue again."""
 
     attempts: Annotated[
-        int, Row(Whole(0, 10000), "How often one message is put back; after that it is logged at CRITICAL and lost.")
+        int, Row(Whole(0, 10000), "How often one message is requeued; after that it is logged at CRITICAL and lost.")
     ] = 100
     longest_delay: Annotated[
-        float, Row(Seconds(0, _HOUR), "Longest wait before a message is put back; the wait doubles from 1 s.")
+        float, Row(Seconds(0, _HOUR), "Longest wait before a message is requeued; the wait doubles from 1 s.")
     ] = 8.0
 
 

@@ -1,4 +1,4 @@
-"""The store: the only place that knows collections and field names."""
+"""The store: the only package that queries MongoDB."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,4 @@
-"""The errors that one part of this project raises for another.
+"""The errors that several parts of this project raise or handle.
 
     PipelineJobsError
     +-- Malformed              a delivery cannot be read as an event
@@ -10,9 +10,9 @@
     +-- Undelivered            a message did not reach another actor, or its answer did not reach us
     +-- CommandFailed          an operator's command cannot do what it was asked
 
-Errors that stay inside one part are defined there (`store.connection.DocumentFull`, for example). `pipelinejobs.client`
-is copied to other machines and has a tree of its own. When an error is raised without a reason, the docstring of its
-class is the reason.
+An error that one module raises and few others handle is defined in that module (`store.connection.DocumentFull` and
+`gateway.http.http_errors.HttpError`, for example). `pipelinejobs.client` is copied to other machines and has a tree of
+its own. When an error is raised without a reason, the docstring of its class is the reason.
 """
 
 import sys

@@ -86,7 +86,7 @@ class TestDrain:
             assert (
                 seen.printed
                 == piped(DRAIN, variables).stdout
-                == "sent 0, failed 12, in other processes 0, not delivered 12\n"
+                == "0 delivered, 12 attempts failed, 0 held by other processes, 12 left in the outbox\n"
             )
             assert all(uuid in seen.text for uuid in owing)
 

@@ -1,6 +1,7 @@
 """Serving: the socket, TLS, signals, and a graceful end."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -43,6 +44,8 @@ def listen(gateway: GatewaySection) -> socket.socket:
     except PermissionError:
         raise WrongSetting("gateway.port", f"{gateway.port} may not be used by this user") from None
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise WrongSetting("gateway.host", f"{gateway.host} is not an address of this machine") from None
         why = os.strerror(error.errno) if error.errno else str(error)  # without what newer Pythons add to it
         problem = f"cannot listen at {gateway.host} port {gateway.port}: {why}; --port or PORT= takes another one"
         raise WrongSetting("gateway.port", problem) from None

@@ -81,7 +81,7 @@ async def get_one(call: Reader, execution: ExecutionId) -> JSONResponse:
 
 
 async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
-    """The line that a one-shot run would have written: its verdict."""
+    """The verdict line that a one-shot run would have written, without `last_event`, which is not stored."""
     found = await _find(call, execution)
     line = {
         "verdict": found.verdict,

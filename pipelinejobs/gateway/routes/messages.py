@@ -44,7 +44,7 @@ _PARAMETERS = [
         ("status", "A job system's word for the job's state; `state` is the same."),
         ("note", "Text for the history."),
         ("session", "Text for the history that correlates."),
-        ("x_event_id", "The sender's own id of the event, by which a repetition is known."),
+        ("x_event_id", "The sender's own id of the event, by which a repetition is recognised."),
     )
 ]
 _HEADER = {

@@ -81,7 +81,7 @@ class OutboxSender:
             due = self._outbox.due(_MOST)
         except PipelineJobsError as error:
             if not self._complained:
-                logger.error("what is owed to the Indexer cannot be looked up", extra={"fields": {"why": error.reason}})
+                logger.error("pending messages cannot be looked up", extra={"fields": {"why": error.reason}})
             self._complained = True
             return False
         self._complained = False
@@ -104,7 +104,7 @@ class OutboxSender:
             self._told(self._outbox.attempt(owed))
         except Unavailable as error:
             fields = {"job": owed.job, "why": error.reason}
-            logger.warning("it is not known what came of a message; it stays owed", extra={"fields": fields})
+            logger.warning("it is not known what came of a message; it stays pending", extra={"fields": fields})
         except Exception as error:
             fields = {"job": owed.job, "why": type(error).__name__}
             logger.error("a message could not be sent; this is a defect", extra={"fields": fields})

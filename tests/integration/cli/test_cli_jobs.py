@@ -256,7 +256,7 @@ class TestDrain:
             assert received.body == {"message": {"uuid": job["uuid"], "name": "index", "token": job["token"]}}
             assert "1 message ..." in done.err
             assert job["token"] not in done.out + done.err
-            assert cli("drain", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url).out.startswith("sent 0")
+            assert cli("drain", _REACTOR_PIPELINES_JOB_INDEXER_URL=indexer.url).out.startswith("0 delivered, ")
 
     def test_owes_and_sends_again_what_another_program_has_undone(
         self, cli: Cli, jobs: Jobs, monkeypatch: pytest.MonkeyPatch

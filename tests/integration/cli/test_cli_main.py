@@ -60,7 +60,10 @@ def test_without_a_server_every_command_says_so_in_one_line(cli: Cli, command: s
     uri = f"mongodb://127.0.0.1:{free_port}/"
     done = cli(command, *NEED_A_DATABASE[command], _REACTOR_MONGODB_URI=uri, _REACTOR_LIMITS_DATABASE="0.2")
     assert (done.exit_code, done.out) == (75, "")
-    assert done.err == f"{command}: no MongoDB server could be reached in time; nothing was changed\n"
+    assert done.err.startswith(f"{command}: no MongoDB server could be reached in time; nothing was changed (")
+    assert f"127.0.0.1:{free_port}" in done.err
+    assert done.err.endswith("`doctor` checks settings and server\n")
+    assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", NEED_A_DATABASE)

@@ -28,22 +28,22 @@ def names(decision: Decision) -> list[str]:
     return [entry.name for entry in decision.change.entries] if decision.change else []
 
 
-@pytest.mark.parametrize(("state", "event", "explicit", "report"), CELLS)
-def test_a_command_is_strict(state: str, event: str, explicit: str, report: str) -> None:
+@pytest.mark.parametrize(("state", "event", "command", "report"), CELLS)
+def test_a_command_is_strict(state: str, event: str, command: str, report: str) -> None:
     decision = judge(a_job(state), a_command(event))
-    if explicit == "-":
+    if command == "-":
         assert decision.verdict is Verdict.ILLEGAL
         assert decision.change is None
         assert state in decision.reason
     else:
         assert decision.verdict is Verdict.APPLIED
         assert decision.change is not None
-        assert decision.change.state == explicit
+        assert decision.change.state == command
         assert names(decision) == [event]
 
 
-@pytest.mark.parametrize(("state", "event", "explicit", "report"), CELLS)
-def test_a_report_is_never_illegal(state: str, event: str, explicit: str, report: str) -> None:
+@pytest.mark.parametrize(("state", "event", "command", "report"), CELLS)
+def test_a_report_is_never_illegal(state: str, event: str, command: str, report: str) -> None:
     decision = judge(a_job(state), a_report(event))
     if report == "-":
         assert decision.verdict is Verdict.STALE

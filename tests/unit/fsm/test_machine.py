@@ -19,9 +19,9 @@ def test_the_table_has_every_cell_once() -> None:
     assert [(state, event) for state, event, _, _ in CELLS] == [(state, event) for state in STATES for event in EVENTS]
 
 
-@pytest.mark.parametrize(("state", "event", "explicit", "report"), CELLS)
-def test_cell(state: str, event: str, explicit: str, report: str) -> None:
-    assert (machine.destination(state, event) or "-") == explicit
+@pytest.mark.parametrize(("state", "event", "command", "report"), CELLS)
+def test_cell(state: str, event: str, command: str, report: str) -> None:
+    assert (machine.destination(state, event) or "-") == command
 
 
 def test_the_machine_knows_the_events_of_the_table_and_no_other() -> None:
