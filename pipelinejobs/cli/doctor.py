@@ -3,9 +3,9 @@
 Each line is `ok`, `note` (worth knowing) or `wrong`. --fix makes missing indexes, and replaces salts that a former
 version has stored in jobs by hashes of their tokens. The exit code is 1 if something is still wrong.
 
---repair looks at one job and says what would be repaired; with --yes it is repaired, in one guarded write. What would
-have to be guessed is said and left alone. Dates that were stored as text without a time zone are read as UTC. The job's
-_salt and _admin are never changed.
+--repair reports what would be repaired in one job; with --yes the job is repaired, in one guarded write. Damage that
+could be repaired only by guessing is reported and left as it is. Dates that were stored as text without a time zone are
+read as UTC. The job's _salt and _admin are never changed.
 
   python -m pipelinejobs doctor --fix
   python -m pipelinejobs doctor --repair 1076e56a-fca5-5cb0-ad4f-5626a716e829 --yes

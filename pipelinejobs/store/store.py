@@ -1,4 +1,4 @@
-"""The store: the only package that queries MongoDB."""
+"""The store: the only package that queries MongoDB's collections."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Final

@@ -58,6 +58,16 @@ def test_metrics(page: Path) -> None:
 
 
 @by_page
+def test_no_page_names_a_deprecated_metric(page: Path) -> None:
+    """A reader copies alerts from a page. Only the changelog names former metrics, to say what they are called now."""
+    code = _code(ROOT / "pipelinejobs" / "gateway")
+    deprecated = set(re.findall(r'"(pipelinejobs_[a-z_]+)",\s*f?"Deprecated\b', code))
+    assert len(deprecated) == code.count('"Deprecated')
+    named = {re.sub(r"_(total|bucket|sum|count)$", "", one) for one in re.findall(r"pipelinejobs_[a-z_]+", TEXTS[page])}
+    assert page.name == "CHANGELOG.rst" or not named & deprecated
+
+
+@by_page
 def test_paths_of_the_gateway(page: Path) -> None:
     known = [re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(one.path)) for one in routes()] + ["/openapi\\.json"]
     for name in LITERALS[page]:
