@@ -137,6 +137,7 @@ class TestLogs:
             assert (line["verdict"], line["message"]) == (one["verdict"], one["reason"])
         (applied,) = [line for line in lines() if line.get("verdict") == "applied"]
         assert (applied["job"], applied["event"], applied["user"]) == (job.uuid, "run", "sender")
+        assert applied["kind"] == "command"
         assert applied["ms"] > 0
 
     @pytest.mark.promise("P6")
