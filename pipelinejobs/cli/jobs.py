@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, session: Session) -> Output:
         text=options.text,
         updated_since=options.since,
         updated_before=options.before,
-        undelivered=options.failed,
+        failed=options.failed,
         hidden=options.all,
     )
     facts = session.store.listing.page(wanted, options.limit).jobs

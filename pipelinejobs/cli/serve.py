@@ -47,28 +47,29 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
 def _serve(options: argparse.Namespace, session: Session, others: int) -> Output:
     with session.progress.step("Loading the gateway"):  # its libraries are not those of an actor
-        from pipelinejobs.gateway import metrics, service, workers
+        from pipelinejobs.gateway import metrics, workers
         from pipelinejobs.gateway.http import descriptors, server, systemd
+        from pipelinejobs.gateway.parts import GatewayParts
 
     configured = session.settings
-    gateway = configured.gateway._replace(
+    section = configured.gateway._replace(
         host=_given("gateway.host", options.host, configured.gateway.host),
         port=_given("gateway.port", options.port, configured.gateway.port),
     )
     first = options.worker is None
-    listening = server.listen(gateway) if first else workers.joined(*options.worker)
+    listening = server.listen(section) if first else workers.joined(*options.worker)
     with ExitStack() as ends:
         ends.callback(listening.close)
         log.configure(configured.logs.level, settings.secrets(configured))
         for remark in session.remarks if first else ():
             log.logger.log(remark.level, remark.text)
-        descriptors.allow(gateway.connections)
-        address = server.address(gateway, listening)
+        descriptors.allow(section.connections)
+        address = server.address(section, listening)
         services = session.services
         ends.callback(services.leave)
-        parts = service.Service(services._replace(settings=configured._replace(gateway=gateway)))
+        gateway = GatewayParts(services._replace(settings=configured._replace(gateway=section)))
         with session.progress.step("Making the indexes"):
-            parts.start()
+            gateway.start()
         said = []
         if options.sample:
             with session.progress.step("Making a sample job"):
@@ -82,9 +83,9 @@ def _serve(options: argparse.Namespace, session: Session, others: int) -> Output
         if first and others:
             family = workers.Workers(others, listening, metrics.of_ended_process)
             ends.callback(family.close, configured.limits.drain)
-            server.serve(parts, listening, ready, family.end)
+            server.serve(gateway, listening, ready, family.end)
         else:
-            server.serve(parts, listening, ready)
+            server.serve(gateway, listening, ready)
             if not first and workers.is_orphan():
                 shutil.rmtree(os.environ[TOGETHER], ignore_errors=True)  # its owner was killed
     return Output(data={"address": address}, lines=["stopped"] if first else [])

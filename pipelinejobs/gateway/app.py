@@ -20,15 +20,15 @@ from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.http.parameter_errors import parameter_error
 from pipelinejobs.gateway.http.security_headers import SecurityHeaders
 from pipelinejobs.gateway.pages import site
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.gateway.routes import changes, executions, health, jobs, messages, nonces
-from pipelinejobs.gateway.service import Service
 from pipelinejobs.util.errors import Malformed, Unavailable, WrongSetting
 from pipelinejobs.util.log import logger
 
 _BASES: Final = {Dialect.V2: "/actors/v2", Dialect.V3: "/v3/actors"}
 
 
-def application(service: Service) -> FastAPI:
+def application(parts: GatewayParts) -> FastAPI:
     """The application over a gateway's parts."""
     app = FastAPI(
         title="PipelineJobs Manager",
@@ -38,8 +38,8 @@ def application(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # a redirected POST comes back as a GET
     )
-    app.state.service = service
-    site.add_to(app, service)  # before the API: FastAPI prepares each of its routes when it first looks at it
+    app.state.parts = parts
+    site.add_to(app, parts)  # before the API: FastAPI prepares each of its routes when it first looks at it
     for router, base in _routers():
         app.include_router(router, prefix=base)
     own = [base + route.path for router, base in _routers() for route in router.routes if isinstance(route, APIRoute)]
@@ -56,18 +56,19 @@ def application(service: Service) -> FastAPI:
 
 @cache
 def _routers() -> tuple[tuple[APIRouter, str], ...]:
-    """The routes of the API with their prefixes. They hold nothing of a service, and take long to make."""
+    """The routes of the API with their prefixes. They belong to no particular gateway and are slow to make, so all
+    gateways of a process share them."""
     of_actors = [
         (part.router(spoken), base) for spoken, base in _BASES.items() for part in (nonces, messages, executions)
     ]
     return (*((part.router(), "") for part in (health, jobs, changes)), *of_actors)
 
 
-def served(service: Service) -> ASGIApp:
+def served(parts: GatewayParts) -> ASGIApp:
     """The application as it is served: paths in one spelling, security headers, and the fast path for messages."""
-    names = (service.names.id, *service.names.aliases)
+    names = (parts.names.id, *parts.names.aliases)
     actors = {f"{base}/{name}/messages": name for base in _BASES.values() for name in names}
-    fast = FastPath(application(service), actors, messages.post, _unexpected)
+    fast = FastPath(application(parts), actors, messages.post, _unexpected)
     return paths.OneSpelling(SecurityHeaders(fast))
 
 

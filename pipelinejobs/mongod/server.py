@@ -9,7 +9,6 @@ was started to be used ends with the last of its users. No file says which proce
 WiredTiger's lock on the data, so that no stale pid is ever believed.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from typing import Final
 
 from pipelinejobs.mongod import host, locks
 from pipelinejobs.mongod.binary import find
+from pipelinejobs.mongod.log_reason import SHOWN, reason_in
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 DIRECTORY_SETTING: Final = "mongodb.embedded_directory"
@@ -32,7 +32,6 @@ _PING_SECONDS: Final = 2.0
 _PORT_SECONDS: Final = 1.0
 _NAMING_SECONDS: Final = 1.0
 _PORT_TRIES: Final = 5
-_SHOWN: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +194,7 @@ class Mongod:
                 return
             reason = reason_in(self.log)
             if reason is None:  # the loader spoke: a library or a processor feature is missing
-                raise WrongSetting("mongodb", f"{binary} cannot run here: {ended.stdout.strip()[:_SHOWN]}")
+                raise WrongSetting("mongodb", f"{binary} cannot run here: {ended.stdout.strip()[:SHOWN]}")
             if "Address already in use" not in reason:
                 problem = f"the embedded mongod ended while starting: {reason}. Its log is {self.log}"
                 raise WrongSetting(DIRECTORY_SETTING, problem)
@@ -289,18 +288,3 @@ class Mongod:
             f"The embedded mongod (pid {self._pid()}, port {self._kept_port()}) did not answer in time; it goes on "
             f"starting, so try again. Its log is {self.log}"
         )
-
-
-def reason_in(log: Path) -> str | None:
-    """Why mongod ended: the first error in its log, of which later ones are consequences; None if it has no log."""
-    if not log.exists():
-        return None
-    line = "it said nothing"
-    for line in log.read_text(errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-            if entry["s"] in ("E", "F"):
-                return f"{entry['msg']} {json.dumps(entry.get('attr', {}))}"[:_SHOWN]
-        except (ValueError, KeyError, TypeError):
-            continue  # part of a stack trace
-    return line[:_SHOWN]

@@ -15,7 +15,7 @@ ACTOR_WORDS: Final = "an actor's id or alias: letters, digits, and . _ ~ - after
 _HOST: Final = Text(r"[A-Za-z0-9.:_-]+", "a host name or address to listen at")
 _HASHID: Final = Text(r"[A-Za-z0-9]{1,64}", "letters and digits")
 _TENANT: Final = Text(r"[A-Za-z0-9][A-Za-z0-9.]{0,31}", "at most 32 letters, digits and dots")
-_GRANTED: Final = tuple(right.name for right in Permission if right is not Permission.NONE)
+_GRANTED: Final = tuple(permission.name for permission in Permission if permission is not Permission.NONE)
 
 
 class Grant(NamedTuple):
@@ -23,11 +23,12 @@ class Grant(NamedTuple):
 
     Attributes:
         user: the user's name; `*` for every user whom TACC or Tapis identifies.
+        permission: the highest permission of the user; it includes the lower ones.
         digest: SHA-256 of the user's static token in hex; None where TACC or Tapis identifies the user.
     """
 
     user: str
-    right: Permission
+    permission: Permission
     digest: str | None = None
 
     def __repr__(self) -> str:

@@ -161,8 +161,8 @@ class TestLive:
         here.go(f"/pages/jobs/{job.uuid}")
         expect(here.page.locator("#part-outbox")).to_contain_text("failed")
         indexer.status = 200
-        (owed,) = gateway.service.store.outbox.rows(job=job.uuid, statuses=("undelivered",))
-        gateway.service.outbox.attempt(owed)
+        (owed,) = gateway.parts.store.outbox.rows(job=job.uuid, statuses=("undelivered",))
+        gateway.parts.outbox.attempt(owed)
         expect(here.page.locator("#part-outbox")).to_contain_text("No message to the Indexer is pending")
 
     def test_what_has_the_focus_keeps_it_and_nothing_takes_its_place(
@@ -172,7 +172,7 @@ class TestLive:
         jobs = [new_job(), new_job()]
         for job in jobs:
             give_up(gateway, indexer, job)
-        outbox = gateway.service.store.outbox
+        outbox = gateway.parts.store.outbox
         first, second = outbox.rows(statuses=("undelivered",))
         here = window()
         here.sign_in("UPDATE")
@@ -180,10 +180,10 @@ class TestLive:
         button = here.page.get_by_role("button", name=f"Send index of {second.job} again")
         button.focus()
         indexer.status = 200
-        gateway.service.outbox.attempt(first)
+        gateway.parts.outbox.attempt(first)
         expect(here.page.locator("tbody > tr")).to_have_count(1)
         expect(button).to_be_focused()
-        gateway.service.outbox.attempt(second)
+        gateway.parts.outbox.attempt(second)
         expect(here.page.get_by_text("No message has failed.")).to_be_visible()
         expect(here.page.locator("main")).to_be_focused()
 
@@ -191,7 +191,7 @@ class TestLive:
         here = window()
         here.sign_in()
         here.wait_until_live()
-        gateway.service.store.database["gateway_sessions"].delete_many({})
+        gateway.parts.store.database["gateway_sessions"].delete_many({})
         gateway.post(job.event("run"))
         expect(here.page.get_by_role("status")).to_contain_text("Your sign-in is over")
 

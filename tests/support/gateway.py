@@ -16,7 +16,7 @@ import httpx
 from pipelinejobs import bootstrap, runtime
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway.http import server
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.settings import Settings, load
 from support.canaries import assert_hidden
 from support.process import environment
@@ -61,12 +61,12 @@ class Gateway:
 
     Attributes:
         url: its address.
-        service: its parts, for looking and for breaking them.
+        parts: what it consists of; tests inspect these, or break them.
         client: asks it without any credential.
     """
 
     url: str
-    service: Service
+    parts: GatewayParts
     client: httpx.Client
 
     @property
@@ -102,13 +102,13 @@ class Gateway:
 def serving(configured: Settings) -> Iterator[Gateway]:
     """Serves in a thread of this process, and ends in order."""
     services = bootstrap.services(configured, runtime.context({"LOCALONLY": "1"}))
-    service = Service(services)
-    service.start()
+    parts = GatewayParts(services)
+    parts.start()
     listening = server.listen(configured.gateway)
     url = server.address(configured.gateway, listening)
     ready = threading.Event()
-    config = server.configured(service)
-    running = server.GatewayServer(config, service, ready.set)
+    config = server.configured(parts)
+    running = server.GatewayServer(config, parts, ready.set)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
@@ -119,14 +119,14 @@ def serving(configured: Settings) -> Iterator[Gateway]:
     try:
         assert ready.wait(_START_SECONDS)
         with httpx.Client(base_url=url, timeout=30, verify=False, trust_env=False) as client:
-            yield Gateway(url, service, client)
+            yield Gateway(url, parts, client)
             if not running.should_exit:
                 metrics = httpx.get(f"{url}/metrics", verify=False, trust_env=False)
                 assert_hidden(metrics.text, "/metrics")
     finally:
         running.should_exit = True
         thread.join(_START_SECONDS)
-        service.close(configured.limits.drain)
+        parts.close(configured.limits.drain)
         listening.close()
         assert not thread.is_alive()
 

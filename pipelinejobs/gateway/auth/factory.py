@@ -39,7 +39,7 @@ def authenticator_for(
             raise WrongSetting("gateway.tapis_key", error.reason) from None
     if gateway.oauth2_server is not None:
         providers.append(Oauth2(gateway.oauth2_server, permissions))
-    tokens = {grant.user: grant.right for grant in sorted(gateway.tokens, key=lambda grant: grant.right)}
+    tokens = {grant.user: grant.permission for grant in sorted(gateway.tokens, key=lambda grant: grant.permission)}
     redeemer = NonceRedeemer(nonces, partial(_highest, tokens, permissions))
     return Authenticator(StaticTokens(gateway.tokens), providers, redeemer, intake, redeeming, metrics, permissions)
 

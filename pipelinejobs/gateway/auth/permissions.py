@@ -12,7 +12,7 @@ class Permissions:
     """The permissions of users, by name."""
 
     def __init__(self, grants: Iterable[Grant]) -> None:
-        self._permissions = {grant.user: grant.right for grant in grants}
+        self._permissions = {grant.user: grant.permission for grant in grants}
 
     def of(self, user: str) -> Permission:
         """The user's own permission; without one that of `*`; without that NONE."""

@@ -31,7 +31,7 @@ class StaticTokens:
     def with_digest(self, handle: str) -> Principal | None:
         """The principal of the token with this hash; None if the settings list no such token."""
         grant = self._grants.get(handle)
-        return Principal(grant.user, grant.right, "token", handle) if grant is not None else None
+        return Principal(grant.user, grant.permission, "token", handle) if grant is not None else None
 
 
 def new_token() -> Secret:

@@ -15,7 +15,7 @@ from pipelinejobs.gateway.app import served
 from pipelinejobs.gateway.http import systemd
 from pipelinejobs.gateway.http.connection_limits import ConnectionLimits
 from pipelinejobs.gateway.http.protocol import limited
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.settings.gateway import GatewaySection
 from pipelinejobs.util import log
 from pipelinejobs.util.errors import WrongSetting
@@ -62,12 +62,12 @@ class GatewayServer(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        service: Service,
+        parts: GatewayParts,
         ready: Callable[[], None],
         ending: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
-        self._service = service
+        self._parts = parts
         self._ready = ready
         self._ending = ending
 
@@ -79,26 +79,26 @@ class GatewayServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks for the end. A second Ctrl-C ends at once."""
-        self._service.stopping = True
+        self._parts.stopping = True
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends. The streams of changes are closed first, as they would never end by themselves."""
-        self._service.stopping = True
+        self._parts.stopping = True
         self._ending()
-        await self._service.feed.close()
+        await self._parts.feed.close()
         await super().shutdown(sockets)
 
 
-def configured(service: Service) -> uvicorn.Config:
+def configured(parts: GatewayParts) -> uvicorn.Config:
     """How the gateway is served.
 
     Raises:
         WrongSetting: the certificate or its key cannot be used.
     """
-    settings = service.settings
+    settings = parts.settings
     config = uvicorn.Config(
-        served(service),
+        served(parts),
         http=limited(ConnectionLimits(version=__version__, most_connections=settings.gateway.connections)),
         ws="none",
         loop="uvloop",
@@ -120,12 +120,12 @@ def configured(service: Service) -> uvicorn.Config:
 
 
 def serve(
-    service: Service, listening: socket.socket, ready: Callable[[], None], ending: Callable[[], None] = lambda: None
+    parts: GatewayParts, listening: socket.socket, ready: Callable[[], None], ending: Callable[[], None] = lambda: None
 ) -> None:
     """Serves until a signal asks for the end, then finishes what was accepted. For the main thread alone.
 
     Args:
-        service: the gateway's parts, started; they are closed in the end.
+        parts: the gateway's parts, started; they are closed in the end.
         listening: where to.
         ready: called once, when requests are served.
         ending: called once, when no new requests are accepted.
@@ -135,11 +135,11 @@ def serve(
     """
     before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        config = configured(service)
+        config = configured(parts)
         with log.alone(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(GatewayServer(config, service, ready, ending).serve(sockets=[listening]))
+            runner.run(GatewayServer(config, parts, ready, ending).serve(sockets=[listening]))
     finally:
-        service.close(service.settings.limits.drain)
+        parts.close(parts.settings.limits.drain)
         for number, handler in before.items():
             signal.signal(number, handler)
 

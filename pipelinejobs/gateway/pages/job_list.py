@@ -39,7 +39,7 @@ async def get(request: Request) -> Response:
         status = HTTPStatus.OK if asked.filter is not None else HTTPStatus.BAD_REQUEST
         if asked.filter is not None:
             try:
-                page = visit.service.store.listing.page(asked.filter, _PAGE, cursor)
+                page = visit.parts.store.listing.page(asked.filter, _PAGE, cursor)
                 content |= {"jobs": _listed(page), "older": asked.query(cursor=page.next) if page.next else None}
             except Malformed:  # the filter is read already, so that it is the cursor
                 status, content["wrong_cursor"] = HTTPStatus.BAD_REQUEST, True

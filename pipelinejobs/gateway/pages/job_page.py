@@ -56,12 +56,12 @@ async def get(request: Request) -> Response:
     newest = int(upto) if upto is not None and _NUMBER.fullmatch(upto) else None
 
     def answer() -> Response | None:
-        content = _content(visit.service.store, uuid, newest)
+        content = _content(visit.parts.store, uuid, newest)
         if content is None:
             return None
         content |= {
             "resent": outbox.resend_summary(request.query_params),
-            "can_send": visit.service.outbox.can_send,
+            "can_send": visit.parts.outbox.can_send,
         }
         return templates.page("job.html", content, visitor=visit.visitor)
 

@@ -17,13 +17,13 @@ async def get(request: Request) -> Response:
     visit = await visit_of(request)
 
     async def may_go_on() -> bool:
-        deadline = Deadline(visit.service.settings.limits.request)
+        deadline = Deadline(visit.parts.settings.limits.request)
         try:
-            return await visitor_of(request, visit.service, deadline) is not None
+            return await visitor_of(request, visit.parts, deadline) is not None
         except HttpError:  # the database does not answer now; the browser connects again
             return False
 
-    return await changes.stream(visit.service.feed, may_go_on)
+    return await changes.stream(visit.parts.feed, may_go_on)
 
 
 ROUTES: Final = [Route("/changes", get, methods=["GET"])]

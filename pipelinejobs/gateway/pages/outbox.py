@@ -15,7 +15,7 @@ from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import templates
 from pipelinejobs.gateway.pages.safe_text import safe
 from pipelinejobs.gateway.pages.visitor import BASE, Visit, form_of_session, visit_of
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store import Store
 from pipelinejobs.store.connection import within
@@ -38,7 +38,7 @@ async def get(request: Request) -> Response:
 
     def answer() -> Response:
         rows = {
-            status: list(islice(visit.service.store.outbox.rows(statuses=(status,)), _MOST + 1)) for status in STATUSES
+            status: list(islice(visit.parts.store.outbox.rows(statuses=(status,)), _MOST + 1)) for status in STATUSES
         }
         listed: dict[str, Any] = {
             "here": "outbox",
@@ -46,7 +46,7 @@ async def get(request: Request) -> Response:
             "pending": [displayed(row) for row in rows[PENDING][:_MOST]],
             "more": any(len(found) > _MOST for found in rows.values()),
             "most": _MOST,
-            "can_send": visit.service.outbox.can_send,
+            "can_send": visit.parts.outbox.can_send,
             "resent": resend_summary(request.query_params),
         }
         return templates.page("outbox.html", listed, visitor=visit.visitor)
@@ -63,14 +63,14 @@ async def send(request: Request) -> Response:
             HTTPStatus.FORBIDDEN,
             f"{visit.visitor.user} lacks the UPDATE permission; nothing was sent.",
         )
-    if not visit.service.outbox.can_send:
+    if not visit.parts.outbox.can_send:
         raise HttpError(
             HTTPStatus.CONFLICT, "The settings do not say how to reach the Indexer (pipelines.job_indexer_url)."
         )
     seconds = visit.deadline.remaining() - _MARGIN
     work = partial(_resend, visit, fields.get("job"), fields.get("key"), seconds)
     try:
-        outcomes = await visit.service.resends.run(work, seconds)
+        outcomes = await visit.parts.resends.run(work, seconds)
     except (Unavailable, WrongSetting) as error:
         raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason) from None
     from_job = is_uuid(fields.get("job")) and fields.get("back") == "job"
@@ -112,13 +112,13 @@ def _resend(visit: Visit, job: str | None, key: str | None, seconds: float) -> d
     """One attempt for each message that the form names. Returns how many had each outcome."""
     deadline = Deadline(seconds)
     with within(deadline.remaining()):
-        rows = _named(visit.service.store, job, key)
+        rows = _named(visit.parts.store, job, key)
     outcomes = dict.fromkeys(_OUTCOMES, 0)
     for row in rows:
         if deadline.passed():
             outcomes["left"] += 1
             continue
-        outcomes[_attempted(visit.service, row, deadline)] += 1
+        outcomes[_attempted(visit.parts, row, deadline)] += 1
     return outcomes
 
 
@@ -128,11 +128,11 @@ def _named(store: Store, job: str | None, key: str | None) -> list[OutboxMessage
     return [row for row in store.outbox.rows(job=job or "", statuses=STATUSES) if row.key == key]
 
 
-def _attempted(service: Service, row: OutboxMessage, deadline: Deadline) -> str:
-    if row.leased and row.is_held(service.store.outbox.now()):
+def _attempted(parts: GatewayParts, row: OutboxMessage, deadline: Deadline) -> str:
+    if row.leased and row.is_held(parts.store.outbox.now()):
         return "held"  # the database's time is read only if there is a lease; `drain` waits for it
-    tally = service.outbox.attempt(row, deadline.remaining())
-    service.metrics.sent(tally)
+    tally = parts.outbox.attempt(row, deadline.remaining())
+    parts.metrics.sent(tally)
     if tally.sent:
         return "sent"
     return "failed" if tally.failed else "held"

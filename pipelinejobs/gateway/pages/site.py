@@ -17,7 +17,7 @@ from pipelinejobs.gateway.http import paths
 from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import job_list, job_page, live, outbox, sign_in, static, templates
 from pipelinejobs.gateway.pages.visitor import BASE, SignInNeeded, address_of
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.util.errors import PipelineJobsError
 from pipelinejobs.util.log import logger
 
@@ -42,7 +42,7 @@ PATHS: Final = tuple(BASE + route.path for route in _ROUTES)
 """The paths of all pages, with their parameters in braces."""
 
 
-def add_to(app: FastAPI, service: Service) -> None:
+def add_to(app: FastAPI, parts: GatewayParts) -> None:
     """Gives an application its pages."""
     pages = Starlette(
         routes=[Route("/", _home), *_ROUTES, *outbox.OLD_ROUTES],
@@ -55,7 +55,7 @@ def add_to(app: FastAPI, service: Service) -> None:
         },
     )
     pages.router.redirect_slashes = False
-    pages.state.service = service
+    pages.state.parts = parts
     app.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
     app.add_api_route(BASE, _home, methods=["GET"], include_in_schema=False)
     app.mount(BASE, _PageHeaders(pages))

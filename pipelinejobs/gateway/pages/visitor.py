@@ -12,8 +12,8 @@ from starlette.requests import Request
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.tokens import same
 from pipelinejobs.gateway.http.http_errors import HttpError
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.gateway.routes import call
-from pipelinejobs.gateway.service import Service
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import PipelineJobsError
 from pipelinejobs.util.secret import Secret
@@ -55,7 +55,7 @@ class Visit:
     """One request for a page."""
 
     request: Request
-    service: Service
+    parts: GatewayParts
     visitor: Visitor
     deadline: Deadline
 
@@ -65,7 +65,7 @@ class Visit:
         Raises:
             HttpError: the database cannot be asked.
         """
-        return await call.asked(self.service, question, self.deadline)
+        return await call.asked(self.parts, question, self.deadline)
 
 
 async def visit_of(request: Request) -> Visit:
@@ -75,15 +75,15 @@ async def visit_of(request: Request) -> Visit:
         SignInNeeded: the request has no session, or the credential of its session is no longer valid.
         HttpError: the database cannot be asked.
     """
-    service = call.service_of(request)
-    deadline = Deadline(service.settings.limits.request)
-    visitor = await visitor_of(request, service, deadline)
+    parts = call.parts_of(request)
+    deadline = Deadline(parts.settings.limits.request)
+    visitor = await visitor_of(request, parts, deadline)
     if visitor is None:
         raise SignInNeeded
-    return Visit(request, service, visitor, deadline)
+    return Visit(request, parts, visitor, deadline)
 
 
-async def visitor_of(request: Request, service: Service, deadline: Deadline) -> Visitor | None:
+async def visitor_of(request: Request, parts: GatewayParts, deadline: Deadline) -> Visitor | None:
     """The user who is signed in; None without a valid session.
 
     The permission is looked up each time, so that the sessions of a deleted credential end with it.
@@ -93,15 +93,15 @@ async def visitor_of(request: Request, service: Service, deadline: Deadline) -> 
         return None
 
     def find() -> Visitor | None:
-        session = service.store.sessions.find(cookie)
+        session = parts.store.sessions.find(cookie)
         if session is None:
             return None
-        principal = service.authenticator.recheck(session.user, session.by, session.handle, service.names.scopes)
+        principal = parts.authenticator.recheck(session.user, session.by, session.handle, parts.names.scopes)
         if principal is None or principal.permission < Permission.READ:
             return None
         return Visitor(principal.user, principal.permission, form_text(cookie))
 
-    return await call.asked(service, find, deadline)
+    return await call.asked(parts, find, deadline)
 
 
 def cookie_name(request: Request) -> str:
@@ -117,7 +117,7 @@ def cookie_of(request: Request) -> Secret | None:
 
 def is_secure(request: Request) -> bool:
     """Whether the browser uses TLS: to the gateway, or to the proxy that is configured as its address."""
-    api = call.service_of(request).settings.gateway.api_server or ""
+    api = call.parts_of(request).settings.gateway.api_server or ""
     return request.scope["scheme"] == "https" or api.startswith("https:")
 
 
@@ -140,7 +140,7 @@ def require_own_form(request: Request) -> None:
         HttpError: it comes from another site, or the request does not say from where.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    configured = call.service_of(request).settings.gateway.api_server
+    configured = call.parts_of(request).settings.gateway.api_server
     ours = {request.headers.get("host", ""), urlsplit(configured or "").netloc} - {""}
     by_site = site is None or site == "same-origin"
     by_origin = origin is None or _netloc(origin) in ours
@@ -158,7 +158,7 @@ async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
-    with await call.service_of(request).bodies.read(request, deadline.remaining()) as body:
+    with await call.parts_of(request).bodies.read(request, deadline.remaining()) as body:
         if len(body.bytes) > _MOST_BYTES:
             raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
         try:

@@ -16,7 +16,7 @@ from pipelinejobs.gateway.auth.credentials import NONCE, TAPIS_HEADER, credentia
 from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.gateway.http.envelope import Dialect, dialect
 from pipelinejobs.gateway.http.http_errors import HttpError
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.store.connection import within
 from pipelinejobs.util import spelling
 from pipelinejobs.util.deadline import Deadline
@@ -41,14 +41,14 @@ class Call:
     """A request that was admitted.
 
     Attributes:
-        service: the gateway.
+        parts: the gateway.
         spoken: the dialect of its path.
         principal: who sent it.
         api: the address that links begin with.
         deadline: when the sender gives up.
     """
 
-    service: Service
+    parts: GatewayParts
     spoken: Dialect
     principal: Principal
     api: str
@@ -58,7 +58,7 @@ class Call:
     def actor_url(self) -> str:
         """The actor's own address."""
         path = "v3/actors" if self.spoken is Dialect.V3 else "actors/v2"
-        return f"{self.api}/{path}/{self.service.names.id}"
+        return f"{self.api}/{path}/{self.parts.names.id}"
 
     def links(self, /, **more: str) -> dict[str, str]:
         """The links of a result."""
@@ -71,27 +71,27 @@ class Call:
         Raises:
             HttpError: the database cannot be asked.
         """
-        return await asked(self.service, question, self.deadline)
+        return await asked(self.parts, question, self.deadline)
 
 
-async def asked(service: Service, question: Callable[[], Result], deadline: Deadline) -> Result:
+async def asked(parts: GatewayParts, question: Callable[[], Result], deadline: Deadline) -> Result:
     """See `Call.ask`."""
     try:
-        return await service.reads.run(partial(_within, deadline, question), deadline.remaining())
+        return await parts.reads.run(partial(_within, deadline, question), deadline.remaining())
     except (Unavailable, WrongSetting) as error:
         reason = error.reason if isinstance(error, Unavailable) else "the gateway's database is not set up correctly"
         raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
 
 
-def service_of(request: Request) -> Service:
-    """The service of the application."""
-    service: Service = request.app.state.service
-    return service
+def parts_of(request: Request) -> GatewayParts:
+    """The parts of the application."""
+    parts: GatewayParts = request.app.state.parts
+    return parts
 
 
 def api_of(request: Request) -> str:
     """The address that links begin with: the configured one, otherwise the one in the request."""
-    configured = service_of(request).settings.gateway.api_server
+    configured = parts_of(request).settings.gateway.api_server
     if configured is not None:
         return configured
     host = request.headers.get("host", "")
@@ -100,15 +100,15 @@ def api_of(request: Request) -> str:
     return f"{request.scope['scheme']}://{host}"
 
 
-def scope_of(service: Service, name: str) -> str:
+def scope_of(parts: GatewayParts, name: str) -> str:
     """The scope that a nonce needs in a URL with this actor's name.
 
     Raises:
         HttpError: there is no such actor here.
     """
-    scope = service.names.scope(name)
+    scope = parts.names.scope(name)
     if scope is None:
-        known = (service.names.id, *service.names.aliases)
+        known = (parts.names.id, *parts.names.aliases)
         near = [one for one in known if spelling.mistakes(name, one) <= spelling.MOST]
         hint = f"; did you mean {near[0]}?" if near else ""
         raise HttpError(HTTPStatus.NOT_FOUND, f"not found: no actor {name[:64]!a} is served here{hint}")
@@ -121,26 +121,26 @@ async def admit(request: Request, scopes: Collection[str], required: Permission,
     Raises:
         HttpError: it shows no valid credential, or its principal lacks the permission.
     """
-    service, spoken = service_of(request), dialect(request)
-    principal = await service.authenticator.admit(credentials_of(request), scopes, required, spoken, deadline)
-    return Call(service=service, spoken=spoken, principal=principal, api=api_of(request), deadline=deadline)
+    parts, spoken = parts_of(request), dialect(request)
+    principal = await parts.authenticator.admit(credentials_of(request), scopes, required, spoken, deadline)
+    return Call(parts=parts, spoken=spoken, principal=principal, api=api_of(request), deadline=deadline)
 
 
 def actor_call(required: Permission) -> Callable[[Request, str], Awaitable[Call]]:
     """The dependency of routes with an actor in their URL."""
 
     async def call(request: Request, actor: ActorName) -> Call:
-        service = service_of(request)
-        deadline = Deadline(service.settings.limits.request)
-        return await admit(request, [scope_of(service, actor)], required, deadline)
+        parts = parts_of(request)
+        deadline = Deadline(parts.settings.limits.request)
+        return await admit(request, [scope_of(parts, actor)], required, deadline)
 
     return call
 
 
 async def reader_call(request: Request) -> Call:
     """What routes without an actor in their URL need: the READ permission, by a nonce of the actor or of any alias."""
-    service = service_of(request)
-    return await admit(request, service.names.scopes, Permission.READ, Deadline(service.settings.limits.request))
+    parts = parts_of(request)
+    return await admit(request, parts.names.scopes, Permission.READ, Deadline(parts.settings.limits.request))
 
 
 Documented = dict[int | str, dict[str, Any]]

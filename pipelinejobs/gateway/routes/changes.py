@@ -45,7 +45,7 @@ def router() -> APIRouter:
 
 async def get(call: JobsReader) -> StreamingResponse:
     """The changes of jobs from now on, for at most an hour. The data of each event is a summary of the job."""
-    return await stream(call.service.feed)
+    return await stream(call.parts.feed)
 
 
 async def stream(feed: ChangeFeed, may_go_on: Callable[[], Awaitable[bool]] | None = None) -> StreamingResponse:

@@ -39,10 +39,10 @@ def router(spoken: Dialect) -> APIRouter:
 
 async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
     """The newest executions, and how many are stored."""
-    names, store = call.service.names, call.service.store
+    names, store = call.parts.names, call.parts.store
 
     def look() -> tuple[list[Execution], int]:
-        call.service.executions.flush(_FLUSH_SECONDS)
+        call.parts.executions.flush(_FLUSH_SECONDS)
         return store.executions.newest(names.id, limit), store.executions.count()
 
     found, total = await call.ask(look)
@@ -101,11 +101,11 @@ async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
 
 async def _find(call: Call, execution: str) -> Execution:
     def look() -> Execution | None:
-        call.service.executions.flush(_FLUSH_SECONDS)  # one of a moment ago may not be stored yet
-        found = call.service.store.executions.find(call.service.names.id, execution)
+        call.parts.executions.flush(_FLUSH_SECONDS)  # one of a moment ago may not be stored yet
+        found = call.parts.store.executions.find(call.parts.names.id, execution)
         if found is None:
             sleep(_KEPT_SECONDS)  # another worker process may be about to store it
-            found = call.service.store.executions.find(call.service.names.id, execution)
+            found = call.parts.store.executions.find(call.parts.names.id, execution)
         return found
 
     found = await call.ask(look)

@@ -75,7 +75,7 @@ async def get_all(
         updated_since=_utc(since),
         updated_before=_utc(before),
     )
-    find = partial(call.service.store.listing.page, wanted, limit, cursor)
+    find = partial(call.parts.store.listing.page, wanted, limit, cursor)
     try:
         return await _answered(call, find, _listed, schemas.Jobs)
     except Malformed as error:
@@ -84,7 +84,7 @@ async def get_all(
 
 async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """One job without its history, and without anything secret."""
-    find = partial(call.service.store.jobs.document, uuid)
+    find = partial(call.parts.store.jobs.document, uuid)
     return await _answered(call, find, lambda document: plain(public_job(document)), schemas.Job)
 
 
@@ -97,13 +97,13 @@ async def get_history(
     ] = 200,
 ) -> JSONResponse:
     """A part of the history: at most `limit` entries and 4 MiB, but at least one entry if there is any."""
-    find = partial(call.service.store.history.page, uuid, offset, limit)
+    find = partial(call.parts.store.history.page, uuid, offset, limit)
     return await _answered(call, find, partial(_part, uuid), schemas.History)
 
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """Why the job is in its state, what was refused and why, the possible next events, and its outbox messages."""
-    return await _answered(call, lambda: snapshot.facts(call.service.store, uuid), plain, schemas.Explanation)
+    return await _answered(call, lambda: snapshot.facts(call.parts.store, uuid), plain, schemas.Explanation)
 
 
 async def _answered(

@@ -17,6 +17,7 @@ from pipelinejobs.gateway import actor_names, schemas
 from pipelinejobs.gateway.deliveries import UNREAD, may_be_report, parameters_of
 from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure, success
 from pipelinejobs.gateway.http.http_errors import HttpError
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.gateway.routes.call import (
     CREDENTIALS,
     ActorName,
@@ -24,10 +25,9 @@ from pipelinejobs.gateway.routes.call import (
     Reader,
     admit,
     answers,
+    parts_of,
     scope_of,
-    service_of,
 )
-from pipelinejobs.gateway.service import Service
 from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, is_wrapping
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.util.deadline import Deadline
@@ -88,17 +88,17 @@ def router(spoken: Dialect) -> APIRouter:
 
 async def post(request: Request, actor: ActorName) -> Response:
     """Takes a message."""
-    service, spoken, execution = service_of(request), dialect(request), actor_names.new_id()
+    parts, spoken, execution = parts_of(request), dialect(request), actor_names.new_id()
     at, began = datetime.now(UTC), monotonic()
-    deadline = Deadline(service.settings.limits.request)
-    scope = scope_of(service, actor)
+    deadline = Deadline(parts.settings.limits.request)
+    scope = scope_of(parts, actor)
     query = request.scope["query_string"]
     try:
         call = await admit(request, [scope], Permission.EXECUTE, deadline)
     except HttpError as error:
-        return _refused(service, spoken, error, Outcome(Verdict.UNAUTHORISED, error.reason, execution), began)
+        return _refused(parts, spoken, error, Outcome(Verdict.UNAUTHORISED, error.reason, execution), began)
     except Unavailable as error:
-        return _put_off(service, spoken, error, execution, began)
+        return _put_off(parts, spoken, error, execution, began)
     unread = Delivery(
         id=execution,
         parameters=parameters_of(query),
@@ -110,38 +110,38 @@ async def post(request: Request, actor: ActorName) -> Response:
     )
     try:
         of_report = partial(may_be_report, query)
-        with await service.bodies.read(request, deadline.remaining(), of_report=of_report) as body:
+        with await parts.bodies.read(request, deadline.remaining(), of_report=of_report) as body:
             delivery = unread._replace(body=body.bytes, missing=body.missing)
-            came = await service.deliveries.take(delivery, at, began, deadline)
+            came = await parts.deliveries.take(delivery, at, began, deadline)
             return _answered(call, came, is_too_large=body.missing is not None or len(body.bytes) > MAX_BYTES)
     except HttpError as error:
         told = Outcome(Verdict.MALFORMED, error.reason, execution)
-        service.deliveries.keep_unread(unread._replace(missing=error.reason), told)
-        return _refused(service, spoken, error, told, began)
+        parts.deliveries.keep_unread(unread._replace(missing=error.reason), told)
+        return _refused(parts, spoken, error, told, began)
     except Unavailable as error:
-        return _put_off(service, spoken, error, execution, began)
+        return _put_off(parts, spoken, error, execution, began)
 
 
 async def get(call: Reader) -> JSONResponse:
     """Tells how many messages wait."""
     links = call.links(self=f"{call.actor_url}/messages")
-    result: schemas.Mailbox = {"messages": call.service.batcher.inside, "_links": links}
+    result: schemas.Mailbox = {"messages": call.parts.batcher.inside, "_links": links}
     return success(result, schemas.Mailbox, call.spoken)
 
 
-def _refused(service: Service, spoken: Dialect, error: HttpError, told: Outcome, began: float) -> Response:
+def _refused(parts: GatewayParts, spoken: Dialect, error: HttpError, told: Outcome, began: float) -> Response:
     """The answer to a request that is refused before its message is read, counted and logged."""
-    service.metrics.delivered(told.verdict, UNREAD, monotonic() - began)
+    parts.metrics.delivered(told.verdict, UNREAD, monotonic() - began)
     fields = {"execution": told.execution, "verdict": told.verdict.value, "status": int(error.status)}
     log = logger.error if told.verdict is Verdict.UNAVAILABLE else logger.warning
     log(told.reason, extra={"fields": fields})
     return failure(error.status, told.reason, _refusal(told), spoken, error.headers)
 
 
-def _put_off(service: Service, spoken: Dialect, error: Unavailable, execution: str, began: float) -> Response:
+def _put_off(parts: GatewayParts, spoken: Dialect, error: Unavailable, execution: str, began: float) -> Response:
     """The answer to a request that should be sent again."""
     told = outcome.unavailable(error, execution)
-    return _refused(service, spoken, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason), told, began)
+    return _refused(parts, spoken, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason), told, began)
 
 
 def _answered(call: Call, came: Outcome, *, is_too_large: bool) -> Response:

@@ -13,7 +13,7 @@ from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success, time
 from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.routes import nonce_request
-from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, admit, answers, scope_of, service_of
+from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, admit, answers, parts_of, scope_of
 from pipelinejobs.store.nonces import NewNonce, Nonce
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Malformed
@@ -68,14 +68,14 @@ def _of_actor(required: Permission) -> Any:
     async def collection(request: Request, actor: Annotated[str, Path(min_length=1, max_length=128)]) -> _Collection:
         call = await _admitted(request, actor, required)
         # As on Abaco, an alias instead of the id names the actor, and the nonces are the actor's.
-        return _Collection(call, f"actor:{call.service.names.id}", "Actor", f"{call.actor_url}/nonces")
+        return _Collection(call, f"actor:{call.parts.names.id}", "Actor", f"{call.actor_url}/nonces")
 
     return collection
 
 
 def _of_alias(required: Permission) -> Any:
     async def collection(request: Request, alias: Annotated[str, Path(min_length=1, max_length=128)]) -> _Collection:
-        if scope_of(service_of(request), alias).startswith("actor:"):
+        if scope_of(parts_of(request), alias).startswith("actor:"):
             raise HttpError(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
         call = await _admitted(request, alias, required)
         base = call.actor_url.rpartition("/")[0]
@@ -85,8 +85,8 @@ def _of_alias(required: Permission) -> Any:
 
 
 async def _admitted(request: Request, name: str, required: Permission) -> Call:
-    service = service_of(request)
-    return await admit(request, [scope_of(service, name)], required, Deadline(service.settings.limits.request))
+    parts = parts_of(request)
+    return await admit(request, [scope_of(parts, name)], required, Deadline(parts.settings.limits.request))
 
 
 def router(spoken: Dialect) -> APIRouter:
@@ -101,20 +101,20 @@ def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any)
     """The four routes of one collection of nonces."""
 
     async def get_all(nonces: Annotated[_Collection, Depends(reader)]) -> JSONResponse:
-        found = await nonces.call.ask(partial(nonces.call.service.store.nonces.of, nonces.scope))
+        found = await nonces.call.ask(partial(nonces.call.parts.store.nonces.of, nonces.scope))
         return _success(nonces, [_shown(nonces, nonce) for nonce in found], list[schemas.Nonce], "nonces retrieved")
 
     async def post(request: Request, nonces: Annotated[_Collection, Depends(owner)]) -> JSONResponse:
         return await _make(request, nonces)
 
     async def get(nonces: Annotated[_Collection, Depends(reader)], nonce: NonceName) -> JSONResponse:
-        found = await nonces.call.ask(partial(nonces.call.service.store.nonces.find, nonces.scope, nonce))
+        found = await nonces.call.ask(partial(nonces.call.parts.store.nonces.find, nonces.scope, nonce))
         if found is None:
             raise _no_nonce()
         return _success(nonces, _shown(nonces, found), schemas.Nonce, "nonce retrieved")
 
     async def delete(nonces: Annotated[_Collection, Depends(owner)], nonce: NonceName) -> JSONResponse:
-        if not await nonces.call.ask(partial(nonces.call.service.store.nonces.delete, nonces.scope, nonce)):
+        if not await nonces.call.ask(partial(nonces.call.parts.store.nonces.delete, nonces.scope, nonce)):
             raise _no_nonce()
         return _success(nonces, None, None, "nonce deleted")
 
@@ -139,13 +139,13 @@ def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any)
 async def _make(request: Request, nonces: _Collection) -> JSONResponse:
     call = nonces.call
     try:
-        with await call.service.bodies.read(request, call.deadline.remaining()) as body:
+        with await call.parts.bodies.read(request, call.deadline.remaining()) as body:
             kind = request.headers.get("content-type")
             # In a thread: a body of a megabyte takes long to read, and would hold up the answers to other requests.
             asked = await call.ask(partial(nonce_request.read, body.bytes, kind, alias=nonces.kind == "Alias"))
     except Malformed as error:
         raise HttpError(HTTPStatus.BAD_REQUEST, error.reason) from None
-    tenant = call.service.names.tenant
+    tenant = call.parts.names.tenant
     new = NewNonce(
         scope=nonces.scope,
         tenant=tenant.lower() if call.spoken is Dialect.V3 else tenant,
@@ -156,7 +156,7 @@ async def _make(request: Request, nonces: _Collection) -> JSONResponse:
         owner=call.principal.user,
         by_operator=call.principal.by == "operator",
     )
-    secret, nonce = await call.ask(partial(call.service.store.nonces.make, new))
+    secret, nonce = await call.ask(partial(call.parts.store.nonces.make, new))
     return _success(nonces, _shown(nonces, nonce) | {"id": secret.reveal()}, schemas.Nonce, "nonce created")
 
 

@@ -94,7 +94,7 @@ def test_what_another_gateway_writes_is_told_to_everybody(
 
 
 def test_nobody_listens_nobody_looks(gateway: Gateway, job: StoredJob) -> None:
-    feed = gateway.service.feed
+    feed = gateway.parts.feed
     assert feed._task is None
     with listening(gateway):
         assert feed._task is not None
@@ -103,12 +103,12 @@ def test_nobody_listens_nobody_looks(gateway: Gateway, job: StoredJob) -> None:
 
 
 def test_there_is_an_end_to_listeners(gateway: Gateway) -> None:
-    gateway.service.feed = ChangeFeed(gateway.service.store, most=1)
+    gateway.parts.feed = ChangeFeed(gateway.parts.store, most=1)
     with listening(gateway):
         answer = gateway.ask("GET", "/changes", "READ")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
-    eventually(lambda: not gateway.service.feed._listeners)
+    eventually(lambda: not gateway.parts.feed._listeners)
 
 
 def test_the_end_of_the_gateway_ends_it(mongodb_uri: str, database: Database[Any]) -> None:
@@ -130,15 +130,15 @@ def test_a_database_that_is_away_ends_nothing(
     gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listening(gateway) as heard:
-        look = gateway.service.store.changes.since
+        look = gateway.parts.store.changes.since
         failed = threading.Event()
 
         def away(*_: object) -> Any:
             failed.set()
             raise Unavailable
 
-        monkeypatch.setattr(gateway.service.store.changes, "since", away)
+        monkeypatch.setattr(gateway.parts.store.changes, "since", away)
         assert failed.wait(20)
         gateway.post(job.event("run"))
-        monkeypatch.setattr(gateway.service.store.changes, "since", look)
+        monkeypatch.setattr(gateway.parts.store.changes, "since", look)
         assert heard.event()[1]["uuid"] == job.uuid

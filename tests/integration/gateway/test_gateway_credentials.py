@@ -56,7 +56,7 @@ class World:
 
     def nonce(self, scope: str, permission: Permission, **more: Any) -> str:
         fields: dict[str, Any] = {"tenant": "SD2E", "owner": "operator", "by_operator": True} | more
-        secret, _ = self.gateway.service.store.nonces.make(NewNonce(scope=scope, level=permission, **fields))
+        secret, _ = self.gateway.parts.store.nonces.make(NewNonce(scope=scope, level=permission, **fields))
         return secret.reveal()
 
     def status(self, method: str, path: str, permission: str | None = None, nonce: str | None = None) -> int:
@@ -69,7 +69,7 @@ class World:
 @pytest.fixture
 def world(gateway: Gateway, job: StoredJob) -> World:
     execution = gateway.post(job.event("update")).json()["result"]["executionId"]
-    nonces = gateway.service.store.nonces
+    nonces = gateway.parts.store.nonces
     _, nonce = nonces.make(NewNonce(scope=f"actor:{ACTOR}", tenant="SD2E", owner="x"))
     return World(gateway, job, {"execution": execution, "nonce": nonce.handle, "job": job.uuid, "alias": ALIAS})
 
@@ -205,7 +205,7 @@ def test_nonces_do_not_wait_for_a_server_that_hangs(
             thread.start()
         scope = f"alias:{ALIAS}"
         new = NewNonce(scope=scope, tenant="SD2E", owner="operator", by_operator=True)
-        nonce, _ = gateway.service.store.nonces.make(new)
+        nonce, _ = gateway.parts.store.nonces.make(new)
         began = time.monotonic()
         assert gateway.post(None, job.url("run", **{"x-nonce": nonce.reveal()}), permission=None).status_code == 200
         assert time.monotonic() - began < 4  # the others wait for 5 seconds

@@ -80,7 +80,7 @@ def test_one_of_another_gateway_on_the_same_database(mongodb_uri: str, database:
     configured = settings(mongodb_uri, database.name)
     with serving(configured) as one, serving(configured) as other:
         execution = one.post(job.event("run")).json()["result"]["executionId"]
-        one.service.executions.flush(10)
+        one.parts.executions.flush(10)
         assert get(other, f"{BASE}/{execution}")["result"]["exitCode"] == 0
 
 
@@ -127,7 +127,7 @@ def test_no_second_durable_write(
         with serving(settings(mongodb_uri, database.name)) as gateway:
             writes.seen.clear()
             assert gateway.post(job.event("run")).status_code == 200
-            gateway.service.executions.flush(10)
+            gateway.parts.executions.flush(10)
             durable = {"w": "majority", "j": True}
             assert [name for name, concern in writes.seen if concern == durable] == expected
             others = [name for name, concern in writes.seen if concern != durable]
@@ -140,9 +140,9 @@ def test_what_cannot_be_kept_holds_nobody_up(gateway: Gateway, job: StoredJob, m
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(gateway.service.store.executions, "add", broken)
+    monkeypatch.setattr(gateway.parts.store.executions, "add", broken)
     assert gateway.post(job.event("run")).status_code == 200
-    gateway.service.executions.flush(10)
+    gateway.parts.executions.flush(10)
     assert 'pipelinejobs_dropped_total{what="executions"} 1.0' in gateway.client.get("/metrics").text
 
 

@@ -24,7 +24,7 @@ def test_alive_and_ready(gateway: Gateway) -> None:
 
 def test_not_ready_without_its_indexes(gateway: Gateway, database: Database[Any]) -> None:
     database["jobs_refused"].drop_indexes()
-    gateway.service._checked = 0.0
+    gateway.parts._checked = 0.0
     answer = gateway.client.get("/readyz")
     assert answer.status_code == 503
     assert "jobs_refused.job_date" in answer.json()["message"]
@@ -33,14 +33,14 @@ def test_not_ready_without_its_indexes(gateway: Gateway, database: Database[Any]
 
 
 def test_not_ready_while_it_is_stopped(gateway: Gateway) -> None:
-    gateway.service.stopping = True
+    gateway.parts.stopping = True
     assert gateway.client.get("/readyz").status_code == 503
 
 
 def test_it_makes_the_indexes(mongodb_uri: str, database: Database[Any]) -> None:
     database.client.drop_database(database.name)
     with serving(settings(mongodb_uri, database.name)) as gateway:
-        assert gateway.service.store.missing_indexes() == []
+        assert gateway.parts.store.missing_indexes() == []
     assert "uuid_1" in database["jobs"].index_information()
 
 

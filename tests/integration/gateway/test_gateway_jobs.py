@@ -156,7 +156,7 @@ class TestHistory:
     def test_one_that_was_moved_in_part(
         self, gateway: Gateway, job: StoredJob, mongodb_uri: str, database: Database[Any]
     ) -> None:
-        gateway.service.store.history.limits = history.HistoryLimits(entries=10)
+        gateway.parts.store.history.limits = history.HistoryLimits(entries=10)
         for number in range(50):
             assert gateway.post(job.event("update", {"n": number})).status_code == 200
         assert len(job.stored()["history"]) <= 12
@@ -184,7 +184,7 @@ class TestHistory:
         assert parts == 2
 
     def test_what_a_crash_left_in_both_places(self, gateway: Gateway, job: StoredJob, jobs: Documents) -> None:
-        gateway.service.store.history.limits = history.HistoryLimits(entries=11)
+        gateway.parts.store.history.limits = history.HistoryLimits(entries=11)
         for number in range(9):
             gateway.post(job.event("update", {"n": number}))
         before = job.stored()
@@ -243,7 +243,7 @@ class TestExplain:
         assert (facts["owed"], facts["problems"]) == ([], [])
 
     def test_of_a_history_that_was_moved(self, gateway: Gateway, job: StoredJob) -> None:
-        gateway.service.store.history.limits = history.HistoryLimits(entries=10)
+        gateway.parts.store.history.limits = history.HistoryLimits(entries=10)
         gateway.post(job.event("run", {"by": "hand"}))
         for number in range(30):
             gateway.post(job.event("update", {"n": number}))

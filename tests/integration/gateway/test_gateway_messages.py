@@ -158,7 +158,7 @@ class TestVerdicts:
         told = result(gateway.post(job.event("finish")), 409)
         assert told["verdict"] == "illegal"
         assert "CREATED" in told["reason"]
-        (kept,) = eventually(lambda: list(gateway.service.store.refused.of(job.uuid)))
+        (kept,) = eventually(lambda: list(gateway.parts.store.refused.of(job.uuid)))
         assert (kept["verdict"], kept["execution"], kept["sender"]) == ("illegal", told["executionId"], "sender")
 
     @pytest.mark.promise("S1")
@@ -204,7 +204,7 @@ class TestVerdicts:
         assert result(gateway.ask("POST", f"/actors/v2/{ALIAS}/messages?{query}", "EXECUTE"), 400)
 
     def test_malformed_asks_no_database(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gateway.service.batcher._judge, "judge", lambda *_: pytest.fail("it was asked"))
+        monkeypatch.setattr(gateway.parts.batcher._judge, "judge", lambda *_: pytest.fail("it was asked"))
         assert result(gateway.post({"uuid": "x"}), 400)["verdict"] == "malformed"
 
     def test_create_is_nobodys(self, gateway: Gateway, job: StoredJob) -> None:
@@ -214,7 +214,7 @@ class TestVerdicts:
         def broken(*_: object) -> None:
             raise RuntimeError(f"canary {job.token}")
 
-        monkeypatch.setattr(gateway.service.batcher._judge, "judge", broken)
+        monkeypatch.setattr(gateway.parts.batcher._judge, "judge", broken)
         answer = gateway.post(job.event("run"))
         assert result(answer, 503)["verdict"] == "unavailable"
         assert answer.headers["retry-after"] == "1"

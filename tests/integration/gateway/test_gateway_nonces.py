@@ -225,7 +225,7 @@ def test_the_id_is_stored_nowhere(gateway: Gateway, job: StoredJob, database: Da
     nonce = made(gateway)["id"]
     assert send(gateway, nonce, job) == 200
     gateway.ask("GET", f"{OF_ALIAS}/{nonce}")
-    gateway.service.executions.flush(5)
+    gateway.parts.executions.flush(5)
     assert nonce not in dump(database)
     assert nonce not in caplog.text
     assert nonce not in gateway.client.get("/metrics").text

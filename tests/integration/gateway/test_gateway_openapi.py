@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from pipelinejobs.gateway.app import application
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
 from support.process import StoredJob, insert_job
 from support.selection import examples
@@ -49,7 +49,7 @@ def gateway(mongodb_uri: str, mongodb_client: MongoClient[dict[str, Any]]) -> It
 
 @pytest.fixture(scope="module")
 def stored(gateway: Gateway, mongodb_client: MongoClient[dict[str, Any]]) -> StoredJob:
-    job = insert_job(gateway.service.store.database["jobs"], "job-finished.json")
+    job = insert_job(gateway.parts.store.database["jobs"], "job-finished.json")
     gateway.post(job.event("validate"))
     return job
 
@@ -59,7 +59,7 @@ def api(gateway: Gateway) -> Any:
     return schemathesis.openapi.from_url(f"{gateway.url}/openapi.json")
 
 
-DOCUMENT = application(cast("Service", None)).openapi()
+DOCUMENT = application(cast("GatewayParts", None)).openapi()
 OPERATIONS = [
     pytest.param(path, method.upper(), id=f"{method.upper()} {path}")
     for path, methods in DOCUMENT["paths"].items()

@@ -154,7 +154,7 @@ def test_a_database_that_is_away_is_said_as_a_page(gateway: Gateway, monkeypatch
         def away(*_: Any) -> None:
             raise Unavailable("no MongoDB server could be reached in time; nothing was changed")
 
-        monkeypatch.setattr(gateway.service.store.listing, "page", away)
+        monkeypatch.setattr(gateway.parts.store.listing, "page", away)
         answer = visiting.client.get("/pages/jobs")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
@@ -167,7 +167,7 @@ def test_a_defect_is_said_as_a_page_and_shows_nothing_of_it(
     def broken(*_: Any) -> None:
         raise RuntimeError("inner words")
 
-    monkeypatch.setattr(gateway.service.store.listing, "page", broken)
+    monkeypatch.setattr(gateway.parts.store.listing, "page", broken)
     page = visited.get("/pages/jobs", 500)
     assert "inner words" not in page
     assert "Unexpected error" in page

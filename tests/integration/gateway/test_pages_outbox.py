@@ -42,7 +42,7 @@ def row(job: StoredJob) -> dict[str, Any]:
 
 
 def test_the_messages_are_listed(gateway: Gateway, failed: list[StoredJob]) -> None:
-    now = gateway.service.store.outbox.now()
+    now = gateway.parts.store.outbox.now()
     pending = {"_outbox.0.status": "pending", "_outbox.0.next": now + FOR_GOOD}
     failed[1].jobs.update_one({"uuid": failed[1].uuid}, {"$set": pending})
     with visitor(gateway) as visiting:
@@ -122,7 +122,7 @@ class TestOne:
     ) -> None:
         indexer.status = 200
         before = len(indexer.received)
-        held = {"status": "pending", "holder": "another", "next": gateway.service.store.outbox.now() + FOR_GOOD}
+        held = {"status": "pending", "holder": "another", "next": gateway.parts.store.outbox.now() + FOR_GOOD}
         changes = {f"_outbox.0.{name}": value for name, value in held.items()}
         failed[0].jobs.update_one({"uuid": failed[0].uuid}, {"$set": changes})
         with visitor(gateway, "UPDATE") as visiting:
@@ -151,7 +151,7 @@ class TestAll:
         gateway.post(waits.event("run"))
         gateway.post(waits.event("finish"))
         eventually(lambda: row(waits)["status"] == "undelivered")
-        now = gateway.service.store.outbox.now()
+        now = gateway.parts.store.outbox.now()
         pending = {"_outbox.0.status": "pending", "_outbox.0.next": now + FOR_GOOD}
         waits.jobs.update_one({"uuid": waits.uuid}, {"$set": pending})
         indexer.status = 200

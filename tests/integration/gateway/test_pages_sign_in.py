@@ -230,7 +230,7 @@ class TestEnd:
     def test_with_its_time(self, gateway: Gateway, database: Database[Any]) -> None:
         with visitor(gateway) as visiting:
             assert is_in(visiting)
-            database["gateway_sessions"].update_one({}, {"$set": {"expires": gateway.service.store.outbox.now()}})
+            database["gateway_sessions"].update_one({}, {"$set": {"expires": gateway.parts.store.outbox.now()}})
             assert not is_in(visiting)
 
     def test_with_its_nonce(self, gateway: Gateway) -> None:
@@ -242,13 +242,13 @@ class TestEnd:
             assert not is_in(visiting)
 
     def test_with_the_time_of_its_nonce(self, gateway: Gateway, database: Database[Any]) -> None:
-        made, _ = gateway.service.store.nonces.make(
+        made, _ = gateway.parts.store.nonces.make(
             NewNonce(scope=f"alias:{ALIAS}", tenant="SD2E", seconds=60, owner="jdoe", by_operator=True)
         )
         with visitor(gateway, None) as visiting:
             visiting.sign_in(made.reveal())
             assert is_in(visiting)
-            database["gateway_nonces"].update_one({}, {"$set": {"expires": gateway.service.store.outbox.now()}})
+            database["gateway_nonces"].update_one({}, {"$set": {"expires": gateway.parts.store.outbox.now()}})
             assert not is_in(visiting)
 
     def test_with_its_static_token(self, mongodb_uri: str, database: Database[Any], gateway: Gateway) -> None:
@@ -281,7 +281,7 @@ class TestEnd:
             assert not is_in(first)
 
     def test_of_an_authority_that_this_gateway_does_not_ask(self, gateway: Gateway) -> None:
-        session = gateway.service.store.sessions.make("jdoe", "oauth2", "", 60)
+        session = gateway.parts.store.sessions.make("jdoe", "oauth2", "", 60)
         with visitor(gateway, None) as visiting:
             visiting.client.cookies.set("pipelinejobs", session.reveal(), path="/pages")
             assert not is_in(visiting)

@@ -494,7 +494,7 @@ class TestIndexRequests:
         outbox = OutboxRelay(store, indexer, Backoff(attempts=1), seconds=5)
         assert outbox.drain(Deadline(5)).failed == 1
         assert list(store.outbox.rows()) == []
-        assert len(store.listing.page(_undelivered(), 10).jobs) == 1
+        assert len(store.listing.page(_failed(), 10).jobs) == 1
         indexer.trouble = None
         assert outbox.drain(Deadline(5)).sent == 1
         assert len(indexer.received) == 1
@@ -513,7 +513,7 @@ class TestIndexRequests:
         assert (row.attempts, row.status) == (0, "pending")
 
 
-def _undelivered() -> Any:
+def _failed() -> Any:
     from pipelinejobs.store.listing import Filter
 
-    return Filter(undelivered=True)
+    return Filter(failed=True)

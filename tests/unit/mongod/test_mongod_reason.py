@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelinejobs.mongod.server import reason_in
+from pipelinejobs.mongod.log_reason import reason_in
 
 
 def line(severity: str, message: str, **attributes: object) -> str:

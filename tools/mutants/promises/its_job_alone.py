@@ -93,7 +93,7 @@ ITS_JOB_ALONE: Final = (
         where="pipelinejobs/runtime.py:context",
         old='text("_abaco_username")',
         new='text("username") or text("_abaco_username")',
-        tests=("tests/unit/gateway/test_caller.py::test_who_sent_it_is_told_by_abaco_alone",),
+        tests=("tests/unit/test_runtime.py::test_only_abaco_names_the_sender",),
     ),
     Mutant(
         promises=("S13",),

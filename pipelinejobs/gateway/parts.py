@@ -44,7 +44,7 @@ _CHECK_PAUSE_SECONDS: Final = 2.0
 """How long a look at the database may take that says how the gateway is, and how long its result is used."""
 
 
-class Service:
+class GatewayParts:
     """The parts of a running gateway.
 
     Attributes:
