@@ -109,7 +109,7 @@ def test_one_that_dies_is_replaced_and_what_it_has_counted_stays(gateway: Served
     eventually(lambda: len(started(gateway)) == PROCESSES - 1 and before[0] not in started(gateway), SECONDS)
     sent += posted(gateway, job, 40)
     assert applied(gateway) == sent == job.names.count("update")
-    assert "another is started" in gateway.log.read_text()
+    assert "starting another" in gateway.log.read_text()
     assert gateway.end() == 0
 
 

@@ -234,7 +234,7 @@ class TestATakenPort:
         refusal = command(variables, "serve")
         assert refusal.exit_code == 78
         problem = f"serve: gateway.port: cannot listen at 127.0.0.1 port {port}: Address already in use"
-        assert refusal.sentence == f"{problem}; --port or PORT= takes another one"
+        assert refusal.sentence == f"{problem}; choose another with --port (make: PORT=)"
 
     def test_doctor_says_so_and_calls_nothing_wrong(self, variables: dict[str, str]) -> None:
         """It may be this very gateway that has it."""

@@ -113,7 +113,7 @@ class TestLive:
         new = new_job(updated=datetime.now(UTC))
         gateway.post(new.event("run"))
         notice = page.get_by_role("status")
-        expect(notice).to_contain_text("1 other job is new here or has changed.")
+        expect(notice).to_contain_text("1 other job is new or has changed.")
         assert page.locator("#rows > tr").count() == 3
         notice.get_by_role("link", name="Show").click()
         expect(page.locator("#rows > tr")).to_have_count(4)
@@ -131,7 +131,7 @@ class TestLive:
         expect(row).not_to_have_class(re.compile("gone"))
         gateway.post(job.event("finish"))
         expect(row).to_have_class(re.compile("gone"))
-        expect(here.page.get_by_role("status")).to_contain_text("1 other job is new here or has changed.")
+        expect(here.page.get_by_role("status")).to_contain_text("1 other job is new or has changed.")
 
     def test_the_page_of_a_job(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
         gateway.post(job.event("run", {"text": "word " * 100}))
@@ -193,7 +193,7 @@ class TestLive:
         here.wait_until_live()
         gateway.parts.store.database["gateway_sessions"].delete_many({})
         gateway.post(job.event("run"))
-        expect(here.page.get_by_role("status")).to_contain_text("Your sign-in is over")
+        expect(here.page.get_by_role("status")).to_contain_text("Your session has ended")
 
 
 def test_a_failed_message_is_sent_again(window: Window, gateway: Gateway, indexer: Indexer, new_job: NewJob) -> None:

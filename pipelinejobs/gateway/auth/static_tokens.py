@@ -12,18 +12,18 @@ from pipelinejobs.util.secret import Secret
 
 _LETTERS: Final = string.ascii_letters + string.digits
 _LENGTH: Final = 40
-"""Letters and digits of a token: 238 bits, so that its hash leads back to nothing."""
+"""Length of a token: 238 random bits, so that it cannot be found from its hash."""
 _LONGEST: Final = 256
 
 
 class StaticTokens:
-    """The tokens of the settings."""
+    """Checks static tokens. Only their SHA-256 hashes are stored."""
 
     def __init__(self, grants: tuple[Grant, ...]) -> None:
         self._grants = {grant.digest: grant for grant in grants}
 
     def identify(self, credentials: Credentials) -> Principal | None:
-        """See `IdentityProvider.identify`. Asks no server."""
+        """As `IdentityProvider.identify`, but an unknown token gives None."""
         if credentials.bearer is None or len(credentials.bearer.reveal()) > _LONGEST:
             return None
         return self.with_digest(digest(credentials.bearer))
@@ -35,10 +35,10 @@ class StaticTokens:
 
 
 def new_token() -> Secret:
-    """A new random token."""
+    """A new random token, such as `pj-` and 40 letters or digits."""
     return Secret("pj-" + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH)))
 
 
 def digest(token: Secret) -> str:
-    """The hash of a token, as the settings hold it."""
+    """The SHA-256 hash of a token in hex, as it is written in the settings."""
     return sha256(token.reveal().encode("utf-8", "surrogatepass")).hexdigest()

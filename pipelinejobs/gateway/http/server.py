@@ -1,4 +1,4 @@
-"""Serving: the socket, TLS, signals, and a graceful end."""
+"""Serves the gateway: the listening socket, TLS, signals, and a graceful end."""
 
 import asyncio
 import os
@@ -25,10 +25,10 @@ _KEEP_ALIVE_SECONDS: Final = 30
 
 
 def listen(gateway: GatewaySection) -> socket.socket:
-    """A listening socket: the one that systemd passed, else one at the address of the settings.
+    """The listening socket: the one that systemd passed, else a new one at the address in the settings.
 
     Raises:
-        WrongSetting: the address cannot be listened at, or what systemd passed is not one listening socket.
+        WrongSetting: the address cannot be used, or systemd did not pass exactly one listening socket.
     """
     given = systemd.inherited_socket()
     if given is not None:
@@ -41,15 +41,17 @@ def listen(gateway: GatewaySection) -> socket.socket:
     try:
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except PermissionError:
-        raise WrongSetting("gateway.port", f"{gateway.port} may not be used by this user") from None
+        raise WrongSetting("gateway.port", f"this user may not listen at port {gateway.port}") from None
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)  # without what newer Pythons add to it
-        problem = f"cannot listen at {gateway.host} port {gateway.port}: {why}; --port or PORT= takes another one"
+        why = os.strerror(error.errno) if error.errno else str(error)  # without the address that newer Pythons add
+        problem = (
+            f"cannot listen at {gateway.host} port {gateway.port}: {why}; choose another with --port (make: PORT=)"
+        )
         raise WrongSetting("gateway.port", problem) from None
 
 
 def address(gateway: GatewaySection, listening: socket.socket) -> str:
-    """The address for clients on this machine."""
+    """The URL for clients on this machine."""
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened at is the user's choice
     scheme = "https" if gateway.tls_certificate is not None else "http"
@@ -57,7 +59,7 @@ def address(gateway: GatewaySection, listening: socket.socket) -> str:
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn's server, which informs the gateway's parts before it ends."""
+    """uvicorn's server, which prepares the gateway's parts for the end before it ends itself."""
 
     def __init__(
         self,
@@ -72,18 +74,18 @@ class GatewayServer(uvicorn.Server):
         self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begins to serve."""
+        """Begins to serve, then calls `ready`."""
         await super().startup(sockets)
         if not self.should_exit:
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal asks for the end. A second Ctrl-C ends at once."""
+        """Begins the graceful end after a signal. A second Ctrl-C ends at once."""
         self._parts.stopping = True
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends. The streams of changes are closed first, as they would never end by themselves."""
+        """Ends. Streams of changes are closed first, because they would not end by themselves."""
         self._parts.stopping = True
         self._ending()
         await self._parts.feed.close()
@@ -91,7 +93,7 @@ class GatewayServer(uvicorn.Server):
 
 
 def configured(parts: GatewayParts) -> uvicorn.Config:
-    """How the gateway is served.
+    """uvicorn's configuration for the gateway.
 
     Raises:
         WrongSetting: the certificate or its key cannot be used.
@@ -122,13 +124,13 @@ def configured(parts: GatewayParts) -> uvicorn.Config:
 def serve(
     parts: GatewayParts, listening: socket.socket, ready: Callable[[], None], ending: Callable[[], None] = lambda: None
 ) -> None:
-    """Serves until a signal asks for the end, then finishes what was accepted. For the main thread alone.
+    """Serves until SIGINT or SIGTERM, then finishes what was accepted. Call it in the main thread.
 
     Args:
-        parts: the gateway's parts, started; they are closed in the end.
-        listening: where to.
-        ready: called once, when requests are served.
-        ending: called once, when no new requests are accepted.
+        parts: the started parts of the gateway; they are closed at the end.
+        listening: the socket to serve at.
+        ready: called once, when the gateway serves requests.
+        ending: called once, when the gateway accepts no more requests.
 
     Raises:
         WrongSetting: the certificate or its key cannot be used.
@@ -145,4 +147,4 @@ def serve(
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Does nothing: after its end uvicorn sends itself the signal once more, and the gateway still has to be closed."""
+    """Ignores a signal: uvicorn raises the signal once more after its end, when the parts still have to be closed."""

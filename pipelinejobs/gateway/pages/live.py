@@ -1,4 +1,4 @@
-"""`/pages/changes`: jobs as they change, for the pages that are open."""
+"""`/pages/changes`: the change feed for open pages."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from pipelinejobs.util.deadline import Deadline
 
 
 async def get(request: Request) -> Response:
-    """The stream of `GET /changes`, while the session lasts."""
+    """The stream of `GET /changes`; it ends with the session."""
     visit = await visit_of(request)
 
     async def may_go_on() -> bool:

@@ -33,27 +33,28 @@ from pipelinejobs.util.secret import Secret
 
 _HOME: Final = f"{BASE}/jobs"
 _OWN: Final = re.compile(rf"{BASE}/(?!sign-)[!-\[\]-~]{{0,2000}}")
-"""The address of a page on this host in every browser's reading: no backslash, no control character."""
+"""The URL of a page of this gateway, as every browser reads it: no backslash, no control character."""
 _NONCE: Final = re.compile(r"[A-Za-z0-9.]{1,32}_[A-Za-z0-9]{24}")
-"""The form of a nonce's id (`store.nonces`); no token that this project makes has it."""
+"""The form of a nonce's secret id (`store.nonces`). Tokens that this project makes have another form."""
 _LONGEST: Final = 8192
 _MINUTE: Final = 60
 
 
 async def show(request: Request) -> Response:
-    """The form; a user who is signed in already is redirected."""
+    """The sign-in form. A user who is signed in is redirected to the page asked for."""
     parts = call.parts_of(request)
     back = _own(request.query_params.get("next"))
     if await visitor_of(request, parts, Deadline(parts.settings.limits.request)) is not None:
         return RedirectResponse(back, HTTPStatus.SEE_OTHER)
     if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        # After a link from another site a browser sends no strict cookie; after one from a page of the gateway it does.
+        # A browser that follows a link from another site does not send a strict cookie. So the page redirects itself:
+        # for a link on a page of the gateway the browser sends the cookie.
         return templates.page("continue.html", {"to": back}, visitor=None)
     return _form(request, back)
 
 
 async def sign_in(request: Request) -> Response:
-    """Begins a session for a user with a valid credential."""
+    """Begins a session if the credential in the form is valid and has the READ permission."""
     parts = call.parts_of(request)
     deadline = Deadline(parts.settings.limits.request)
     fields = await form_of(request, deadline)
@@ -87,7 +88,7 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """Ends the session, for every gateway; also if its user has lost the READ permission."""
+    """Ends the session at all gateways, also if its user has lost the READ permission."""
     parts = call.parts_of(request)
     deadline = Deadline(parts.settings.limits.request)
     session = cookie_of(request)
@@ -111,7 +112,7 @@ def _form(request: Request, back: str, wrong: str | None = None, status: int = H
 
 
 def _own(address: str | None) -> str:
-    """The address if it is one of a page of this gateway, otherwise that of the jobs."""
+    """The URL if it is one of a page of this gateway, else the URL of the list of jobs."""
     if address is None or not _OWN.fullmatch(address):
         return _HOME
     segments = unquote(urlsplit(address).path).split("/")

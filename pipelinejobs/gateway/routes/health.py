@@ -1,4 +1,4 @@
-"""Health: `/healthz`, `/readyz`, `/metrics`. Open without a credential; no answer names a job or a user."""
+"""Health: `/healthz`, `/readyz`, `/metrics`. They need no credential; no answer names a job or a user."""
 
 from functools import partial
 from http import HTTPStatus
@@ -41,15 +41,15 @@ def router() -> APIRouter:
 
 
 async def alive() -> JSONResponse:
-    """The process answers, so it is alive."""
+    """Answers 200 as long as the process can answer at all."""
     return success({"alive": True}, schemas.Life)
 
 
 async def ready(request: Request) -> JSONResponse:
-    """Whether messages should be sent to this gateway."""
+    """Answers 200 if this gateway can handle messages, else 503 with the reasons."""
     parts = parts_of(request)
     try:
-        problems = await parts.looks.run(parts.problems, parts.settings.limits.request)
+        problems = await parts.health_checks.run(parts.problems, parts.settings.limits.request)
     except Unavailable as error:
         problems = [error.reason]
     if problems:
@@ -61,5 +61,5 @@ async def counted(request: Request) -> Response:
     """The metrics, in the text format of Prometheus."""
     parts = parts_of(request)
     deadline = Deadline(parts.settings.limits.request)
-    text = await parts.looks.run(partial(parts.metrics.text), deadline.remaining())
+    text = await parts.health_checks.run(partial(parts.metrics.text), deadline.remaining())
     return Response(text, media_type=metrics.CONTENT_TYPE)

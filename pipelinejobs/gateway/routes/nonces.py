@@ -45,13 +45,13 @@ NonceName = Annotated[str, Path(description="The nonce's id or handle.", min_len
 
 @dataclass(frozen=True, slots=True)
 class _Collection:
-    """The collection of nonces that a request names.
+    """The collection of nonces in the URL of a request.
 
     Attributes:
         call: the request.
-        scope: what they are valid for.
+        scope: the scope of its nonces.
         kind: `Actor` or `Alias`.
-        url: the address of the collection.
+        url: its URL.
     """
 
     call: Call
@@ -67,7 +67,7 @@ class _Collection:
 def _of_actor(required: Permission) -> Any:
     async def collection(request: Request, actor: Annotated[str, Path(min_length=1, max_length=128)]) -> _Collection:
         call = await _admitted(request, actor, required)
-        # As on Abaco, an alias instead of the id names the actor, and the nonces are the actor's.
+        # As on Abaco: an alias in this URL means its actor, so the nonces are the actor's.
         return _Collection(call, f"actor:{call.parts.names.id}", "Actor", f"{call.actor_url}/nonces")
 
     return collection
@@ -76,7 +76,7 @@ def _of_actor(required: Permission) -> Any:
 def _of_alias(required: Permission) -> Any:
     async def collection(request: Request, alias: Annotated[str, Path(min_length=1, max_length=128)]) -> _Collection:
         if scope_of(parts_of(request), alias).startswith("actor:"):
-            raise HttpError(HTTPStatus.NOT_FOUND, "that is the actor's id, not an alias")
+            raise HttpError(HTTPStatus.NOT_FOUND, "not found: this is the actor's id, not an alias")
         call = await _admitted(request, alias, required)
         base = call.actor_url.rpartition("/")[0]
         return _Collection(call, f"alias:{alias}", "Alias", f"{base}/aliases/{alias}/nonces")
@@ -89,15 +89,15 @@ async def _admitted(request: Request, name: str, required: Permission) -> Call:
     return await admit(request, [scope_of(parts, name)], required, Deadline(parts.settings.limits.request))
 
 
-def router(spoken: Dialect) -> APIRouter:
-    """The routes in one dialect. They come before those of the actor: `aliases` is no actor."""
+def router(dialect: Dialect) -> APIRouter:
+    """The routes in one dialect. Those of aliases come first, because `aliases` would fit as an actor's name."""
     routes = APIRouter(tags=["nonces"])
     for prefix, collection in (("/aliases/{alias}", _of_alias), ("/{actor}", _of_actor)):
-        _add(routes, f"{prefix}/nonces", spoken, collection(Permission.READ), collection(Permission.UPDATE))
+        _add(routes, f"{prefix}/nonces", dialect, collection(Permission.READ), collection(Permission.UPDATE))
     return routes
 
 
-def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any) -> None:
+def _add(routes: APIRouter, path: str, dialect: Dialect, reader: Any, owner: Any) -> None:
     """The four routes of one collection of nonces."""
 
     async def get_all(nonces: Annotated[_Collection, Depends(reader)]) -> JSONResponse:
@@ -119,7 +119,7 @@ def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any)
         return _success(nonces, None, None, "nonce deleted")
 
     def add(sub_path: str, call: Any, method: str, shape: Any, summary: str, **more: Any) -> None:
-        documented = answers(shape, spoken, body=method == "POST")
+        documented = answers(shape, dialect, body=method == "POST")
         routes.add_api_route(
             path + sub_path,
             call,
@@ -130,7 +130,7 @@ def _add(routes: APIRouter, path: str, spoken: Dialect, reader: Any, owner: Any)
             **more,
         )
 
-    add("", get_all, "GET", list[schemas.Nonce], "List the nonces, spent and expired ones too")
+    add("", get_all, "GET", list[schemas.Nonce], "List the nonces, also spent and expired ones")
     add("", post, "POST", schemas.Nonce, "Make a nonce; its id is shown only in this answer", openapi_extra=_BODY)
     add("/{nonce}", get, "GET", schemas.Nonce, "Get one nonce")
     add("/{nonce}", delete, "DELETE", None, "Delete a nonce")
@@ -141,14 +141,14 @@ async def _make(request: Request, nonces: _Collection) -> JSONResponse:
     try:
         with await call.parts.bodies.read(request, call.deadline.remaining()) as body:
             kind = request.headers.get("content-type")
-            # In a thread: a body of a megabyte takes long to read, and would hold up the answers to other requests.
+            # In a thread, because parsing a body of a megabyte would delay other requests.
             asked = await call.ask(partial(nonce_request.read, body.bytes, kind, alias=nonces.kind == "Alias"))
     except Malformed as error:
         raise HttpError(HTTPStatus.BAD_REQUEST, error.reason) from None
     tenant = call.parts.names.tenant
     new = NewNonce(
         scope=nonces.scope,
-        tenant=tenant.lower() if call.spoken is Dialect.V3 else tenant,
+        tenant=tenant.lower() if call.dialect is Dialect.V3 else tenant,
         level=asked.level,
         max_uses=asked.max_uses,
         description=asked.description,
@@ -161,7 +161,7 @@ async def _make(request: Request, nonces: _Collection) -> JSONResponse:
 
 
 def _success(nonces: _Collection, result: Any, shape: Any, what: str) -> JSONResponse:
-    return success(result, shape, nonces.call.spoken, f"{nonces.kind} {what} successfully.")
+    return success(result, shape, nonces.call.dialect, f"{nonces.kind} {what} successfully.")
 
 
 def _no_nonce() -> HttpError:

@@ -226,7 +226,7 @@ def test_a_database_that_is_away_is_told_once_and_what_changed_meanwhile_afterwa
             seen = looks
             await until(lambda: looks > seen + 30)  # so that more has passed than a look back by itself would see
         assert await heard(listener) == (job.uuid, 1)
-        assert told == ["changes cannot be looked for"]
+        assert told == ["the change feed cannot poll the database"]
 
     run(test, store)
 

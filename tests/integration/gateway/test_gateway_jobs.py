@@ -122,7 +122,7 @@ class TestOne:
 
     @pytest.mark.parametrize("path", ["", "/history", "/explain"])
     def test_there_is_none(self, gateway: Gateway, path: str) -> None:
-        assert get(gateway, f"/jobs/{UNKNOWN}{path}", 404) == "there is no such job"
+        assert get(gateway, f"/jobs/{UNKNOWN}{path}", 404) == "not found: no such job"
         assert get(gateway, f"/jobs/nonsense{path}", 400).startswith("parameter uuid")
 
     def test_what_foreign_writers_left_there(self, gateway: Gateway, jobs: Documents, job: StoredJob) -> None:

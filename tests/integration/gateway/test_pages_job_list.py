@@ -79,7 +79,7 @@ class TestFilters:
         ("name", "value", "words"),
         [
             ("state", "LOST<b>", "LOST<b> is not a state of a job."),
-            ("pipeline", "x", "named by its uuid"),
+            ("pipeline", "x", "Enter the uuid of a pipeline"),
             ("text", "x" * 201, "At most 200 characters"),
             ("since", "soon", "not a time in an accepted form"),
             ("before", "soon", "not a time in an accepted form"),
@@ -128,7 +128,7 @@ class TestParts:
     @pytest.mark.parametrize("cursor", ["nonsense", "x" * 600, "WzEsMCwibyIsIngiXQ"])
     def test_a_cursor_that_is_none(self, gateway: Gateway, job: StoredJob, cursor: str) -> None:
         with visitor(gateway) as visiting:
-            assert "The address names no position in the list." in visiting.get("/pages/jobs", 400, cursor=cursor)
+            assert "The cursor in the address is invalid." in visiting.get("/pages/jobs", 400, cursor=cursor)
 
 
 def test_whatever_others_have_stored_is_only_text(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:

@@ -102,7 +102,7 @@ class TestOne:
             assert "1 delivered to the Indexer." in seen(visiting.get(answer.headers["location"]))
             assert failed[0].stored()["_outbox"] == []
             again = visiting.post("/pages/outbox/send", fields)
-            assert "No message was left to send." in seen(visiting.get(again.headers["location"]))
+            assert "There was no message to send." in seen(visiting.get(again.headers["location"]))
         assert [failed[0].uuid in str(one.body) for one in indexer.received[before:]] == [True]
         assert row(failed[1])["status"] == "undelivered"
 
@@ -178,7 +178,7 @@ class TestAll:
     ) -> None:
         with serving(settings(mongodb_uri, database.name)) as mute, visitor(mute, "UPDATE") as visiting:
             page = visiting.get("/pages/outbox")
-            assert "No setting says how to reach the Indexer" in page
+            assert "pipelines.job_indexer_url" in page
             assert "/pages/outbox/send" not in page
             assert visiting.post("/pages/outbox/send", {"form": visiting.form}).status_code == 409
 

@@ -94,9 +94,9 @@ class TestSigningIn:
             ("", 400, "Enter a token"),
             ("  ", 400, "Enter a token"),
             ("x" * 9000, 400, "Enter a token"),
-            ("nobody-knows-this", 401, "not known here"),
+            ("nobody-knows-this", 401, "Unknown Bearer token"),
             ("SD2E_" + "x" * 24, 401, "Nonce does not exist"),
-            ("<script>alert(1)</script>", 401, "not known here"),
+            ("<script>alert(1)</script>", 401, "Unknown Bearer token"),
         ],
     )
     def test_what_is_no_credential_is_said_beside_the_field(

@@ -192,7 +192,7 @@ class TestAClientThatSaysItIsDone:
             while piece := connection.recv(4096):
                 answer += piece
         assert answer.startswith(b"HTTP/1.1 200")
-        assert "breaks off" in refusal(answer[answer.index(b"HTTP/1.1 400") :], 400)
+        assert "the request is incomplete" in refusal(answer[answer.index(b"HTTP/1.1 400") :], 400)
 
     def test_one_that_has_gone_is_let_go_of(self) -> None:
         with server() as running:

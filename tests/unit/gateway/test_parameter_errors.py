@@ -38,7 +38,7 @@ def test_no_value_is_repeated() -> None:
 
 def test_a_uuid_that_is_none() -> None:
     problem = said(pipeline="106D46FF")
-    assert problem.startswith("parameter pipeline: is not a uuid in small letters, such as ")
+    assert problem.startswith("parameter pipeline: is not a uuid in lower case, such as ")
     assert Parameters.model_validate({"pipeline": problem.split()[-1]}).pipeline
 
 

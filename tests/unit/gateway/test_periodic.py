@@ -27,7 +27,7 @@ def test_it_goes_on_after_failures_and_complains_once(caplog: pytest.LogCaptureF
         assert done.wait(60)
         periodic.close(60)
     complaints = [record.message for record in caplog.records]
-    assert complaints == ["looking: cannot be done for now"] * 2
+    assert complaints == ["looking: failed; it will be tried again"] * 2
 
 
 def test_it_ends_when_it_is_told_to_also_before_it_has_begun() -> None:

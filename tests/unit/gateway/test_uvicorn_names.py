@@ -108,7 +108,7 @@ def test_the_list_of_the_server_is_complete() -> None:
     tree = ast.parse(inspect.getsource(server.GatewayServer))
     methods = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     used = methods | _attributes(tree, "self", "super()")
-    assert used - {"__init__", "_service", "_ready", "_ending"} == set(SERVER)
+    assert used - {"__init__", "_parts", "_ready", "_ending"} == set(SERVER)
 
 
 def _attributes(tree: ast.AST, *owners: str) -> set[str]:
