@@ -19,7 +19,7 @@ def reason_in(log: Path) -> str | None:
     """
     if not log.exists():
         return None
-    line = "it said nothing"
+    line = "the log is empty"
     for line in log.read_text(errors="replace").splitlines():
         try:
             entry = json.loads(line)

@@ -134,7 +134,7 @@ class TestServe:
 
     def test_its_first_start_on_a_terminal(self, own: dict[str, str], nothing_left: None) -> None:
         with terminal((sys.executable, "-m", "pipelinejobs", "serve", "--sample"), own, columns=40) as seen:
-            seen.wait_for_printed("Ctrl-C ends it.")
+            seen.wait_for_printed("Press Ctrl-C to stop the gateway.")
             places = [" ".join(seen.text.split()).rfind(f"{step} (") for step in STEPS]
             assert places == sorted(places)
             assert places[0] >= 0
@@ -145,7 +145,7 @@ class TestServe:
 
     def test_a_log_line_meanwhile_stays_whole(self, own: dict[str, str], nothing_left: None) -> None:
         with terminal((sys.executable, "-m", "pipelinejobs", "serve", "--sample"), own, columns=40) as seen:
-            seen.wait_for_printed("Ctrl-C ends it.")
+            seen.wait_for_printed("Press Ctrl-C to stop the gateway.")
             (line,) = [line for line in re.split(r"[\r\n]+", seen.text) if "pipelines.job_indexer_url" in line]
             assert json.loads(line)["level"] == "WARNING"
             seen.press(CTRL_C)

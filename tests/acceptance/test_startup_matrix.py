@@ -249,7 +249,7 @@ class TestATakenPort:
             check=True,
         ).stdout
         where = f"127.0.0.1 port {variables['_REACTOR_GATEWAY_PORT']}"
-        assert f"note   gateway: gateway.port: {where} is in use: by this gateway if it runs, else by" in printed
+        assert f"note   gateway: gateway.port: {where} is in use. If the gateway is not running," in printed
 
     def test_one_shot_does_not_care(self, variables: dict[str, str], database: Database[Any]) -> None:
         job = insert_job(database["jobs"])

@@ -67,7 +67,7 @@ async def get(request: Request) -> Response:
 
     answered = await visit.ask(answer)
     if answered is None:
-        raise HttpError(HTTPStatus.NOT_FOUND, "There is no job with this uuid.")
+        raise HttpError(HTTPStatus.NOT_FOUND, "There is no such job.")
     return answered
 
 

@@ -117,7 +117,7 @@ async def _unavailable(_: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     meant = paths.nearest(request.scope["path"], PATHS)
-    no_page = "There is no page with this address" + (f"; did you mean {meant}?" if meant else ".")
+    no_page = "There is no such page" + (f"; did you mean {meant}?" if meant else ".")
     reasons = {HTTPStatus.NOT_FOUND: no_page, HTTPStatus.METHOD_NOT_ALLOWED: "This method is not allowed here."}
     status = HTTPStatus(error.status_code)
     return _error_page(status, reasons.get(status, status.phrase), dict(error.headers or {}))

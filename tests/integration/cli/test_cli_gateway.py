@@ -49,7 +49,7 @@ class TestNonce:
         with pytest.raises(NonceRefused):
             store.nonces.redeem(Secret(made["id"]), [ALIAS], Permission.READ)
         done = cli("nonce", "delete", made[key])
-        assert (done.exit_code, done.err) == (1, "nonce: there is no such nonce of the manager\n")
+        assert (done.exit_code, done.err) == (1, "nonce: the actor has no such nonce\n")
         assert cli("nonce", "list").out == "no nonces\n"
 
     def test_of_the_actor(self, cli: Any, store: Store) -> None:

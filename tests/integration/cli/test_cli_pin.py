@@ -125,7 +125,7 @@ class TestTheOriginals:
         secrets.write_text(json.dumps({"CATALOG_ADMIN_TOKEN_KEY": "a-key"}))
         told = cli.ok("pin", "--secrets", str(secrets), "--config", str(config))
         said = "CATALOG_ADMIN_TOKEN_KEY is set without CATALOG_ADMIN_TOKEN_SECRET"
-        assert told["warnings"] == [f"{said}, so that there are no administrative tokens"]
+        assert told["warnings"] == [f"{said}, so there are no administrative tokens"]
 
     def test_commands_take_it(
         self, cli: Cli, mongodb_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

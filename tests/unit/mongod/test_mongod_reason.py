@@ -36,7 +36,7 @@ def test_lines_in_another_form_are_shown(log: Path, text: str) -> None:
 def test_silence(log: Path) -> None:
     assert reason_in(log) is None, "mongod never spoke: it could not be loaded"
     log.write_text("")
-    assert reason_in(log) == "it said nothing"
+    assert reason_in(log) == "the log is empty"
 
 
 def test_a_reason_is_short_and_bytes_of_any_kind_are_read(log: Path) -> None:

@@ -102,4 +102,4 @@ def test_half_a_pair_is_said_and_gives_no_administrative_tokens(alone: str, miss
     assert load(environ).tokens.admin_key is None
     assert load(environ).tokens.admin_secret is None
     (line,) = said(environ)
-    assert line == (logging.WARNING, f"{alone} is set without {missing}, so that there are no administrative tokens")
+    assert line == (logging.WARNING, f"{alone} is set without {missing}, so there are no administrative tokens")

@@ -72,7 +72,7 @@ def test_the_environment_may_supply_what_is_pinned(load: Load, refusal: Callable
 def test_a_null_pin_allows_nothing(load: Load, refusal: Callable[..., str]) -> None:
     config = "pinned: {mongodb.username: null}"
     assert refusal(config, mongodb_username=CANARY) == (
-        "mongodb.username: is pinned in config.yml and may not be set by _REACTOR_MONGODB_USERNAME"
+        "mongodb.username: is pinned to null in config.yml, so _REACTOR_MONGODB_USERNAME may not set it"
     )
     assert load(config, mongodb_username="").mongodb.username is None
     assert load(config).mongodb.username is None
@@ -145,12 +145,12 @@ def test_pins_hold_for_what_is_said_by_a_variable_of_python_datacatalog(with_pin
     assert settings.load(THEIRS, with_pins).tokens.admin_lifetime == 60
     assert settings.load(OURS, with_pins).tokens.admin_lifetime == 60
     for name in (*THEIRS, *OURS):
-        with pytest.raises(WrongSetting, match=f"{name} says does not match") as caught:
+        with pytest.raises(WrongSetting, match=f"the value of {name} does not match the pin") as caught:
             settings.load({**THEIRS, name: ANOTHER}, with_pins)
         assert CANARY not in str(caught.value)
         assert ANOTHER not in str(caught.value)
     for name in THEIRS:
-        with pytest.raises(WrongSetting, match=f"{name} says does not match"):
+        with pytest.raises(WrongSetting, match=f"the value of {name} does not match the pin"):
             settings.load({**THEIRS, name: ""}, with_pins)
     for name in OURS:  # an empty one counts as not set; what then counts is what is pinned
         tokens = settings.load({**THEIRS, name: ""}, with_pins).tokens
@@ -162,7 +162,7 @@ def test_pins_hold_for_what_is_said_by_a_variable_of_python_datacatalog(with_pin
 def test_an_administrative_key_cannot_be_brought_where_there_is_none(refusal: Callable[..., str]) -> None:
     table = ", ".join(f"{name}: null" for name in pins.GUARDED)
     reason = refusal(f"require_pins: true\npinned: {{{table}}}", tokens_admin_key=CANARY)
-    assert reason == "tokens.admin_key: is pinned in config.yml and may not be set by _REACTOR_TOKENS_ADMIN_KEY"
+    assert reason == "tokens.admin_key: is pinned to null in config.yml, so _REACTOR_TOKENS_ADMIN_KEY may not set it"
 
 
 @pytest.mark.promise("S13")
@@ -172,7 +172,7 @@ def test_nor_by_a_variable_of_python_datacatalog(tmp_path: Path, name: str) -> N
     config.write_text("require_pins: true\n", encoding="utf-8")
     pins_file.write(config, {})
     assert settings.load({name: ""}, config).tokens.admin_key is None
-    with pytest.raises(WrongSetting, match=f"may not be set by {name}"):
+    with pytest.raises(WrongSetting, match=f"so {name} may not set it"):
         settings.load({name: THEIRS[name]}, config)
 
 

@@ -37,7 +37,9 @@ def test_the_same_value_twice_is_no_contradiction(tmp_path: Path) -> None:
 
 
 def test_two_values_for_one_name_are_refused_and_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(WrongSetting, match=f"{KEY} is in the file and, with another value") as refused:
+    with pytest.raises(
+        WrongSetting, match=f"{KEY} has one value in the file and another in the environment"
+    ) as refused:
         joined({**written(tmp_path, {KEY: "hidden-one"}), KEY: "hidden-other"})
     assert "hidden" not in str(refused.value)
 

@@ -99,7 +99,7 @@ ITS_JOB_ALONE: Final = (
         promises=("S13",),
         what="lets a sender override settings that are pinned",
         where="pipelinejobs/settings/pins.py:_check_one",
-        old="any(hmac.compare_digest(pin, digest(spelled)) for spelled in _spellings(name, said.text))",
+        old="any(hmac.compare_digest(pin, digest(spelled)) for spelled in _spellings(name, override.text))",
         new="pin",
         tests=("tests/unit/settings/test_pins.py::test_a_sender_cannot_unset_what_is_pinned",),
     ),
