@@ -1,4 +1,4 @@
-"""Fixtures for tests of whole processes: an actor on Abaco, an Indexer, and jobs in a database of one's own."""
+"""Fixtures for tests of whole processes: an actor on Abaco, an Indexer, and jobs in a database for each test."""
 
 from typing import Any
 

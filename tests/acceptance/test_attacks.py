@@ -23,7 +23,7 @@ from tools.demo.indexer import Indexer
 
 UUID = "107b93f3-1eae-5e79-8a18-0a480f8aa3a5"
 MSG_LIMIT = 131_067
-NOBODY = "10700000-0000-5000-8000-000000000000"
+UNKNOWN = "10700000-0000-5000-8000-000000000000"
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ class TestTokens:
 
     def test_an_unknown_job_and_a_wrong_token_look_alike(self, abaco: CheckedAbaco, job: StoredJob) -> None:
         wrong = abaco.send(job.event("run", token="0123456789abcdef"), execution="e")
-        unknown = abaco.send(job.event("run", uuid=NOBODY, token="0123456789abcdef"), execution="e")
+        unknown = abaco.send(job.event("run", uuid=UNKNOWN, token="0123456789abcdef"), execution="e")
         assert wrong.exit_code == unknown.exit_code == 77
         assert wrong.verdict | {"uuid": ""} == unknown.verdict | {"uuid": ""}
         assert len(wrong.stderr.splitlines()) == len(unknown.stderr.splitlines())
@@ -417,8 +417,8 @@ class TestParametersBecomeEnvironment:
 
     def test_without_a_user_name_nobody_has_sent_it(self, deaf: CheckedAbaco) -> None:
         for name in (None, ""):
-            nobody = CheckedAbaco(environment=deaf.environment, names={"_abaco_username": name})
-            run = nobody.send(event())
+            anonymous = CheckedAbaco(environment=deaf.environment, names={"_abaco_username": name})
+            run = anonymous.send(event())
             assert (run.verdict["verdict"], run.exit_code, run.verdict["state"]) == ("unauthorised", 77, None)
 
     def test_an_empty_msg_is_not_replaced_by_a_parameter(self, deaf: CheckedAbaco) -> None:

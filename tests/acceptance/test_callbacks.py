@@ -1,4 +1,4 @@
-"""Reports of Agave, Aloe and Tapis: what each status means, in whatever order and however often they come."""
+"""Reports of Agave, Aloe and Tapis: what each status means, in any order and any number."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""Hosts whose clocks are wrong: verdicts, nonces, leases and what is let go of are the same as with right ones."""
+"""Hosts whose clocks are wrong: verdicts, nonces, leases and expiry are the same as with right clocks."""
 
 import subprocess
 import sys

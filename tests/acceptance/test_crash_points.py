@@ -1,7 +1,7 @@
 """The one-shot run is killed before and after each of its effects; afterwards everything is as it should be.
 
 What each kind of run does to the world is written down here, in order: a new effect has to be added, and is then
-crashed at. Nobody mends anything afterwards: the sender sends again, and others send messages of their own.
+crashed at. Nothing is repaired by hand afterwards: the sender sends again, and others send messages of their own.
 """
 
 import json

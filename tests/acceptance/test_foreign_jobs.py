@@ -1,4 +1,4 @@
-"""Jobs that others wrote, go on writing, or have damaged: python-datacatalog's documents, tokens and habits."""
+"""Jobs that other programs have written, still write, or have damaged, above all python-datacatalog."""
 
 import json
 import os
@@ -346,7 +346,7 @@ class TestTrustedIndexers:
 
 
 class TestPoisonedDocuments:
-    """What somebody else has broken is refused, never crashed on, and never made worse."""
+    """Events for jobs that another program has damaged are refused; they cause no crash and no further damage."""
 
     POISON: dict[str, dict[str, Any]] = {  # noqa: RUF012 - read only
         "no history": {"history": None},

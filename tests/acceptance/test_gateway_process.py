@@ -1,4 +1,4 @@
-"""The gateway as a process: `serve` and `make run`, from the start to the end, however that comes."""
+"""The gateway as a process: `serve` and `make run`, from its start to any kind of end."""
 
 import json
 import os

@@ -89,7 +89,7 @@ def test_they_share_the_work_and_count_together(gateway: Served, new_job: NewJob
     sent = until_all_have_worked(gateway, job, database)
     assert job.names.count("update") == sent
     assert [applied(gateway) for _ in range(6)] == [sent] * 6
-    for _ in range(10):  # whoever has handled it, whoever is asked
+    for _ in range(10):  # any process may have handled the message, and any may answer
         answer = gateway.post(job.event("update")).json()["result"]
         execution = httpx.get(
             answer["_links"]["self"],

@@ -1,4 +1,4 @@
-"""No room for log lines, or for the verdict line: events are applied all the same, and the exit code is right."""
+"""No disk space for log lines or the verdict line: events are applied all the same, and the exit code is right."""
 
 import json
 import os

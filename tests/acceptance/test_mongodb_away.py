@@ -1,4 +1,4 @@
-"""MongoDB is away while messages arrive, each of them once: none is lost, whatever Abaco makes of an exit code."""
+"""MongoDB is unreachable while messages arrive, each once: none is lost, although Abaco ignores exit codes."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What is not installed is said in one sentence, and not by a traceback."""
+"""If a library is not installed, the error is one sentence and not a traceback."""
 
 import importlib.metadata
 import json

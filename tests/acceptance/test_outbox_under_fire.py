@@ -1,4 +1,4 @@
-"""The index request against an Indexer at its worst, and against senders that freeze: it arrives, or is seen not to."""
+"""The index request with a faulty Indexer, and with senders that freeze: it arrives, or is shown as failed."""
 
 import json
 import os

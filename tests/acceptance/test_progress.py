@@ -1,4 +1,4 @@
-"""Progress where people wait: `drain`, the start of the gateway, `make soak`; on a terminal, and without."""
+"""Progress for operators who wait: `drain`, the start of the gateway, `make soak`; on a terminal, and without."""
 
 import json
 import os
@@ -155,7 +155,7 @@ class TestServe:
     def test_in_a_pipe(
         self, own: dict[str, str], tmp_path: Path, nothing_left: None, arguments: tuple[str, ...]
     ) -> None:
-        """Plain lines for whoever asked for a sample; the stderr of a service holds nothing but its log."""
+        """With --sample, stderr has plain progress lines; the stderr of a service has only log lines."""
         log = tmp_path / "stderr"
         with log.open("w") as stderr:
             process = subprocess.Popen(

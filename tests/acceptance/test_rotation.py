@@ -46,8 +46,8 @@ def mongodb(tmp_path: Path) -> Iterator[str]:
     address = f"{host.LOOPBACK}:{port}"
     try:
         eventually(lambda: host.listens(port, 1), 60)
-        with Client(f"mongodb://{address}/", timeoutMS=30_000) as anybody:
-            anybody.admin.command("createUser", ADMIN[0], pwd=ADMIN[1], roles=["root"])
+        with Client(f"mongodb://{address}/", timeoutMS=30_000) as client:
+            client.admin.command("createUser", ADMIN[0], pwd=ADMIN[1], roles=["root"])
         user(address, FIRST)
         yield address
     finally:

@@ -1,4 +1,4 @@
-"""Whatever is wrong at the start: one clear sentence and one exit code, at every entry point, and doctor finds it."""
+"""Each problem at the start: one clear sentence and one exit code, at every entry point, and doctor finds it."""
 
 import json
 import os
@@ -319,7 +319,7 @@ class TestAForeignDatabase:
         assert refused.exit_code in (75, 78)
 
     def serves_but_is_not_ready(self, variables: dict[str, str]) -> None:
-        """The index cannot be made, which is no reason to turn events away; whoever asks is told."""
+        """If an index cannot be made, events are still handled; /readyz and doctor report it."""
 
         served = subprocess.Popen(
             [sys.executable, "-m", "pipelinejobs", "serve"],

@@ -119,7 +119,7 @@ class TestLive:
         expect(page.locator("#rows > tr")).to_have_count(4)
         expect(page.locator("#rows > tr").first).to_contain_text(new.uuid)
 
-    def test_a_row_that_has_left_the_list_does_not_stand_as_if_it_were_true(
+    def test_a_row_that_has_left_the_list_is_marked_as_outdated(
         self, window: Window, gateway: Gateway, job: StoredJob
     ) -> None:
         gateway.post(job.event("run"))
@@ -187,7 +187,7 @@ class TestLive:
         expect(here.page.get_by_text("No message has failed.")).to_be_visible()
         expect(here.page.locator("main")).to_be_focused()
 
-    def test_the_end_of_a_session_is_said(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
+    def test_the_end_of_a_session_is_shown(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
         here = window()
         here.sign_in()
         here.wait_until_live()

@@ -52,7 +52,7 @@ for line in sys.stdin:
 
 
 class Reader:
-    """Somebody who pastes a page's examples, one after the other."""
+    """Runs a page's examples one after the other, as a reader who pastes them into a shell."""
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         self.root = directory / "project"

@@ -12,10 +12,10 @@ from support.canaries import assert_hidden
 from support.gateway import TOKENS, Gateway
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
-"""What a browser says of a form of the page itself."""
+"""The header that a browser sends with a form of the page itself."""
 
 HOSTILE = "<script>alert(1)</script> \"quoted' javascript:alert(2) \u202egnorw"
-"""What somebody may put wherever they can put anything."""
+"""A hostile text, to be put into all fields that a sender or writer can fill."""
 
 
 class Visitor:
@@ -37,12 +37,12 @@ class Visitor:
         return self.client.post(path, data=fields, headers=OWN | named)
 
     def sign_in(self, credential: str, back: str = "") -> httpx.Response:
-        """Shows a credential."""
+        """Signs in with a credential."""
         return self.post("/pages/sign-in", {"credential": credential, "next": back})
 
     @property
     def form(self) -> str:
-        """What the forms of this session carry."""
+        """The secret in forms of this session."""
         found = re.search(r'name="form" value="(\w+)"', self.get("/pages/outbox"))
         assert found is not None
         return found[1]
@@ -50,7 +50,7 @@ class Visitor:
 
 @contextmanager
 def visitor(gateway: Gateway, permission: str | None = "READ") -> Iterator[Visitor]:
-    """Somebody who is signed in with the static token of this permission, or nobody."""
+    """A visitor who is signed in with the static token of this permission; None: not signed in."""
     with httpx.Client(base_url=gateway.url, timeout=30, verify=False, trust_env=False) as client:
         visiting = Visitor(client)
         if permission is not None:

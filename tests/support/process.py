@@ -149,7 +149,7 @@ class CheckedAbaco(Abaco):
         )
 
     def of(self, username: str) -> "CheckedAbaco":
-        """The same actor, called by somebody else."""
+        """The same actor, called by another user."""
         return CheckedAbaco(environment=self.environment, username=username, names=self.names, hidden=self.hidden)
 
     def send(

@@ -1,4 +1,4 @@
-"""A process on a terminal: what somebody would see, and keys that are pressed."""
+"""Runs a process on a pseudo-terminal: reads what the terminal shows, and presses keys."""
 
 import fcntl
 import os
@@ -45,7 +45,7 @@ class Terminal:
     _readers: list[threading.Thread] = field(default_factory=list)
 
     def press(self, keys: bytes) -> None:
-        """Somebody presses keys."""
+        """Presses keys."""
         os.write(self._keyboard, keys)
 
     def wait_for(self, text: str) -> None:

@@ -276,7 +276,7 @@ def test_after_a_resolver_that_hangs_nothing_is_sent(monkeypatch: pytest.MonkeyP
         answer.set()
         time.sleep(0.3)
     assert "did not answer" in error.reason
-    assert server.requests == [], "whoever waited has given up, and will send it again"
+    assert server.requests == [], "the caller has given up waiting, and will send the message again"
 
 
 def test_without_time_nothing_is_sent() -> None:

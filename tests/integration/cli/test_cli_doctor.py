@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong with settings, server, indexes, jobs and owed messages."""
+"""`doctor`: problems of settings, server, indexes, jobs and outbox messages."""
 
 import json
 import socket
@@ -143,7 +143,7 @@ class TestRepair:
         again = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
         assert [finding["what"] for finding in again.json["findings"]] == ["job"]
 
-    def test_what_is_left_is_said(self, fixed: Cli, jobs: Jobs) -> None:
+    def test_what_cannot_be_repaired_is_reported(self, fixed: Cli, jobs: Jobs) -> None:
         jobs.insert_one(catalogued("job-finished.json"))
         jobs.update_one({}, {"$set": {"history.1.name": "may_run", "last_event": "run"}})
         done = fixed("doctor", "--repair", UUID, "--yes", "--json")
@@ -162,7 +162,7 @@ class TestRepair:
         ("arguments", "exit_code"),
         [(["--yes"], 2), (["--repair", "107"], 2), (["--repair", UUID], 1), (["--repair", UUID, "--yes"], 1)],
     )
-    def test_what_it_cannot_do_is_said_in_one_line(self, fixed: Cli, arguments: list[str], exit_code: int) -> None:
+    def test_errors_are_one_line(self, fixed: Cli, arguments: list[str], exit_code: int) -> None:
         done = fixed("doctor", *arguments)
         assert (done.exit_code, done.out) == (exit_code, "")
         assert len(done.err.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Commands for those who host the gateway: `nonce`, `bearer`; and `serve` where its libraries are missing."""
+"""Commands for operators of the gateway: `nonce`, `bearer-token`; and `serve` without its libraries."""
 
 import re
 from pathlib import Path

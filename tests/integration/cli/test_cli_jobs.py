@@ -1,4 +1,4 @@
-"""Commands that look: `show`, `history`, `explain`, `jobs`, `diagram`; and `drain`."""
+"""Commands that read: `show`, `history`, `explain`, `jobs`, `diagram`; and `drain`."""
 
 import json
 import re
@@ -283,7 +283,7 @@ class TestDrain:
         assert owed["attempts"] == 1
         assert "the last attempt failed" in cli("explain", uuid).out
 
-    def test_says_when_nothing_tells_where_the_indexer_is(self, cli: Cli) -> None:
+    def test_says_when_the_indexers_address_is_not_known(self, cli: Cli) -> None:
         done = cli("drain")
         assert done.exit_code == 1
         assert "pipelines.job_indexer_url" in done.err

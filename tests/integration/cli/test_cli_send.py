@@ -71,7 +71,7 @@ def test_a_bad_uuid_is_malformed_and_asks_no_database(cli: Cli, uuid: str) -> No
     assert "uuid" in done.json["reason"]
 
 
-def test_an_unknown_job_is_said_plainly_to_the_operator(cli: Cli) -> None:
+def test_an_operator_is_told_that_a_job_is_unknown(cli: Cli) -> None:
     done = cli("send", UNKNOWN, "run", "--json")
     assert (done.exit_code, done.json["verdict"]) == (77, "unauthorised")
     assert f"there is no job {UNKNOWN} in the database" in done.json["reason"]

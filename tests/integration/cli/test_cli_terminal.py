@@ -1,4 +1,4 @@
-"""What others wrote into jobs cannot steer the terminal of whoever looks at them."""
+"""Text of other programs in jobs cannot control the operator's terminal."""
 
 import json
 from datetime import UTC, datetime

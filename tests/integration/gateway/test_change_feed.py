@@ -61,7 +61,7 @@ async def until(true: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_everybody_hears_each_change_once(store: Store, jobs: Documents) -> None:
+def test_each_listener_gets_each_change_once(store: Store, jobs: Documents) -> None:
     before, job = insert_job(jobs), insert_job(jobs)
     change(store, before, 1)
 
@@ -101,7 +101,7 @@ def test_a_writer_whose_clock_is_late_is_heard(store: Store, jobs: Documents) ->
     run(test, store)
 
 
-def test_one_look_for_all_and_none_for_nobody(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_poll_serves_all_listeners(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0
     look = store.changes.since
 
@@ -131,9 +131,7 @@ def test_one_look_for_all_and_none_for_nobody(store: Store, jobs: Documents, mon
     run(test, store)
 
 
-def test_who_does_not_keep_up_is_ended_and_the_others_are_not(
-    store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_slow_listener_is_ended(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_feed, "_MOST_WAITING", 3)
     job = insert_job(jobs)
 
@@ -150,7 +148,7 @@ def test_who_does_not_keep_up_is_ended_and_the_others_are_not(
     run(test, store)
 
 
-def test_there_is_an_end_to_listeners(store: Store) -> None:
+def test_the_number_of_listeners_is_bounded(store: Store) -> None:
     async def test(feed: ChangeFeed) -> None:
         one, _two = await feed.listen(), await feed.listen()
         with pytest.raises(TooManyListeners):
@@ -161,8 +159,8 @@ def test_there_is_an_end_to_listeners(store: Store) -> None:
     run(test, store, most=2)
 
 
-def test_who_is_forgotten_takes_nobodys_place(store: Store, jobs: Documents) -> None:
-    """A caller may go away before the stream begins; then nobody says that it has left."""
+def test_a_forgotten_listener_frees_its_place(store: Store, jobs: Documents) -> None:
+    """If a client goes away before its stream begins, `leave` is never called."""
     job = insert_job(jobs)
 
     async def test(feed: ChangeFeed) -> None:
@@ -178,7 +176,7 @@ def test_who_is_forgotten_takes_nobodys_place(store: Store, jobs: Documents) -> 
     run(test, store, most=1)
 
 
-def test_whose_call_is_given_up_takes_nobodys_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_listener_frees_its_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     looking, go_on = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> list[Any]:
@@ -200,7 +198,7 @@ def test_whose_call_is_given_up_takes_nobodys_place(store: Store, monkeypatch: p
 
 
 @pytest.mark.parametrize("trouble", [Unavailable, RuntimeError])
-def test_a_database_that_is_away_is_told_once_and_what_changed_meanwhile_afterwards(
+def test_an_unreachable_database_is_logged_once_and_missed_changes_are_sent_afterwards(
     store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
 ) -> None:
     told: list[str] = []
@@ -262,9 +260,7 @@ def test_the_end_ends_all_and_waits_for_the_look(store: Store, monkeypatch: pyte
     run(test, store)
 
 
-def test_what_was_told_is_not_remembered_for_ever(
-    store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_memory_of_sent_changes_is_bounded(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_feed, "_MOST_TOLD", 5)
 
     async def test(feed: ChangeFeed) -> None:

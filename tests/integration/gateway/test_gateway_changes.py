@@ -72,7 +72,7 @@ def listening(gateway: Gateway) -> Iterator[Heard]:
             assert not thread.is_alive()
 
 
-def test_what_changes_is_told(gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
+def test_changes_are_streamed(gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
     before, job = new_job(), new_job()
     gateway.post(before.event("run"))
     with listening(gateway) as heard:
@@ -85,7 +85,7 @@ def test_what_changes_is_told(gateway: Gateway, new_job: Callable[..., StoredJob
         assert heard.event()[1]["state"] == "FINISHED"
 
 
-def test_what_another_gateway_writes_is_told_to_everybody(
+def test_changes_by_another_gateway_are_streamed_to_all(
     mongodb_uri: str, database: Database[Any], gateway: Gateway, job: StoredJob
 ) -> None:
     with serving(settings(mongodb_uri, database.name)) as other, listening(gateway) as one, listening(gateway) as two:
@@ -93,7 +93,7 @@ def test_what_another_gateway_writes_is_told_to_everybody(
         assert one.event()[1]["uuid"] == two.event()[1]["uuid"] == job.uuid
 
 
-def test_nobody_listens_nobody_looks(gateway: Gateway, job: StoredJob) -> None:
+def test_without_listeners_the_database_is_not_polled(gateway: Gateway, job: StoredJob) -> None:
     feed = gateway.parts.feed
     assert feed._task is None
     with listening(gateway):
@@ -102,7 +102,7 @@ def test_nobody_listens_nobody_looks(gateway: Gateway, job: StoredJob) -> None:
     eventually(lambda: feed._task is None and not feed._listeners)
 
 
-def test_there_is_an_end_to_listeners(gateway: Gateway) -> None:
+def test_the_number_of_listeners_is_bounded(gateway: Gateway) -> None:
     gateway.parts.feed = ChangeFeed(gateway.parts.store, most=1)
     with listening(gateway):
         answer = gateway.ask("GET", "/changes", "READ")

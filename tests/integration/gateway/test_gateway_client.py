@@ -1,4 +1,4 @@
-"""The client for senders, with a real gateway: every verdict, callbacks, and a gateway that was away."""
+"""The client for senders, with a real gateway: every verdict, callbacks, and a gateway that was unreachable."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Who gets in: every credential against every route, generated from one table of what each needs."""
+"""Authentication: every credential against every route, generated from one table of required permissions."""
 
 import threading
 import time
@@ -130,7 +130,7 @@ def test_every_route_is_in_the_table(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(OPEN))
-def test_open_to_everybody(gateway: Gateway, path: str) -> None:
+def test_routes_without_a_credential(gateway: Gateway, path: str) -> None:
     assert gateway.client.get(path).status_code == 200
 
 
@@ -239,7 +239,7 @@ def with_oauth2(uri: str, database: str, server: RudeServer, **more: str) -> Ite
         yield running
 
 
-def test_tacc_says_whose_a_token_is(
+def test_tacc_identifies_the_user_of_a_token(
     mongodb_uri: str, database: Database[Any], new_job: Callable[..., StoredJob]
 ) -> None:
     job = new_job()
@@ -250,7 +250,7 @@ def test_tacc_says_whose_a_token_is(
             answer = gateway.post(job.event(name), permission=None, headers=headers)
             assert answer.json()["result"]["verdict"] == "applied", answer.text
         assert gateway.ask("POST", f"/actors/v2/{ALIAS}/nonces", None, headers=headers).status_code == 403
-        assert gateway.ask("GET", "/jobs").status_code == 200  # a static token asks nobody
+        assert gateway.ask("GET", "/jobs").status_code == 200  # a static token needs no other server
         (asked,) = tacc.requests
         assert (asked.path, asked.headers["authorization"]) == ("/profiles/v2/me", headers["Authorization"])
 

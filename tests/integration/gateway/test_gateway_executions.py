@@ -1,4 +1,4 @@
-"""Executions over HTTP: what became of a message, for whoever asks later."""
+"""Executions over HTTP: the stored outcomes of messages."""
 
 import json
 import time
@@ -136,7 +136,9 @@ def test_no_second_durable_write(
         monitoring._LISTENERS.command_listeners.remove(writes)
 
 
-def test_what_cannot_be_kept_holds_nobody_up(gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_executions_that_cannot_be_stored_delay_no_answer(
+    gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError
 

@@ -1,4 +1,4 @@
-"""Whether the gateway lives and is ready, what it counts, what it logs, and what it does without a database."""
+"""Health and readiness, metrics, log lines, and the gateway without its database."""
 
 import json
 import logging
@@ -61,8 +61,8 @@ def test_a_database_that_goes_away_and_comes_back(embedded: Mongod) -> None:
         assert eventually(lambda: gateway.client.get("/readyz").status_code == 503)
         assert gateway.client.get("/metrics").status_code == 200
         nonce = gateway.client.post(f"/actors/v2/{ALIAS}/messages", params={"x-nonce": "SD2E_JKx3PqOeWvLm"})
-        assert nonce.status_code == 503  # whether it is good, nobody knows
-        counted = gateway.client.get("/metrics").text  # as an outage, not as somebody's wrong credential
+        assert nonce.status_code == 503  # whether the nonce is valid is not known
+        counted = gateway.client.get("/metrics").text  # counted as an outage, not as an invalid credential
         assert 'pipelinejobs_verdicts_total{kind="unread",verdict="unavailable"} 1.0' in counted
         assert 'pipelinejobs_requests_refused_total{reason="unavailable"}' not in counted
         assert gateway.post({"uuid": "x"}).status_code == 400  # that is known without a database

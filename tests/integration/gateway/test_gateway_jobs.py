@@ -1,4 +1,4 @@
-"""Reading over HTTP: jobs in pages, one job, its history, why it is where it is."""
+"""Reading over HTTP: lists of jobs, one job, its history, and the explanation of its state."""
 
 import json
 import threading
@@ -205,10 +205,10 @@ class TestHistory:
 
 @pytest.mark.promise("S20")
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/{}", "/jobs/{}/history", "/jobs/{}/explain"])
-def test_an_answer_is_made_where_it_keeps_nobody_waiting(
+def test_an_answer_is_made_in_a_thread(
     gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """To word a large job takes seconds, in which the loop of the gateway would answer nobody."""
+    """Rendering a large job takes seconds; done in the event loop, it would delay all other answers."""
     places = []
 
     def seen(function: Any) -> Any:

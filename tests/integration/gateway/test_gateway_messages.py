@@ -207,10 +207,12 @@ class TestVerdicts:
         monkeypatch.setattr(gateway.parts.batcher._judge, "judge", lambda *_: pytest.fail("it was asked"))
         assert result(gateway.post({"uuid": "x"}), 400)["verdict"] == "malformed"
 
-    def test_create_is_nobodys(self, gateway: Gateway, job: StoredJob) -> None:
+    def test_create_is_refused_for_all_tokens(self, gateway: Gateway, job: StoredJob) -> None:
         assert result(gateway.post(job.event("create") | {"token": admin_token()}), 403)["verdict"] == "unauthorised"
 
-    def test_what_went_wrong_inside_is_not_told(self, gateway: Gateway, job: StoredJob, monkeypatch: Any) -> None:
+    def test_internal_errors_are_not_shown_to_the_sender(
+        self, gateway: Gateway, job: StoredJob, monkeypatch: Any
+    ) -> None:
         def broken(*_: object) -> None:
             raise RuntimeError(f"canary {job.token}")
 
@@ -235,7 +237,7 @@ class TestWhatIsNotRead:
     def test_it_says_what_to_send_instead(self, gateway: Gateway, headers: dict[str, str], content: bytes) -> None:
         assert "send" in result(gateway.post(content, headers=headers), 400)["reason"]
 
-    def test_an_actor_that_is_not_here(self, gateway: Gateway, job: StoredJob) -> None:
+    def test_an_unknown_actor(self, gateway: Gateway, job: StoredJob) -> None:
         answer = gateway.post(job.event("run"), name="jobs-manager.staging")
         assert answer.status_code == 404
         assert answer.json()["result"] is None

@@ -164,7 +164,7 @@ def test_bodies_that_ask_for_what_there_is_not(gateway: Gateway, body: Any, plac
     assert gateway.ask("GET", OF_ALIAS).json()["result"] == []
 
 
-def test_a_body_is_read_where_it_keeps_nobody_waiting(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_is_read_in_a_thread(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     read, places = nonce_request.read, []
 
     def seen(*given: Any, **more: Any) -> nonce_request.NonceRequest:

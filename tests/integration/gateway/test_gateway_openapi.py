@@ -1,4 +1,4 @@
-"""openapi.json is true: whatever fits it, or does not, is answered as it says, and never with an error of ours."""
+"""openapi.json is true: requests that fit it and requests that do not are answered as it says, never with 500."""
 
 from collections.abc import Iterator
 from typing import Any, cast

@@ -115,7 +115,9 @@ def test_what_is_owed_when_it_ends_is_sent(mongodb_uri: str, database: Database[
         assert not database["jobs"].count_documents({"_outbox.0": {"$exists": True}})
 
 
-def test_nothing_says_how_to_reach_the_indexer(mongodb_uri: str, database: Database[Any], job: StoredJob) -> None:
+def test_without_the_indexers_address_nothing_is_sent(
+    mongodb_uri: str, database: Database[Any], job: StoredJob
+) -> None:
     with serving(settings(mongodb_uri, database.name)) as gateway:
         finish(gateway, job)
         assert [row["status"] for row in job.stored()["_outbox"]] == ["pending"]

@@ -1,4 +1,4 @@
-"""Too much at once: what there is no room for is put off, and everything else goes on."""
+"""Overload: requests beyond the limits get 503, and all others are answered."""
 
 import socket
 import threading
@@ -23,7 +23,7 @@ def head(length: int) -> bytes:
 
 
 @pytest.mark.promise("P10")
-def test_what_there_is_no_room_for_is_put_off(
+def test_events_beyond_the_limit_are_refused_as_overload(
     mongodb_uri: str, database: Database[Any], job: StoredJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured = settings(mongodb_uri, database.name, gateway__workers="2", gateway__waiting="3")

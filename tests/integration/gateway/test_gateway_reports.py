@@ -1,4 +1,4 @@
-"""A report is a fact: what a job system sends is taken over HTTP, whatever its wrapping."""
+"""A report is a fact: what a job system sends is accepted over HTTP, whatever its form."""
 
 import gzip
 import json

@@ -34,7 +34,7 @@ def test_the_newest_changed_come_first(gateway: Gateway, new_job: Callable[..., 
         assert listed(visiting.get("/pages/jobs")) == [jobs[1].uuid, jobs[2].uuid, jobs[0].uuid]
 
 
-def test_what_is_said_of_one(gateway: Gateway, job: StoredJob) -> None:
+def test_the_columns_of_a_job(gateway: Gateway, job: StoredJob) -> None:
     gateway.post(job.event("run"))
     with visitor(gateway) as visiting:
         page = visiting.get("/pages/jobs")
@@ -85,7 +85,7 @@ class TestFilters:
             ("before", "soon", "not a time in an accepted form"),
         ],
     )
-    def test_what_is_wrong_is_said_beside_the_field(
+    def test_an_invalid_filter_is_reported_beside_its_field(
         self, gateway: Gateway, job: StoredJob, name: str, value: str, words: str
     ) -> None:
         with visitor(gateway) as visiting:
@@ -97,7 +97,7 @@ class TestFilters:
             assert f'aria-describedby="{name}-hint {name}-wrong"' in page
         assert "<b>" not in page
 
-    def test_what_means_nothing_is_passed_over(self, gateway: Gateway, job: StoredJob) -> None:
+    def test_unknown_parameters_are_ignored(self, gateway: Gateway, job: StoredJob) -> None:
         with visitor(gateway) as visiting:
             page = visiting.get("/pages/jobs", **{"pipeline[$ne]": "x", "state[]": "x", "limit": "0"})
         assert listed(page) == [job.uuid]
@@ -126,7 +126,7 @@ class TestParts:
             assert link(second, "Newest") == "/pages/jobs?state=CREATED"
 
     @pytest.mark.parametrize("cursor", ["nonsense", "x" * 600, "WzEsMCwibyIsIngiXQ"])
-    def test_a_cursor_that_is_none(self, gateway: Gateway, job: StoredJob, cursor: str) -> None:
+    def test_an_invalid_cursor(self, gateway: Gateway, job: StoredJob, cursor: str) -> None:
         with visitor(gateway) as visiting:
             assert "The cursor in the address is invalid." in visiting.get("/pages/jobs", 400, cursor=cursor)
 
@@ -148,7 +148,7 @@ def test_whatever_others_have_stored_is_only_text(gateway: Gateway, jobs: Docume
     assert "\\u202egnorw" in page
 
 
-def test_a_database_that_is_away_is_said_as_a_page(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_reported_as_a_page(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     with visitor(gateway) as visiting:
 
         def away(*_: Any) -> None:
@@ -161,7 +161,7 @@ def test_a_database_that_is_away_is_said_as_a_page(gateway: Gateway, monkeypatch
         assert "no MongoDB server could be reached" in seen(answer.text)
 
 
-def test_a_defect_is_said_as_a_page_and_shows_nothing_of_it(
+def test_a_defect_is_a_page_without_details(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, visited: Visitor
 ) -> None:
     def broken(*_: Any) -> None:
@@ -175,6 +175,6 @@ def test_a_defect_is_said_as_a_page_and_shows_nothing_of_it(
 
 @pytest.fixture
 def visited(gateway: Gateway) -> Any:
-    """Somebody who is signed in."""
+    """A user who is signed in."""
     with visitor(gateway) as visiting:
         yield visiting

@@ -32,7 +32,7 @@ def section(page: str, name: str) -> str:
 
 
 def of_its_own(new_job: Callable[..., StoredJob], **changes: Any) -> StoredJob:
-    """A job whose life nobody else has, so that its older history is its own as well."""
+    """A job with a life of its own, so that its older history belongs to no other test."""
     create = {"date": datetime.now(UTC), "data": {}, "name": "create", "uuid": f"108{str(uuid.uuid4())[3:]}"}
     return new_job(history=[create], **changes)
 
@@ -88,7 +88,7 @@ def test_there_is_none(gateway: Gateway, name: str) -> None:
         assert "There is no such" in visiting.get(f"/pages/jobs/{name}", 404)
 
 
-def test_what_is_wrong_with_it_is_said(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
+def test_problems_of_the_job_are_shown(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
     jobs.update_one({"uuid": job.uuid}, {"$set": {"state": "INDEXING"}})
     page = page_of(gateway, job)
     assert "its state is INDEXING, but its history leads to CREATED" in seen(page)
@@ -204,7 +204,7 @@ def test_whatever_was_sent_is_only_text(gateway: Gateway, jobs: Documents, job: 
 
 @pytest.mark.keeps_secrets
 @pytest.mark.promise("P6")
-def test_no_secret_is_shown_wherever_somebody_has_put_it(gateway: Gateway, job: StoredJob) -> None:
+def test_no_secret_is_shown_wherever_a_writer_has_stored_it(gateway: Gateway, job: StoredJob) -> None:
     salt = job.stored()["_salt"]
     nonce = gateway.ask("POST", f"/actors/v2/{ALIAS}/nonces").json()["result"]["id"]
     data = {"note": f"token {job.token}, salt {salt}", "token": "whatever", "url": f"https://x/?x-nonce={nonce}"}

@@ -1,4 +1,4 @@
-"""`/pages/changes`: what open pages listen to."""
+"""`/pages/changes`: the change feed of open pages."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ def lines(visiting: Visitor) -> Any:
     return visiting.client.stream("GET", "/pages/changes")
 
 
-def test_what_changes_is_told(gateway: Gateway, job: StoredJob) -> None:
+def test_changes_are_streamed(gateway: Gateway, job: StoredJob) -> None:
     with visitor(gateway) as visiting, lines(visiting) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"

@@ -76,7 +76,7 @@ def test_no_message(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("permission", ["READ", "EXECUTE"])
-def test_without_the_right_there_is_no_button_and_no_way(
+def test_without_the_permission_there_is_no_button_and_sending_is_refused(
     gateway: Gateway, indexer: Indexer, failed: list[StoredJob], permission: str
 ) -> None:
     indexer.status = 200
@@ -117,7 +117,7 @@ class TestOne:
         assert "503 Service Unavailable" in text
         assert row(failed[0])["status"] == "undelivered"
 
-    def test_what_somebody_else_is_sending_is_left_to_them(
+    def test_a_message_that_another_process_sends_is_left_alone(
         self, gateway: Gateway, indexer: Indexer, failed: list[StoredJob]
     ) -> None:
         indexer.status = 200
@@ -133,7 +133,7 @@ class TestOne:
         assert len(indexer.received) == before
 
     @pytest.mark.parametrize("fields", [{"job": "x", "key": "y"}, {"job": "x"}, {"key": "y"}, {"job": ""}])
-    def test_what_is_not_there_sends_nothing(
+    def test_an_unknown_message_sends_nothing(
         self, gateway: Gateway, indexer: Indexer, failed: list[StoredJob], fields: dict[str, str]
     ) -> None:
         before = len(indexer.received)
@@ -173,7 +173,7 @@ class TestAll:
             text = seen(visiting.get(answer.headers["location"]))
             assert "1 not attempted" in text
 
-    def test_where_nothing_says_how_to_reach_the_indexer(
+    def test_without_the_indexers_address_the_page_says_so(
         self, mongodb_uri: str, database: Database[Any], gateway: Gateway, failed: list[StoredJob]
     ) -> None:
         with serving(settings(mongodb_uri, database.name)) as mute, visitor(mute, "UPDATE") as visiting:

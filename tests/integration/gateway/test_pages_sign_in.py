@@ -1,4 +1,4 @@
-"""Signing in to the pages and out of them, and what a session is good for."""
+"""Signing in to the pages and out of them, and the life of a session."""
 
 import re
 import ssl
@@ -62,7 +62,7 @@ class TestWithout:
             answer = gateway.client.get(path)
             assert (answer.status_code, answer.headers["location"]) == (303, "/pages/jobs")
 
-    def test_what_is_not_there_is_said_as_a_page(self, gateway: Gateway) -> None:
+    def test_an_unknown_path_is_a_page(self, gateway: Gateway) -> None:
         for path in ("/pages/nothing", "/pages/static/nothing", "/pages/static/..%2fsite.py"):
             answer = gateway.client.get(path)
             assert answer.status_code == 404
@@ -99,7 +99,7 @@ class TestSigningIn:
             ("<script>alert(1)</script>", 401, "Unknown Bearer token"),
         ],
     )
-    def test_what_is_no_credential_is_said_beside_the_field(
+    def test_an_invalid_credential_is_reported_beside_the_field(
         self, gateway: Gateway, credential: str, status: int, words: str
     ) -> None:
         with visitor(gateway, None) as visiting:
@@ -150,7 +150,7 @@ class TestSigningIn:
             headers = {"Authorization": f"Bearer {TOKENS['READ']}"}
             assert visiting.client.get("/pages/jobs", headers=headers).status_code == 303
 
-    def test_somebody_who_comes_by_a_link_from_elsewhere_passes_through_a_page_of_ours(self, gateway: Gateway) -> None:
+    def test_a_link_from_another_site_leads_through_a_page_of_the_gateway(self, gateway: Gateway) -> None:
         """With such a navigation a browser sends no strict cookie; with the next it does."""
         with visitor(gateway, None) as visiting:
             headers = {"Sec-Fetch-Site": "cross-site"}
@@ -199,7 +199,7 @@ class TestCookie:
         assert job.state == "CREATED"
 
     @pytest.mark.parametrize("value", ["", "x", "x" * 5000, '"$ne"'])
-    def test_a_made_up_one_is_nobody(self, gateway: Gateway, value: str) -> None:
+    def test_an_invented_session_is_not_accepted(self, gateway: Gateway, value: str) -> None:
         answer = gateway.client.get("/pages/jobs", headers={"Cookie": f"pipelinejobs={value}"})
         assert answer.status_code == 303
 
@@ -258,7 +258,7 @@ class TestEnd:
             headers = {"Cookie": f"pipelinejobs={visiting.client.cookies['pipelinejobs']}"}
             assert other.client.get("/pages/jobs", headers=headers).status_code == 303
 
-    def test_a_right_that_was_taken_is_gone_at_once(self, gateway: Gateway, database: Database[Any]) -> None:
+    def test_a_revoked_permission_ends_at_once(self, gateway: Gateway, database: Database[Any]) -> None:
         text, _ = nonce(gateway, "UPDATE")
         with visitor(gateway, None) as visiting:
             visiting.sign_in(text)
@@ -300,7 +300,7 @@ def test_a_form_has_an_end(gateway: Gateway) -> None:
 
 @pytest.mark.promise("S24")
 class TestForgery:
-    """A page of somebody else has the browser of somebody who is signed in send a form."""
+    """A page of another site makes the browser of a signed-in user send a form (CSRF)."""
 
     @pytest.mark.parametrize("path", ["/pages/outbox/send", "/pages/sign-out", "/pages/sign-in"])
     @pytest.mark.parametrize(

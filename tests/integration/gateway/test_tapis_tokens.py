@@ -1,4 +1,4 @@
-"""Tokens of Tapis v3: everything they say is checked, each thing by a token that is wrong in nothing else."""
+"""Tokens of Tapis v3: each claim is checked, by a token in which only this claim is wrong."""
 
 import base64
 import hashlib

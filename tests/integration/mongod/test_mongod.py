@@ -1,4 +1,4 @@
-"""The embedded mongod: one server for all who ask, data and port kept, nothing foreign ever signalled."""
+"""The embedded mongod: processes share one server, data and port are kept, and no other process is ever signalled."""
 
 import json
 import os

@@ -291,7 +291,7 @@ class TestManyAtOnce:
 
 
 class TestUnknownOutcome:
-    """The server has written, or not, and nobody says which."""
+    """A write was sent but never confirmed: it may or may not have happened."""
 
     @pytest.mark.promise("F5")
     @pytest.mark.parametrize("written", [True, False])

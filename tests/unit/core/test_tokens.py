@@ -163,7 +163,7 @@ class TestTrustOnFirstUse:
             (a_job("RUNNING", **rotated), a_command("update", ""), policy),
             (a_job("RUNNING", **rotated), a_command("update", None), policy),
         ],
-        ids=["switched off", "never rotated", "seen before", "nobody authenticated", "empty token", "no token"],
+        ids=["switched off", "never rotated", "seen before", "no authenticated sender", "empty token", "no token"],
     )
     def test_otherwise_it_is_not(self, job: Any, event: Any, policy: Policy) -> None:
         assert tokens.authority(job, event, policy, TIME) is Authority.NONE

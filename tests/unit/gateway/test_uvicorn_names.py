@@ -1,4 +1,4 @@
-"""The names of uvicorn that its documentation does not promise, and that the gateway builds on.
+"""The undocumented names of uvicorn that the gateway uses.
 
 When one is gone, its test says which and what it was needed for; then `gateway/http/protocol.py` or `server.py` has to
 change before requirements-gateway.txt can allow that version.

@@ -1,4 +1,4 @@
-"""Which mongod is taken: the one on PATH, then the one of the wheel; and what is said when there is none."""
+"""Finding mongod: on PATH, then in the wheel; and the error if there is none."""
 
 import os
 import sys

@@ -33,7 +33,7 @@ def test_lines_in_another_form_are_shown(log: Path, text: str) -> None:
     assert reason_in(log) == "terminate called"
 
 
-def test_silence(log: Path) -> None:
+def test_an_empty_or_missing_log(log: Path) -> None:
     assert reason_in(log) is None, "mongod never spoke: it could not be loaded"
     log.write_text("")
     assert reason_in(log) == "the log is empty"

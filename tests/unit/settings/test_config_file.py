@@ -1,4 +1,4 @@
-"""config.yml: what is refused in it, and that the one in the repository says what the code says."""
+"""config.yml: invalid files, and that the one in the repository agrees with the code."""
 
 import json
 import re

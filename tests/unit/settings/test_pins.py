@@ -1,4 +1,4 @@
-"""Pins: what a sender's URL parameters cannot take over."""
+"""Pins: the settings that a sender's URL parameters cannot change."""
 
 import hashlib
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def test_a_value_is_pinned_as_the_environment_spells_it(
     assert refusal(config, **{variable: text + "1"}).startswith(f"{name}: is pinned")
 
 
-def test_what_config_yml_says_itself_needs_no_match(load: Load) -> None:
+def test_values_in_config_yml_need_no_match(load: Load) -> None:
     read = load("mongodb: {database: mine}\npinned: {mongodb.database: null}")
     assert read.mongodb.database == "mine"
 
@@ -141,7 +141,7 @@ def with_pins(tmp_path: Path) -> Path:
 
 
 @pytest.mark.promise("S13")
-def test_pins_hold_for_what_is_said_by_a_variable_of_python_datacatalog(with_pins: Path) -> None:
+def test_pins_hold_for_variables_of_python_datacatalog(with_pins: Path) -> None:
     assert settings.load(THEIRS, with_pins).tokens.admin_lifetime == 60
     assert settings.load(OURS, with_pins).tokens.admin_lifetime == 60
     for name in (*THEIRS, *OURS):
@@ -159,7 +159,7 @@ def test_pins_hold_for_what_is_said_by_a_variable_of_python_datacatalog(with_pin
 
 
 @pytest.mark.promise("S13")
-def test_an_administrative_key_cannot_be_brought_where_there_is_none(refusal: Callable[..., str]) -> None:
+def test_no_administrative_key_can_be_added_by_the_environment(refusal: Callable[..., str]) -> None:
     table = ", ".join(f"{name}: null" for name in pins.GUARDED)
     reason = refusal(f"require_pins: true\npinned: {{{table}}}", tokens_admin_key=CANARY)
     assert reason == "tokens.admin_key: is pinned to null in config.yml, so _REACTOR_TOKENS_ADMIN_KEY may not set it"
@@ -167,7 +167,7 @@ def test_an_administrative_key_cannot_be_brought_where_there_is_none(refusal: Ca
 
 @pytest.mark.promise("S13")
 @pytest.mark.parametrize("name", sorted(THEIRS))
-def test_nor_by_a_variable_of_python_datacatalog(tmp_path: Path, name: str) -> None:
+def test_no_administrative_setting_can_be_added_by_a_variable_of_python_datacatalog(tmp_path: Path, name: str) -> None:
     config = tmp_path / "config.yml"
     config.write_text("require_pins: true\n", encoding="utf-8")
     pins_file.write(config, {})

@@ -47,7 +47,7 @@ DURABLE: Final = (
             self._make_ready(job)
             return
         """,
-        tests=("tests/unit/gateway/test_batcher.py::test_of_one_job_one_at_a_time_and_in_order",),
+        tests=("tests/unit/gateway/test_batcher.py::test_events_of_one_job_are_judged_one_at_a_time_in_order",),
     ),
     Mutant(
         promises=("P1",),
