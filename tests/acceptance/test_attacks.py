@@ -28,7 +28,7 @@ UNKNOWN = "10700000-0000-5000-8000-000000000000"
 
 @pytest.fixture
 def deaf(free_port: int) -> CheckedAbaco:
-    """The actor over a database that is not there: whatever asks it ends as `unavailable`."""
+    """The actor with an unreachable database: a run that needs the database ends as `unavailable`."""
     uri = f"mongodb://admin:{PASSWORD}@127.0.0.1:{free_port}/"
     return CheckedAbaco(environment=environment(uri, "none", _REACTOR_LIMITS_DATABASE="0.5"))
 

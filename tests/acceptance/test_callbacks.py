@@ -66,7 +66,7 @@ class TestStatuses:
 
 @pytest.mark.promise("P3")
 class TestOrder:
-    """Whatever the order, the job ends in the same state, and its history replays."""
+    """In any order of reports, the job ends in the same state, and its history can be replayed."""
 
     def deliver(self, abaco: CheckedAbaco, job: StoredJob, bodies: list[dict[str, Any]]) -> None:
         for body in bodies:

@@ -63,7 +63,7 @@ def dead_indexer(world: World) -> None:
 
 
 def long_history(world: World) -> None:
-    """A job whose history is as long as it may be, and has moved once before."""
+    """A job with the longest history that the document holds; older entries were moved before."""
     for number in range(7):
         assert world.send(world.job.event("update", {"number": number})) == "applied"
 

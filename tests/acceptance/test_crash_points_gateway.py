@@ -70,7 +70,7 @@ class Sender:
     verdicts: dict[str, str] = field(default_factory=dict)
 
     def send_all(self) -> None:
-        """Sends what was not answered yet.
+        """Sends the messages without an answer.
 
         Raises:
             httpx.TransportError: the gateway is gone.

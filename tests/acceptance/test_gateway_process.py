@@ -243,7 +243,7 @@ def commands(printed: list[str]) -> list[list[str]]:
 
 
 def called(words: list[str], root: Path = ROOT) -> httpx.Response:
-    """Does what a curl line says."""
+    """Sends the request of a curl command line."""
     method, data, headers, url = "GET", None, {}, ""
     rest = iter(words[1:])
     for word in rest:

@@ -59,7 +59,7 @@ def is_alive(process: int) -> bool:
 
 
 def posted(gateway: Served, job: StoredJob, number: int) -> int:
-    """Sends so many events over lines of their own, until the processes have all had some."""
+    """Sends events, each over its own connection, until each process has handled some."""
     return sum(gateway.post(job.event("update")).status_code == 200 for _ in range(number))
 
 

@@ -30,7 +30,7 @@ EVENT: Final = {"uuid": "107b93f3-1eae-5e79-8a18-0a480f8aa3a5", "name": "run", "
 
 
 def context(directory: Path, secrets: Mapping[str, str] | None = None) -> Path:
-    """What a build is given, in a directory of its own; with the pins of these secrets, as an operator writes them."""
+    """The build context, in a new directory, with the pins that `pin` writes for these secrets."""
     names = [name for _, rest in copies() for name in rest.split()[:-1]]
     for name in ("Dockerfile", ".dockerignore", *names):
         (directory / name).parent.mkdir(parents=True, exist_ok=True)

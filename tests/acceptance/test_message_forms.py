@@ -25,7 +25,7 @@ LEFT_OUT = {"agave": {"_links", "retries", "localId"}, "aloe": {"retries", "loca
 
 
 def applied(execution: Execution, job: StoredJob, event: str, state: str) -> None:
-    """The delivery was applied: said so in full, and stored."""
+    """Checks that the delivery was applied: by its verdict line, and in the database."""
     told = {key: execution.verdict[key] for key in ("verdict", "uuid", "event", "state")}
     assert told == {"verdict": "applied", "uuid": job.uuid, "event": event, "state": state}, execution
     stored = job.stored()

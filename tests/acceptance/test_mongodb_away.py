@@ -127,7 +127,7 @@ def test_what_is_refused_anyway_is_neither(away: CheckedAbaco, queue: ActorQueue
 def test_no_caller_makes_us_show_our_nonce_to_another_actor(
     away: CheckedAbaco, job: StoredJob, queue: ActorQueue
 ) -> None:
-    """Without a nonce of its own it goes to its own id, which Abaco says last, by the token that Abaco gives it."""
+    """Without job_manager_nonce, the message goes to the actor's own id, which Abaco sets last, with Abaco's token."""
     steered = {"_REACTOR_PIPELINES_JOB_MANAGER_ID": "evil.actor", "_abaco_actor_id": "evil.actor"}
     run = queue.runs(away).send(job.event("run"), steered)
     assert "requeued: " in run.verdict["reason"]

@@ -53,7 +53,7 @@ def finish(gateway: Gateway, job: StoredJob) -> None:
 
 
 def one_key(indexer: RudeServer) -> None:
-    """Whatever came was the same message each time."""
+    """Checks that all received requests are the same message."""
     assert len({(request.headers["idempotency-key"], request.body) for request in indexer.requests}) == 1
 
 

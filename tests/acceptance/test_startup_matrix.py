@@ -33,7 +33,7 @@ SECONDS: Final = 90
 
 @dataclass(frozen=True)
 class Refusal:
-    """How a process says that something is wrong."""
+    """How a process reports a problem: its exit code, and one sentence."""
 
     exit_code: int
     sentence: str
@@ -93,7 +93,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """A server that takes what it is told and says nothing."""
+    """A server that accepts data and never answers."""
     with RudeServer(then_hangs()) as server:
         yield f"127.0.0.1:{server.port}"
 
@@ -257,7 +257,7 @@ class TestATakenPort:
 
 
 def test_an_old_server_serves_no_gateway(mongodb_uri: str, database: Database[Any]) -> None:
-    """There is none to be had here, so the process is told of one in code."""
+    """No old server is available here, so the test replaces the version in the process."""
     old = "import sys; from pipelinejobs.store import Store; Store.server_version = lambda _: '4.4.29'; "
     main = "from pipelinejobs.cli.main import main; sys.exit(main(sys.argv[1:]))"
     variables = {

@@ -30,7 +30,7 @@ class Disk:
 
     @property
     def seen(self) -> Path:
-        """Where it is for processes that are not on it."""
+        """The path of the disk for processes outside its namespace."""
         return Path(f"/proc/{self.holder.pid}/root{self.path}")
 
     def on(self, command: Sequence[str]) -> list[str]:

@@ -57,12 +57,12 @@ def settings(uri: str, database: str, **more: str) -> Settings:
 
 @dataclasses.dataclass
 class Gateway:
-    """A gateway that serves.
+    """A running gateway.
 
     Attributes:
-        url: its address.
+        url: its base URL.
         parts: what it consists of; tests inspect these, or break them.
-        client: asks it without any credential.
+        client: an HTTP client without a credential.
     """
 
     url: str
@@ -71,7 +71,7 @@ class Gateway:
 
     @property
     def port(self) -> int:
-        """Where it listens, on 127.0.0.1."""
+        """The port, on 127.0.0.1."""
         return int(self.url.rpartition(":")[2])
 
     def ask(self, method: str, path: str, permission: str | None = "UPDATE", **more: Any) -> httpx.Response:
@@ -100,7 +100,7 @@ class Gateway:
 
 @contextmanager
 def serving(configured: Settings) -> Iterator[Gateway]:
-    """Serves in a thread of this process, and ends in order."""
+    """Serves a gateway in a thread of this process; it ends gracefully."""
     services = bootstrap.services(configured, runtime.context({"LOCALONLY": "1"}))
     parts = GatewayParts(services)
     parts.start()
@@ -132,7 +132,7 @@ def serving(configured: Settings) -> Iterator[Gateway]:
 
 
 def raw(port: int, request: bytes, *, seconds: float = 20.0, close: bool = False) -> bytes:
-    """What comes back for these bytes, until the other side closes, or for `seconds`."""
+    """The bytes received in answer to these bytes, until the server closes the connection, or for `seconds`."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         connection.sendall(request)
         if close:
@@ -146,7 +146,7 @@ def raw(port: int, request: bytes, *, seconds: float = 20.0, close: bool = False
 
 
 def eventually(true: Any, seconds: float = 20.0) -> Any:
-    """What `true` returns once that is anything true; fails when it never is."""
+    """Calls `true` until it returns a true value, and returns that; fails after some time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = true()

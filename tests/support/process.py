@@ -76,14 +76,14 @@ class StoredJob:
         return {"uuid": self.uuid, "token": self.token} | named | more
 
     def stored(self) -> Document:
-        """The document as it is now."""
+        """The present document."""
         document = self.jobs.find_one({"uuid": self.uuid})
         assert document is not None
         return document
 
     @property
     def state(self) -> str:
-        """The state it is in."""
+        """The present state."""
         state: str = self.stored()["state"]
         return state
 

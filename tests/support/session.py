@@ -72,7 +72,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _workerinput(config: pytest.Config) -> dict[str, Any]:
-    """What its controller has told a worker of xdist; nothing where this is none."""
+    """The input of an xdist worker from its controller; empty in other processes."""
     given: dict[str, Any] = getattr(config, "workerinput", {})
     return given
 

@@ -103,7 +103,7 @@ class TestPin:
 
 
 class TestTheOriginals:
-    """Its secrets.json, as it is."""
+    """The original reactor's secrets.json, unchanged."""
 
     def test_what_is_not_ours_is_named_in_one_line_and_left_alone(self, cli: Cli, config: Path, secrets: Path) -> None:
         original = json.loads(ORIGINAL.read_text())

@@ -21,7 +21,7 @@ PATIENCE = 20.0
 
 
 def run(test: Callable[[ChangeFeed], Coroutine[Any, Any, None]], store: Store, **more: Any) -> None:
-    """Runs a test over a feed. Afterwards the feed has left no task behind, and no thread that looks."""
+    """Runs a test with a feed, and checks that the feed leaves no task and no thread behind."""
 
     async def whole() -> None:
         feed = ChangeFeed(store, **{"interval": INTERVAL, **more})
@@ -37,7 +37,7 @@ def run(test: Callable[[ChangeFeed], Coroutine[Any, Any, None]], store: Store, *
 
 
 def change(store: Store, job: StoredJob, revision: int, seconds: float = 0) -> None:
-    """Changes a job, so many seconds ago by the database's time."""
+    """Changes a job with a date some seconds ago, by the database's clock."""
     moment = store.outbox.now() - timedelta(seconds=seconds)
     job.jobs.update_one(
         {"uuid": job.uuid},
@@ -77,7 +77,7 @@ def test_each_listener_gets_each_change_once(store: Store, jobs: Documents) -> N
 
 
 def test_a_job_that_is_made_again_is_news(store: Store, jobs: Documents) -> None:
-    """It has the revision that it had before, but another date."""
+    """The job has the same revision as before, but another date."""
     job = insert_job(jobs)
 
     async def test(feed: ChangeFeed) -> None:

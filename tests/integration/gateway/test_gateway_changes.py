@@ -20,7 +20,7 @@ from support.process import StoredJob
 
 
 class Heard:
-    """What a listener hears."""
+    """The events that a listener receives."""
 
     def __init__(self) -> None:
         self.lines: Queue[str] = Queue()

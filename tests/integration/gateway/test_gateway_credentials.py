@@ -45,7 +45,7 @@ def level(name: str) -> Permission:
 
 @dataclass(frozen=True)
 class World:
-    """A gateway with something of everything in it."""
+    """A gateway with a job, an execution and nonces in its database."""
 
     gateway: Gateway
     job: StoredJob

@@ -94,7 +94,7 @@ def test_they_are_kept_for_days(mongodb_uri: str, database: Database[Any]) -> No
 
 
 class Writes(monitoring.CommandListener):
-    """The collections that were written to, with the write concern."""
+    """Records the collections that are written to, with the write concern."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, Any]] = []

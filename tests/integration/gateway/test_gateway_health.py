@@ -122,7 +122,7 @@ class TestMetrics:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Any:
-    """The log as it would be written: a list of objects."""
+    """The log lines, parsed from JSON."""
     formatter = log.Lines()
     with caplog.at_level(logging.INFO, logger="pipelinejobs"):
         yield lambda: [json.loads(formatter.format(record)) for record in caplog.records]

@@ -28,7 +28,7 @@ def get(gateway: Gateway, path: str, status: int = 200, /, **parameters: Any) ->
 
 
 def test_an_answer_ends_its_line(gateway: Gateway, job: StoredJob) -> None:
-    """So that a shell's prompt does not stand behind it."""
+    """An answer ends with a newline, so that a shell prompt begins on its own line."""
     for path in ("/jobs", f"/jobs/{job.uuid}", f"/jobs/{UNKNOWN}", "/nowhere", "/jobs?since=yesterday"):
         answer = gateway.ask("GET", path, "READ")
         assert answer.content.endswith(b"}\n")
@@ -168,7 +168,7 @@ class TestHistory:
             assert part["next"] == (offset + 7 if offset + 7 < 51 else None)
 
     def test_of_large_entries(self, gateway: Gateway, job: StoredJob, jobs: Documents) -> None:
-        """A part ends at 4 MiB as they are stored, and says where the next one begins."""
+        """A part ends at 4 MiB of stored entries; `next` says where the next part begins."""
         for number in range(10):
             data = {"n": number, "zeros": [0] * 60_000}  # 0.7 MB where they are stored
             assert gateway.post(job.event("update", data)).status_code == 200

@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 
 
 def result(answer: Any, status: int = 200) -> Answer:
-    """The result in an answer, whose envelope is held against Abaco's."""
+    """The result in an answer. Checks that the envelope is Abaco's."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     whole: Answer = answer.json()

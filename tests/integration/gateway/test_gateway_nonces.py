@@ -178,7 +178,7 @@ def test_a_body_is_read_in_a_thread(gateway: Gateway, monkeypatch: pytest.Monkey
 
 
 def test_a_form_of_very_many_fields(gateway: Gateway) -> None:
-    """Each would be taken apart, a third of a million of them in one body."""
+    """Without a limit, a third of a million fields in one body would be parsed."""
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert gateway.ask("POST", OF_ALIAS, content=b"maxUses=2&" + b"a=1&" * 90, headers=form).status_code == 200
     answer = gateway.ask("POST", OF_ALIAS, content=b"maxUses=2&" + b"a=1&" * 100, headers=form)

@@ -38,7 +38,7 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def gateway(mongodb_uri: str, mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[Gateway]:
-    """One gateway for all of them, with a job and an execution in it."""
+    """One gateway for all tests of this module, with a job and an execution."""
     name = f"test_{uuid4().hex}"
     try:
         with serving(settings(mongodb_uri, name)) as running:
@@ -75,7 +75,7 @@ OPERATIONS = [
 def test_whatever_is_asked(
     gateway: Gateway, stored: StoredJob, api: Any, path: str, method: str, mode: GenerationMode
 ) -> None:
-    """schemathesis makes up requests that fit the document, and others that do not."""
+    """schemathesis generates requests that fit the document, and requests that do not."""
 
     @effort(max_examples=examples(25, 5), derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=api[path][method].as_strategy(generation_mode=mode), known=strategies.booleans())

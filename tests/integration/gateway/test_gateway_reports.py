@@ -24,12 +24,12 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def running(new_job: NewJob) -> StoredJob:
-    """A job that is known to run."""
+    """A job in the state RUNNING."""
     return new_job(state="RUNNING")
 
 
 def told(gateway: Gateway, body: bytes | None, query: str, **headers: str) -> dict[str, Any]:
-    """The result of a report, which has to be a success."""
+    """Sends a report, which has to succeed, and returns the result."""
     answer = gateway.ask(
         "POST",
         f"/actors/v2/{ALIAS}/messages?{query}",

@@ -17,12 +17,12 @@ PIPELINE = "10650844-1baa-55c5-a481-5e945b19c065"
 
 
 def listed(page: str) -> list[str]:
-    """The jobs of a page, by uuid, from above."""
+    """The uuids of the jobs on a page, from top to bottom."""
     return re.findall(r'<tr id="job-([^"]*)"', page)
 
 
 def link(page: str, words: str) -> str:
-    """Where a link with these words leads."""
+    """The target of the link with this text."""
     found = re.search(rf'<a class="button" href="([^"]*)"[^>]*>{words}<', page)
     assert found is not None, words
     return unescape(found[1])

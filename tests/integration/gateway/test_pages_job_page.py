@@ -22,7 +22,7 @@ def page_of(gateway: Gateway, job: StoredJob, permission: str = "READ", **query:
 
 
 def numbers(page: str) -> list[int]:
-    """The numbers of the events that a page shows, from above."""
+    """The numbers of the events on a page, from top to bottom."""
     return [int(number) for number in re.findall(r'<span class="number" aria-hidden="true">(\d+)<', page)]
 
 

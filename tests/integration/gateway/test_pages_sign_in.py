@@ -48,7 +48,7 @@ class TestWithout:
         "headers", [{"Sec-Fetch-Mode": "cors"}, {"X-Script": "pages"}, {"Accept": "text/event-stream"}], ids=str
     )
     def test_a_script_is_told(self, gateway: Gateway, path: str, headers: dict[str, str]) -> None:
-        """Over plain HTTP browsers send the first of these to their own machine alone."""
+        """Over plain HTTP, browsers send the first of these headers only to localhost."""
         with visitor(gateway, None) as visiting:
             assert visiting.client.get(path, headers=headers).status_code == 401
 
@@ -151,7 +151,7 @@ class TestSigningIn:
             assert visiting.client.get("/pages/jobs", headers=headers).status_code == 303
 
     def test_a_link_from_another_site_leads_through_a_page_of_the_gateway(self, gateway: Gateway) -> None:
-        """With such a navigation a browser sends no strict cookie; with the next it does."""
+        """A browser sends no strict cookie with a navigation from another site; with the next one it does."""
         with visitor(gateway, None) as visiting:
             headers = {"Sec-Fetch-Site": "cross-site"}
             answer = visiting.client.get("/pages/sign-in?next=/pages/outbox", headers=headers)
@@ -252,7 +252,7 @@ class TestEnd:
             assert not is_in(visiting)
 
     def test_with_its_static_token(self, mongodb_uri: str, database: Database[Any], gateway: Gateway) -> None:
-        """As after a restart of the gateway, with the token taken out of the settings."""
+        """As after a restart of the gateway with the token removed from the settings."""
         without = settings(mongodb_uri, database.name, gateway__tokens="")
         with visitor(gateway) as visiting, serving(without) as other:
             headers = {"Cookie": f"pipelinejobs={visiting.client.cookies['pipelinejobs']}"}

@@ -51,7 +51,7 @@ def other_keys() -> Pair:
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """What a good token says; None leaves a claim out."""
+    """The claims of a valid token, with changes; None removes a claim."""
     said = {
         "jti": "5f2e91c4-7a40-4b6e-9e07-8a1d0c5b2f33",
         "iss": ISSUER,

@@ -30,7 +30,7 @@ ADMINISTRATION = Policy(admin_key=Secret("a key"), admin_secret=Secret("a secret
 
 
 class Indexer:
-    """Keeps what it is sent; or refuses everything."""
+    """An Indexer that stores the messages sent to it, or refuses all."""
 
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, object], str]] = []
@@ -249,7 +249,7 @@ class TestTokensForLife:
 
 class TestManyAtOnce:
     def race(self, manager: Manager, events: list[Event]) -> list[Verdict]:
-        """Sends all at the same moment, each from a thread of its own."""
+        """Sends all events at the same moment, each from its own thread."""
         barrier, verdicts = threading.Barrier(len(events)), []
 
         def one(event: Event) -> None:

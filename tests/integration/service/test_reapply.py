@@ -385,7 +385,7 @@ class TestJobsThatThisProjectMade:
 
 
 class TestTheAnswerWaits:
-    """An event is said to be applied when the journal has it, and not before."""
+    """The verdict `applied` is returned only after the event is in the journal."""
 
     @pytest.mark.parametrize("error", [OutcomeUnknown(), Unavailable("away")])
     def test_while_the_journal_cannot_be_written(

@@ -18,7 +18,7 @@ def journaled(number: int) -> Journaled:
 
 
 class Looked:
-    """A journal that notes what it was to look at, and cannot for the first times."""
+    """A reapplier that records the events to check, and fails the first times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
@@ -45,7 +45,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def watching(looked: Looked, count: int) -> AppliedWatch:
-    """A watch over so many events."""
+    """A watch with so many events."""
     made = AppliedWatch(cast("Any", looked))
     for number in range(count):
         made.add(journaled(number))

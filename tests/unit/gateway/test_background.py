@@ -7,7 +7,7 @@ from pipelinejobs.util.errors import Unavailable
 
 
 def _ignored(*_: object) -> None:
-    """Nothing."""
+    """Does nothing."""
 
 
 def test_items_are_done_in_batches_and_in_order() -> None:

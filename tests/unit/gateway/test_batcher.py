@@ -20,7 +20,7 @@ from support.factories import a_command
 
 
 class Judge:
-    """Stands for the judge: applies everything, once it is let go on, and remembers the batches."""
+    """A judge that applies all events once the test lets it, and records the batches."""
 
     def __init__(self) -> None:
         self.goes_on = threading.Event()
@@ -102,7 +102,7 @@ def test_pending_events_are_judged_as_one_batch() -> None:
 
 
 class Disk(Judge):
-    """Takes its time for every batch, as one that waits for a disk does."""
+    """A judge that is slow for each batch, as if it waited for a disk."""
 
     def judge(self, attempts: Sequence[Attempt]) -> None:
         time.sleep(0.3)
@@ -110,7 +110,7 @@ class Disk(Judge):
 
 
 class Clock(Judge):
-    """Takes 0.3 s for every batch, on a clock that nothing else moves."""
+    """A judge that takes 0.3 s for each batch, on a clock of its own."""
 
     now = 0.0
 
@@ -120,7 +120,7 @@ class Clock(Judge):
 
 
 def test_senders_answered_in_one_batch_share_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To a disk it matters how many batches there are; and senders come again one by one."""
+    """With a slow disk, few batches matter; and the senders' next events arrive one by one."""
     clock = Clock()
     clock.goes_on.clear()
     monkeypatch.setattr("pipelinejobs.gateway.tasks.batcher._LONGEST_LINGER_SECONDS", 20)

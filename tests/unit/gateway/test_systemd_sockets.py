@@ -25,7 +25,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def hand(monkeypatch: pytest.MonkeyPatch, pid: int, number: str = "1") -> None:
-    """As systemd sets the environment."""
+    """Sets the environment as systemd does."""
     monkeypatch.setenv("LISTEN_PID", str(pid))
     monkeypatch.setenv("LISTEN_FDS", number)
 

@@ -91,7 +91,7 @@ def test_uvicorn_has_the_name(owner: str, name: str) -> None:
 
 
 def test_the_list_is_complete() -> None:
-    """Every name of uvicorn's that the protocol uses stands above, and no other."""
+    """The list above has all names of uvicorn that the protocol uses, and no other."""
     tree = ast.parse(Path(protocol.__file__).read_text("utf-8"))
     (ours,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "_Limited"]
     methods = {node.name: node for node in ours.body if isinstance(node, ast.FunctionDef)}

@@ -80,7 +80,7 @@ def test_a_null_pin_allows_nothing(load: Load, refusal: Callable[..., str]) -> N
 
 @pytest.mark.promise("S13")
 def test_a_sender_cannot_unset_what_is_pinned(refusal: Callable[..., str]) -> None:
-    """`?_REACTOR_MONGODB_DATABASE=` would put the default database in place of the actor's own."""
+    """`?_REACTOR_MONGODB_DATABASE=` would select the default database instead of the actor's own."""
     reason = refusal(f"pinned: {{mongodb.database: {sha256('catalog')}}}", mongodb_database="")
     assert reason.startswith("mongodb.database: is pinned in config.yml")
 
@@ -178,7 +178,7 @@ def test_no_administrative_setting_can_be_added_by_a_variable_of_python_datacata
 
 @pytest.mark.parametrize("spelled", ["False", "false", "0", "no"])
 def test_a_truth_value_matches_however_it_is_spelled(load: Load, refusal: Callable[..., str], spelled: str) -> None:
-    """Of a `false` in secrets.json Abaco makes `False`."""
+    """Abaco turns `false` in secrets.json into `False`."""
     config = f"pinned: {{tokens.trust_on_first_use: {sha256('false')}}}"
     assert load(config, tokens_trust_on_first_use=spelled).tokens.trust_on_first_use is False
     assert "does not match" in refusal(config, tokens_trust_on_first_use="true")

@@ -13,7 +13,7 @@ KEY = "_REACTOR_TOKENS_ADMIN_KEY"
 
 
 def written(directory: Path, content: object) -> dict[str, str]:
-    """The environment that names a file with this content."""
+    """Writes a file with this content, and returns an environment that names it."""
     file = directory / "secrets.json"
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     return {VARIABLE: str(file)}

@@ -40,7 +40,7 @@ def load(tmp_path: Path) -> Load:
 
 @pytest.fixture
 def refusal(load: Load) -> Callable[..., str]:
-    """The reason for which `load` refuses; it never holds the canary and is one line."""
+    """The error of `load`. Checks that it is one line and does not hold the canary."""
 
     def refusal(text: str = "", /, **environ: str) -> str:
         with pytest.raises(WrongSetting) as caught:
