@@ -43,12 +43,12 @@ def run(options: argparse.Namespace, session: Session) -> Output:
     except WrongSetting as error:
         warnings.append(f"a process with these secrets would not start: {error.reason}")
         exit_code = EXIT_WRONG_SETTING
-    given = ", ".join(pinned) or "no guarded setting"
+    allowed = f"only {', '.join(pinned)}, each only to the pinned value" if pinned else "no guarded setting"
     ignored = [f"not settings of the manager, and ignored: {', '.join(secrets.foreign)}"] if secrets.foreign else []
     return Output(
         data={"config": str(options.config), "pinned": pinned, "ignored": secrets.foreign, "warnings": warnings},
         lines=[
-            f"{options.config}: the environment may set only {given}, each only to the pinned value",
+            f"{options.config}: the environment may set {allowed}",
             *ignored,
             *warnings,
         ],

@@ -186,13 +186,13 @@ def parameters_of(query: bytes) -> Mapping[str, str]:
     Args:
         query: the URL's query, undecoded.
     """
-    given: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, value in parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace"):
-        given.setdefault(name, value)
-    return given
+        found.setdefault(name, value)
+    return found
 
 
 def may_be_report(query: bytes) -> bool:
     """Whether the URL of a message may be a callback URL: it names a job, shows a token and names no event."""
-    given = parameters.of_report(parameters_of(query), None, Marks())
-    return given is not None and given.token is not None
+    report = parameters.of_report(parameters_of(query), None, Marks())
+    return report is not None and report.token is not None

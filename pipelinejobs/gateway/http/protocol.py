@@ -55,8 +55,8 @@ class _Limited(HttpToolsProtocol):
     _open: ClassVar[set["_Limited"]]
     _lingering: ClassVar[set["_Limited"]]  # connections that left, and wait for the client to close
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.left = False
         self._real: asyncio.Transport
         self._unanswered: deque[RequestResponseCycle] = deque()

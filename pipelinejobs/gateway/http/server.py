@@ -30,9 +30,9 @@ def listen(gateway: GatewaySection) -> socket.socket:
     Raises:
         WrongSetting: the address cannot be used, or systemd did not pass exactly one listening socket.
     """
-    given = systemd.inherited_socket()
-    if given is not None:
-        return given
+    inherited = systemd.inherited_socket()
+    if inherited is not None:
+        return inherited
     try:
         found = socket.getaddrinfo(gateway.host, gateway.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:

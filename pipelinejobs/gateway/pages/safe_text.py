@@ -49,8 +49,8 @@ def visible(text: str, *, lines: bool = False) -> str:
         text: the text.
         lines: whether newlines and tabs are kept.
     """
-    kept = "\n\t" if lines else ""
-    return "".join(one if one.isprintable() or one in kept else _written(one) for one in text)
+    allowed = "\n\t" if lines else ""
+    return "".join(one if one.isprintable() or one in allowed else _written(one) for one in text)
 
 
 def _written(one: str) -> str:

@@ -31,9 +31,9 @@ async def get(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _KINDS:
         raise HTTPException(404)
-    asked = request.query_params.get("v")
-    kept = {"Cache-Control": "public, max-age=31536000, immutable"} if asked == version(name) else None
-    return Response(content(name), media_type=_KINDS[name], headers=kept)
+    named = request.query_params.get("v")
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"} if named == version(name) else None
+    return Response(content(name), media_type=_KINDS[name], headers=headers)
 
 
 ROUTES: Final = [Route("/static/{name}", get, methods=["GET"])]

@@ -18,7 +18,7 @@ from pipelinejobs.util.log import logger
 _BACK_SECONDS: Final = 10
 """How far each poll reaches back before the last one: changes carry the dates of their writers, whose clocks differ."""
 _MOST_CHANGES: Final = 1000
-_MOST_TOLD: Final = 10_000
+_MOST_REMEMBERED: Final = 10_000
 _MOST_WAITING: Final = 1000
 _LOOK_SECONDS: Final = 5.0
 
@@ -75,11 +75,11 @@ class ChangeFeed:
         self._most = most
         # Weak references: if a client goes away before its stream begins, `leave` is never called.
         self._listeners: WeakSet[Listener] = WeakSet()
-        self._told: OrderedDict[str, Any] = OrderedDict()
+        self._sent: OrderedDict[str, Any] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self._closing = asyncio.Event()
-        self._looked = 0.0
+        self._last_poll = 0.0
         self._complained = False
 
     async def listen(self) -> Listener:
@@ -115,7 +115,7 @@ class ChangeFeed:
 
     async def _run(self) -> None:
         """Polls until there are no listeners, or the feed is closed. Never cancelled, because its thread cannot be."""
-        self._looked = monotonic()
+        self._last_poll = monotonic()
         await self._look()  # changes from before are not sent
         self._begun.set()
         while self._listeners and not self._closing.is_set():
@@ -135,14 +135,14 @@ class ChangeFeed:
         """One poll: the changes that were not sent yet."""
         begun = monotonic()
         try:
-            changes = await asyncio.to_thread(self._changes, begun - self._looked + _BACK_SECONDS)
+            changes = await asyncio.to_thread(self._changes, begun - self._last_poll + _BACK_SECONDS)
         except Exception as error:  # after any error, the next poll may succeed
             if not self._complained:
                 why = error.reason if isinstance(error, PipelineJobsError) else type(error).__name__
                 logger.warning("the change feed cannot poll the database", extra={"fields": {"why": why}})
             self._complained = True
             return []
-        self._looked = begun
+        self._last_poll = begun
         self._complained = False
         return [change for change in changes if self._is_news(change)]
 
@@ -154,9 +154,9 @@ class ChangeFeed:
 
     def _is_news(self, change: dict[str, Any]) -> bool:
         uuid, stand = str(change.get("uuid")), (change.get("revision"), change.get("updated"))
-        is_news = self._told.get(uuid) != stand
-        self._told[uuid] = stand
-        self._told.move_to_end(uuid)
-        if len(self._told) > _MOST_TOLD:
-            self._told.popitem(last=False)
+        is_news = self._sent.get(uuid) != stand
+        self._sent[uuid] = stand
+        self._sent.move_to_end(uuid)
+        if len(self._sent) > _MOST_REMEMBERED:
+            self._sent.popitem(last=False)
         return is_news

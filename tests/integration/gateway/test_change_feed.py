@@ -261,7 +261,7 @@ def test_the_end_ends_all_and_waits_for_the_look(store: Store, monkeypatch: pyte
 
 
 def test_the_memory_of_sent_changes_is_bounded(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_feed, "_MOST_TOLD", 5)
+    monkeypatch.setattr(change_feed, "_MOST_REMEMBERED", 5)
 
     async def test(feed: ChangeFeed) -> None:
         listener = await feed.listen()
@@ -269,6 +269,6 @@ def test_the_memory_of_sent_changes_is_bounded(store: Store, jobs: Documents, mo
             change(store, insert_job(jobs, updated=None), 1, seconds=-60)
         uuids = {(await heard(listener))[0] for _ in range(12)}
         assert len(uuids) == 12
-        assert len(feed._told) == 5
+        assert len(feed._sent) == 5
 
     run(test, store)
