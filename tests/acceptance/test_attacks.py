@@ -217,7 +217,7 @@ class TestNames:
     def test_in_the_url(self, deaf: CheckedAbaco, name: str) -> None:
         malformed(deaf, None, {"uuid": UUID, "event": name, "token": "t"})
 
-    def test_create_is_refused_whoever_asks(self, abaco: CheckedAbaco, job: StoredJob, jobs: Documents) -> None:
+    def test_create_is_refused_for_all_senders(self, abaco: CheckedAbaco, job: StoredJob, jobs: Documents) -> None:
         before = raw(jobs)
         runs = [abaco.send(job.event("create", token=token)) for token in (job.token, admin_token())]
         assert all(run.exit_code in (65, 77) for run in runs)
@@ -415,7 +415,7 @@ class TestParametersBecomeEnvironment:
         assert trusting.send(None, parameters).verdict["verdict"] == "unauthorised"
         assert job.state == "INDEXING"
 
-    def test_without_a_user_name_nobody_has_sent_it(self, deaf: CheckedAbaco) -> None:
+    def test_without_a_user_name_there_is_no_sender(self, deaf: CheckedAbaco) -> None:
         for name in (None, ""):
             anonymous = CheckedAbaco(environment=deaf.environment, names={"_abaco_username": name})
             run = anonymous.send(event())

@@ -198,7 +198,7 @@ class TestRefusedReports:
         assert (row["verdict"], row["reason"], row["event"]) == ("stale", run.verdict["reason"], "run")
         assert job.token not in repr(row)
 
-    def test_without_a_token_nothing_is_told(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+    def test_without_a_token_no_reason_is_given(self, abaco: CheckedAbaco, job: StoredJob) -> None:
         run = abaco.send(callback("agave", "FINISHED"), {"uuid": job.uuid})
         assert (run.verdict["verdict"], run.verdict["state"], run.exit_code) == ("unauthorised", None, 77)
         assert job.state == "CREATED"

@@ -102,7 +102,7 @@ def test_it_ends_loudly_with_all_that_is_needed(
     assert job.last["data"]["text"] == data["text"]
 
 
-def test_a_queue_that_refuses_is_said_loudly(away: CheckedAbaco, job: StoredJob, queue: ActorQueue) -> None:
+def test_a_queue_that_refuses_is_logged_at_critical(away: CheckedAbaco, job: StoredJob, queue: ActorQueue) -> None:
     queue.status = 500
     run = queue.runs(away.configured(_REACTOR_LIMITS_ONE_SHOT="4")).send(callback("agave", "FINISHED"), job.url())
     assert (run.exit_code, run.verdict["verdict"]) == (75, "unavailable")
@@ -110,7 +110,7 @@ def test_a_queue_that_refuses_is_said_loudly(away: CheckedAbaco, job: StoredJob,
     assert json.loads(lost(run)["send_parameters"])["uuid"] == job.uuid
 
 
-def test_where_there_is_no_queue_it_is_said_loudly(away: CheckedAbaco, job: StoredJob) -> None:
+def test_a_missing_queue_is_logged_at_critical(away: CheckedAbaco, job: StoredJob) -> None:
     run = away.send(job.event("run"))
     assert "no actor of an Abaco with an actors API" in run.verdict["reason"]
     lost(run)

@@ -161,7 +161,7 @@ def gateway(tmp_path: Path) -> Iterator[Supervised]:
         yield one
 
 
-def test_nobody_is_refused_while_secrets_are_changed(
+def test_no_sender_is_refused_while_secrets_are_changed(
     tmp_path: Path,
     gateway: Supervised,
     mongodb: str,

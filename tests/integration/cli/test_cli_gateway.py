@@ -63,8 +63,8 @@ class TestNonce:
         assert cli.ok("nonce", "list", "--name", "jobs-manager.prod", **variables) == []
 
     def test_what_cannot_be(self, cli: Any, database: Database[Any]) -> None:
-        assert "EXECUTE at most" in cli("nonce", "add", "--level", "UPDATE").err
-        assert "the manager has no name other" in cli("nonce", "add", "--name", "other").err
+        assert "at most the level EXECUTE" in cli("nonce", "add", "--level", "UPDATE").err
+        assert "the actor has no alias or id other" in cli("nonce", "add", "--name", "other").err
         assert cli("nonce").exit_code == 2
         assert cli("nonce", "add", "--max-uses", "0").exit_code == 2
         assert database["gateway_nonces"].count_documents({}) == 0

@@ -222,7 +222,7 @@ def test_an_answer_is_made_in_a_thread(
     monkeypatch.setattr(JSONResponse, "render", seen(JSONResponse.render))
     get(gateway, path.format(job.uuid))
     assert len(places) >= 2
-    assert {place.partition("_")[0] for place in places} == {"reading"}
+    assert {place.partition("_")[0] for place in places} == {"database reads"}
 
 
 class TestExplain:

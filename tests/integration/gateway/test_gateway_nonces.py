@@ -174,7 +174,7 @@ def test_a_body_is_read_in_a_thread(gateway: Gateway, monkeypatch: pytest.Monkey
     monkeypatch.setattr(nonce_request, "read", seen)
     made(gateway, json={"maxUses": 2})
     (place,) = places
-    assert place.startswith("reading")
+    assert place.startswith("database reads")
 
 
 def test_a_form_of_very_many_fields(gateway: Gateway) -> None:

@@ -80,7 +80,7 @@ class TestFilters:
         [
             ("state", "LOST<b>", "LOST<b> is not a state of a job."),
             ("pipeline", "x", "Enter the uuid of a pipeline"),
-            ("text", "x" * 201, "At most 200 characters"),
+            ("text", "x" * 201, "at most 200 characters"),
             ("since", "soon", "not a time in an accepted form"),
             ("before", "soon", "not a time in an accepted form"),
         ],

@@ -119,12 +119,12 @@ def test_what_is_another_kind_is_left_to_others(tapis: Tapis) -> None:
         ({"sub": "root@tacc"}, "names two different users"),
         ({"sub": "jdoe@other"}, "names two different users"),
         ({"tapis__tenant_id": "other"}, "belongs to a tenant whose tokens this gateway does not accept"),
-        ({"tapis__tenant_id": None}, "is of a tenant"),
-        ({"tapis__tenant_id": ["tacc"]}, "is of a tenant"),
+        ({"tapis__tenant_id": None}, "belongs to a tenant"),
+        ({"tapis__tenant_id": ["tacc"]}, "belongs to a tenant"),
         ({"tapis__token_type": "refresh"}, "is not an access token"),
         ({"tapis__token_type": None}, "is not an access token"),
         ({"tapis__account_type": "admin"}, "belongs neither to a user nor to a service"),
-        ({"tapis__account_type": None}, "is neither"),
+        ({"tapis__account_type": None}, "belongs neither"),
         ({"tapis__username": None}, "names no user"),
         ({"tapis__username": ""}, "names no user"),
         ({"tapis__username": "a@b", "sub": "a@b@tacc"}, "names no user"),
@@ -222,7 +222,7 @@ class TestTenantsService:
 
     def test_a_tenant_that_is_not_allowed_costs_no_question(self, service: RudeServer, keys: Pair) -> None:
         tapis = Tapis(service.url, ("a2cps",), PERMISSIONS)
-        assert refused(tapis, signed(keys)).startswith("is of a tenant")
+        assert refused(tapis, signed(keys)).startswith("belongs to a tenant")
         assert not service.requests
 
     def test_a_new_key_is_found(self, service: RudeServer, keys: Pair, other_keys: Pair) -> None:

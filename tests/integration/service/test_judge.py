@@ -58,7 +58,7 @@ def test_whose_time_is_over_is_not_judged_any_more(manager: Manager, jobs: Jobs)
 
 
 @pytest.mark.promise("F5")
-def test_a_write_that_nobody_confirmed_is_looked_for(
+def test_an_unconfirmed_write_is_looked_up(
     manager: Manager, store: Store, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apply = store.jobs.apply

@@ -169,7 +169,7 @@ def test_reset_and_ready_take_an_administrative_token(job: Jobs, send: Sender) -
     assert stored(job)["state"] == "CREATED"
 
 
-def test_nobody_may_create(job: Jobs, send: Sender) -> None:
+def test_create_is_not_allowed(job: Jobs, send: Sender) -> None:
     assert send.command("create") is Verdict.UNAUTHORISED
     assert send.command("create", token=an_admin_token()) is Verdict.UNAUTHORISED
     assert names(job) == ["create"]
@@ -295,7 +295,7 @@ class TestUnknownOutcome:
 
     @pytest.mark.promise("F5")
     @pytest.mark.parametrize("written", [True, False])
-    def test_the_event_is_applied_once_and_said_to_be(
+    def test_the_event_is_applied_once_and_answered_as_applied(
         self, job: Jobs, send: Sender, store: Store, monkeypatch: pytest.MonkeyPatch, written: bool
     ) -> None:
         apply, calls = store.jobs.apply, []
@@ -353,7 +353,7 @@ class TestUnknownOutcome:
         assert manager.handle(event, "second").verdict is Verdict.DUPLICATE
         assert names(job) == ["create", "run"]
 
-    def test_it_is_a_duplicate_where_another_event_followed_so_that_nobody_can_tell(
+    def test_it_is_a_duplicate_if_a_later_event_hides_whose_write_it_was(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         apply = store.jobs.apply

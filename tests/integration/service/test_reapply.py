@@ -437,7 +437,7 @@ class TestSeveralLookAtOnce:
         assert (running.names.count("finish"), world.owed(running)) == (1, ["index"])
         assert world.counted + other.counted == [reapply.APPLIED_AGAIN]
 
-    def test_what_is_no_longer_possible_is_said_once(
+    def test_an_event_that_is_no_longer_possible_is_logged_once(
         self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         datacatalog.writes(running, "fail", "FAILED", at_the_end=lambda: applied(world.send(running, "finish")))

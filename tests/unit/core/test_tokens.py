@@ -177,7 +177,7 @@ class TestTrustOnFirstUse:
         assert tokens.authority(job, a_command("update", sender="stranger"), strict, TIME) is Authority.NONE
 
     @pytest.mark.promise("S18")
-    def test_a_stranger_who_comes_first_locks_nobody_out(self) -> None:
+    def test_a_stranger_who_comes_first_locks_no_sender_out(self) -> None:
         job = a_job("RUNNING", **self.rotated, tokens=("x",), trusted=(self.strangers,))
         assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.FIRST_USE
         assert tokens.authority(job, a_command("update", "0" * 16), self.policy, TIME) is Authority.FIRST_USE
