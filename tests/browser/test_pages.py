@@ -34,7 +34,7 @@ def test_from_signing_in_to_signing_out(window: Window, gateway: Gateway, job: S
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.get_by_label("Token or nonce").fill("nobody-knows-this")
     page.keyboard.press("Enter")
-    expect(page.locator("#credential-wrong")).to_contain_text("not known here")
+    expect(page.locator("#credential-wrong")).to_contain_text("Unknown Bearer token")
     page.get_by_label("Token or nonce").fill("pj-canary-read-5f2e91")
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"**/pages/jobs/{job.uuid}")
