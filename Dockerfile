@@ -1,6 +1,6 @@
 # Two images. `docker build .` makes the image of the actor, which starts a process for each message; run
-# `python -m pipelinejobs pin` before, so that config.yml has the pins. `docker build --target gateway .` makes the image
-# of the gateway.
+# `python -m pipelinejobs pin` before, so that config.yml has the pins. `docker build --target gateway .` makes the
+# image of the gateway.
 FROM python:3.11-slim AS base
 
 WORKDIR /actor
