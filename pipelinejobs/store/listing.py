@@ -58,6 +58,7 @@ class Filter:
         text: to be found in the job's names and paths, ignoring case; a whole uuid is compared as such.
         updated_since: changed at this time or later.
         updated_before: changed before this time.
+        failed: with an outbox message that was given up.
         hidden: also those that were deleted softly.
     """
 
@@ -66,7 +67,7 @@ class Filter:
     text: str | None = None
     updated_since: datetime | None = None
     updated_before: datetime | None = None
-    undelivered: bool = False
+    failed: bool = False
     hidden: bool = False
 
     @property
@@ -91,7 +92,7 @@ class Filter:
             conditions.append({"updated": {"$gte": self.updated_since}})
         if self.updated_before is not None:
             conditions.append({"updated": {"$lt": self.updated_before}})
-        if self.undelivered:
+        if self.failed:
             conditions.append({"_outbox.status": {"$eq": FAILED}})
         if not self.hidden:
             conditions.append({"_visible": {"$ne": False}})

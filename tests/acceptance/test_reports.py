@@ -1,4 +1,4 @@
-"""A report is a fact: what a job system sends is taken by a run on Abaco, whatever its wrapping."""
+"""A report is a fact: what a job system sends is accepted by a run on Abaco, whatever its form."""
 
 import json
 import os

@@ -83,7 +83,7 @@ def is_in_whole_processes(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what is slow, and puts the longest tests first."""
+    """Marks slow tests, and runs the longest tests first."""
     config.stash[COLLECTED] = [*items]
     for item in items:
         if is_in_whole_processes(item) and item.nodeid not in CHOSEN:

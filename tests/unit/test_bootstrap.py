@@ -1,4 +1,4 @@
-"""Where the parts are put together: which database is taken, and when none is."""
+"""Building the services: which database is used, and the error if there is none."""
 
 from types import MappingProxyType
 

@@ -82,7 +82,7 @@ def threads() -> set[threading.Thread]:
 
 
 def wait_for_the_end_of_others(before: set[threading.Thread]) -> None:
-    """Whatever a server still does, the thread that sent to it ends soon."""
+    """Waits for threads that still send: each ends soon, whatever its server does."""
     end = time.monotonic() + BOUND
     while left := threads() - before:
         assert time.monotonic() < end, left
@@ -128,7 +128,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch, *found: str) -> list[str]:
 
 @contextmanager
 def black_hole(host: str, port: int) -> Iterator[int]:
-    """A port, which is given back, that answers nothing at all to who wants to connect."""
+    """Gives a port that does not answer connection attempts."""
     with socket.create_server((host, port), backlog=0) as full, socket.socket() as first, socket.socket() as second:
         for filler in (first, second):  # takes a place in the queue, of which there are not more
             filler.setblocking(False)
@@ -276,7 +276,7 @@ def test_after_a_resolver_that_hangs_nothing_is_sent(monkeypatch: pytest.MonkeyP
         answer.set()
         time.sleep(0.3)
     assert "did not answer" in error.reason
-    assert server.requests == [], "whoever waited has given up, and will send it again"
+    assert server.requests == [], "the caller has given up waiting, and will send the message again"
 
 
 def test_without_time_nothing_is_sent() -> None:

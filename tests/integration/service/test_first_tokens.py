@@ -118,7 +118,7 @@ def test_nothing_is_put_into_a_job_that_was_made_again(
     ],
     ids=["no uuids", "no history", "null tokens", "unknown state"],
 )
-def test_odd_jobs_stand_in_nobodys_way(looking: FirstTokens, jobs: Documents, odd: dict[str, Any]) -> None:
+def test_odd_jobs_delay_no_other_job(looking: FirstTokens, jobs: Documents, odd: dict[str, Any]) -> None:
     insert_job(jobs, **odd)
     job = insert_job(jobs)
     looking.look()
@@ -190,7 +190,7 @@ class TestFormerVersions:
         assert not job.stored().keys() & {"_salts", "_token_pin", "_tokens", "_first_use"}
 
     @pytest.mark.parametrize("odd", [{"uuid": 7}, {"_properties": {"revision": "3"}}, {"_properties": None}])
-    def test_damaged_jobs_stand_in_nobodys_way(
+    def test_damaged_jobs_delay_no_other_job(
         self, store: Store, jobs: Documents, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(first_tokens, "_MOST", 1)

@@ -91,7 +91,7 @@ LEFT = ("text", ["text", 5], [UUID, "z"])
 
 
 @pytest.mark.parametrize(("poison", "named"), POISON)
-def test_every_kind_of_damage_is_mended_or_said(store: Store, jobs: Jobs, poison: Any, named: str) -> None:
+def test_every_kind_of_damage_is_repaired_or_reported(store: Store, jobs: Jobs, poison: Any, named: str) -> None:
     jobs.insert_one(catalogued("job-created.json"))
     before = jobs.find_one()
     jobs.update_one({}, poison)

@@ -72,8 +72,8 @@ BESIDE_OTHERS: Final = (
         old='row.sender in (None, event.sender) and row.attempt in ("", job.attempt)',
         new='row.attempt in ("", job.attempt)',
         tests=(
-            "tests/unit/core/test_tokens.py::TestTrustOnFirstUse::test_a_stranger_who_comes_first_locks_nobody_out",
-            "tests/acceptance/test_standard_agent.py::test_a_stranger_who_comes_first_locks_nobody_out",
+            "tests/unit/core/test_tokens.py::TestTrustOnFirstUse::test_a_stranger_who_comes_first_locks_no_sender_out",
+            "tests/acceptance/test_standard_agent.py::test_a_stranger_who_comes_first_locks_no_sender_out",
         ),
     ),
     Mutant(
