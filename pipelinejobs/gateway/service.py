@@ -18,8 +18,8 @@ from pipelinejobs.gateway.tasks.change_feed import ChangeFeed
 from pipelinejobs.gateway.tasks.outbox_sender import OutboxSender
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
-from pipelinejobs.service.first_tokens import FirstTokens
 from pipelinejobs.service.reapply import Reapplier
+from pipelinejobs.service.remember_tokens import NewJobTokens
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.store.outbox import Depth
@@ -37,7 +37,7 @@ _MOST_REFUSALS: Final = 5_000
 _REAPPLY_PAUSE_SECONDS: Final = 1.0
 _REAPPLY_SECONDS: Final = 20.0
 """Between two looks for events that were undone, and how long one may take."""
-_FIRST_TOKENS_PAUSE_SECONDS: Final = 0.1
+_NEW_TOKENS_PAUSE_SECONDS: Final = 0.1
 """Between two looks for new jobs. Between the making of a job and its `run()` lie one to some seconds."""
 _CHECK_SECONDS: Final = 1.5
 _CHECK_PAUSE_SECONDS: Final = 2.0
@@ -83,13 +83,13 @@ class Service:
             "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=self.metrics.dropped
         )
         self._sender = OutboxSender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
-        self._first_tokens = FirstTokens(services.store)
+        self._new_job_tokens = NewJobTokens(services.store)
         self._others = services.manager.others
         self._others.known = False
         self._reapplier = Reapplier(services.store, services.manager.judge, self._others, self.metrics.undone)
         self._applied_watch = AppliedWatch(self._reapplier)
         self._periodic = (
-            Periodic("looking for new jobs", self._remember_first_tokens, _FIRST_TOKENS_PAUSE_SECONDS),
+            Periodic("looking for new jobs", self._remember_new_tokens, _NEW_TOKENS_PAUSE_SECONDS),
             Periodic("looking for events that were undone", self._reapply, _REAPPLY_PAUSE_SECONDS),
         )
         self.authenticator = authenticator_for(
@@ -180,8 +180,8 @@ class Service:
             return [error.reason]
         return [f"missing indexes: {', '.join(missing)}; doctor --fix makes them"] if missing else []
 
-    def _remember_first_tokens(self) -> None:
-        if self._first_tokens.look():
+    def _remember_new_tokens(self) -> None:
+        if self._new_job_tokens.look():
             self._others.known = True  # what this project makes is remembered when it is made
 
     def _reapply(self) -> None:

@@ -92,7 +92,7 @@ class Form:
     def problems(self, body: dict[str, Any]) -> Iterator[Malformed]:
         """Everything that keeps a body from being of this form: keys that are unknown, missing or wrong, in this order.
 
-        Keys that must be absent are not looked at: a body that has one is of another form (`forms.form_of`).
+        Keys that must be absent are not looked at: a body that has one is of another form (`recognition.form_of`).
         """
         if self.is_closed:
             yield from self._unknown(body)

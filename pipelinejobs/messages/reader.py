@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipelinejobs.messages import agave, event_id, forms, http_body, json_event, parameters, statuses, tapis
+from pipelinejobs.messages import agave, event_id, http_body, json_event, parameters, recognition, statuses, tapis
 from pipelinejobs.messages.body import KEPT_UNDER, WRAPPING, value_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
@@ -51,7 +51,7 @@ def explain(delivery: Delivery, error: Malformed) -> str:
         body = _value(delivery, plain=False)
         if body is None:
             return error.reason
-        return "; ".join(list(dict.fromkeys([error.reason, *forms.problems(body)]))[: forms.MOST_PROBLEMS])
+        return "; ".join(list(dict.fromkeys([error.reason, *recognition.problems(body)]))[: recognition.MOST_PROBLEMS])
     except Exception:  # the first reason is better than none, whatever goes wrong in wording the others
         return error.reason
 
@@ -94,7 +94,7 @@ def _event(delivery: Delivery, given: Parameters, body: Any) -> Event:
         return _command(delivery, given, given.name, body)
     if given.status is not None:
         return _report_of_status(delivery, given, given.status, body)
-    raise forms.refusal(body)
+    raise recognition.refusal(body)
 
 
 def _mended(delivery: Delivery) -> Event | None:
@@ -143,7 +143,7 @@ def _mended_callback(given: Parameters, body: dict[str, Any], marks: Marks) -> R
     if callback is None and given.token is not None:
         callback = agave.read(body, given.status, leniently=True)
         if callback is not None:
-            odd = forms.refusal(body)
+            odd = recognition.refusal(body)
             marks.add(odd.path, f"{odd.problem}; kept as it is")
     return callback
 
@@ -156,7 +156,7 @@ def _has_no_status(delivery: Delivery, given: Parameters, body: Any, *, is_kept:
     if (body is None and is_kept) or agave.has_no_status(body):
         return True
     said = body if isinstance(body, dict) else {}
-    return parameters.has_unresolved_status(delivery.parameters) and forms.form_of(said) is not EVENT
+    return parameters.has_unresolved_status(delivery.parameters) and recognition.form_of(said) is not EVENT
 
 
 def _json_event(delivery: Delivery, given: Parameters, body: dict[str, Any]) -> Event:

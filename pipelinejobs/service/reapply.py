@@ -22,7 +22,7 @@ from pipelinejobs.service.attempt import Attempt
 from pipelinejobs.service.judge import Judge
 from pipelinejobs.service.other_writers import OtherWriters
 from pipelinejobs.store import Store, within
-from pipelinejobs.store.journal import Row
+from pipelinejobs.store.journal import JournalRow
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import CommandFailed, PipelineJobsError
 from pipelinejobs.util.log import logger
@@ -104,7 +104,7 @@ class Reapplier:
         Raises:
             Unavailable: the database cannot be asked; looking at the same events again is no harm.
         """
-        rows = [Row(one.key, one.event.job, one.life, one.entry) for one in watched]
+        rows = [JournalRow(one.key, one.event.job, one.life, one.entry) for one in watched]
         with within(_DATABASE_SECONDS):
             keys = self._store.journal.look_for(rows).undone
             undone = [one for one in watched if one.key in keys]
@@ -173,7 +173,7 @@ class Reapplier:
 
         That program takes them from an earlier read of the job. Entries that have moved out of it meanwhile stay.
         """
-        from pipelinejobs.core.repair import plan  # here, because nearly no run needs it
+        from pipelinejobs.core.repair_plan import plan  # here, because nearly no run needs it
 
         with within(_DATABASE_SECONDS), suppress(CommandFailed):  # the uuid of several documents
             stored = self._store.repairs.read(uuid)

@@ -27,7 +27,7 @@ _EVENT: Final = ("job", "name", "id", "external", "data", "status", "sender")
 """Fields of an event that a row keeps as they are; tokens and the message as it came are not needed again."""
 
 
-class Row(NamedTuple):
+class JournalRow(NamedTuple):
     """What tells whether an event is still in its job.
 
     Attributes:
@@ -79,7 +79,7 @@ class Journal:
         with translated(writing=True):
             self._journal.bulk_write(operations, ordered=False)
 
-    def rows(self, since: datetime | None, until: datetime, most: int) -> list[Row]:
+    def rows(self, since: datetime | None, until: datetime, most: int) -> list[JournalRow]:
         """The rows that were written between two times (database time), the oldest first.
 
         Raises:
@@ -89,9 +89,9 @@ class Journal:
         fields = {"job": 1, "life": 1, "entry": 1, "applied": 1}
         with translated():
             found = self._journal.find({"applied": between}, fields).sort("applied", ASCENDING).limit(most)
-            return [Row(row["_id"], row["job"], row["life"], row["entry"], row["applied"]) for row in found]
+            return [JournalRow(row["_id"], row["job"], row["life"], row["entry"], row["applied"]) for row in found]
 
-    def look_for(self, rows: Sequence[Row]) -> Found:
+    def look_for(self, rows: Sequence[JournalRow]) -> Found:
         """Which of these events are in their jobs no more.
 
         Raises:

@@ -28,7 +28,7 @@ class RefusedLimits(NamedTuple):
     days: int = 30
 
 
-class Refused:
+class RefusedDeliveries:
     """The collection `jobs_refused`."""
 
     def __init__(self, database: Database[Document], limits: RefusedLimits) -> None:

@@ -23,7 +23,7 @@ _MOST: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class UserSession:
     """A user who is signed in.
 
     Attributes:
@@ -65,7 +65,7 @@ class Sessions:
             self._sessions.delete_many({"_id": {"$in": [one["_id"] for one in older]}})
         return Secret(text)
 
-    def find(self, shown: Secret) -> Session | None:
+    def find(self, shown: Secret) -> UserSession | None:
         """The session with this id; None if there is none, or it has expired.
 
         Raises:
@@ -80,7 +80,7 @@ class Sessions:
             )
         if row is None:
             return None
-        return Session(user=row["user"], by=row["by"], handle=row["handle"], expires=row["expires"])
+        return UserSession(user=row["user"], by=row["by"], handle=row["handle"], expires=row["expires"])
 
     def end(self, shown: Secret) -> None:
         """Ends a session, for every gateway at once.

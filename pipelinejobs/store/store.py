@@ -12,7 +12,7 @@ from pipelinejobs.store.history import History
 from pipelinejobs.store.jobs import Jobs
 from pipelinejobs.store.journal import Journal
 from pipelinejobs.store.outbox import OutboxRows
-from pipelinejobs.store.refused import Refused
+from pipelinejobs.store.refused import RefusedDeliveries
 from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Store:
         self.history = History(database, history_limits or history.HistoryLimits())
         self.outbox = OutboxRows(database)
         self.journal = Journal(database)
-        self.refused = Refused(database, refused_limits or refused.RefusedLimits())
+        self.refused = RefusedDeliveries(database, refused_limits or refused.RefusedLimits())
 
     @cached_property
     def pipelines(self) -> "Pipelines":

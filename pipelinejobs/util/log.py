@@ -41,7 +41,7 @@ def configure(level: str, secrets: Iterable[str], stream: TextIO | None = None) 
     """
     redaction.keep(secrets)
     handler = _Handler(stream or sys.stderr)
-    handler.setFormatter(Lines())
+    handler.setFormatter(JsonFormatter())
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(level)
@@ -101,7 +101,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         """Does nothing. A line that cannot be written must not end the run, and logging would print it unredacted."""
 
 
-class Lines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object on one line of ASCII. Never raises, whatever the record holds."""
 
     def format(self, record: logging.LogRecord) -> str:

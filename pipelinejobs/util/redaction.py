@@ -61,7 +61,7 @@ def _looks_secret() -> tuple[tuple[re.Pattern[str], str], ...]:
     )
 
 
-class _Known:
+class _KnownSecrets:
     """The secrets whose text is known: those of the settings for good, and the newest of those in deliveries."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ def _spelt(text: str) -> frozenset[str]:
     return frozenset({text, *in_url, json.dumps(text)[1:-1], repr(text)[1:-1]})
 
 
-_known: Final = _Known()
+_known: Final = _KnownSecrets()
 
 
 def keep(texts: Iterable[str]) -> None:

@@ -136,7 +136,10 @@ class TestRepair:
         assert f"doctor --repair {self.OLD}" in problem
         done = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
         assert (done.exit_code, done.json["mended"]) == (0, True)
-        assert found(done, "_properties.revision")[0] == ("ok", "became 1: it is 0; so many events came after create")
+        assert found(done, "_properties.revision")[0] == (
+            "ok",
+            "became 1: it is 0, but the history has 1 entries after create",
+        )
         assert found(done, "job") == [("ok", "history and state agree, and it takes events")]
         assert fixed.ok("send", self.OLD, "finish")["verdict"] == "applied"
         assert fixed.ok("explain", self.OLD)["problems"] == []
@@ -148,7 +151,7 @@ class TestRepair:
         jobs.update_one({}, {"$set": {"history.1.name": "may_run", "last_event": "run"}})
         done = fixed("doctor", "--repair", UUID, "--yes", "--json")
         assert done.exit_code == 1
-        assert found(done, "last_event") == [("ok", "became \"finish\": it is 'run', and the history ends so")]
+        assert found(done, "last_event") == [("ok", "became \"finish\": it is 'run', but the last entry is finish")]
         ((level, text),) = found(done, "left")
         assert (level, "may_run while CREATED" in text) == ("note", True)
         assert found(done, "job")[0][0] == "wrong"

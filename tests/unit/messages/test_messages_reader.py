@@ -394,7 +394,7 @@ class TestExplain:
         def broken(body: object) -> list[str]:
             raise RuntimeError(body)
 
-        monkeypatch.setattr("pipelinejobs.messages.forms.problems", broken)
+        monkeypatch.setattr("pipelinejobs.messages.recognition.problems", broken)
         assert explain(delivery({"uuid": 5, "name": 5}), Malformed("uuid", "is odd")) == "uuid: is odd"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pipelinejobs.messages.forms import MOST_PROBLEMS, problems
+from pipelinejobs.messages.recognition import MOST_PROBLEMS, problems
 from pipelinejobs.messages.schema import accepts
 from pipelinejobs.messages.schema_definition import definition
 from support.message_samples import JOB, TOKEN, sample

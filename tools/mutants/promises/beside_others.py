@@ -114,6 +114,6 @@ BESIDE_OTHERS: Final = (
         where="pipelinejobs/store/new_jobs.py:_remembering",
         old='{"$each": [token], "$position": 0}',
         new='{"$each": [token], "$slice": -1}',
-        tests=("tests/integration/service/test_first_tokens.py::test_tokens_that_were_remembered_meanwhile_stay",),
+        tests=("tests/integration/service/test_remember_tokens.py::test_tokens_that_were_remembered_meanwhile_stay",),
     ),
 )

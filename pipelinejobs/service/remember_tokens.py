@@ -21,7 +21,7 @@ _AGAIN_SECONDS: Final = (2.0, 8.0)
 """When it is made sure that the token is still there: a program that had read the job before may have replaced all."""
 
 
-class FirstTokens:
+class NewJobTokens:
     """Looks for new jobs and remembers their tokens."""
 
     def __init__(self, store: Store) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from pipelinejobs.messages.agave import AGAVE, ALOE
 from pipelinejobs.messages.form import Form
-from pipelinejobs.messages.forms import NO_FORM, form_of
 from pipelinejobs.messages.json_event import EVENT
+from pipelinejobs.messages.recognition import NO_FORM, form_of
 from pipelinejobs.messages.tapis import TAPIS
 from support.message_samples import JOB, refusal_of, sample
 
