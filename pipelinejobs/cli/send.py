@@ -71,7 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     token = parser.add_mutually_exclusive_group()
     token.add_argument("--token", help="the token (default: the job's own, from the database)")
     token.add_argument("--admin", action="store_true", help="use an administrative token, for reset and ready")
-    parser.add_argument("--id", metavar="TEXT", help="the event's id, as x_event_id: sent twice it is applied once")
+    parser.add_argument("--id", metavar="TEXT", help="the event's id (x_event_id); sent twice, it is applied once")
     client.arguments(parser.add_argument_group("over the network"))
 
 

@@ -138,7 +138,7 @@ class TestRepair:
         assert (done.exit_code, done.json["mended"]) == (0, True)
         assert found(done, "_properties.revision")[0] == (
             "ok",
-            "became 1: it is 0, but the history has 1 entries after create",
+            "became 1: it is 0, but the history has 1 event after create",
         )
         assert found(done, "job") == [("ok", "history and state agree, and it takes events")]
         assert fixed.ok("send", self.OLD, "finish")["verdict"] == "applied"
