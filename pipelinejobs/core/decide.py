@@ -227,6 +227,6 @@ def _trusted(job: Job, event: Event, authority: Authority) -> tuple[Trusted, ...
 
 
 def _owes_index(job: Job, event: Event, after: str) -> bool:
-    """Whether the event needs an index request: `finish` that enters FINISHED, the command `index` that enters INDEXING."""
+    """Whether the event needs an index request: `finish` into FINISHED, or the command `index` into INDEXING."""
     entered = after != job.state
     return entered and (event.name == "finish" or (event.name == "index" and event.kind is Kind.COMMAND))

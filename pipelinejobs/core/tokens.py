@@ -81,7 +81,7 @@ def admin_token(secret: str, key: str, lifetime: int, time: float) -> str:
 
 
 def admin_tokens(policy: Policy, time: float) -> tuple[str, ...]:
-    """The administrative tokens valid at `time`: of the present window and the one before; empty without the settings."""
+    """The administrative tokens valid at `time`: of this window and the one before; empty without the settings."""
     if not (policy.admin_key and policy.admin_secret):
         return ()
     secret, key, lifetime = policy.admin_secret.reveal(), policy.admin_key.reveal(), policy.admin_lifetime
@@ -123,8 +123,8 @@ def was_rotated(job: Job) -> bool:
     """Whether a token of the job may have been issued, and the salt changed, before this project saw the job.
 
     True if no token of the job is remembered although it has events, if python-datacatalog itself has reset the job for
-    another run, and if one of these was found before. A job that python-datacatalog has just made again does not count: its revision goes on from the
-    former life, but its present token is the one that was issued with it.
+    another run, and if one of these was found before. A job that python-datacatalog has just made again does not
+    count: its revision goes on from the former life, but its present token is the one that was issued with it.
     """
     has_happened = job.revision > 0 and (job.entries + job.moved > 1 or job.state != INITIAL)
     return job.trusted is not None or job.others_attempt or (job.tokens is None and has_happened)

@@ -1,4 +1,4 @@
-"""MongoDB: jobs, their history, messages to other actors, refused deliveries, and what the gateway keeps."""
+"""MongoDB: jobs, their history, outbox messages, refused deliveries, and the gateway's nonces, executions and sessions."""
 
 from pipelinejobs.store.connection import DocumentFull, within
 from pipelinejobs.store.jobs import Written

@@ -103,7 +103,7 @@ BESIDE_OTHERS: Final = (
         where="pipelinejobs/service/reapply.py:Reapplier._look",
         old="""
             for uuid in found.moved:
-                self._mend(uuid)
+                self._repair(uuid)
         """,
         new="pass",
         tests=("tests/integration/service/test_reapply.py::test_entries_that_have_moved_out_of_the_job_meanwhile",),
