@@ -136,7 +136,7 @@ class Jobs:
             return int(error.details["nMatched"])
 
     def _results(self, writes: Sequence[tuple[Job, Change, str]], refused: set[int], matched: int) -> list[Written]:
-        """The result of each write if only some were done: those whose entries come after the entries that were read."""
+        """The result of each write if only some were done: those whose entries come after the ones read before."""
         if not matched:
             return [Written.TOO_LARGE if place in refused else Written.MISSED for place in range(len(writes))]
         try:

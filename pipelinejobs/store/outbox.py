@@ -115,11 +115,7 @@ class OutboxRows:
         self._jobs = database["jobs"]
 
     def now(self) -> datetime:
-        """The database's time, by which hosts with different clocks agree on what is due.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
+        """The database's time, on which hosts agree. Raises `Unavailable` if the database cannot be asked."""
         with translated():
             return database_time(self._database)
 

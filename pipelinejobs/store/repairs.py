@@ -104,7 +104,7 @@ def _life(stored: RawJob, fields: Mapping[str, Any]) -> str:
 
 
 def _guard(raw: RawBSONDocument, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The filter for a job that is still as it was when the repair was decided. Each event changes one of these fields."""
+    """The filter for a job that is as it was when the repair was decided. Each event changes one of these fields."""
     history = raw.get("history")
     guard: dict[str, Any] = {"_id": {"$eq": raw["_id"]}}
     for name in (*_GUARDED, *(name for name in ("_moved", "_outbox") if name in fields)):

@@ -112,7 +112,7 @@ def test_a_queue_that_refuses_is_said_loudly(away: CheckedAbaco, job: StoredJob,
 
 def test_where_there_is_no_queue_it_is_said_loudly(away: CheckedAbaco, job: StoredJob) -> None:
     run = away.send(job.event("run"))
-    assert "no actor of an Abaco with an actors API" in run.verdict["reason"]
+    assert "not an actor of an Abaco with an actors API" in run.verdict["reason"]
     lost(run)
 
 

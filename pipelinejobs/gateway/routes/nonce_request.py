@@ -57,7 +57,7 @@ def _fields(body: bytes, content_type: str | None) -> dict[str, Any]:
             form = body.decode("ascii").strip()
             return dict(parse_qsl(form, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
         except ValueError:
-            raise Malformed("body", "is labelled a form and is not one") from None
+            raise Malformed("body", "is declared a form by its Content-Type and is not one") from None
     text = text_of(body, "application/json")
     value = message_text.parse(text, literal=False) if text is not None else {}
     if isinstance(value, Flaw):

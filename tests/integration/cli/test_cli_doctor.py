@@ -17,7 +17,7 @@ from tools.demo.indexer import Indexer
 
 Jobs = Collection[dict[str, Any]]
 ADMINISTRATION: dict[str, Any] = {"_REACTOR_TOKENS_ADMIN_KEY": "k" * 20, "_REACTOR_TOKENS_ADMIN_SECRET": "s" * 20}
-CURE = f"(doctor --repair {UUID} says what can be mended)"
+CURE = f"(doctor --repair {UUID} says what can be repaired)"
 VECTORS = Path(__file__).resolve().parents[2] / "data" / "token-vectors.json"
 
 
@@ -85,7 +85,7 @@ def test_documents_with_the_same_uuid(cli: Cli, jobs: Jobs) -> None:
         ({"history.1.name": "index"}, "its history does not follow the lifecycle: index while CREATED"),
         ({"history": None}, f"it cannot be changed: history is not an array {CURE}"),
         ({"state": "LOST"}, f"it cannot be changed: state is not one of the lifecycle's {CURE}"),
-        ({"_salt": None}, "it has no _salt, so that it has no token and nothing can be sent to the Indexer for it"),
+        ({"_salt": None}, "it has no _salt, so it has no token, and nothing can be sent to the Indexer for it"),
     ],
 )
 def test_jobs_that_disagree_with_themselves(fixed: Cli, jobs: Jobs, damage: dict[str, Any], problem: str) -> None:

@@ -182,7 +182,10 @@ def test_a_form_of_very_many_fields(gateway: Gateway) -> None:
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert gateway.ask("POST", OF_ALIAS, content=b"maxUses=2&" + b"a=1&" * 90, headers=form).status_code == 200
     answer = gateway.ask("POST", OF_ALIAS, content=b"maxUses=2&" + b"a=1&" * 100, headers=form)
-    assert (answer.status_code, answer.json()["message"]) == (400, "body: is labelled a form and is not one")
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "body: is declared a form by its Content-Type and is not one",
+    )
 
 
 def test_a_nonce_of_the_actor_may_update(gateway: Gateway) -> None:
