@@ -59,7 +59,7 @@ def services(
 
     Args:
         settings: the settings.
-        context: where the process runs.
+        context: what Abaco says about the message and the container.
         progress: called after each attempt to send a message to another actor.
         brief: True in a process that lives for seconds.
         resident: True in a process that serves until it is stopped. It then counts as a user of the embedded server

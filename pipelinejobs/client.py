@@ -729,7 +729,7 @@ def _split(url: str, *, allow_http: bool) -> urllib.parse.SplitResult:
             raise Misused("url: must be text of printable ASCII characters without blanks")
         parts = urllib.parse.urlsplit(url)
         host = parts.hostname
-        parts.port  # noqa: B018 - raises ValueError where it is no number
+        parts.port  # noqa: B018 - raises ValueError if it is not a number
     except ValueError:
         raise Misused("url: cannot be read") from None
     if parts.scheme not in ("http", "https") or not host:
@@ -1072,7 +1072,7 @@ def _unlock(file: IO[bytes]) -> None:
 
 
 def _sync(directory: Path) -> None:
-    """Makes the names in a directory durable, where the system supports it."""
+    """Makes the names in a directory durable, if the system supports it."""
     if os.name != "posix":
         return
     descriptor = os.open(str(directory), os.O_RDONLY)

@@ -135,7 +135,7 @@ def _one_too_many(job: Job, event: Event) -> bool:
 
 
 def _repeated(job: Job, event: Event, authority: Authority, seen: Entry) -> Decision:
-    if identity.says_the_same(seen, event):
+    if identity.has_same_content(seen, event):
         verdict, reason = Verdict.DUPLICATE, f"this {event.name} was already applied; the job is {job.state}"
     else:
         shown_id = event.id.partition(":")[2][:_SHOWN]

@@ -51,7 +51,7 @@ def implied_uuid(entry: str) -> str:
     return uuids.typed(uuids.ENTRY, f"implied|{entry}")
 
 
-def says_the_same(entry: Entry, event: Event) -> bool:
+def has_same_content(entry: Entry, event: Event) -> bool:
     """Whether the history entry that was found under the event's id has the event's content.
 
     - An id that is a digest of the content, and a report's id that is the sender's with the status, need no comparison.
@@ -66,7 +66,7 @@ def says_the_same(entry: Entry, event: Event) -> bool:
     if entry.data == LEFT_OUT:
         return True
     if event.id.startswith("tapis:"):
-        return _canonical(tapis.said(entry.data)) == _canonical(tapis.said(event.data))
+        return _canonical(tapis.content(entry.data)) == _canonical(tapis.content(event.data))
     if event.kind is Kind.REPORT:
         return _canonical(unmarked(entry.data)) == _canonical(unmarked(event.data))
     return _canonical(entry.data) == _canonical(event.data)

@@ -46,7 +46,7 @@ def read(body: dict[str, Any], status: str | None = None, *, leniently: bool = F
         job=(job_id.strip(BLANKS) or None) if isinstance(job_id, str) else None,
         status=as_word(body["status"] if status is None else status),
         data=data,
-        said=data,
+        content=data,
     )
 
 

@@ -35,6 +35,6 @@ def of_report(report: Report) -> str:
     """The id of a report that names its external job. It depends only on what the report says, not on its delivery."""
     if report.notification is not None:
         return f"{report.system}:{report.notification}"
-    said = [_VERSION, report.system, report.job, report.status, report.said]
-    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    parts = [_VERSION, report.system, report.job, report.status, report.content]
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"

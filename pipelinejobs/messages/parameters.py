@@ -62,17 +62,17 @@ class Parameters(NamedTuple):
     event_id: str | None = None
 
 
-def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
+def read(values: Mapping[str, str], key: str | None = None) -> Parameters:
     """The parameters of a delivery, checked.
 
     Args:
-        given: names and values, decoded; other names may be among them.
+        values: names and values, decoded; other names may be among them.
         key: the header Idempotency-Key, which means the same as the parameter `x_event_id`.
 
     Raises:
         Malformed: a parameter is wrong; the reason names it and never shows a token.
     """
-    present = {name: value for name in NAMES if (value := value_of(given, name)) is not None}
+    present = {name: value for name in NAMES if (value := value_of(values, name)) is not None}
     for name, value in present.items():
         if problem := TOO_LARGE if too_large(value) else text_problem(value):
             raise Malformed(f"parameter {name}", problem)
@@ -86,16 +86,16 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
     return _parameters(present, job=job, name=event, name_path=name_path, event_id=event_id)
 
 
-def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
+def of_report(values: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
     """The parameters of a possible report, read leniently; None if the delivery cannot be a report.
 
     It cannot be one if the parameters name no job, or if they name an event: that is a command, which is refused.
 
     Args:
-        given, key: as for `read`.
+        values, key: as for `read`.
         marks: gets a mark for each parameter that is changed or left out.
     """
-    present = _mended(given, marks)
+    present = _mended(values, marks)
     if "event" in present or "name" in present or not is_uuid(present.get("uuid")):
         return None
     event_id = present.get("x_event_id") or key or None
@@ -119,11 +119,11 @@ def _event_named(present: Mapping[str, str]) -> tuple[str, str | None]:
     return next(iter(names.items()), ("parameter event", None))
 
 
-def _mended(given: Mapping[str, str], marks: Marks) -> dict[str, str]:
+def _mended(values: Mapping[str, str], marks: Marks) -> dict[str, str]:
     """The parameters that are present, made fit to be stored."""
     present: dict[str, str] = {}
     for name in NAMES:
-        value = value_of(given, name)
+        value = value_of(values, name)
         if value is None:
             continue
         if too_large(value):
@@ -135,9 +135,9 @@ def _mended(given: Mapping[str, str], marks: Marks) -> dict[str, str]:
     return present
 
 
-def has_unresolved_status(given: Mapping[str, str]) -> bool:
+def has_unresolved_status(values: Mapping[str, str]) -> bool:
     """Whether the URL has an unresolved macro in place of the status, which the job system should have replaced."""
-    return any(_MACRO.fullmatch(given.get(name, "").strip(BLANKS)) for name in _STATUS)
+    return any(_MACRO.fullmatch(values.get(name, "").strip(BLANKS)) for name in _STATUS)
 
 
 def _parameters(
@@ -160,9 +160,9 @@ def _parameters(
     )
 
 
-def value_of(given: Mapping[str, str], name: str) -> str | None:
+def value_of(values: Mapping[str, str], name: str) -> str | None:
     """A parameter's value; None if it is absent, empty or an unresolved macro."""
-    value = readable(given.get(name, ""))
+    value = readable(values.get(name, ""))
     if name in _TRIMMED:
         value = value.strip(BLANKS)
     return None if not value or _MACRO.fullmatch(value) else value

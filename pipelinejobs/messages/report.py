@@ -13,7 +13,7 @@ class Report(NamedTuple):
         job: the job's id in that system; None if the callback does not contain it.
         status: the status word in upper case; None if there is none.
         data: the body without bulky or private parts.
-        said: the part of the data that is the same in every repetition.
+        content: the part of the data that is the same in every repetition.
         notification: the system's own id of the event, the same in every repetition; None if there is none.
     """
 
@@ -21,8 +21,8 @@ class Report(NamedTuple):
     job: str | None
     status: str | None
     data: dict[str, Any]
-    said: dict[str, Any]
+    content: dict[str, Any]
     notification: str | None = None
 
     def __repr__(self) -> str:
-        return shown(self, "data", "said")
+        return shown(self, "data", "content")

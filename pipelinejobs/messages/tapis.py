@@ -41,11 +41,11 @@ def read(body: dict[str, Any]) -> Report | None:
         status=_status(event["type"], event.get("data")),
         data={key: value for key, value in body.items() if key not in LEFT_OUT},
         notification=_text(event.get("uuid")) or _text(body.get("eventUuid")),
-        said=said(body),
+        content=content(body),
     )
 
 
-def said(body: object) -> dict[str, Any]:
+def content(body: object) -> dict[str, Any]:
     """What a notification says: its event, without `received`, which Tapis may fill in later.
 
     The rest of the notification differs between subscriptions.

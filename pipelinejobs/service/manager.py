@@ -78,12 +78,12 @@ class Manager:
         with within(min(self._database_seconds, deadline.remaining())):
             self._store.refused.keep(refusal)
 
-    def keep_unread(self, claimed: Event, told: Outcome, deadline: Deadline) -> None:
+    def keep_unread(self, claimed: Event, outcome: Outcome, deadline: Deadline) -> None:
         """Stores the refusal of an unreadable delivery, if the delivery names a job and shows a token of that job.
 
         Args:
             claimed: the job that the delivery names and the token that it shows (`messages.claim`).
-            told: the outcome that its sender was told.
+            outcome: the outcome that its sender was told.
             deadline: when this has to be over.
 
         Raises:
@@ -93,7 +93,7 @@ class Manager:
             job = self._store.jobs.load(claimed.job)
             authority = tokens.authority(job, claimed, self._policy, self._clock().timestamp())
             if job is not None and tokens.is_shown(authority):
-                row = self._store.refused.row(claimed, Verdict.MALFORMED, told.reason, job.state, told.execution)
+                row = self._store.refused.row(claimed, Verdict.MALFORMED, outcome.reason, job.state, outcome.execution)
                 self._store.refused.keep(row)
 
     def settle(self, outcome: Outcome, deadline: Deadline) -> None:
