@@ -91,7 +91,7 @@ def test_it_ends_loudly_with_all_that_is_needed(
     queue.runs(away.configured(_REACTOR_REQUEUE_ATTEMPTS="2")).send(data, {**job.url("update"), "x_event_id": "mine"})
     queue.wait()
     last = queue.executions[-1]
-    assert "it was requeued 2 times" in last.verdict["reason"]
+    assert "it was already requeued 2 times" in last.verdict["reason"]
     line = lost(last)
     assert job.token not in last.stderr
     assert "hunter2" not in last.stderr
