@@ -77,7 +77,7 @@ def canaries() -> Iterator[None]:
     forget()
     written = StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(log.Lines())
+    handler.setFormatter(log.JsonFormatter())
     log.logger.addHandler(handler)
     yield
     log.logger.removeHandler(handler)

@@ -24,7 +24,7 @@ from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.tokens import was_rotated
 from pipelinejobs.diagnose.snapshot import take_snapshot
-from pipelinejobs.service.first_tokens import replace_salts
+from pipelinejobs.service.remember_tokens import replace_salts
 from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import FAILED, PENDING

@@ -3,7 +3,8 @@
 from pipelinejobs.cli.doctor_findings import Finding, note, ok, output, wrong
 from pipelinejobs.cli.output import Output, short
 from pipelinejobs.cli.session import Session
-from pipelinejobs.core.repair import Plan, Repair, plan
+from pipelinejobs.core.repair import Plan, Repair
+from pipelinejobs.core.repair_plan import plan
 from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
 from pipelinejobs.util.errors import CommandFailed

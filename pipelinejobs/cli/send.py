@@ -32,7 +32,7 @@ from pipelinejobs.core import outcome
 from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.tokens import admin_tokens, token_under
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
-from pipelinejobs.messages import forms, schema
+from pipelinejobs.messages import recognition, schema
 from pipelinejobs.messages.body import object_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
@@ -159,8 +159,8 @@ def _problems_of_form(delivery: Delivery) -> list[str]:
     try:
         body = object_in(delivery.body if isinstance(delivery.body, str) else None, literal=True)
     except Malformed:
-        return []  # the reader refuses the body with a better reason
-    return [] if body is None or schema.accepts(body) else forms.problems(body)
+        return []  # the reader refuses it with a better reason
+    return [] if body is None or schema.accepts(body) else recognition.problems(body)
 
 
 def _tokens(event: Event, options: argparse.Namespace, session: Session) -> tuple[Secret, ...]:

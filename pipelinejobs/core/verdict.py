@@ -1,4 +1,4 @@
-"""What became of a delivery, and the numbers that say so: the exit code and the HTTP status."""
+"""The verdict on a delivery, with its exit code and its HTTP status."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,26 +11,26 @@ class Verdict(StrEnum):
     APPLIED = "applied"
     """Allowed, authorised and durably written."""
     DUPLICATE = "duplicate"
-    """The same event was applied before; nothing changed, and the first answer is given again."""
+    """The same event was applied before; nothing is changed."""
     STALE = "stale"
-    """A report that came late or was superseded; noted, the state is kept."""
+    """A report that came late or was superseded; it is recorded, and the state stays."""
     ILLEGAL = "illegal"
     """A command that the lifecycle does not allow from the present state."""
     UNAUTHORISED = "unauthorised"
-    """The token is missing, wrong, of another job or too weak for the event; or there is no such job."""
+    """The token is missing, wrong, of another job or not sufficient for the event; or there is no such job."""
     MALFORMED = "malformed"
-    """Not readable as an event."""
+    """The delivery cannot be read as an event, or its id was used for another event."""
     UNAVAILABLE = "unavailable"
-    """The database could not be asked; the same delivery may be sent again."""
+    """The database was not available or did not answer in time; the sender may send the same delivery again."""
 
 
 class Codes(NamedTuple):
-    """How a verdict is told to programs.
+    """The numbers that tell a verdict to programs.
 
     Attributes:
         exit_code: of a one-shot run; the numbers are those of sysexits.h.
-        status: of an HTTP answer. A request that is refused before it is a delivery may get a more exact one, such as
-            413 instead of 400; no verdict is ever derived from a status.
+        status: of an HTTP answer. A request that is refused before it becomes a delivery may get a more exact status,
+            such as 413 instead of 400. Statuses follow from verdicts, never the other way round.
     """
 
     exit_code: int
@@ -46,10 +46,10 @@ CODES: Final[Mapping[Verdict, Codes]] = {
     Verdict.UNAVAILABLE: Codes(75, 503),
     Verdict.UNAUTHORISED: Codes(77, 403),
 }
-"""The one table: verdict -> exit code -> HTTP status."""
+"""The exit code and the HTTP status of each verdict."""
 
 EXIT_CODES: Final[Mapping[Verdict, int]] = {verdict: codes.exit_code for verdict, codes in CODES.items()}
 STATUSES: Final[Mapping[Verdict, int]] = {verdict: codes.status for verdict, codes in CODES.items()}
 
 EXIT_WRONG_SETTING: Final = 78
-"""The exit code when the process cannot start as it is configured."""
+"""The exit code if the process cannot start because of a wrong setting (EX_CONFIG in sysexits.h)."""

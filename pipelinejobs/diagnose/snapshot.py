@@ -1,4 +1,4 @@
-"""A job and its history as they were at one moment, read in bounded memory, and what explains them."""
+"""Reads a job with its history as they were at one moment, and explains the job's state."""
 
 from typing import Any, Final, NamedTuple
 
@@ -11,9 +11,10 @@ _TRIES: Final = 5
 
 
 class Snapshot(NamedTuple):
-    """A job as it was at one moment.
+    """A job with its history as they were at one moment.
 
     Attributes:
+        job: the job.
         history: its entries, oldest first.
         problems: what is wrong with it (`checks.problems`).
     """
@@ -24,12 +25,14 @@ class Snapshot(NamedTuple):
 
 
 def take_snapshot(store: Store, uuid: str, *, with_data: bool = False) -> Snapshot | None:
-    """A job and its history as they were at one moment; None when there is no such job.
+    """Reads a job and its history; None if there is no such job.
 
-    They are two reads. If they disagree and the job changed between them, nothing is damaged: both are read again.
+    These are two reads. If they disagree because the job changed in between, both are repeated, up to five times.
 
     Args:
-        with_data: whether the entries come with their data, which may be very much.
+        store: where to read.
+        uuid: the job's uuid.
+        with_data: whether to read the entries' data, which may be large.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -49,12 +52,13 @@ def take_snapshot(store: Store, uuid: str, *, with_data: bool = False) -> Snapsh
 
 
 class Explanation(NamedTuple):
-    """A job and everything that explains it.
+    """A job with what explains its state.
 
     Attributes:
+        job: the job.
         facts: see `explanation.facts_of`.
         entries: its history, oldest first; most entries without their data.
-        outbox: its messages that are not delivered.
+        outbox: its pending and failed outbox messages.
     """
 
     job: Job
@@ -64,7 +68,7 @@ class Explanation(NamedTuple):
 
 
 def facts(store: Store, uuid: str) -> dict[str, Any] | None:
-    """Everything that explains a job (`explanation.facts_of`); None when there is no such job.
+    """The facts that explain a job (`explanation.facts_of`); None if there is no such job.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -74,7 +78,7 @@ def facts(store: Store, uuid: str) -> dict[str, Any] | None:
 
 
 def explain(store: Store, uuid: str) -> Explanation | None:
-    """A job and everything that explains it; None when there is no such job.
+    """A job with what explains its state; None if there is no such job.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -88,8 +92,8 @@ def explain(store: Store, uuid: str) -> Explanation | None:
         if whole is not None:
             entries[index] = entries[index]._replace(data=whole.data)
     outbox = list(store.outbox.rows(job=uuid, statuses=(PENDING, FAILED)))
-    said = explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), outbox)
-    return Explanation(job, said, entries, outbox)
+    explained = explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), outbox)
+    return Explanation(job, explained, entries, outbox)
 
 
 def _is_same(job: Job, later: Job | None) -> bool:

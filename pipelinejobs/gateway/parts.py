@@ -18,8 +18,8 @@ from pipelinejobs.gateway.tasks.change_feed import ChangeFeed
 from pipelinejobs.gateway.tasks.outbox_sender import OutboxSender
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
-from pipelinejobs.service.first_tokens import FirstTokens
 from pipelinejobs.service.reapply import Reapplier
+from pipelinejobs.service.remember_tokens import NewJobTokens
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.store.outbox import Depth
@@ -37,7 +37,7 @@ _MOST_REFUSALS: Final = 5_000
 _REAPPLY_PAUSE_SECONDS: Final = 1.0
 _REAPPLY_SECONDS: Final = 20.0
 """The pause between two searches for events that were undone, and the time limit of one search."""
-_FIRST_TOKENS_PAUSE_SECONDS: Final = 0.1
+_NEW_TOKENS_PAUSE_SECONDS: Final = 0.1
 """The pause between two searches for new jobs. A program usually calls `run()` seconds after it has created a job."""
 _CHECK_SECONDS: Final = 1.5
 _CHECK_PAUSE_SECONDS: Final = 2.0
@@ -88,13 +88,13 @@ class GatewayParts:
             "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=self.metrics.dropped
         )
         self._sender = OutboxSender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
-        self._first_tokens = FirstTokens(services.store)
+        self._new_job_tokens = NewJobTokens(services.store)
         self._others = services.manager.others
         self._others.known = False
         self._reapplier = Reapplier(services.store, services.manager.judge, self._others, self.metrics.undone)
         self._applied_watch = AppliedWatch(self._reapplier)
         self._periodic = (
-            Periodic("looking for new jobs", self._remember_first_tokens, _FIRST_TOKENS_PAUSE_SECONDS),
+            Periodic("looking for new jobs", self._remember_new_tokens, _NEW_TOKENS_PAUSE_SECONDS),
             Periodic("looking for events that were undone", self._reapply, _REAPPLY_PAUSE_SECONDS),
         )
         self.authenticator = authenticator_for(
@@ -186,11 +186,9 @@ class GatewayParts:
             return [error.reason]
         return [f"missing indexes: {', '.join(missing)}; run doctor --fix to make them"] if missing else []
 
-    def _remember_first_tokens(self) -> None:
-        if self._first_tokens.look():
-            self._others.known = (
-                True  # this project remembers the token of a job that it creates, so another program created these
-            )
+    def _remember_new_tokens(self) -> None:
+        if self._new_job_tokens.look():
+            self._others.known = True  # this project remembers the tokens of its own jobs when it creates them
 
     def _reapply(self) -> None:
         """Applies events again that another program has undone."""

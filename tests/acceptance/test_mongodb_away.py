@@ -61,7 +61,7 @@ def test_a_message_comes_back_until_it_is_applied(
 ) -> None:
     first = queue.runs(away).send(job.event("run", {"node": "c401"}), execution="firstRun")
     assert (first.exit_code, first.verdict["verdict"]) == (75, "unavailable")
-    assert "requeued: it is in the actor's own queue again, time 1 of 100" in first.verdict["reason"]
+    assert "requeued: it is in the actor's own queue again (time 1 of at most 100)" in first.verdict["reason"]
     assert is_silent(first)
     queue.runs(abaco)  # by now the message has failed once more, or will find the server back
     queue.wait()
@@ -91,7 +91,7 @@ def test_it_ends_loudly_with_all_that_is_needed(
     queue.runs(away.configured(_REACTOR_REQUEUE_ATTEMPTS="2")).send(data, {**job.url("update"), "x_event_id": "mine"})
     queue.wait()
     last = queue.executions[-1]
-    assert "it was requeued 2 times" in last.verdict["reason"]
+    assert "it was already requeued 2 times" in last.verdict["reason"]
     line = lost(last)
     assert job.token not in last.stderr
     assert "hunter2" not in last.stderr
@@ -112,7 +112,7 @@ def test_a_queue_that_refuses_is_logged_at_critical(away: CheckedAbaco, job: Sto
 
 def test_a_missing_queue_is_logged_at_critical(away: CheckedAbaco, job: StoredJob) -> None:
     run = away.send(job.event("run"))
-    assert "no actor of an Abaco with an actors API" in run.verdict["reason"]
+    assert "not an actor of an Abaco with an actors API" in run.verdict["reason"]
     lost(run)
 
 

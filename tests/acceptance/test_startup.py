@@ -249,7 +249,7 @@ class TestOnALaptop:
         assert "a message is lost" not in run.stderr
         assert "requeued" not in run.stdout + run.stderr
         if run.exit_code == EXIT_CODES["unavailable"]:
-            assert run.verdict["reason"].endswith("see that MongoDB runs, then run the same command once more")
+            assert run.verdict["reason"].endswith("start MongoDB, then run the same command again")
 
     def test_localonly_takes_the_embedded_server(self, nothing_left: None, embedded: Mongod) -> None:
         nothing = dict.fromkeys(Abaco(environment={}).variables(None, {}))

@@ -113,7 +113,7 @@ UNREACHABLE: Final = {
     "no server": (75, "no MongoDB server could be reached in time"),
     "a server that is silent": (75, "no MongoDB server could be reached in time"),
     "a wrong password": (78, "mongodb: the server refuses the user or password"),
-    "a user without rights": (78, "mongodb: the server refuses the user or password, or the user's rights"),
+    "a user without rights": (78, "mongodb: the server refuses the user or password, or the user lacks a permission"),
 }
 
 

@@ -17,7 +17,7 @@ from tools.demo.indexer import Indexer
 
 Jobs = Collection[dict[str, Any]]
 ADMINISTRATION: dict[str, Any] = {"_REACTOR_TOKENS_ADMIN_KEY": "k" * 20, "_REACTOR_TOKENS_ADMIN_SECRET": "s" * 20}
-CURE = f"(doctor --repair {UUID} says what can be mended)"
+CURE = f"(doctor --repair {UUID} says what can be repaired)"
 VECTORS = Path(__file__).resolve().parents[2] / "data" / "token-vectors.json"
 
 
@@ -85,7 +85,7 @@ def test_documents_with_the_same_uuid(cli: Cli, jobs: Jobs) -> None:
         ({"history.1.name": "index"}, "its history does not follow the lifecycle: index while CREATED"),
         ({"history": None}, f"it cannot be changed: history is not an array {CURE}"),
         ({"state": "LOST"}, f"it cannot be changed: state is not one of the lifecycle's {CURE}"),
-        ({"_salt": None}, "it has no _salt, so that it has no token and nothing can be sent to the Indexer for it"),
+        ({"_salt": None}, "it has no _salt, so it has no token, and nothing can be sent to the Indexer for it"),
     ],
 )
 def test_jobs_that_disagree_with_themselves(fixed: Cli, jobs: Jobs, damage: dict[str, Any], problem: str) -> None:
@@ -136,7 +136,10 @@ class TestRepair:
         assert f"doctor --repair {self.OLD}" in problem
         done = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
         assert (done.exit_code, done.json["mended"]) == (0, True)
-        assert found(done, "_properties.revision")[0] == ("ok", "became 1: it is 0; so many events came after create")
+        assert found(done, "_properties.revision")[0] == (
+            "ok",
+            "became 1: it is 0, but the history has 1 event after create",
+        )
         assert found(done, "job") == [("ok", "history and state agree, and the job accepts events")]
         assert fixed.ok("send", self.OLD, "finish")["verdict"] == "applied"
         assert fixed.ok("explain", self.OLD)["problems"] == []
@@ -148,7 +151,7 @@ class TestRepair:
         jobs.update_one({}, {"$set": {"history.1.name": "may_run", "last_event": "run"}})
         done = fixed("doctor", "--repair", UUID, "--yes", "--json")
         assert done.exit_code == 1
-        assert found(done, "last_event") == [("ok", "became \"finish\": it is 'run', and the history ends so")]
+        assert found(done, "last_event") == [("ok", "became \"finish\": it is 'run', but the last entry is finish")]
         ((level, text),) = found(done, "left")
         assert (level, "may_run while CREATED" in text) == ("note", True)
         assert found(done, "job")[0][0] == "wrong"

@@ -205,7 +205,7 @@ class TestMessages:
     @pytest.mark.parametrize(
         ("body", "words"),
         [
-            ({}, ["says nothing of what happened"]),
+            ({}, ["names no event"]),
             ({"uuid": UNKNOWN}, ["name: is missing"]),
             ({"uuid": 5, "name": "finsh", "extra": 1, "data": []}, ["uuid: must be text", "name:", "extra", "data:"]),
             ({"uuid": UNKNOWN, "name": "run", "data": None}, ["data: must be an object, not null"]),
@@ -216,9 +216,9 @@ class TestMessages:
             (b"\xff\xfe", ["UTF-8"]),
             (b"[1]", ["must be an object"]),
             (b"hello", ["JSON"]),
-            (b"", ["says nothing of what happened"]),
+            (b"", ["names no event"]),
             (b"{" * 5000, ["JSON"]),
-            (b" " * (1024 * 1024 + 2), ["says nothing of what happened"]),
+            (b" " * (1024 * 1024 + 2), ["names no event"]),
             (b"x" * (1024 * 1024 + 2), ["larger than"]),
         ],
         ids=lambda value: str(value)[:40],

@@ -123,7 +123,7 @@ class TestMetrics:
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Any:
     """The log lines, parsed from JSON."""
-    formatter = log.Lines()
+    formatter = log.JsonFormatter()
     with caplog.at_level(logging.INFO, logger="pipelinejobs"):
         yield lambda: [json.loads(formatter.format(record)) for record in caplog.records]
 

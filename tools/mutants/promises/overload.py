@@ -72,7 +72,7 @@ OVERLOAD: Final = (
     Mutant(
         promises=("S20",),
         what="keeps any number of refusals of one job",
-        where="pipelinejobs/store/refused.py:Refused.keep",
+        where="pipelinejobs/store/refused.py:RefusedDeliveries.keep",
         old="self._refused.delete_many(...)",
         new="pass",
         tests=("tests/integration/store/test_store_refused.py::test_no_more_than_so_many_for_a_job",),
