@@ -170,7 +170,7 @@ class Run:
             return requeue.send(event, self._environment, deadline.at_most(deadline.remaining() - _GRACE_SECONDS))
         except Undelivered as failure:
             if self._local:
-                return "outside Abaco nothing is requeued: start MongoDB, then run the same command again"
+                return "outside Abaco it is not sent again: start MongoDB, then run the same command again"
             self._give_up(f"MongoDB is unavailable, and {failure.reason}")
             return f"not requeued: {failure.reason}; send the message again"
 
