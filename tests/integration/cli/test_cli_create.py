@@ -115,7 +115,7 @@ def test_leaves_a_job_that_exists_as_it_is(cli: Cli, jobs: Jobs) -> None:
     done = cli("create", "--pipeline-name", "sample", "--data", '{"n": 1}')
     assert done.exit_code == 1
     assert job["uuid"] in done.err
-    assert "left as it is" in done.err
+    assert "it was not changed" in done.err
     assert len(done.err.splitlines()) == 1
     assert done.out == ""
     assert list(jobs.find()) == [before]
