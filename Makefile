@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Twice as many as a small machine has cores: half of the time a test waits for a disk, a server or a process.
+# Twice the cores of a small machine, because half of the time a test waits for a disk, a server or a process.
 WORKERS ?= 4
 SHELL := /bin/sh
 VENV := .venv
@@ -19,14 +19,14 @@ help:  ## show this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 	| while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
 
-setup: $(STAMP)  ## create .venv and install all requirements; repeated only when they have changed
+setup: $(STAMP)  ## create .venv and install all requirements; repeated only if they have changed
 
 $(STAMP): requirements.txt requirements-gateway.txt requirements-dev.txt
 	@if $(BIN)/python -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null; then :; else \
 	  command -v $(PYTHON) >/dev/null || \
-	    { echo "There is no $(PYTHON) on PATH. Install Python 3.11 or newer, or say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	    { echo "There is no $(PYTHON) on PATH. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	  $(PYTHON) -c '$(NEW_ENOUGH)' || \
-	    { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but Python 3.11 or newer is needed. Say which: make PYTHON=python3.11" >&2; exit 1; }; \
+	    { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), but Python 3.11 or newer is needed. Name one: make PYTHON=python3.11" >&2; exit 1; }; \
 	  echo "Making $(VENV) with $$($(PYTHON) -V 2>&1) ..."; \
 	  $(PYTHON) -m venv --clear $(VENV); \
 	fi
@@ -34,7 +34,7 @@ $(STAMP): requirements.txt requirements-gateway.txt requirements-dev.txt
 	@$(INSTALL)
 	@touch $@
 
-# pip prints nothing, or hundreds of lines. On a terminal only its newest line is shown, over the one before.
+# pip prints either nothing or hundreds of lines. On a terminal, only its newest line is shown.
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements-dev.txt
 define INSTALL
 if [ -t 2 ] && [ "$${TERM:-dumb}" != dumb ] && [ -z "$$CI" ]; then \
@@ -56,10 +56,10 @@ run: setup  ## serve the gateway and a sample job, with an embedded MongoDB; HOS
 demo: setup  ## take a sample job from its creation to its end, and print every verdict
 	@$(BIN)/python -m tools.demo $(ARGS)
 
-# pytest keeps the test modules that it has rewritten only where Python may write bytecode.
+# pytest caches rewritten test modules only if Python may write bytecode.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS)
 
-test: setup  ## run the fast tests, in some minutes; ARGS="-k name -x" goes to pytest
+test: setup  ## run the fast tests, in some minutes; ARGS="-k name -x" are arguments for pytest
 	@$(PYTEST) --dist worksteal -m "not slow" $(ARGS)
 
 test-slow: setup  ## run all other tests, and those of Hypothesis with many more examples; ARGS as above
@@ -68,7 +68,7 @@ test-slow: setup  ## run all other tests, and those of Hypothesis with many more
 soak: setup  ## run chaos (faults in a whole deployment) for ten minutes, and count lost events; ARGS="--seconds 3600"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
-mutants: setup  ## break the code on purpose, in copies (mutants), and check that tests fail; ARGS="--only P4"
+mutants: setup  ## break copies of the code on purpose (mutants), and check that tests fail; ARGS="--only P4"
 	@$(BIN)/python -m tools.mutants --baseline $(ARGS)
 
 mutmut: setup  ## change fsm/ and core/ in every small way, and list changes that no unit test notices; ARGS="fsm.*"
@@ -82,7 +82,7 @@ docs: setup  ## build the documentation into docs/_build/html; warnings are erro
 	@$(BIN)/python -m sphinx -b html -W --keep-going -n -q -d docs/_build/doctrees $(ARGS) docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-picture: setup  ## take a sample job through its life, and make docs/_static/job-page.png of its page; needs Chromium
+picture: setup  ## make docs/_static/job-page.png from the page of a sample job; needs Chromium
 	@$(BIN)/python -m tools.picture $(ARGS)
 
 build: setup  ## make the wheel and the sdist in dist/, without a network
@@ -97,7 +97,7 @@ format: setup  ## format the code
 	@$(BIN)/python -m ruff check --quiet --fix --select I .
 	@$(BIN)/python -m ruff format .
 
-# From PyPI only, whatever other indexes this machine uses; for every platform, with the hashes of all files.
+# From PyPI only, although this machine may have other indexes; for all platforms, with hashes of all files.
 LOCK = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_CONSTRAINT $(BIN)/python -m uv pip compile --quiet \
   --no-config --default-index https://pypi.org/simple --universal --python-version 3.11 --generate-hashes --upgrade \
   --no-annotate --no-header

@@ -1,8 +1,9 @@
-"""Entry point 1: one message of Abaco in one process.
+"""Entry point 1: handles one message of an Abaco actor in one process.
 
-Abaco gives the message as `MSG` and the URL parameters in the environment. The last line on stdout is the verdict as
-one JSON object, log lines go to stderr, and the exit code says the verdict too (`pipelinejobs.core.verdict`). While
-MongoDB is away the message is requeued: sent to the actor's own queue again (`pipelinejobs.service.requeue`).
+Abaco passes the message as `MSG` and the URL parameters as environment variables. The last line on stdout is the
+verdict as one JSON object, log lines go to stderr, and the exit code follows from the verdict
+(`pipelinejobs.core.verdict`). If MongoDB is unavailable, the message is requeued: sent to the actor's own queue again
+(`pipelinejobs.service.requeue`).
 """
 
 import gc
@@ -39,27 +40,28 @@ if TYPE_CHECKING:
     from pipelinejobs.settings import Settings
 
 _JUDGING_SHARE: Final = 0.6
-"""How much of a run's time judging may take; the rest is for what comes after it, or for requeueing the message."""
+"""The share of a run's time that judging the event may take. The rest is for requeueing the message or for the work
+after the answer."""
 
-_PATIENCE: Final = 1.0
-"""Seconds that a limit is given to be kept before it is enforced."""
+_GRACE_SECONDS: Final = 1.0
+"""A limit is enforced from outside only if the code has not kept it itself by so much later."""
 
 _NO_ANSWER: Final = (Verdict.UNAVAILABLE, OutcomeUnknown().reason)
 
 
 class Run:
-    """One run, from the environment to the exit code."""
+    """One run: reads the environment, handles the message, and returns the exit code."""
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
         self._environment = runtime.take_environment(environ)
         self._execution = self._environment.get("_abaco_execution_id") or os.urandom(16).hex()
         self._telling = threading.Lock()
-        self._told: Outcome | None = None
+        self._outcome: Outcome | None = None
         self._exit_code = 0
         self._event: Event | None = None
         self._local = False
         self._rx: Reactor = OurReactor(self._environment, log.configure("INFO", ()))
-        """The SDK's, where there is one, from when the redaction knows what is secret."""
+        """Replaced by the Reactors SDK's, if there is one, once the redaction knows all secrets."""
 
     def main(self) -> int:
         """Handles the message.
@@ -73,7 +75,7 @@ class Run:
             read = self._read(context)
             if isinstance(read, Outcome):
                 self._tell(read)
-                self._keep(context, read)
+                self._store_refusal(context, read)
             else:
                 self._handle(context, read)
         except WrongSetting as error:
@@ -87,14 +89,14 @@ class Run:
             self._give_up(error.reason)
             self._tell(outcome.unavailable(error, self._execution))
         except Exception:
-            # A traceback is of no use in a container's log: the sender gets a verdict, the log one line.
+            # The sender gets a verdict and the log gets one line, instead of a traceback.
             self._rx.logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
             self._give_up("unexpected error")
             self._tell(outcome.unavailable(Unavailable("unexpected error in the manager"), self._execution))
         return self._end()
 
     def _settings(self) -> "Settings":
-        from pipelinejobs import settings  # here, because a message that is refused does not need them
+        from pipelinejobs import settings  # here, because a message that cannot be read does not need them
 
         configured = settings.load(self._environment)
         log.configure(configured.logs.level, settings.secrets(configured))
@@ -113,26 +115,26 @@ class Run:
         from pipelinejobs import bootstrap  # here, because it loads the driver
 
         services = bootstrap.services(configured, context, brief=True)
-        came = self._judge(
+        judged = self._judge(
             services.manager, event, min(configured.limits.database, configured.limits.one_shot * _JUDGING_SHARE)
         )
-        if came.verdict is Verdict.UNAVAILABLE:
+        if judged.verdict is Verdict.UNAVAILABLE:
             reason = self._requeue(bootstrap.requeue(configured, context), event, deadline)
-            self._tell(came._replace(reason=f"{came.reason}; {reason}"))
+            self._tell(judged._replace(reason=f"{judged.reason}; {reason}"))
             return
-        self._tell(came)
-        services.manager.settle(came, deadline)
+        self._tell(judged)
+        services.manager.settle(judged, deadline)
 
     def _hide(self, context: Context, event: Event) -> None:
-        """Tells the redaction what the message and Abaco have brought that is secret."""
+        """Tells the redaction which secrets came with the message and from Abaco."""
         for secret in (*event.tokens, context.access_token):
             if secret is not None:
                 redaction.add_secret(secret.reveal())
         redaction.add_secret(self._environment.get("x-nonce", ""))
 
-    def _keep(self, context: Context, told: Outcome) -> None:
-        """Keeps the refusal of a message that could not be read, if it showed a token of the job that it names."""
-        if told.verdict is not Verdict.MALFORMED:
+    def _store_refusal(self, context: Context, result: Outcome) -> None:
+        """Stores the refusal of an unreadable message, if the message names a job and shows a token of that job."""
+        if result.verdict is not Verdict.MALFORMED:
             return
         from pipelinejobs.messages import claim
 
@@ -147,37 +149,38 @@ class Run:
         from pipelinejobs import bootstrap  # here, because it loads the driver
 
         if configured.mongodb.connection() is None and bootstrap.mongod(configured).status() is None:
-            return  # a laptop's own server is not started for this
+            return  # the embedded server is not started only to store a refusal
 
         try:
             manager = bootstrap.services(configured, context, brief=True).manager
-            manager.keep_unread(claimed, told, deadline)
+            manager.keep_unread(claimed, result, deadline)
         except PipelineJobsError as error:
-            log.logger.warning("a refusal could not be kept", extra={"fields": {"why": error.reason}})
+            log.logger.warning("a refusal could not be stored", extra={"fields": {"why": error.reason}})
 
     def _judge(self, manager: "Manager", event: Event, seconds: float) -> Outcome:
-        """What the manager says; `unavailable` where it does not come back in its time, whatever it hangs in."""
+        """The manager's outcome; `unavailable` if it does not return in time, whatever it waits for."""
         try:
-            return call_within(seconds + _PATIENCE, lambda: manager.handle(event, self._execution, seconds))
+            return call_within(seconds + _GRACE_SECONDS, lambda: manager.handle(event, self._execution, seconds))
         except TimeoutError:
             return outcome.about(event, self._execution, *_NO_ANSWER)
 
     def _requeue(self, requeue: "Requeue", event: Event, deadline: Deadline) -> str:
-        """Brings the message back into the actor's queue, or says loudly that it is lost. Returns what was done."""
+        """Sends the message to the actor's own queue, or logs that it is lost. Returns what was done, in words."""
         try:
-            return requeue.send(event, self._environment, deadline.at_most(deadline.remaining() - _PATIENCE))
+            return requeue.send(event, self._environment, deadline.at_most(deadline.remaining() - _GRACE_SECONDS))
         except Undelivered as failure:
             if self._local:
-                return "not sent again outside Abaco: see that MongoDB runs, then run the same command once more"
-            self._give_up(f"MongoDB is away, and {failure.reason}")
+                return "outside Abaco it is not sent again: start MongoDB, then run the same command again"
+            self._give_up(f"MongoDB is unavailable, and {failure.reason}")
             return f"not requeued: {failure.reason}; send the message again"
 
     def _give_up(self, why: str) -> None:
-        """Says loudly that a message is lost, with what is needed to send it by hand; nothing where none is.
+        """Logs at CRITICAL that the message is lost, with all that an operator needs to send it by hand.
 
-        Outside Abaco none is: the message is on the command line of the user who reads the verdict.
+        Does nothing if a verdict was already written, or outside Abaco, where the user who reads the verdict has the
+        message on the command line.
         """
-        if self._event is None or self._told is not None or self._local:
+        if self._event is None or self._outcome is not None or self._local:
             return
         from pipelinejobs.service.requeue import by_hand
 
@@ -186,12 +189,9 @@ class Run:
         self._event = None
 
     def _read(self, context: Context) -> Event | Outcome:
-        """The event; or the outcome of a delivery that is refused before any database is asked."""
+        """The event; or the outcome of a delivery that is refused without a look into the database."""
         if context.username is None and not context.local:
-            reason = (
-                "the delivery has no _abaco_username, so that its sender is not known "
-                "(outside Abaco, LOCALONLY=1 says so)"
-            )
+            reason = "the delivery has no _abaco_username, so its sender is unknown (outside Abaco, set LOCALONLY=1)"
             return Outcome(verdict=Verdict.UNAUTHORISED, reason=reason, execution=self._execution)
         return reading.read(self._delivery(context))
 
@@ -204,52 +204,52 @@ class Run:
             missing="is binary (application/octet-stream); send JSON text" if context.binary else None,
         )
 
-    def _tell(self, told: Outcome, exit_code: int | None = None) -> None:
-        """Writes the verdict line, once; what becomes known after it changes nothing."""
+    def _tell(self, result: Outcome, exit_code: int | None = None) -> None:
+        """Writes the verdict line. Only the first call counts."""
         with self._telling:
-            if self._told is None:
-                with suppress(OSError):  # stdout may be closed; what is owed is sent all the same
-                    print(json.dumps(told.as_dict()), flush=True)
-                self._told = told
-                self._exit_code = EXIT_CODES[told.verdict] if exit_code is None else exit_code
+            if self._outcome is None:
+                with suppress(OSError):  # stdout may be closed; the work after the answer is done all the same
+                    print(json.dumps(result.as_dict()), flush=True)
+                self._outcome = result
+                self._exit_code = EXIT_CODES[result.verdict] if exit_code is None else exit_code
 
     def _end(self) -> int:
-        """Ends as reactors do, which is with one log line."""
-        assert self._told is not None
-        about = f"{self._told.event} of job {self._told.uuid}: " if self._told.event is not None else ""
-        line = f"{self._told.verdict.value}: {about}{self._told.reason}"
+        """Writes the log line with which reactors end, and returns the exit code."""
+        assert self._outcome is not None
+        about = f"{self._outcome.event} of job {self._outcome.uuid}: " if self._outcome.event is not None else ""
+        line = f"{self._outcome.verdict.value}: {about}{self._outcome.reason}"
         try:
             if self._exit_code == 0:
                 self._rx.on_success(line)
-            if self._told.verdict is Verdict.UNAVAILABLE:
+            if self._outcome.verdict is Verdict.UNAVAILABLE:
                 self._rx.on_failure(line, self._exit_code)
-            self._rx.logger.warning(line)  # the sender's mistake, which is no reason to wake an operator
+            self._rx.logger.warning(line)  # not CRITICAL: the sender made the mistake, not the operator
             return self._exit_code
         except SystemExit:
             return self._exit_code
 
     def _watch(self, deadline: Deadline) -> None:
-        """Ends the process when its time is over, whatever it hangs in; what is not sent by then stays owed."""
+        """Ends the process when its time is over, whatever it waits for. Unsent index requests stay pending."""
         timer = threading.Timer(deadline.remaining(), self._out_of_time)
         timer.daemon = True
         timer.start()
 
     def _out_of_time(self) -> None:
-        error = Unavailable("the time for this run is over; it cannot be known whether the event was written")
+        error = Unavailable("the time for this run is over; the event may or may not be applied")
         self._give_up(error.reason)
         self._tell(outcome.unavailable(error, self._execution))
         leave(self._exit_code)
 
 
 def leave(exit_code: int) -> NoReturn:
-    """Ends the process at once. Everything is durable by now, and tidying up the interpreter would double the run."""
+    """Ends the process at once. Everything is durable by now, and a regular exit would double the run's time."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # it may be full, closed, or not there at all
+        with suppress(OSError, ValueError, AttributeError):  # the stream may be full, closed or missing
             stream.flush()
     os._exit(exit_code)
 
 
 if __name__ == "__main__":
-    gc.disable()  # what a run of one message leaves behind ends with it, and to look for it costs at every import
+    gc.disable()  # the process ends after one message; collecting garbage would only slow its imports
     with log.alone():
         leave(Run(os.environ).main())

@@ -1,7 +1,7 @@
 """Draws the lifecycle, and one job's path through it, as Mermaid text (https://mermaid.js.org, stateDiagram-v2).
 
-`transitions` can write Mermaid too, but not a job's path. Here both drawings are made from the same table and look
-alike.
+`transitions` can write Mermaid too, but not mark a job's path. Here both drawings are made from the same table and
+look alike.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _STYLES = (
 
 
 def lifecycle() -> str:
-    """The whole lifecycle: every state, and on each arrow the events that lead along it."""
+    """The whole lifecycle: every state, and each transition with the events that cause it."""
     return _draw([f"    {arrow}: {', '.join(names)}" for arrow, names in _arrows().items()])
 
 
@@ -29,7 +29,7 @@ def path(events: Iterable[str]) -> str:
 
     Returns:
         The drawing. Arrows on the path are labelled with the numbers of the steps (the first event after `create` is
-        1); visited states and the present state are coloured.
+        1); visited states and the current state are coloured.
     """
     steps = walk(events)
     taken: dict[str, list[str]] = {}
@@ -63,7 +63,7 @@ def _arrow(before: str, after: str) -> str:
 
 
 def _shortened(names: list[str]) -> str:
-    """The label for the steps along one arrow, with at most four of them: there may be thousands."""
+    """The label of one arrow. It names at most four steps, because a job may have thousands."""
     if len(names) <= 4:
         return ", ".join(names)
     return f"{', '.join(names[:2])}, ... {names[-1]} ({len(names)} times)"

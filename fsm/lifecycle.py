@@ -1,7 +1,9 @@
-"""The lifecycle of a PipelineJob, as data: its states, its events and the moves between them.
+"""The lifecycle of a PipelineJob, as data: its states, its events and its transitions.
 
-The table is the public one of the PipelineJobs system. This module imports nothing, so that `messages` can use the
-names without loading the machine that runs the table (`fsm.machine`).
+A transition is called a move here, because `transitions` is the name of the library that runs them.
+
+The table is that of the PipelineJobs system, as its documentation publishes it. This module imports nothing of this
+project, so that `messages` can use the names without loading the machine that runs the table (`fsm.machine`).
 """
 
 from typing import Final, NamedTuple
@@ -40,10 +42,10 @@ EVENTS: Final[dict[str, str]] = {
     "reset": "Begin to reset the job for another run",
     "ready": "Complete the reset, allowing another run",
 }
-"""Each event and what it does. No other name is an event."""
+"""Each event and what it does; there are no others."""
 
 RESERVED: Final = frozenset({"create"})
-"""Events that only the agents that create jobs may write; a message never carries one."""
+"""Events that only the agents which create jobs may write; a message that carries one is refused."""
 
 ADMINISTRATIVE: Final = frozenset({"reset", "ready"})
 """Events that need an administrative token; a job token is not enough."""
@@ -81,4 +83,4 @@ MOVES: Final[tuple[Move, ...]] = (
     Move("reset", tuple(STATES), "RESET"),
     Move("ready", ("RESET",), "CREATED"),
 )
-"""Every move. A move that is not in this table is not allowed."""
+"""Every move. Any other is not allowed."""

@@ -1,8 +1,8 @@
 """Runs the lifecycle: which state an event leads to.
 
 The machine of `transitions` is built once from the table in `fsm.lifecycle`, when this module is imported. Its
-transitions are then copied into a dictionary: triggering events on a model would take a thousand times longer, and
-would look up event names as attributes.
+transitions are then copied into a dictionary: triggering an event on a model takes a thousand times longer, and
+looks the event's name up as an attribute.
 """
 
 from typing import Final
@@ -33,9 +33,9 @@ _DESTINATIONS: Final = _compile(build())
 
 
 def destination(state: str, event: str) -> str | None:
-    """The state that `event` leads to from `state`; None where the lifecycle does not allow it.
+    """The state that `event` leads to from `state`; None if the lifecycle does not allow it.
 
-    Any text may be given: for an unknown state or event the answer is None.
+    Any text may be passed: for an unknown state or event the result is None.
     """
     return _DESTINATIONS.get((state, event))
 

@@ -1,4 +1,4 @@
-"""Follows a history through the lifecycle."""
+"""Replays a job's history: the state before and after each event."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fsm.machine import destination
 class Step:
     """One event of a history, with the states before and after it.
 
-    `after` is None where the lifecycle does not allow the event; the state is then still `before`.
+    `after` is None if the lifecycle does not allow the event; the state then stays `before`.
     """
 
     event: str
@@ -23,7 +23,7 @@ def walk(events: Iterable[str]) -> list[Step]:
     """The steps of a history.
 
     Args:
-        events: the names of its entries, oldest first, beginning with `create`. They may be in upper case, because
+        events: the names of its entries, oldest first, beginning with `create`, in any case of letters:
             python-datacatalog stores names as they were sent.
     """
     state = INITIAL
@@ -36,7 +36,7 @@ def walk(events: Iterable[str]) -> list[Step]:
 
 
 def final_state(events: Iterable[str]) -> str | None:
-    """The state in which a history ends; None when the lifecycle does not allow one of its events."""
+    """The state in which a history ends; None if the lifecycle does not allow one of its events."""
     steps = walk(events)
     if any(step.after is None for step in steps):
         return None

@@ -1,6 +1,6 @@
 """Puts store, policy, outbox and manager together, for both entry points, the operators' commands and the tests.
 
-The gateway adds its own parts (`gateway.service`).
+The gateway adds its own parts (`gateway.parts`).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.errors import WrongSetting
 from pipelinejobs.util.secret import Secret
 
-if TYPE_CHECKING:  # a run that finds its database needs none of these
+if TYPE_CHECKING:  # most runs need none of these
     from pipelinejobs.mongod import Mongod, Running
     from pipelinejobs.service.requeue import Queue, Requeue
 
@@ -25,10 +25,10 @@ _WHERE_MONGODB_IS: Final = frozenset({"mongodb.authn", "mongodb.uri", "mongodb.u
 
 
 class Services(NamedTuple):
-    """The parts, ready to be used.
+    """The objects that do the work.
 
     Attributes:
-        embedded: the laptop's own server, where that is the database.
+        embedded: the embedded MongoDB server, if that is the database; else None.
     """
 
     settings: Settings
@@ -38,10 +38,10 @@ class Services(NamedTuple):
     embedded: "Mongod | None"
 
     def leave(self) -> None:
-        """A resident process does not need the embedded server any more: the last of its users stops it.
+        """Tells the embedded server that a resident process no longer uses it. The last user stops the server.
 
         Raises:
-            WrongSetting, Unavailable: it cannot be stopped.
+            WrongSetting, Unavailable: the server cannot be stopped.
         """
         if self.embedded is not None:
             self.embedded.leave()
@@ -55,18 +55,19 @@ def services(
     brief: bool = False,
     resident: bool = False,
 ) -> Services:
-    """Puts everything together. Nothing is asked of the database yet; the embedded server is started if need be.
+    """Makes the objects. If no database is configured, the embedded server is started; nothing is sent to it yet.
 
     Args:
         settings: the settings.
-        context: where the process runs.
-        progress: told about each attempt to send a message to another actor.
-        brief: for a process that lives for seconds.
-        resident: for a process that serves until it is told to end. It is one of the users of the embedded server,
-            which ends with the last of them; `Services.leave` says that this one does not need it any more.
+        context: what Abaco says about the message and the container.
+        progress: called after each attempt to send a message to another actor.
+        brief: True in a process that lives for seconds.
+        resident: True in a process that serves until it is stopped. It then counts as a user of the embedded server
+            until it calls `Services.leave`; the server stops with its last user.
 
     Raises:
-        WrongSetting: nothing says where MongoDB is, or what says so is not usable.
+        WrongSetting: no setting says where MongoDB is, or the setting is not usable.
+        Unavailable: the embedded server cannot be started.
     """
     configured = settings.mongodb.connection()
     own = mongod(settings) if configured is None else None
@@ -100,7 +101,7 @@ def services(
 
 
 def requeue(settings: Settings, context: Context) -> "Requeue":
-    """What brings a message back into the queue that it came from, where that is one of Abaco's."""
+    """Sends a message back to the queue that it came from, if that is a queue of Abaco's."""
     from pipelinejobs.service.requeue import Requeue
 
     limits = Backoff(attempts=settings.requeue.attempts, longest=settings.requeue.longest_delay)
@@ -120,7 +121,7 @@ def policy(settings: Settings) -> Policy:
 
 
 def mongod(settings: Settings) -> "Mongod":
-    """The laptop's own server, with its data in the directory `mongodb.embedded_directory`."""
+    """The embedded MongoDB server for a laptop, with its data in the directory `mongodb.embedded_directory`."""
     from pipelinejobs.mongod import Mongod
 
     return Mongod(settings.mongodb.embedded_directory)
@@ -130,11 +131,11 @@ def _start(own: "Mongod", settings: Settings, context: Context, *, resident: boo
     if context.actor_id is not None and not context.local:
         raise WrongSetting(
             "mongodb.authn",
-            "is not set; an actor on Abaco needs _REACTOR_MONGODB_AUTHN, the urlsafe base64 of a connection string",
+            "is not set; an actor on Abaco needs _REACTOR_MONGODB_AUTHN, a connection string in urlsafe base64",
         )
     pinned = [name for name, pin in settings.pinned.items() if pin is not None and name in _WHERE_MONGODB_IS]
     if pinned:
-        raise WrongSetting(pinned[0], "is pinned in config.yml, but the environment does not give it")
+        raise WrongSetting(pinned[0], "is pinned in config.yml, but is not set in the environment")
     return own.use() if resident else own.start()
 
 
@@ -153,7 +154,7 @@ def _indexer(settings: Settings, context: Context) -> actors.Actor | None:
 
 
 def _own_queue(settings: Settings, context: Context) -> "Queue | None":
-    """By the nonce that belongs to our alias, else by the token that Abaco gives us, under our own id."""
+    """The actor's own queue: by its alias and nonce if there is a nonce, else by its id and the token from Abaco."""
     api_server, actor_id, nonce = context.api_server, context.actor_id, settings.pipelines.job_manager_nonce
     if api_server is None or actor_id is None or context.local:
         return None

@@ -1,4 +1,4 @@
-"""Reports to a PipelineJobs Manager what happens to a job.
+"""Reports the progress of a job to a PipelineJobs Manager.
 
     job = Job.from_callback("https://api.example.org/actors/v2/jobs-manager.prod/messages?x-nonce=...&uuid=...&token=...")
     job.run()
@@ -8,17 +8,17 @@
 This file needs only the standard library of Python 3.6 or newer: copy it to the machine where a job runs. It is also a
 command: `python client.py --callback URL finish`; see `python client.py --help`.
 
-Every event has an id, which stays the same however often the event is sent: the manager applies it once. When the
-network or a server fails, the event is sent again until `timeout` is over. With a spool directory an event is written
-to disk before it is sent, so that it is not lost when the network, the manager or this process fails; `flush` sends
-what waits there, in order.
+Every event has an id, which stays the same however often the event is sent, so that the manager applies the event once.
+If the network or a server fails, the event is sent again until `timeout` is over. With a spool directory, each event is
+written to disk before it is sent, so that it is not lost if the network, the manager or this process fails. `flush`
+sends the events that wait in the spool, in order.
 
 Errors:
 
     ClientError
-    +-- Misused              the arguments are wrong; nothing was sent
+    +-- Misused              an argument is wrong; nothing was sent
     +-- Refused              the manager, or a server in front of it, refused the event
-    |   +-- Malformed        ... because it cannot be read
+    |   +-- Malformed        ... because the manager cannot read it
     |   +-- Unauthorised     ... because a token or nonce is missing, wrong or not sufficient
     |   +-- Illegal          ... because the job's state does not allow it
     +-- Undelivered          timed out; the event may or may not be applied - send it again with the same id
@@ -51,7 +51,7 @@ from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional,
 
 try:
     import fcntl
-except ImportError:  # on Windows, where several processes may send the same event; it is applied once
+except ImportError:  # Windows: several processes may send the same event, and the manager applies it once
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
@@ -74,26 +74,26 @@ __all__ = [
 EVENTS = ("run", "update", "resource", "fail", "finish", "index", "indexed",
           "validate", "validated", "reject", "finalize", "retire", "reset", "ready")
 # fmt: on
-"""The events that may be sent. `create` is reserved for the agents that create jobs."""
+"""The events that can be sent. `create` is reserved for the agents that create jobs."""
 
 AGAVE_EVENTS = ("RUNNING", "FINISHED", "FAILED", "STOPPED", "KILLED", "ARCHIVING_FAILED")
-"""The statuses that Agave is asked to report: that the job runs, and every way in which it ends."""
+"""The statuses that Agave is asked to report: the start of the job, and each status with which it can end."""
 
 CALLBACK_VARIABLE = "PIPELINEJOBS_CALLBACK"
 SPOOL_VARIABLE = "PIPELINEJOBS_SPOOL"
 
 TIMEOUT = 30.0
-"""Seconds that a send may take, all its attempts included."""
-ATTEMPT_SECONDS = 12.0  # a gateway answers within 8, even if only with 503
-LEAST_SECONDS = 1.0  # with less time left there is no further attempt
+"""Seconds that sending an event may take, all attempts included."""
+ATTEMPT_SECONDS = 12.0  # the gateway answers within 8 s, at worst with 503
+LEAST_SECONDS = 1.0  # no further attempt is made with less time left
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 MOST_BYTES = 1024 * 1024
-"""The longest message that the manager reads. On Abaco the limit is 131 067 bytes."""
+"""The longest message that the manager reads, in bytes. On Abaco the limit is 131 067 bytes."""
 ANSWER_BYTES = 4 * 1024 * 1024
 
 SPOOL_EVENTS = 10000
 SPOOL_BYTES = 64 * 1024 * 1024
-"""Limits of a spool, including its refused and damaged events."""
+"""The most events and bytes in a spool, including refused and damaged events."""
 LOCK_SECONDS = 30.0
 STALE_SECONDS = 3600.0
 
@@ -103,8 +103,8 @@ _MACRO = re.compile(r"\$\{[^{}]*\}")
 _PLAIN = re.compile(r"[!-~]+")  # printable ASCII without the blank
 _LINE = re.compile(r"[ -~]+")
 _EVENT_ID = re.compile(r"(?! )[ -~]{1,128}(?<! )")  # HTTP removes blanks around a header's value
-_SAID_OTHERWISE = frozenset(("uuid", "token", "event", "name", "status", "state", "x_event_id"))
-_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))  # Abaco answers 500 to many passing errors
+_SENT_SEPARATELY = frozenset(("uuid", "token", "event", "name", "status", "state", "x_event_id"))
+_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))  # Abaco answers many temporary errors with 500
 _REFUSALS = {401: "unauthorised", 403: "unauthorised", 409: "illegal"}
 
 Data = Optional[Mapping[str, Any]]
@@ -122,7 +122,7 @@ class ClientError(Exception):
 
 
 class Misused(ClientError):
-    """The arguments are wrong; nothing was sent."""
+    """An argument is wrong; nothing was sent."""
 
     exit_code = 2
 
@@ -131,10 +131,10 @@ class Refused(ClientError):
     """The manager, or a server in front of it, refused the event. It would refuse the same event again.
 
     Attributes:
-        verdict: the manager's verdict; None where another server answered, such as Abaco.
-        reason: why, in the words of the server.
+        verdict: the manager's verdict; None if another server answered, such as Abaco.
+        reason: the server's own words.
         status: the HTTP status.
-        event, event_id: which event it was.
+        event, event_id: the event's name and id.
     """
 
     def __init__(self, reason: str = "", status: int = 0, event: str = "", event_id: str = "") -> None:
@@ -149,7 +149,7 @@ class Malformed(Refused):
 
 
 class Unauthorised(Refused):
-    """A token or a nonce is missing, wrong or not sufficient for the event, or there is no such job."""
+    """A token or nonce is missing, wrong or not sufficient for the event, or there is no such job."""
 
     verdict, exit_code = "unauthorised", 77
 
@@ -164,7 +164,7 @@ class Undelivered(ClientError):
     """Timed out. The event may or may not be applied; send it again with the same id, and it is applied once.
 
     Attributes:
-        event_id: that id.
+        event_id: the event's id.
     """
 
     verdict, exit_code = "unavailable", 75
@@ -184,17 +184,17 @@ _REFUSED_AS: Dict[Any, Type[Refused]] = {kind.verdict: kind for kind in (Malform
 
 
 class Result(NamedTuple):
-    """What became of an event that was not refused.
+    """The result of sending an event that was not refused.
 
     Attributes:
-        event: its name.
-        event_id: its id.
-        verdict: `applied`, `duplicate` (it was applied before) or `stale`. None when the manager has not judged it
-            yet: the event is in the spool, or Abaco has acknowledged the message.
-        reason: why, in words.
-        state: the job's state afterwards, where the answer tells it.
-        execution: the id of the execution that handles it, where there is one.
-        spooled: whether it waits in the spool.
+        event: the event's name.
+        event_id: the event's id.
+        verdict: `applied`, `duplicate` (the event was applied before) or `stale` (a report that came too late). None if
+            the manager has not judged the event yet: it is in the spool, or Abaco has queued the message.
+        reason: the reason for the verdict, in words.
+        state: the job's state after the event, if the answer contains it.
+        execution: the id of the execution that handles the event, if there is one.
+        spooled: whether the event waits in the spool.
     """
 
     event: str
@@ -207,14 +207,14 @@ class Result(NamedTuple):
 
 
 class Flushed(NamedTuple):
-    """What became of the events in a spool.
+    """The result of sending the events in a spool.
 
     Attributes:
-        taken: events that were sent and not refused, in order.
-        refused: events that were refused; they are in `refused/`, and are sent again if moved back.
-        damaged: the names of files that cannot be read; they are in `damaged/`.
-        left: how many events still wait.
-        reason: why one of them waits.
+        taken: the events that were sent and not refused, in order.
+        refused: the events that were refused. Their files are in `refused/`; to send one again, move its file back.
+        damaged: the names of unreadable files, which are now in `damaged/`.
+        left: the number of events that still wait.
+        reason: why one of these events waits; empty if none waits.
     """
 
     taken: List[Result]
@@ -225,7 +225,7 @@ class Flushed(NamedTuple):
 
 
 class Job:
-    """A job to report on. It can be used from several threads."""
+    """A job to report on. Several threads can use one instance."""
 
     def __init__(
         self,
@@ -244,14 +244,15 @@ class Job:
         """
         Args:
             url: the manager's messages URL, `https://HOST/actors/v2/ALIAS/messages`. Its query may hold a nonce.
-            uuid, token: the job and its token; `reset` and `ready` take an administrative token.
-            nonce: the nonce to send with; or
-            bearer: an access token; or
-            tapis_token: a token for the header X-Tapis-Token.
-            spool: a directory for events that cannot be delivered. It holds tokens: it is made with mode 0700, and
-                refused when other users may read it.
+            uuid: the job's uuid.
+            token: the job's token; for `reset` and `ready`, an administrative token.
+            nonce: the nonce by which the manager admits the request; or
+            bearer: an access token, sent as `Authorization: Bearer`; or
+            tapis_token: a Tapis token, sent as `X-Tapis-Token`.
+            spool: a directory in which events wait until they are delivered. It holds tokens: it is created with mode
+                0700, and refused if other users can read it.
             later: only write events to the spool, for a machine without a network; `flush` sends them.
-            timeout: seconds that sending an event may take in all.
+            timeout: seconds that sending one event may take, all attempts included.
             allow_http: whether the token may be sent unencrypted to another machine.
 
         Raises:
@@ -264,9 +265,7 @@ class Job:
         if not 0 < timeout < math.inf:
             raise Misused("timeout: must be a number of seconds above 0")
         if later and spool is None:
-            raise Misused(
-                "later: there is no spool to keep events in; name one with spool=, --spool or %s" % SPOOL_VARIABLE
-            )
+            raise Misused("later: needs a spool; name one (spool=, --spool, %s)" % SPOOL_VARIABLE)
         self.uuid = uuid
         self.timeout = timeout
         self._where = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
@@ -282,24 +281,30 @@ class Job:
 
     @classmethod
     def from_callback(cls, url: str, **options: Any) -> "Job":
-        """The job of a callback URL, which holds uuid, token and nonce. An event or a status in it is ignored.
+        """The job of a callback URL.
 
         Args:
+            url: a messages URL with the parameters `uuid` and `token`, and `x-nonce` if the job is reported with a
+                nonce. An event or a status in the URL is ignored.
             options: as for `Job`.
 
         Raises:
-            Misused: the URL lacks one of them, or an option is wrong.
+            Misused: the URL has no uuid or no token, or an option is wrong.
         """
         parts = _split(url, allow_http=True)
-        given = dict(reversed(urllib.parse.parse_qsl(parts.query)))
+        values = dict(reversed(urllib.parse.parse_qsl(parts.query)))
         for name in ("uuid", "token"):
-            if not given.get(name) or _MACRO.fullmatch(given[name]):
+            if not values.get(name) or _MACRO.fullmatch(values[name]):
                 raise Misused("callback: its parameter %s is missing" % name)
-        return cls(url, given["uuid"], given["token"], **options)
+        return cls(url, values["uuid"], values["token"], **options)
 
     @classmethod
     def from_environment(cls, **options: Any) -> "Job":
-        """The job of the callback URL in PIPELINEJOBS_CALLBACK; its spool is PIPELINEJOBS_SPOOL, where that is set."""
+        """The job of the callback URL in PIPELINEJOBS_CALLBACK, with the spool PIPELINEJOBS_SPOOL if that is set.
+
+        Raises:
+            Misused: PIPELINEJOBS_CALLBACK is not set, or as for `from_callback`.
+        """
         callback = os.environ.get(CALLBACK_VARIABLE)
         if not callback:
             raise Misused(CALLBACK_VARIABLE + ": is not set")
@@ -310,11 +315,14 @@ class Job:
         return "<Job %s at %s>" % (self.uuid, self._where)
 
     def run(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """The job is processing data. Arguments, result and errors of this and the next methods are those of `send`."""
+        """The job is processing data.
+
+        Arguments, result and errors of this method and of the other events' methods are those of `send`.
+        """
         return self.send("run", data, event_id=event_id)
 
     def update(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """Adds information to the history."""
+        """Adds information to the job's history."""
         return self.send("update", data, event_id=event_id)
 
     def resource(self, data: Data = None, *, event_id: Optional[str] = None) -> Result:
@@ -366,57 +374,64 @@ class Job:
         return self.send("ready", data, event_id=event_id)
 
     def send(self, name: str, data: Data = None, *, event_id: Optional[str] = None) -> Result:
-        """Sends an event, after those of this job that wait in the spool.
+        """Sends an event. Events of this job that wait in the spool are sent first.
 
         Args:
-            name: the event's name.
+            name: the event's name, one of `EVENTS`.
             data: a JSON object for the history.
-            event_id: the event's id, at most 128 printable ASCII characters; by default a new one. Choose one yourself
-                when another run of your program may send the same event.
+            event_id: the event's id, 1 to 128 printable ASCII characters; by default a new one. If another run of your
+                program may send the same event again, pass the same id in both.
 
         Returns:
-            What became of it. With a spool it may say that the event waits there.
+            The result. With a spool, it may say that the event waits there.
 
         Raises:
             Misused: name, data or id are wrong.
-            Refused: it was refused; often one of the subclasses.
-            Undelivered: there was no answer in time, and there is no spool.
-            SpoolFailed: the spool cannot be used, and the event was not delivered without it either.
+            Refused: the event was refused; usually raised as one of the subclasses.
+            Undelivered: no answer came in time, and there is no spool.
+            SpoolFailed: the spool cannot be used, and sending the event without it failed too.
         """
         event = self._event(name, data, event_id or uuids.uuid4().hex)
         deadline = time.monotonic() + self.timeout
         return _deliver(event, deadline) if self._spool is None else self._by_spool(self._spool, event, deadline)
 
     def flush(self, timeout: float = 60.0) -> Flushed:
-        """Sends the events of this job that wait in its spool; see the function `flush`."""
+        """Sends the events of this job that wait in its spool; see the function `flush`.
+
+        Raises:
+            Misused: the job has no spool.
+            SpoolFailed: the spool cannot be used.
+        """
         if self._spool is None:
-            raise Misused("spool: there is none")
+            raise Misused("spool: this job has none")
         return _flush(self._spool, time.monotonic() + timeout, self.uuid)
 
     def callback_url(self, **parameters: str) -> str:
-        """The URL to which a job system reports on the job. It holds token and nonce.
+        """The callback URL, to which a job system reports on the job. It contains the token and the nonce.
 
         Args:
-            parameters: further parameters of the query, such as `session`; macros such as `${JOB_STATUS}` are kept.
+            parameters: further parameters of the URL, such as `session`. Macros such as `${JOB_STATUS}` stay.
 
         Raises:
-            Misused: there is no nonce, without which the manager refuses a job system.
+            Misused: the job has no nonce; the manager would refuse the job system's requests.
         """
         if "x-nonce" not in self._parameters:
-            raise Misused("nonce: a callback needs one, since a job system sends no token of its own")
+            raise Misused("nonce: a callback needs one, because a job system sends no access token")
         query = dict(self._parameters, token=self._token, uuid=self.uuid, **parameters)
         return "%s?%s" % (self._where, urllib.parse.urlencode(query, safe="${}"))
 
     def agave_notifications(self, events: Sequence[str] = AGAVE_EVENTS) -> List[Dict[str, Any]]:
-        """The `notifications` of an Agave or Aloe job submission.
+        """The `notifications` of an Agave or Aloe job submission, one for each status in `events`.
 
-        There is one for each event: when deliveries of a notification fail, Agave stops that notification for good, and
-        the others have to go on. RUNNING is persistent, because a job may be queued again. The policy tries for about a
-        day.
+        If deliveries of a notification fail, Agave stops that notification for good; the others go on. RUNNING is
+        persistent, because a job can be queued and run again. The policy retries for about a day.
+
+        Raises:
+            Misused: there is no nonce, or the URL has more than 1024 characters.
         """
         url = self.callback_url(status="${JOB_STATUS}")
         if len(url) > 1024:
-            raise Misused("url: the callback has more than the 1024 characters that Agave takes")
+            raise Misused("url: the callback is longer than the 1024 characters that Agave accepts")
         policy = {"retryStrategy": "EXPONENTIAL", "retryLimit": 40, "saveOnFailure": True}
         return [
             {"event": event, "url": url, "persistent": event in ("RUNNING", "*"), "policy": dict(policy)}
@@ -424,14 +439,17 @@ class Job:
         ]
 
     def tapis_subscriptions(self, ttl_minutes: int = 40320) -> List[Dict[str, Any]]:
-        """The `subscriptions` of a Tapis job submission. Tapis puts nothing into a URL: the status is in the body.
+        """The `subscriptions` of a Tapis job submission.
 
         Args:
-            ttl_minutes: how long Tapis keeps the subscription; by default the four weeks that it allows.
+            ttl_minutes: minutes that Tapis keeps the subscription; by default four weeks, which is Tapis's maximum.
+
+        Raises:
+            Misused: there is no nonce, or the URL has more than 2048 characters.
         """
         url = self.callback_url()
         if len(url) > 2048:
-            raise Misused("url: the callback has more than the 2048 characters that Tapis takes")
+            raise Misused("url: the callback is longer than the 2048 characters that Tapis accepts")
         return [
             {
                 "description": "PipelineJob " + self.uuid,
@@ -457,8 +475,8 @@ class Job:
         except (TypeError, ValueError, RecursionError) as error:
             raise Misused("data: is not JSON: %s" % str(error)[:200]) from None
         if len(text) > MOST_BYTES:
-            raise Misused("data: is larger than a message of %d bytes can hold" % MOST_BYTES)
-        # The id is sent as a parameter too, because Abaco gives parameters to the manager, but no headers.
+            raise Misused("data: makes the message longer than %d bytes" % MOST_BYTES)
+        # The id is sent as a parameter too, because Abaco passes parameters to the manager, but no headers.
         query = urllib.parse.urlencode(dict(self._parameters, x_event_id=event_id))
         return _Event("%s?%s" % (self._where, query), dict(self._headers), self.uuid, name, event_id, text)
 
@@ -467,7 +485,7 @@ class Job:
             name = spool.add(event)
         except SpoolFailed as error:
             if self._later or spool.names(self.uuid):
-                raise  # sent at once, it would overtake those that wait
+                raise  # sent now, the event would overtake those that wait in the spool
             return _deliver_without_spool(event, deadline, error)
         if self._later:
             return Result(event.name, event.id, None, "it waits in the spool", spooled=True)
@@ -482,18 +500,20 @@ class Job:
         left = spool.names(self.uuid)
         if name not in left:
             spool.raise_if_refused(name)
-            return Result(event.name, event.id, None, "another process has delivered it")
+            return Result(event.name, event.id, None, "another process has delivered the event")
         behind = "" if left[0] == name else " behind %s, which goes to the address it was written with" % left[0]
         waiting = "it waits in the spool%s: %s" % (behind, flushed.reason)
         return Result(event.name, event.id, None, waiting, spooled=True)
 
 
 def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flushed:
-    """Sends what waits in a spool, for each job in order. When an event cannot be delivered, the later events of its
-    job wait. Refused events are moved to `refused/` with the reason, files that cannot be read to `damaged/`.
+    """Sends the events that wait in a spool, those of each job in order.
+
+    If an event cannot be delivered, the later events of its job wait. Refused events are moved to `refused/` with the
+    reason, unreadable files to `damaged/`.
 
     Args:
-        spool: the directory; if it does not exist, nothing waits.
+        spool: the directory; if it does not exist, no event waits.
         timeout: seconds that this may take.
 
     Raises:
@@ -506,7 +526,7 @@ def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flush
 
 
 class _Event(NamedTuple):
-    """One event, with everything that is needed to send it, also by a later process."""
+    """One event, with everything that is needed to send it. It is stored in the spool in this form."""
 
     url: str
     headers: Dict[str, str]
@@ -520,11 +540,11 @@ class _Event(NamedTuple):
 
     @property
     def host(self) -> str:
-        """Where it goes."""
+        """The host that it is sent to."""
         return urllib.parse.urlsplit(self.url).netloc
 
     def shown(self, text: object) -> str:
-        """A text of the other side as it may be shown: short, on one line, and without the secrets sent to it."""
+        """A text from the server, fit for a log: one line, at most 1000 characters, without the secrets we sent."""
         shown = "".join(char if char.isprintable() else " " for char in str(text))
         secrets = [json.loads(self.text)["token"], *self.headers.values()]
         secrets += [value[len("Bearer ") :] for value in self.headers.values() if value.startswith("Bearer ")]
@@ -542,23 +562,29 @@ class _Damaged(Exception):
 
 
 class _Away(Exception):
-    """An attempt brought no answer that counts."""
+    """An attempt got no usable answer.
+
+    Attributes:
+        asked: seconds that the server asked us to wait.
+        hopeless: whether a further attempt would fail in the same way.
+    """
 
     def __init__(self, reason: str, *, asked: float = 0.0, hopeless: bool = False) -> None:
         super().__init__(reason)
         self.reason, self.asked, self.hopeless = reason, asked, hopeless
 
     def pause(self, attempts: int, deadline: float) -> Optional[float]:
-        """Seconds until the next attempt (exponential, full jitter); None when there will be none.
+        """Seconds until the next attempt (exponential, full jitter); None if there will be none.
 
-        Not `util.backoff`: this file is copied to other machines alone."""
+        This repeats `util.backoff`, because this file is copied to other machines on its own.
+        """
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
         pause = max(random.uniform(0, longest), self.asked)  # noqa: S311 - spreads load, hides nothing
         return None if self.hopeless or time.monotonic() + pause + LEAST_SECONDS > deadline else pause
 
 
 def _deliver(event: _Event, deadline: float) -> Result:
-    """Sends an event until a server answers or the time is over."""
+    """Sends an event, with retries, until a server accepts or refuses it or the time is over."""
     attempts = 0
     while True:
         try:
@@ -580,10 +606,10 @@ def _deliver_without_spool(event: _Event, deadline: float, why: SpoolFailed) -> 
 
 
 def _attempt(event: _Event, deadline: float) -> Result:
-    """Sends an event once, in a thread: no socket option limits the look-up of a name or a slow answer."""
+    """Sends an event once, in a thread: a socket timeout limits neither name look-ups nor slow answers."""
     seconds = min(ATTEMPT_SECONDS, deadline - time.monotonic())
     if seconds <= 0:
-        raise _Away("there was no time left to send it")
+        raise _Away("no time was left to send the event")
     done: queue.Queue[Tuple[Optional[Result], Optional[BaseException]]] = queue.Queue(1)
 
     def post() -> None:
@@ -594,12 +620,12 @@ def _attempt(event: _Event, deadline: float) -> Result:
 
     try:
         threading.Thread(target=post, name="pipelinejobs-client", daemon=True).start()
-    except RuntimeError:  # no more threads, or the interpreter is ending; the socket's own timeout has to suffice
+    except RuntimeError:  # no more threads, or the interpreter is ending; then only the socket's timeout counts
         post()
     try:
         result, error = done.get(timeout=seconds)
     except queue.Empty:
-        raise _Away("%s gave no whole answer within %.3g s" % (event.host, seconds)) from None
+        raise _Away("%s did not answer in full within %.3g s" % (event.host, seconds)) from None
     if result is None:
         assert error is not None
         raise error
@@ -628,11 +654,11 @@ def _post(event: _Event, seconds: float) -> Result:
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
-        """None: credentials are sent only to the host that they were meant for."""
+        """None, which ends the request: credentials are sent only to the host that they were meant for."""
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    """A client that checks certificates and uses the proxies of the environment, except for this machine itself."""
+    """An HTTP client that checks certificates, with the environment's proxies except for requests to this machine."""
     handlers: List[Any] = [_NoRedirect(), urllib.request.HTTPSHandler(context=ssl.create_default_context())]
     if _is_loopback(urllib.parse.urlsplit(url).hostname or ""):
         handlers.append(urllib.request.ProxyHandler({}))
@@ -640,12 +666,12 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
 
 
 def _result(event: _Event, raw: bytes) -> Result:
-    """The result in an answer of status 2xx; the envelope is Abaco's, the verdict in it is the manager's."""
+    """The result from an answer with a status 2xx: the manager's verdict in Abaco's envelope."""
     whole = _object(raw)
     result = _object(whole.get("result"))
     execution = result.get("executionId") or result.get("execution_id")
     if whole.get("status") != "success" or not isinstance(execution, str):
-        raise _Away("%s gave an answer that is not a manager's or Abaco's" % event.host)
+        raise _Away("%s gave an answer that is neither the manager's nor Abaco's" % event.host)
     verdict, state = result.get("verdict"), _object(result.get("job")).get("state")
     if not isinstance(verdict, str):
         return Result(event.name, event.id, None, "acknowledged, not judged yet", execution=execution)
@@ -654,7 +680,7 @@ def _result(event: _Event, raw: bytes) -> Result:
 
 
 def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
-    """The error for an answer of another status."""
+    """The error for an answer with any other status."""
     status = error.code
     named = "%s answered %d %s" % (event.host, status, http.client.responses.get(status, ""))
     whole: Dict[str, Any] = {}
@@ -665,7 +691,9 @@ def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
     if status in _AGAIN or status < 200:  # below 200 it is not the final answer
         return _Away(reason, asked=_seconds_asked(error.headers.get("Retry-After")))
     if 300 <= status <= 399:
-        return _Away(named + "; redirects are not followed, since they could lead the token astray", hopeless=True)
+        return _Away(
+            named + "; redirects are not followed, because they could send the token to another host", hopeless=True
+        )
     if status == 407 or status >= 500:
         return _Away(reason, hopeless=True)
     verdict = _object(whole.get("result")).get("verdict") or _REFUSALS.get(status)
@@ -674,7 +702,7 @@ def _failure(event: _Event, error: urllib.error.HTTPError) -> Exception:
 
 
 def _object(value: Any) -> Dict[str, Any]:
-    """An object, or that of a JSON text; an empty one for anything else."""
+    """The object in a JSON text, or the value itself if it is an object; an empty object for anything else."""
     if isinstance(value, bytes):
         try:
             value = json.loads(value.decode("utf-8"))
@@ -684,7 +712,7 @@ def _object(value: Any) -> Dict[str, Any]:
 
 
 def _seconds_asked(retry_after: Optional[str]) -> float:
-    """The seconds in the header Retry-After, a number or a date; 0 when it cannot be used."""
+    """The seconds in the header Retry-After, a number or a date; 0 if it cannot be read."""
     text = (retry_after or "").strip()
     if re.fullmatch("[0-9]{1,9}", text):
         return float(text)
@@ -695,21 +723,21 @@ def _seconds_asked(retry_after: Optional[str]) -> float:
 
 
 def _split(url: str, *, allow_http: bool) -> urllib.parse.SplitResult:
-    """A messages URL, taken apart. Errors do not show the URL, because it holds secrets."""
+    """The parts of a messages URL. Errors do not show the URL, because it contains secrets."""
     try:
         if not isinstance(url, str) or not _PLAIN.fullmatch(url):
             raise Misused("url: must be text of printable ASCII characters without blanks")
         parts = urllib.parse.urlsplit(url)
         host = parts.hostname
-        parts.port  # noqa: B018 - raises ValueError where it is no number
+        parts.port  # noqa: B018 - raises ValueError if it is not a number
     except ValueError:
         raise Misused("url: cannot be read") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise Misused("url: must begin with https:// and a host (http:// for this machine alone)")
+        raise Misused("url: must begin with https:// and a host (http:// only for this machine)")
     if "@" in parts.netloc:
         raise Misused("url: must not hold a user and a password")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
-        raise Misused("url: http:// sends the token unencrypted; use https://, or allow it (allow_http, --allow-http)")
+        raise Misused("url: http:// sends the token unencrypted; use https://, or set allow_http (--allow-http)")
     return parts
 
 
@@ -722,11 +750,11 @@ def _check_secrets(**secrets: Optional[str]) -> None:
 
 
 def _parameters(query: str) -> Dict[str, str]:
-    """The parameters of a messages URL that go with every event. Where one is given twice, the first counts."""
+    """The parameters of a messages URL that are sent with every event. If one occurs twice, the first counts."""
     return {
         name: value
         for name, value in reversed(urllib.parse.parse_qsl(query))
-        if name not in _SAID_OTHERWISE and not _MACRO.fullmatch(value)
+        if name not in _SENT_SEPARATELY and not _MACRO.fullmatch(value)
     }
 
 
@@ -743,10 +771,10 @@ def _is_loopback(host: str) -> bool:
 class _Spool:
     """A directory with a file for each event, `UUID.NUMBER.RANDOM.json`. Events of a job are sent in order of numbers.
 
-    A file with this name is complete. It is removed when its event was taken; if the process dies before that, the
-    event is sent again with the same id. A process that sends an event holds a lock on its file, and one that adds an
-    event holds the lock of the directory. Where files cannot be locked, several processes may send an event; it is
-    applied once.
+    A file with such a name is complete. It is removed after the manager accepted its event; if the process dies before
+    that, the event is sent again with the same id. A process that sends an event locks the event's file, and one that
+    adds an event locks the directory. If the file system has no locks, several processes may send the same event; the
+    manager applies it once.
     """
 
     _name = re.compile(r"(?P<uuid>%s)\.(?P<number>[0-9]{10})\.[0-9a-f]{8}\.json" % _UUID.pattern)
@@ -758,7 +786,7 @@ class _Spool:
         """Writes an event durably, as the last of its job, and returns the name of its file.
 
         Raises:
-            SpoolFailed: it cannot be written; nothing of it is left.
+            SpoolFailed: the event cannot be written; no partial file is left.
         """
         raw = json.dumps(event._asdict()).encode("ascii")
         with self._working("written to"):
@@ -772,7 +800,7 @@ class _Spool:
         return name
 
     def names(self, uuid: Optional[str] = None) -> List[str]:
-        """The names of the files that wait, of one job or of all: job by job, each in order."""
+        """The names of the waiting files of one job or of all, sorted by job and then by number."""
         with self._working("read"):
             try:
                 found = os.listdir(str(self.directory))
@@ -782,10 +810,10 @@ class _Spool:
 
     @contextlib.contextmanager
     def claimed(self, name: str, deadline: float) -> Iterator[Optional[_Event]]:
-        """The event of a file, which no other process sends meanwhile; None where another process has sent it.
+        """The event of a file, locked against other processes; None if another process has sent it.
 
         Raises:
-            _Away: another process was sending it until the deadline.
+            _Away: another process held the lock until the deadline.
             _Damaged: the file cannot be read as an event.
         """
         path = self.directory / name
@@ -805,7 +833,7 @@ class _Spool:
             yield None if raw is None else self._event_of(raw)
 
     def remove(self, name: str) -> None:
-        """Removes the file of an event that was taken. If it is back after a crash, the event is sent again."""
+        """Removes the file of an accepted event. If the file is back after a crash, the event is sent again."""
         with self._working("written to"):
             self._unlink(self.directory / name)
 
@@ -818,7 +846,7 @@ class _Spool:
             self._unlink(self.directory / name)
 
     def raise_if_refused(self, name: str) -> None:
-        """Raises the error of an event that is in `refused/` or `damaged/`."""
+        """Raises the error of an event whose file is in `refused/` or `damaged/`; else does nothing."""
         with self._working("read"):
             if (self.directory / "damaged" / name).exists():
                 raise SpoolFailed("the event cannot be read back from the spool, and was not sent; it is in damaged/")
@@ -845,11 +873,11 @@ class _Spool:
 
     @staticmethod
     def _event_of(raw: bytes) -> _Event:
-        said = _object(raw)
-        headers, texts = said.get("headers"), [said.get(field) for field in _Event._fields if field != "headers"]
+        stored = _object(raw)
+        headers, texts = stored.get("headers"), [stored.get(field) for field in _Event._fields if field != "headers"]
         if not isinstance(headers, dict) or not all(isinstance(text, str) for text in [*texts, *headers.values()]):
             raise _Damaged
-        event = _Event(**{field: said[field] for field in _Event._fields})
+        event = _Event(**{field: stored[field] for field in _Event._fields})
         try:
             _split(event.url, allow_http=True)
             token = _object(event.text.encode("ascii")).get("token")
@@ -869,7 +897,7 @@ class _Spool:
             ) from None
 
     def _make(self, directory: Path) -> None:
-        """Makes a directory that other users cannot read, or checks that they cannot."""
+        """Makes a directory that other users cannot read; if it exists, checks that they cannot."""
         if not directory.is_dir():
             directory.mkdir(0o700, parents=True, exist_ok=True)
             _sync(directory.parent)
@@ -890,7 +918,7 @@ class _Spool:
                 _unlock(file)
 
     def _sweep(self) -> None:
-        """Removes the temporary files of processes that died; a file that is being written is not that old."""
+        """Removes temporary files that dead processes left behind: those older than any that is still being written."""
         for path in self.directory.glob(".*.json.tmp"):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < time.time() - STALE_SECONDS:
@@ -909,7 +937,7 @@ class _Spool:
             raise SpoolFailed("the spool %s is full: it holds at most %s" % (self.directory, limits))
 
     def _write(self, path: Path, raw: bytes) -> None:
-        """Writes a file atomically and durably, also across a power failure."""
+        """Writes a file atomically, so that it survives a power failure."""
         temporary = path.with_name(".%s.tmp" % path.name)
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
@@ -933,7 +961,7 @@ class _Spool:
 
 
 def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Optional[str] = None) -> Flushed:
-    """Sends what waits, of one job or of all, in rounds, until everything is sent or the time is over.
+    """Sends the waiting events of one job or of all, in rounds, until all are sent or the time is over.
 
     Args:
         until: the name of the last file to send.
@@ -963,12 +991,12 @@ def _flush_round(
     away: Dict[str, _Away],
     flushed: Flushed,
 ) -> bool:
-    """Sends the events of each job in order, up to the first of the job that is not taken.
+    """Sends the events of each job in order, up to the job's first event that cannot be delivered.
 
     Args:
-        away: gets why an event was not taken, by its job and by its host: when a host cannot be reached, the events of
-            other jobs are not sent to it in this round.
-        flushed: gets what became of the others.
+        away: receives the errors of deliveries, by job and by host. If a host cannot be reached, events of other jobs
+            are not sent to it in this round.
+        flushed: receives the results of the other events.
 
     Returns:
         Whether the event `until` was sent, refused, or found damaged.
@@ -978,7 +1006,7 @@ def _flush_round(
         if job in away:
             continue
         try:
-            # When several jobs are sent, a lock is not waited for: the other jobs come first.
+            # If several jobs are sent, do not wait for a lock: send the other jobs' events first.
             with spool.claimed(name, 0.0 if uuid is None else deadline) as event:
                 if event is not None:
                     _send_spooled(spool, name, event, deadline, away, flushed)
@@ -987,7 +1015,7 @@ def _flush_round(
             flushed.damaged.append(name)
         except _Away as error:
             away[job] = error
-        except SpoolFailed as error:  # one file cannot be read or removed; other jobs do not need it
+        except SpoolFailed as error:  # one file cannot be read or removed; events of other jobs can still be sent
             away[job] = _Away(error.reason, hopeless=True)
         if name == until and job not in away:
             return True
@@ -995,7 +1023,7 @@ def _flush_round(
 
 
 def _warn_of_others(flushed: Flushed, event: _Event) -> None:
-    """Logs what became of older events that were sent before this one, because no caller is told of them."""
+    """Logs older events of the spool that were refused or damaged, because no caller learns of them otherwise."""
     for other in flushed.refused:
         if other.event_id != event.id:
             _LOG.warning("the spooled event %s of job %s was refused: %s", other.event, event.uuid, other.reason)
@@ -1021,7 +1049,7 @@ def _send_spooled(
 
 
 def _lock(file: IO[bytes], deadline: float) -> bool:
-    """Locks a file until it is closed; False when another process holds the lock until the deadline."""
+    """Locks a file until it is closed; False if another process holds the lock until the deadline."""
     while fcntl is not None:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -1037,14 +1065,14 @@ def _lock(file: IO[bytes], deadline: float) -> bool:
 
 
 def _unlock(file: IO[bytes]) -> None:
-    """Releases a lock at once: a process that was forked meanwhile has the file open too, and would keep the lock."""
+    """Releases a lock explicitly: a process forked meanwhile has the file open too, and would keep the lock."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 def _sync(directory: Path) -> None:
-    """Makes the names in a directory durable, where the system supports it."""
+    """Makes the names in a directory durable, if the system supports it."""
     if os.name != "posix":
         return
     descriptor = os.open(str(directory), os.O_RDONLY)
@@ -1064,7 +1092,7 @@ def _sync(directory: Path) -> None:
 
 
 class CommandResult(NamedTuple):
-    """The result of a command: facts for `--json`, the same as lines for people, and the exit code."""
+    """The result of a command: facts for `--json`, the same facts as lines of text, and the exit code."""
 
     facts: Dict[str, Any]
     lines: List[str]
@@ -1077,22 +1105,22 @@ def arguments(parser: Union[argparse.ArgumentParser, "argparse._ArgumentGroup"])
     add(
         "--callback",
         metavar="URL",
-        help="the job's callback URL (default: %s, which other users cannot see)" % CALLBACK_VARIABLE,
+        help="the job's callback URL (default: %s; other users can see arguments)" % CALLBACK_VARIABLE,
     )
-    add("--spool", metavar="DIR", help="keep what cannot be delivered in this directory (default: %s)" % SPOOL_VARIABLE)
+    add("--spool", metavar="DIR", help="directory in which undelivered events wait (default: %s)" % SPOOL_VARIABLE)
     add("--later", action="store_true", help="only write the event to the spool")
-    add("--flush", action="store_true", help="send what waits in the spool, instead of an event")
+    add("--flush", action="store_true", help="send the events in the spool instead of an event")
     add(
         "--timeout",
         type=seconds,
         metavar="SECONDS",
-        help="how long it may take in all (default: %g; --flush: 60)" % TIMEOUT,
+        help="how long sending may take, retries included (default: %g; --flush: 60)" % TIMEOUT,
     )
     add("--allow-http", action="store_true", help="send the token unencrypted to another machine")
 
 
 def perform(options: argparse.Namespace, event: Optional[str]) -> CommandResult:
-    """Sends one event, or what waits in the spool, as the arguments say.
+    """Sends one event or the events in the spool, as the arguments say.
 
     Raises:
         Misused: the arguments contradict each other, or something is missing.
@@ -1101,12 +1129,12 @@ def perform(options: argparse.Namespace, event: Optional[str]) -> CommandResult:
     if options.flush:
         return _flush_spool(options, event, spool)
     if event is None:
-        raise Misused("say which event")
-    if event not in EVENTS:  # checked here, because a refusal of a spooled event may be seen much later or never
+        raise Misused("name an event")
+    if event not in EVENTS:  # checked here, because the user may not see the refusal of a spooled event
         raise Misused("%s is not an event; the events are %s" % (ascii(event), ", ".join(EVENTS)))
     callback = options.callback or os.environ.get(CALLBACK_VARIABLE)
     if not callback:
-        raise Misused("say which job, with --callback or %s" % CALLBACK_VARIABLE)
+        raise Misused("name the job with --callback or %s" % CALLBACK_VARIABLE)
     timeout = options.timeout or TIMEOUT
     job = Job.from_callback(callback, spool=spool, later=options.later, timeout=timeout, allow_http=options.allow_http)
     return _send(job, event, options.data, options.id or uuids.uuid4().hex)
@@ -1114,10 +1142,10 @@ def perform(options: argparse.Namespace, event: Optional[str]) -> CommandResult:
 
 def _flush_spool(options: argparse.Namespace, event: Optional[str], spool: Optional[str]) -> CommandResult:
     if any(one is not None for one in (event, options.data, options.id, options.callback)):
-        raise Misused("--flush sends what waits in the spool, and takes no event")
+        raise Misused("--flush sends the events in the spool, and takes no event")
     if spool is None:
         raise Misused("--flush: name the spool with --spool or %s" % SPOOL_VARIABLE)
-    return _told_of(flush(spool, options.timeout or 60.0))
+    return _flushed_result(flush(spool, options.timeout or 60.0))
 
 
 def _send(job: Job, event: str, data: Data, event_id: str) -> CommandResult:
@@ -1136,7 +1164,7 @@ def _send(job: Job, event: str, data: Data, event_id: str) -> CommandResult:
     )
 
 
-def _told_of(flushed: Flushed) -> CommandResult:
+def _flushed_result(flushed: Flushed) -> CommandResult:
     refused = [
         {"event": each.event, "id": each.event_id, "verdict": each.verdict, "reason": each.reason}
         for each in flushed.refused
@@ -1156,20 +1184,22 @@ def _told_of(flushed: Flushed) -> CommandResult:
     return CommandResult(facts, lines, Undelivered.exit_code if flushed.left else code)
 
 
-def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> int:
-    """The command: sends one event of a job, or what waits in a spool. Its exit code is the verdict's."""
+def main(argv: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> int:
+    """The command: sends one event of a job, or the events in a spool. Returns the exit code of the verdict."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Reports to a PipelineJobs Manager what happens to a job.",
-        epilog="exit codes: 0 taken, or in the spool; 65 cannot be read, or refused without a verdict; 70 the state of "
-        "the job does not allow it; 75 not delivered; 77 not authorised; 2 wrong arguments.",
+        description="Reports the progress of a job to a PipelineJobs Manager.",
+        epilog="exit codes: 0 accepted, or in the spool; 2 wrong arguments; 65 malformed, or refused without a "
+        "verdict; 70 not allowed in the job's state; 75 not delivered; 77 not authorised.",
     )
     parser.add_argument("event", nargs="?", metavar="EVENT", help=", ".join(EVENTS))
     parser.add_argument("--data", type=json_object, metavar="JSON", help="a JSON object for the history")
-    parser.add_argument("--id", metavar="TEXT", help="the event's id: sent twice it is applied once")
+    parser.add_argument(
+        "--id", metavar="TEXT", help="the event's id; an event that is sent twice with one id is applied once"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     arguments(parser)
-    options = parser.parse_args(given)
+    options = parser.parse_args(argv)
     try:
         outcome = perform(options, options.event)
     except ClientError as error:
@@ -1182,8 +1212,8 @@ def main(given: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> i
 
 
 def _print(text: str, stream: Optional[TextIO]) -> None:
-    """Prints as far as the stream can take it. A full disk must not change the exit code: the event was sent."""
-    if stream is None:  # it was closed before this began
+    """Prints, ignoring errors of the stream: a full disk must not change the exit code, because the event was sent."""
+    if stream is None:  # it was closed before the program started
         return
     encoding = stream.encoding or "ascii"
     try:

@@ -1,9 +1,9 @@
-"""The container of an Abaco actor in which the process runs, seen through a `Reactor`.
+"""What the process knows of the Abaco container in which it runs, offered as a `Reactor`.
 
-Authors of reactors know the Reactors SDK, but it is on no package index and cannot be imported everywhere. Where it can
-be imported, the names of its Reactor can be used too. The few names that reactor.py needs are always ours. Settings are
-always read by `pipelinejobs.settings`, and messages to other actors are sent by `pipelinejobs.actors`: the SDK's
-`send_message` has no deadline, and when it is tried again the message is sent twice.
+Authors of reactors know the Reactors SDK, but it is on no package index and cannot be imported everywhere. If it can be
+imported, the names of its Reactor can be used too. The few names that reactor.py needs do not depend on it. Settings
+are always read by `pipelinejobs.settings`, and messages to other actors are sent by `pipelinejobs.actors`: the SDK's
+`send_message` has no deadline, and if it is retried, the receiver gets the message twice.
 """
 
 import importlib.util
@@ -28,15 +28,16 @@ _KEPT_PREFIXES: Final = ("LC_", "_abaco_", "_actor_", "_REACTOR_", "x_src_")
 
 
 class Context(NamedTuple):
-    """What Abaco says about one message. An empty variable counts as absent.
+    """What Abaco says about one message, in environment variables. An empty variable counts as absent.
 
     Attributes:
-        message: `MSG`.
-        username: who sent it; Abaco sets this last, so that a caller cannot set it.
+        message: the message, `MSG`.
+        username: the sender, `_abaco_username`. Abaco sets it after the URL parameters, so that a sender cannot forge
+            it.
         execution_id, actor_id, api_server, access_token: set by Abaco in the same way.
-        parameters: the whole environment; the URL parameters are in it under their own names.
-        binary: whether the message is binary; then it is not in `MSG`.
-        local: whether this is not a container (`LOCALONLY=1`).
+        parameters: the whole environment, which holds the URL parameters under their own names.
+        binary: whether the message is binary; Abaco does not put a binary message into `MSG`.
+        local: whether `LOCALONLY=1` is set: the process does not run in a container of Abaco's.
     """
 
     message: str | None = None
@@ -54,7 +55,7 @@ class Context(NamedTuple):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """The URL parameters by which a reactor says that a message comes from it; informative, never trusted."""
+        """The URL parameters that name this actor as the source of a message; receivers must not trust them."""
         named = {
             "x_src_actor_id": self.actor_id,
             "x_src_execution_id": self.execution_id,
@@ -64,10 +65,11 @@ class Context(NamedTuple):
 
 
 def take_environment(environ: MutableMapping[str, str]) -> dict[str, str]:
-    """Copies the environment, then removes the variables that the process does not need from it.
+    """Copies the environment, then removes from it the variables that the process does not need.
 
-    Abaco makes a variable of every URL parameter, so that a sender could change how libraries behave: `HTTPS_PROXY`,
-    `SSL_CERT_FILE`, `OPENSSL_CONF` and others. Libraries read the process's environment; we read the copy.
+    Abaco makes a variable of every URL parameter. Without this, a sender could change how libraries behave, by
+    `HTTPS_PROXY`, `SSL_CERT_FILE`, `OPENSSL_CONF` and others. Libraries read the process's environment; this project
+    reads the copy.
     """
     copy = dict(environ)
     for name in copy:
@@ -98,7 +100,7 @@ def context(environ: Mapping[str, str]) -> Context:
 
 
 class Reactor(Protocol):
-    """The names of a reactor that reactor.py uses."""
+    """The part of a reactor that reactor.py uses."""
 
     @property
     def context(self) -> Context:
@@ -116,7 +118,7 @@ class Reactor(Protocol):
 
 
 class OurReactor:
-    """A Reactor on agavepy's conventions, without the SDK."""
+    """A Reactor without the SDK."""
 
     def __init__(self, environ: Mapping[str, str], logger: logging.Logger) -> None:
         self.context = context(environ)
@@ -134,10 +136,10 @@ class OurReactor:
 
 
 class SdkReactor(OurReactor):
-    """Our names, and for those who extend reactor.py every other name of the Reactors SDK's Reactor.
+    """A Reactor that has the names of the Reactors SDK's too, for developers who extend reactor.py.
 
-    The SDK's Reactor is made when one of its names is first used, because that can take seconds and reactor.py itself
-    uses none. It is given our logger, because its own does not hide secrets.
+    The SDK's Reactor is made when one of its names is first used, because making it can take seconds and reactor.py
+    itself uses none of them. It gets this project's logger, because the SDK's own does not hide secrets.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -164,10 +166,10 @@ def has_sdk() -> bool:
 
 
 def reactor(environ: Mapping[str, str], logger: logging.Logger) -> Reactor:
-    """A reactor; where the SDK is installed, with the SDK's names too.
+    """A reactor; if the SDK is installed, with the SDK's names too.
 
-    The SDK reads the environment of the process itself, and may log any part of it. So this must be called after the
-    redaction was given every secret.
+    Call this after all secrets were given to the redaction: the SDK reads the environment of the process itself, and
+    may log any part of it.
     """
     return SdkReactor(environ, logger) if has_sdk() else OurReactor(environ, logger)
 

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a real MongoDB server, a database of one's own, a free port.
+"""Fixtures for all tests: a real MongoDB server, a database for each test, a free port.
 
 A server that a test session starts is stopped by a small guard process, which waits for the end of the
 session however that comes: a normal end, an interrupt, or a kill.
@@ -77,7 +77,7 @@ def canaries() -> Iterator[None]:
     forget()
     written = StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(log.Lines())
+    handler.setFormatter(log.JsonFormatter())
     log.logger.addHandler(handler)
     yield
     log.logger.removeHandler(handler)

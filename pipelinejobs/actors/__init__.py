@@ -1,4 +1,4 @@
-"""How a message reaches another actor: agavepy on Abaco, plain HTTP elsewhere."""
+"""Sends messages to other actors: by agavepy on Abaco, by plain HTTP elsewhere."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -12,18 +12,19 @@ __all__ = ["Actor", "AgaveActor", "HttpActor", "at_url", "on_abaco"]
 
 
 class Actor(Protocol):
-    """One actor that messages can be sent to."""
+    """An actor to which messages can be sent."""
 
     def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
-        """Sends one message; returns when the actor's platform has taken it.
+        """Sends one message; returns after the actor's platform has accepted it.
 
         Args:
-            message: the message; it is sent as the body `{"message": {...}}`, as `rx.send_message` sends it.
-            key: the message's own key, the same at every attempt, by which a receiver can recognise a repetition.
-            deadline: seconds that all of it may take, whatever the other side does.
+            message: the message; it is sent in the body `{"message": {...}}`, as the Reactors SDK does.
+            key: the message's key, the same at every attempt, by which the receiver can recognise a repetition.
+            deadline: the most seconds that sending may take.
 
         Raises:
-            Undelivered: it was not taken, or no answer says whether it was. The reason holds no token, nonce or query.
+            Undelivered: the message was not accepted, or no answer says so. The reason contains no token, nonce or
+                query.
         """
 
 
@@ -40,16 +41,17 @@ def on_abaco(
     access_token: Secret | None,
     provenance: Mapping[str, str],
 ) -> Actor:
-    """The actor with this id or alias behind an actors API.
+    """The actor with this id or alias at an actors API.
+
+    agavepy is used if it can reach the API. It speaks https only, and if the URL has more than a host, it omits the
+    Authorization header (both measured with agavepy 0.9.5).
 
     Args:
+        actor_id: id or alias.
         api_server: base URL of the API, `_abaco_api_server`.
-        nonce: the nonce to be used.
-        access_token: the bearer token to be used.
-        provenance: URL parameters that say where the message comes from.
-
-    agavepy is used wherever it can be: it speaks https only, and with more than a host in the address it leaves the
-    Authorization header out (both measured with 0.9.5).
+        nonce: the nonce to send; None for none.
+        access_token: the bearer token to send; None for none.
+        provenance: URL parameters that name the message's source.
     """
     if _agavepy_can(api_server, access_token):
         return AgaveActor(api_server, actor_id, nonce=nonce, token=access_token, provenance=provenance)
@@ -62,5 +64,5 @@ def _agavepy_can(api_server: str, access_token: Secret | None) -> bool:
     try:
         address = urlsplit(api_server)
     except ValueError:
-        return False  # `HttpActor` says what is wrong with it
+        return False  # `HttpActor` raises the error
     return address.scheme == "https" and (not access_token or address.netloc.lower() == address.hostname)

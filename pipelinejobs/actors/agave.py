@@ -1,8 +1,8 @@
-"""An actor behind an actors API, reached by agavepy, as reactors on Abaco send messages to each other.
+"""Sends messages by agavepy, as reactors on Abaco do.
 
-agavepy makes the request: address, query, credentials, body. Left alone it sets no timeout, follows redirects, writes
-tokens and nonces into its log, and puts its own directory first on `sys.path` when it is imported. Here what it sends
-goes through `util.http_client`, and `contained` undoes the rest.
+agavepy makes the request: URL, query, credentials and body. By itself it sets no timeout, follows redirects, logs
+tokens and nonces, and puts its own directory first on `sys.path` when it is imported. Here `util.http_client` sends its
+requests, and `contained` undoes the rest.
 """
 
 import io
@@ -30,7 +30,7 @@ _fence = threading.RLock()
 
 
 class AgaveActor:
-    """An actor behind an actors API that agavepy can speak to."""
+    """An actor at an actors API that agavepy can reach."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class AgaveActor:
     ) -> None:
         """
         Args:
-            api_server: https address of the API.
+            api_server: the https URL of the API.
             actor_id: id or alias.
-            nonce: a nonce of that id, or of that alias.
-            token: an access token. One of the two is needed; with both, both are sent.
-            provenance: URL parameters that go with each message.
+            nonce: a nonce of that id or alias.
+            token: an access token. Nonce or token is needed; if there are both, both are sent.
+            provenance: URL parameters for each message.
         """
         self._api_server = api_server
         self._actor_id = actor_id
@@ -58,7 +58,7 @@ class AgaveActor:
         self._client: Any = None
 
     def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
-        """See `pipelinejobs.actors.Actor.send`. The key travels as `x_event_id` and as a header."""
+        """See `pipelinejobs.actors.Actor.send`. The key is sent as `x_event_id` and as the header `Idempotency-Key`."""
         from pipelinejobs.util import http_client  # loaded here, because a run that sends nothing does not need it
 
         server = self._usable_server()
@@ -81,7 +81,7 @@ class AgaveActor:
         """The API's host.
 
         Raises:
-            Undelivered: agavepy could not send the message, or would send it differently.
+            Undelivered: agavepy cannot send the message, or would not send it as intended.
         """
         from pipelinejobs.util import http_client
 
@@ -89,15 +89,15 @@ class AgaveActor:
             raise Undelivered("the actor's name is neither an id nor an alias")
         to = http_client.target(self._api_server)
         if not to.secure:
-            raise Undelivered(f"agavepy speaks https only, and the actors API at {to.where} is not https")
+            raise Undelivered(f"agavepy needs https, and the actors API at {to.where} has no https URL")
         if not (self._nonce or self._token):
             raise Undelivered(
                 f"there is neither an access token nor a nonce for {self._actor_id} (pipelines.job_indexer_nonce)"
             )
-        return to.where.lower()  # with capitals in it agavepy would leave the token out
+        return to.where.lower()  # if it has capitals, agavepy omits the token
 
     def _connected(self, server: str) -> Any:
-        """agavepy's client, made at the first message, which takes about half a second."""
+        """agavepy's client. It is made for the first message, because that takes about half a second."""
         with contained():
             if self._client is None:
                 from agavepy.agave import Agave
@@ -105,7 +105,7 @@ class AgaveActor:
                 credentials: dict[str, Any] = {"token": self._token.reveal()} if self._token else {"use_nonce": True}
                 client = Agave(api_server=f"https://{server}", proxies={}, **credentials)
                 session = client.all.http_client.session
-                session.trust_env = False  # else a ~/.netrc would replace the token
+                session.trust_env = False  # else the credentials in ~/.netrc would replace the token
                 for scheme in ("https://", "http://"):
                     session.mount(scheme, self._wire)
                 self._client = client
@@ -114,7 +114,7 @@ class AgaveActor:
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Undoes what an import of agavepy, direct or not, does to the process: warnings, log lines and `sys.path`."""
+    """In this block, agavepy may be imported: it cannot print warnings, write log lines or change `sys.path`."""
     with _fence, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("agavepy.swaggerpy.client").disabled = True
@@ -126,9 +126,9 @@ def contained() -> Iterator[None]:
 
 
 class _Wire:
-    """Sends what agavepy's HTTP session sends by our client, on the connection of the calling thread.
+    """A transport adapter of requests: sends the requests of agavepy's session by `util.http_client`.
 
-    The interface is that of requests' transport adapters.
+    Each thread has its own connection.
     """
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class _Wire:
 
     @contextmanager
     def on(self, connection: "Connection") -> Iterator[None]:
-        """Uses this connection for what the calling thread sends."""
+        """In this block, the calling thread sends on this connection."""
         self._calls.connection = connection
         try:
             yield
@@ -144,10 +144,9 @@ class _Wire:
             del self._calls.connection
 
     def send(self, request: "PreparedRequest", **_: object) -> "Response":
-        """Sends a prepared request; returns a success, or raises what `http_client.post` raises.
+        """Sends a prepared request and returns an empty success, or raises what `http_client.post` raises.
 
-        So agavepy never sees a refusal, after which it would refresh the token, nor a redirect, nor the body of an
-        answer, which we do not need.
+        So agavepy never gets a refusal, after which it would refresh the token, or a redirect.
         """
         import requests
 
@@ -163,4 +162,4 @@ class _Wire:
         return response
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Does nothing: no connection is kept open."""

@@ -1,4 +1,4 @@
-"""An actor behind a messages URL, reached by plain HTTP."""
+"""Sends messages to a messages URL by plain HTTP."""
 
 import json
 from base64 import b64encode
@@ -9,19 +9,19 @@ from pipelinejobs.util.secret import Secret
 
 
 class HttpActor:
-    """An actor behind a full messages URL, which is used as it is."""
+    """The actor at a full messages URL, which is used as it is."""
 
     def __init__(self, url: Secret, token: Secret | None = None) -> None:
         """
         Args:
-            url: http or https. A user and password in it are sent as Basic credentials.
-            token: an access token; it is sent as a Bearer token, in place of such credentials.
+            url: an http or https URL. A user and password in it are sent as Basic credentials.
+            token: an access token, sent as a Bearer token instead of Basic credentials.
         """
         self._url = url
         self._token = token
 
     def send(self, message: Mapping[str, Any], *, key: str, deadline: float) -> None:
-        """See `pipelinejobs.actors.Actor.send`. The key travels as the header `Idempotency-Key`."""
+        """See `pipelinejobs.actors.Actor.send`. The key is sent as the header `Idempotency-Key`."""
         from pipelinejobs.util import http_client  # loaded here, because a run that sends nothing does not need it
 
         to = http_client.target(self._url.reveal())

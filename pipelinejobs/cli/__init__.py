@@ -1,1 +1,1 @@
-"""The operators' commands: `python -m pipelinejobs ...`, one file each."""
+"""The commands for operators, `python -m pipelinejobs ...`: a module for each, and what they share."""

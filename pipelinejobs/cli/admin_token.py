@@ -1,6 +1,6 @@
-"""Print the administrative token of the present moment.
+"""Print the present administrative token.
 
-It authorises every event, `reset` and `ready` included, for one to two times tokens.admin_lifetime.
+It authorises all events, including reset and ready. It is valid for one to two times tokens.admin_lifetime.
 
   python -m pipelinejobs admin-token
 """
@@ -20,13 +20,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Makes the token."""
+    """Makes the token. Raises WrongSetting if administrative tokens are not configured."""
     now = int(session.now.timestamp())
     lifetime = session.settings.tokens.admin_lifetime
     tokens = admin_tokens(policy(session.settings), now)
     if not tokens:
         raise WrongSetting(
-            "tokens.admin_key", "is not set, nor is tokens.admin_secret: there are no administrative tokens"
+            "tokens.admin_key", "is not set, and neither is tokens.admin_secret, so there are no administrative tokens"
         )
     until = datetime.fromtimestamp((now // lifetime + 2) * lifetime, UTC)
     return Output(

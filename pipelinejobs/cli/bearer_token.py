@@ -1,7 +1,7 @@
 """Make a static Bearer token for a user of the gateway.
 
-The token is shown only this once. The command also prints the line for the setting gateway.tokens, which holds a hash
-of the token.
+The token is shown only once. The command also prints the line for the setting gateway.tokens, which has only a hash of
+the token.
 
   python -m pipelinejobs bearer-token jdoe --permission EXECUTE
 """
@@ -42,5 +42,5 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
 def _user(text: str) -> str:
     if not text.isprintable() or not re.fullmatch(r"[^\s,:*]{1,128}", text):
-        raise argparse.ArgumentTypeError("is not a user's name: no white space, comma, colon or asterisk")
+        raise argparse.ArgumentTypeError("is not a user's name: it must have no white space, comma, colon or asterisk")
     return text

@@ -1,10 +1,10 @@
-"""Create a job, as an agent does, and print its token.
+"""Create a job, and print its uuid and its token.
 
-The job's uuid is derived from its pipeline, its parents and its data, as python-datacatalog derives it. If the job
-exists, the command fails and changes nothing. --pipeline-name takes the pipeline that is registered under that name, or
-else under that id; if there is none, it makes one.
+The job's uuid is derived from its pipeline, its parents and its data, as in python-datacatalog. If the job exists, the
+command fails and changes nothing. --pipeline-name uses the pipeline that is registered under this name or id; if there
+is none, it registers one.
 
-The Indexer indexes only files in the archive system, and of these the ones whose names match a pattern:
+The Indexer indexes only files in the archive system whose names match a pattern:
 
   python -m pipelinejobs create --pipeline-name demo --data '{"sample": 1}' \\
     --archive-patterns '[{"level": "1", "patterns": ["\\.csv$"]}]'
@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--pipeline-name",
         type=inputs.line,
         metavar="NAME",
-        help="name or id of a registered pipeline; if there is none, it is made",
+        help="name or id of a pipeline; if it is not registered, it is registered",
     )
     parser.add_argument("--data", type=inputs.json_object, default={}, metavar="JSON", help="run-time parameters")
     parser.add_argument(
@@ -69,16 +69,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="what to index as derived from other files: a list of "
         '{"patterns": [REGEX, ...], "derived_from": [FILE, ...], "derived_using": [REFERENCE, ...]}',
     )
-    parser.add_argument("--session", type=text, metavar="TEXT", help="correlation text")
+    parser.add_argument("--session", type=text, metavar="TEXT", help="text to correlate jobs")
     parser.add_argument("--agent", type=text, metavar="URI", help="the actor or app that runs the job")
-    parser.add_argument("--task", type=text, metavar="URI", help="the execution or job system's job")
+    parser.add_argument("--task", type=text, metavar="URI", help="the execution, or the job of the job system")
     parser.add_argument("--owner", type=text, metavar="NAME", help="owner of the job (default: the present user)")
     parser.add_argument("--project", type=text, metavar="NAME", default="SD2E-Community", help="default: %(default)s")
     parser.add_argument("--tenant", type=text, metavar="NAME", default="sd2e", help="default: %(default)s")
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Makes the job and tells its uuid and token."""
+    """Makes the job. Raises CommandFailed if it exists, or if there is no such pipeline."""
     store, now = session.store, session.now
     if session.services.embedded is not None:
         store.ensure_indexes()
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace, session: Session) -> Output:
     elif store.pipelines.has_pipeline(options.pipeline):
         pipeline = options.pipeline
     else:
-        raise CommandFailed(f"there is no pipeline {options.pipeline}; --pipeline-name makes one")
+        raise CommandFailed(f"there is no pipeline {options.pipeline}; use --pipeline-name to register one")
     job = store.pipelines.make_job(
         NewJob(
             pipeline_uuid=pipeline,
@@ -116,6 +116,6 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
 
 def _archive_path(pipeline: str, options: argparse.Namespace) -> str:
-    """A path of the job's own: two jobs of a pipeline must not overwrite each other's outputs."""
+    """A path that no other job has, so that two jobs of a pipeline cannot overwrite each other's outputs."""
     job = uuids.job_uuid({"pipeline_uuid": pipeline, "child_of": options.child_of, "data": options.data})
     return f"/products/v2/{pipeline}/{job}"

@@ -16,12 +16,12 @@ from pipelinejobs.cli.session import Session
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
-        "uuid", nargs="?", type=inputs.uuid, help="a job's uuid; without it the lifecycle alone is drawn"
+        "uuid", nargs="?", type=inputs.uuid, help="the job's uuid; without it, only the lifecycle is drawn"
     )
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Draws."""
+    """Draws the diagram."""
     if options.uuid is None:
         text = diagram.lifecycle()
     else:

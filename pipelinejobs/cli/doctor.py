@@ -1,11 +1,11 @@
-"""Check settings, database, indexes, jobs and messages, and say what is wrong.
+"""Check settings, database, indexes, jobs and messages, and report problems.
 
 Each line is `ok`, `note` (worth knowing) or `wrong`. --fix makes missing indexes, and replaces salts that a former
 version has stored in jobs by hashes of their tokens. The exit code is 1 if something is still wrong.
 
---repair reports what would be repaired in one job; with --yes the job is repaired, in one guarded write. Damage that
-could be repaired only by guessing is reported and left as it is. Dates that were stored as text without a time zone are
-read as UTC. The job's _salt and _admin are never changed.
+--repair checks one job and prints what would be repaired; with --yes, it repairs the job in one guarded write. What
+cannot be repaired without guessing is reported and left unchanged. Dates that are stored as text without a time zone
+are read as UTC. The job's _salt and _admin are never changed.
 
   python -m pipelinejobs doctor --fix
   python -m pipelinejobs doctor --repair 1076e56a-fca5-5cb0-ad4f-5626a716e829 --yes
@@ -24,7 +24,7 @@ from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session, server_trouble
 from pipelinejobs.core.tokens import was_rotated
 from pipelinejobs.diagnose.snapshot import take_snapshot
-from pipelinejobs.service.first_tokens import replace_salts
+from pipelinejobs.service.remember_tokens import replace_salts
 from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import FAILED, PENDING
@@ -39,18 +39,20 @@ _LATE_SECONDS: Final = 60.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--fix", action="store_true", help="make missing indexes, replace salts of a former version")
+    parser.add_argument(
+        "--fix", action="store_true", help="make missing indexes, and replace salts of a former version"
+    )
     parser.add_argument("--jobs", type=inputs.positive, metavar="N", help="check at most N jobs (default: all)")
-    parser.add_argument("--repair", type=inputs.uuid, metavar="UUID", help="say what can be repaired of this job")
+    parser.add_argument("--repair", type=inputs.uuid, metavar="UUID", help="print what can be repaired in this job")
     parser.add_argument("--yes", action="store_true", help="with --repair: repair it")
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Looks, and repairs what may be repaired."""
+    """Checks everything, or repairs one job."""
     if options.repair is not None:
         return repaired(session, options.repair, yes=options.yes)
     if options.yes:
-        raise inputs.UsageError("--yes goes with --repair")
+        raise inputs.UsageError("--yes needs --repair")
     return output(list(_look(options, session)))
 
 
@@ -58,7 +60,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
     broken = list(_wrong_settings(session))
     yield from broken
     if any(finding.what.startswith("mongodb") for finding in broken) or not _loads(session):
-        yield note("database", "not looked at, since the settings do not say for certain which one it is")
+        yield note("database", "not checked, because the settings are wrong and may name another database")
         return
     if not broken:
         yield ok("settings", "config.yml and the environment are readable and agree")
@@ -70,10 +72,12 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
         version = store.server_version()
     except (WrongSetting, Unavailable) as error:
         yield wrong("server", error.reason + server_trouble(error))
-        yield note("database", "indexes, jobs and messages were not looked at")
+        yield note("database", "indexes, jobs and messages were not checked")
         return
     if not session.services.outbox.can_send:
-        yield note("indexer", "the Indexer's address is not known (pipelines.job_indexer_url, or Abaco)")
+        yield note(
+            "indexer", "the Indexer's address is not known: pipelines.job_indexer_url is not set, and this is not Abaco"
+        )
     yield _server(version)
     yield from _guarded("indexes", lambda: _indexes(store, fix=options.fix))
     yield from _guarded("jobs", lambda: _jobs(store, session.settings, options.jobs))
@@ -83,19 +87,17 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
 
 
 def _guarded(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """What is found; where looking fails that is a finding too, and the rest is looked at all the same."""
+    """The findings of one check. If the check fails, that is a finding too, and the other checks go on."""
     try:
         yield from look()
     except PipelineJobsError as error:
         yield wrong(what, error.reason)
-    except Exception as error:  # other programs may have stored anything
-        yield wrong(
-            what, f"could not be looked at to the end: {redaction.redacted(f'{type(error).__name__}: {error}')}"
-        )
+    except Exception as error:  # other programs may have stored values of any type
+        yield wrong(what, f"the check could not be completed: {redaction.redacted(f'{type(error).__name__}: {error}')}")
 
 
 def _wrong_settings(session: Session) -> Iterator[Finding]:
-    """Every wrong setting, not only the first: what the environment gave is left out, and they are read again."""
+    """All wrong settings, not only the first: variables with a wrong value are removed, and the settings read again."""
     while True:
         try:
             _ = session.settings
@@ -105,7 +107,7 @@ def _wrong_settings(session: Session) -> Iterator[Finding]:
             names = own if session.environment.keys() & own else _of_section(error.setting.partition(".")[0])
             left_out = [name for name in names if session.environment.pop(name, None) is not None]
             if not left_out:
-                return  # config.yml says it
+                return  # the wrong value is in config.yml
         else:
             return
 
@@ -139,9 +141,9 @@ def _indexes(store: Store, *, fix: bool) -> Iterator[Finding]:
             return
         yield ok("indexes", f"made: {', '.join(missing)}")
     elif missing:
-        yield wrong("indexes", f"missing: {', '.join(missing)}; doctor --fix makes them")
+        yield wrong("indexes", f"missing: {', '.join(missing)}; run doctor --fix to make them")
     else:
-        yield ok("indexes", "all there")
+        yield ok("indexes", "all indexes are there")
 
 
 def _jobs(store: Store, configured: Settings, most: int | None) -> Iterator[Finding]:
@@ -159,15 +161,15 @@ def _jobs(store: Store, configured: Settings, most: int | None) -> Iterator[Find
     if damaged > _SHOWN:
         yield wrong("jobs", f"... and {damaged - _SHOWN} more")
     if damaged:
-        yield note("jobs", "doctor --repair UUID says what can be repaired in one job; --yes repairs it")
+        yield note("jobs", "doctor --repair UUID prints what can be repaired in one job; with --yes it repairs the job")
     if not damaged and not repeated:
-        yield ok("jobs", f"{count} looked at, history and state agree")
+        yield ok("jobs", f"{counted(count, 'job')} checked; history and state agree")
     if unknown:
         yield _unknown_tokens(unknown, configured)
 
 
 def _once(uuids: Iterable[str]) -> Iterator[str]:
-    """Each uuid once, in their order."""
+    """Each uuid once, in the same order."""
     seen: set[str] = set()
     for uuid in uuids:
         if uuid not in seen:
@@ -176,7 +178,7 @@ def _once(uuids: Iterable[str]) -> Iterator[str]:
 
 
 def _unknown_tokens(uuids: list[str], configured: Settings) -> Finding:
-    cure = "one of each sender is trusted" if configured.tokens.trust_on_first_use else "it is refused"
+    cure = "each sender's first token is trusted" if configured.tokens.trust_on_first_use else "it is refused"
     return note(
         "tokens",
         f"another program changed the salt before the manager first saw the job, so the token in its callbacks cannot "
@@ -186,9 +188,9 @@ def _unknown_tokens(uuids: list[str], configured: Settings) -> Finding:
 
 
 def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
-    """What is wrong with one job, and whether its token is not known.
+    """The problems of one job, and whether its token is unknown.
 
-    One that cannot even be read must not hide the others.
+    A job that cannot be read is reported as such, so that it does not end the check of the others.
     """
     try:
         read = take_snapshot(store, uuid)
@@ -204,8 +206,8 @@ def _salts(store: Store, *, fix: bool) -> Iterator[Finding]:
         yield ok("tokens", f"salts of a former version replaced by hashes, in {counted(count, 'job')}")
     left = next(store.new_jobs.outdated(), None)
     if left is not None:
-        what = "jobs hold salts of a former version, from which a reader of the database could make tokens"
-        cure = "doctor --fix replaces them by hashes"
+        what = "jobs have salts of a former version, from which a reader of the database could compute tokens"
+        cure = "run doctor --fix to replace them by hashes"
         if fix:
             cure = f"{left.uuid or left.key} is damaged and has to be repaired first (doctor --repair UUID)"
         yield wrong("tokens", f"{what}; {cure}")
@@ -217,8 +219,8 @@ def _journal(store: Store) -> Iterator[Finding]:
     if late:
         yield note(
             "journal",
-            f"{counted(count, 'applied event')} not yet confirmed, though another program may have undone it; a "
-            "gateway, the next one-shot run or drain confirms it",
+            f"{counted(count, 'applied event')} not yet confirmed, and another program may have undone it; a gateway, "
+            "the next one-shot run or drain confirms it",
         )
 
 
@@ -228,8 +230,8 @@ def _outbox(store: Store) -> Iterator[Finding]:
     if failed:
         jobs = ", ".join(failed[:_SHOWN])
         more = " ..." if len(failed) > _SHOWN else ""
-        yield wrong("outbox", f"failed: {counted(len(failed), 'message')} ({jobs}{more}); drain tries again")
+        yield wrong("outbox", f"failed: {counted(len(failed), 'message')} ({jobs}{more}); run drain to try again")
     if pending:
-        yield note("outbox", f"pending: {counted(pending, 'message')} to the Indexer; drain tries now")
+        yield note("outbox", f"pending: {counted(pending, 'message')} to the Indexer; run drain to send now")
     if not pending and not failed:
-        yield ok("outbox", "every message is delivered")
+        yield ok("outbox", "all messages are delivered")

@@ -1,4 +1,4 @@
-"""What `doctor` finds, and its findings about the settings. Pure."""
+"""The findings of `doctor`, and its checks of the settings. Pure."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -21,10 +21,10 @@ _PUBLIC: Final = frozenset(
 
 
 class Finding(NamedTuple):
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
-        what: the subject.
+        what: the subject, in one word.
         level: `ok`, `note` (worth knowing) or `wrong`.
         text: what was found.
     """
@@ -35,22 +35,22 @@ class Finding(NamedTuple):
 
 
 def ok(what: str, text: str) -> Finding:
-    """Something that is as it should be."""
+    """A finding that all is well."""
     return Finding(what, "ok", text)
 
 
 def note(what: str, text: str) -> Finding:
-    """Something worth knowing."""
+    """A finding worth knowing."""
     return Finding(what, "note", text)
 
 
 def wrong(what: str, text: str) -> Finding:
-    """Something that is wrong."""
+    """A finding of a problem."""
     return Finding(what, "wrong", text)
 
 
 def output(findings: list[Finding], **facts: object) -> Output:
-    """What `doctor` prints: `facts`, and what was found; its exit code is 1 if something is wrong."""
+    """The output of `doctor`: the findings, and `facts` for --json. The exit code is 1 if a finding is `wrong`."""
     count = sum(finding.level == "wrong" for finding in findings)
     return Output(
         data={**facts, "wrong": count, "findings": [finding._asdict() for finding in findings]},
@@ -60,16 +60,16 @@ def output(findings: list[Finding], **facts: object) -> Output:
 
 
 def of_environment(remarks: Iterable[Remark]) -> Iterator[Finding]:
-    """Names in the environment that have no effect, or a former name's."""
+    """Findings about the environment: ignored, misspelt and former names."""
     for remark in remarks:
         yield note("environment", remark.text)
 
 
 def of_settings(configured: Settings) -> Iterator[Finding]:
-    """What is allowed, but needs a decision of the operator."""
+    """Findings about valid settings that the operator should decide about."""
     tokens = configured.tokens
     if tokens.admin_key is None:
-        yield note("tokens", "there are no administrative tokens: reset and ready are refused for everyone")
+        yield note("tokens", "there are no administrative tokens, so reset and ready are always refused")
     for name, secret in (("tokens.admin_key", tokens.admin_key), ("tokens.admin_secret", tokens.admin_secret)):
         if secret is not None:
             yield from _of_secret(name, secret)

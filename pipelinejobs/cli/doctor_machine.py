@@ -1,4 +1,4 @@
-"""What `doctor` finds on this machine: whether the gateway could listen at its address."""
+"""The check of `doctor` whether the gateway could listen at its address on this machine."""
 
 import errno
 import socket
@@ -9,9 +9,9 @@ from pipelinejobs.settings.gateway import GatewaySection
 
 
 def of_port(gateway: GatewaySection) -> Iterator[Finding]:
-    """Whether `serve` could have its port now.
+    """Whether `serve` could listen at its port now.
 
-    Never more than a note: the gateway may be the program that has the port, or run on another machine.
+    At most a note, because the gateway itself may be using the port, or may run on another machine.
     """
     if gateway.port == 0:
         return
@@ -34,5 +34,5 @@ def of_port(gateway: GatewaySection) -> Iterator[Finding]:
 
 def _why(where: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"{where} is in use: by this gateway if it runs, else by another program, so serve cannot start"
+        return f"{where} is in use. If the gateway is not running, another program uses it, and serve cannot start"
     return f"serve cannot listen at {where} on this machine: {error.strerror}"

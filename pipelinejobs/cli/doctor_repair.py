@@ -1,19 +1,20 @@
-"""`doctor --repair`: what can be repaired of one job, and its repair."""
+"""`doctor --repair`: finds what can be repaired in one job, and repairs it."""
 
 from pipelinejobs.cli.doctor_findings import Finding, note, ok, output, wrong
 from pipelinejobs.cli.output import Output, short
 from pipelinejobs.cli.session import Session
-from pipelinejobs.core.repair import Plan, Repair, plan
+from pipelinejobs.core.repair import Plan, Repair
+from pipelinejobs.core.repair_plan import plan
 from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.store import Store
 from pipelinejobs.util.errors import CommandFailed
 
 
 def repaired(session: Session, uuid: str, *, yes: bool) -> Output:
-    """Says what would be repaired and what is left alone; with `yes` it is repaired.
+    """Reports what would be repaired in a job and what is left unchanged; with `yes`, repairs it.
 
     Raises:
-        CommandFailed: there is no such job, more than one document has its uuid, or it has changed meanwhile.
+        CommandFailed: there is no such job, several documents have its uuid, or the job has changed meanwhile.
         Unavailable: the database cannot be asked.
     """
     store = session.store
@@ -22,19 +23,21 @@ def repaired(session: Session, uuid: str, *, yes: bool) -> Output:
         raise session.no_job(uuid)
     found = plan(stored.document, stored.moved)
     if yes and not store.repairs.write(stored, found):
-        raise CommandFailed(f"the job {uuid} has changed meanwhile, and nothing was changed; run the command again")
+        raise CommandFailed(
+            f"another program has changed the job {uuid} meanwhile, so nothing was repaired; run the command again"
+        )
     findings = _findings(found, done=yes)
     if yes or not found.repairs:
         findings += _present(store, uuid)
     else:
-        findings.append(note("job", "nothing was changed; --yes repairs it"))
+        findings.append(note("job", "nothing was changed; add --yes to repair the job"))
     return output(findings, uuid=uuid, mended=yes)
 
 
 def _present(store: Store, uuid: str) -> list[Finding]:
     snapshot = take_snapshot(store, uuid)
     if snapshot is None or not snapshot.problems:
-        return [ok("job", "history and state agree, and it takes events")]
+        return [ok("job", "history and state agree, and the job accepts events")]
     return [wrong("job", problem) for problem in snapshot.problems]
 
 

@@ -1,7 +1,8 @@
-"""Send every message to the Indexer that is not delivered yet, failed ones too.
+"""Send all messages to the Indexer that are not delivered yet, including failed ones.
 
-First, events that another program has undone are applied again, with their messages. Each message is tried once. Where
-another process is sending a message, the command waits for it. The exit code is 1 if a message is still not delivered.
+First, events that another program has undone are applied again, with their messages. Then each message is tried once.
+If another process is sending a message, the command waits for it. The exit code is 1 if a message is still not
+delivered.
 
   python -m pipelinejobs drain --seconds 60
 """
@@ -26,11 +27,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Sends them."""
+    """Sends the messages. Raises CommandFailed if the Indexer's address is not known."""
     if not session.services.outbox.can_send:
         raise CommandFailed(
             "the Indexer's address is not known: set pipelines.job_indexer_url, "
-            "or run on Abaco, which gives _abaco_api_server"
+            "or run drain on Abaco, which sets _abaco_api_server"
         )
     tally = _drained(session, options.seconds)
     owed = sum(1 for _ in session.store.outbox.rows(statuses=(PENDING, FAILED)))
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
 
 def _drained(session: Session, seconds: float) -> Tally:
-    """What came of it. The operator sees how far it is, and each message that could not be delivered."""
+    """Sends the messages and counts the results. Shows the operator the progress and each failed attempt."""
     owed = sum(depth.messages for depth in session.store.outbox.depths())
     with session.progress.follow("Sending messages to the Indexer", owed, noun(owed, "message")) as tell:
         sent = failed = 0

@@ -1,6 +1,6 @@
-"""Explain one job: why it is in its state, and what may come next.
+"""Explain one job: why it is in its state, and which events are possible next.
 
-It also says what was refused and why, which messages to the Indexer are not delivered, and what is wrong with the job.
+Also shows refused events with the reasons, messages to the Indexer that are not delivered, and problems of the job.
 
   python -m pipelinejobs explain UUID
 """
@@ -30,21 +30,25 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
 
 def lines_of(facts: dict[str, Any]) -> list[str]:
-    """What `explanation.facts_of` has found, for people."""
+    """The lines for people.
+
+    Args:
+        facts: what `snapshot.facts` returns.
+    """
     because, last = facts["because"], facts["since_then"]["last"]
     lines = [f"{facts['uuid']} is {facts['state']}: {facts['meaning']}"]
-    lines.append(f"because of {_event(because)}" if because else "its history does not say why")
+    lines.append(f"because of {_event(because)}" if because else "its history does not show why")
     if last is not None:
         events = counted(facts["since_then"]["events"], "event")
-        lines.append(f"{events} since then changed no state; the last: {_event(last)}")
-    steps = (f"{step['event']} -> {step['state']}: {step['does']} (takes {step['takes']})" for step in facts["next"])
+        lines.append(f"{events} since then kept the state; the last one: {_event(last)}")
+    steps = (f"{step['event']} -> {step['state']}: {step['does']} (needs {step['takes']})" for step in facts["next"])
     return [
         *lines,
-        *section("what may come next", steps),
-        *section("what was refused", map(_refusal, facts["refused"])),
+        *section("possible next events", steps),
+        *section("refused", map(_refusal, facts["refused"])),
         *section("messages to the Indexer that are not delivered", map(_owed, facts["owed"])),
-        *section("what is wrong with it", facts["problems"]),
-        *(section("worth knowing", facts["notes"]) if facts["notes"] else []),
+        *section("problems", facts["problems"]),
+        *(section("notes", facts["notes"]) if facts["notes"] else []),
     ]
 
 

@@ -1,6 +1,6 @@
 """Show the whole history of one job, oldest first.
 
-Entries that were moved out of the job document are included.
+Includes entries that were moved out of the job document.
 
   python -m pipelinejobs history UUID
 """

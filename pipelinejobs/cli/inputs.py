@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and the errors for arguments that cannot be used."""
+"""Types of arguments that several commands take. Each raises ArgumentTypeError for an invalid text."""
 
 import argparse
 import getpass
@@ -14,7 +14,7 @@ from pipelinejobs.util.errors import CommandFailed, Malformed
 _MOST: Final = 2**31 - 1
 
 LEVELS: Final = ("0", "1", "2", "3", "Reference", "User", "Unknown")
-"""Levels of processing, by python-datacatalog's schema processing_level.json."""
+"""Processing levels, from python-datacatalog's schema processing_level.json."""
 
 
 class UsageError(CommandFailed):
@@ -22,12 +22,12 @@ class UsageError(CommandFailed):
 
 
 def job_uuid(parser: argparse.ArgumentParser) -> None:
-    """The job, as the only positional argument."""
+    """Adds the job's uuid as the only positional argument."""
     parser.add_argument("uuid", type=uuid, help="the job's uuid")
 
 
 def uuid(text: str) -> str:
-    """An argument that is a uuid in canonical text."""
+    """A uuid in canonical form."""
     try:
         return fields.job_uuid(text, "uuid")
     except Malformed as error:
@@ -35,7 +35,7 @@ def uuid(text: str) -> str:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """An argument that is a JSON object which a message may hold."""
+    """A JSON object that a message may hold."""
     value = _json(text)
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(values.wrong_type("an object", value))
@@ -44,7 +44,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def archive_patterns(text: str) -> list[dict[str, Any]]:
-    """An argument that is a list for a job's `archive_patterns`, as the Indexer reads it."""
+    """A JSON list for a job's `archive_patterns`, as the Indexer reads it."""
     found = _patterns(text, ("level", "patterns"))
     for index, one in enumerate(found):
         if one["level"] not in LEVELS:
@@ -53,7 +53,7 @@ def archive_patterns(text: str) -> list[dict[str, Any]]:
 
 
 def product_patterns(text: str) -> list[dict[str, Any]]:
-    """An argument that is a list for a job's `product_patterns`, as the Indexer reads it."""
+    """A JSON list for a job's `product_patterns`, as the Indexer reads it."""
     return _patterns(text, ("derived_from", "derived_using", "patterns"))
 
 
@@ -98,14 +98,14 @@ def _check(value: dict[str, Any]) -> None:
 
 
 def line(text: str) -> str:
-    """An argument that is one line of text which can be stored and shown."""
+    """One line of printable text, not empty."""
     if not text.strip() or not text.isprintable():
         raise argparse.ArgumentTypeError("is not a line of text")
     return text
 
 
 def moment(text: str) -> datetime:
-    """An argument that is a date, or date and time, in ISO 8601; UTC unless it says otherwise."""
+    """A date, or date and time, in ISO 8601; UTC if it has no time zone."""
     try:
         value = datetime.fromisoformat(text)
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
@@ -114,15 +114,15 @@ def moment(text: str) -> datetime:
 
 
 def parameter(text: str) -> tuple[str, str]:
-    """An argument `name=value`."""
+    """A text `name=value`."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise argparse.ArgumentTypeError("is not of the form NAME=VALUE")
+        raise argparse.ArgumentTypeError("does not have the form NAME=VALUE")
     return name, value
 
 
 def positive(text: str) -> int:
-    """An argument that is a whole number above 0."""
+    """A whole number above 0."""
     try:
         value = int(text)
     except ValueError:
@@ -133,7 +133,7 @@ def positive(text: str) -> int:
 
 
 def user() -> str:
-    """The user who runs the command; in a container that user may have no name."""
+    """The name of the user who runs the command; `uid-NUMBER` for a user without a name, as in containers."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -1,6 +1,6 @@
 """List jobs, the most recently changed first.
 
-Jobs that python-datacatalog has marked as deleted are left out unless --all is given.
+Jobs that python-datacatalog has marked as deleted are shown only with --all.
 
   python -m pipelinejobs jobs --state RUNNING --since 2026-11-23
 """
@@ -18,10 +18,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--state", choices=list(STATES), metavar="STATE", help=f"one of {', '.join(STATES)}")
     parser.add_argument("--pipeline", type=inputs.uuid, metavar="UUID", help="only jobs of this pipeline")
-    parser.add_argument("--since", type=inputs.moment, metavar="TIME", help="only jobs changed since then (ISO 8601)")
-    parser.add_argument("--before", type=inputs.moment, metavar="TIME", help="only jobs changed before then")
+    parser.add_argument(
+        "--since", type=inputs.moment, metavar="TIME", help="only jobs changed at this time or later (ISO 8601)"
+    )
+    parser.add_argument(
+        "--before", type=inputs.moment, metavar="TIME", help="only jobs changed before this time (ISO 8601)"
+    )
     parser.add_argument("--text", type=inputs.line, help="only jobs with this text in a name or path")
-    parser.add_argument("--failed", action="store_true", help="only jobs with a message that could not be delivered")
+    parser.add_argument("--failed", action="store_true", help="only jobs with a failed message to the Indexer")
     parser.add_argument("--undelivered", action="store_true", dest="failed", help=argparse.SUPPRESS)  # its former name
     parser.add_argument("--all", action="store_true", help="also jobs that are marked as deleted")
     parser.add_argument(
@@ -37,7 +41,7 @@ def run(options: argparse.Namespace, session: Session) -> Output:
         text=options.text,
         updated_since=options.since,
         updated_before=options.before,
-        undelivered=options.failed,
+        failed=options.failed,
         hidden=options.all,
     )
     facts = session.store.listing.page(wanted, options.limit).jobs

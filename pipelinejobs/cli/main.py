@@ -1,4 +1,4 @@
-"""Finds the command, runs it, and prints its output."""
+"""The command line: finds the command, runs it, and prints its output."""
 
 import argparse
 import io
@@ -56,40 +56,42 @@ COMMANDS: Final[dict[str, ModuleType]] = {
 """Each module has a docstring (the help text), `arguments(parser)` and `run(options, session) -> Output`."""
 
 _FORMER: Final = {"bearer": "bearer-token"}
-"""Former names of commands, which work for one release."""
+"""Former names of commands; they still work for one release."""
 
 EXIT_FAILED: Final = 1
 EXIT_MISUSED: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
 _EXIT_CODES: Final = f"""\
-exit codes: 0 done; 1 the command failed, or doctor found something wrong; 2 wrong arguments;
+exit codes: 0 done; 1 the command failed, or doctor found a problem; 2 wrong arguments;
 {EXIT_CODES[Verdict.UNAVAILABLE]} the database cannot be reached; {EXIT_WRONG_SETTING} a setting is wrong; send exits \
 with its verdict's code."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments in one line."""
+    """A parser that reports wrong arguments in one line."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Refuses what is left over at once, so that the command says it and not the whole program."""
+        """Refuses unknown arguments at once, so that the error names the command and not only the program."""
         found, left_over = super().parse_known_args(args, namespace)
         if left_over:
             self.error(f"unrecognized arguments: {' '.join(left_over)}")
         return found, left_over
 
     def error(self, message: str) -> NoReturn:
-        """Ends the process."""
-        _say(f"{_name(self.prog)}: {message}; see {self.prog} --help")  # argparse heeds a full disk from 3.11.4 on
+        """Prints the error and ends the process with code 2."""
+        _say(
+            f"{_name(self.prog)}: {message}; see {self.prog} --help"
+        )  # before Python 3.11.4, argparse itself fails on a full disk
         self.exit(EXIT_MISUSED)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line, complete."""
+    """The parser of the whole command line."""
     whole = _Parser(
         prog="pipelinejobs" if Path(sys.argv[0]).name == "pipelinejobs" else "python -m pipelinejobs",
         description="Commands for operators of a PipelineJobs Manager.\n\nSettings are read from config.yml and the "
-        "environment. Where no database is configured, the\nembedded MongoDB is started and used.",
+        "environment. If no database is configured, the\nembedded MongoDB is started and used.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -112,8 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        Its exit code: 0 when done; for `send` the verdict's; 1 when the command cannot do what it was asked, 2 when
-        its arguments are wrong, 75 when the database cannot be asked, 78 when a setting is wrong.
+        the exit code, as in `--help`: 0 done, 1 failed, 2 wrong arguments, 75 the database cannot be reached, 78 a
+        setting is wrong; for `send`, the code of the verdict.
     """
     try:
         return _run(arguments)
@@ -123,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may lack a character
+        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a character
     typed = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args([_FORMER.get(word, word) for word in typed[:1]] + typed[1:])
     session = Session()
@@ -137,11 +139,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         return EXIT_INTERRUPTED
     except ModuleNotFoundError as error:
         command = f"pip install '{NAME}[gateway]'" if INSTALLED else "pip install -r requirements-gateway.txt"
-        missing = NotInstalled(error, f"`{command}` installs it")
+        missing = NotInstalled(error, f"install it with `{command}`")
         _say(f"{options.command}: {missing.reason}")
         return EXIT_WRONG_SETTING
     except Exception as error:
-        # An operator has no use for a traceback, and it may hold secrets.
+        # No traceback: it does not help the operator, and may contain secrets.
         what = redaction.redacted(f"{type(error).__name__}: {error}")
         _say(f"{options.command}: unexpected error; this is a defect: {what}")
         return EXIT_FAILED
@@ -150,10 +152,10 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _printed(output: Output, *, as_json: bool) -> int:
-    """Prints the output, and gives its exit code."""
+    """Prints the output, and returns the exit code."""
     try:
         print(output.text(as_json=as_json), flush=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         _leave_nothing(sys.stdout)
     except OSError as error:
         _say(f"the result cannot be written: {error.strerror}")
@@ -163,7 +165,7 @@ def _printed(output: Output, *, as_json: bool) -> int:
 
 
 def _leave_nothing(stream: TextIO) -> None:
-    """Lets what cannot be written go nowhere, so that the end of the process does not fail over it."""
+    """If output cannot be written, throws it away, so that Python does not report an error at its end."""
     try:
         stream.flush()
     except OSError:
@@ -173,7 +175,7 @@ def _leave_nothing(stream: TextIO) -> None:
 
 
 def _say(line: str) -> None:
-    with suppress(OSError):  # there may be no room for it, which must not change what is done
+    with suppress(OSError):  # a full disk must not change what the command does
         print(printable(line), file=sys.stderr, flush=True)
 
 

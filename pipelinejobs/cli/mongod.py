@@ -1,8 +1,7 @@
 """Start or stop the embedded MongoDB, or show whether it runs.
 
-It is used where no database is configured, and started when it is needed. One that this command or another one starts
-runs until it is stopped; one that `serve` starts ends with the last `serve`. The exit code of status is 1 when it does
-not run.
+It is used if no database is configured; commands start it when they need it. If serve has started it, it ends with the
+last serve; otherwise it runs until it is stopped. The exit code of status is 1 if it is not running.
 
   python -m pipelinejobs mongod stop
 """
@@ -22,14 +21,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Does it."""
-    # Only this setting is read: the server can be stopped whatever is wrong with the others.
+    """Starts, stops or shows the server."""
+    # Only this setting is read, so that the server can be stopped even if other settings are wrong.
     server = Mongod(settings.one(DIRECTORY_SETTING, session.environment))
     if options.action == "stop":
         used, stopped = server.is_used(), server.stop()
         lines = ["stopped" if stopped else "it was not running"]
         if stopped and used:
-            lines.append("a gateway uses it and answers 503 without it: stop the gateway, or start the server again")
+            lines.append("a gateway is using it and answers 503 now: stop the gateway, or start the server again")
         return Output(data={"stopped": stopped, "used": used}, lines=lines)
     running = server.start() if options.action == "start" else server.status()
     if running is None:

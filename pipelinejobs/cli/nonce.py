@@ -1,8 +1,8 @@
 """Make, list or delete nonces of the gateway.
 
-A nonce lets its holder send messages: it goes into the URL as the parameter x-nonce. It is valid with one name of the
-manager in the URL, an alias or the actor's id, and with no other. Its id is shown only when it is made; a list shows
-handles, with which a nonce can be deleted.
+With a nonce in the URL, as the parameter x-nonce, its holder can send messages. A nonce is valid for one name of the
+actor in the URL: an alias, or the actor's id. Its secret id is shown only when it is made; lists show its handle, with
+which it can be deleted.
 
   python -m pipelinejobs nonce add --max-uses 100 --days 30
   python -m pipelinejobs nonce list
@@ -23,7 +23,7 @@ from pipelinejobs.util.errors import CommandFailed
 if TYPE_CHECKING:
     from pipelinejobs.gateway.actor_names import ActorNames
 
-_LEVELS = [right.name for right in Permission if right is not Permission.NONE]
+_LEVELS = [permission.name for permission in Permission if permission is not Permission.NONE]
 _DAY = 86400
 
 
@@ -31,12 +31,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     add = actions.add_parser("add", help="make a nonce")
-    add.add_argument("--level", choices=_LEVELS, default="EXECUTE", help="what it allows (default: %(default)s)")
-    add.add_argument("--max-uses", type=inputs.positive, metavar="N", help="valid for N uses (default: any number)")
-    add.add_argument("--days", type=inputs.positive, metavar="N", help="valid for N days (default: for ever)")
-    add.add_argument("--description", type=inputs.line, metavar="TEXT", help="what it is for")
-    add.add_argument("--owner", type=inputs.line, metavar="USER", help="who acts with it (default: the present user)")
-    listed = actions.add_parser("list", help="list the nonces, spent and expired ones too")
+    add.add_argument(
+        "--level", choices=_LEVELS, default="EXECUTE", help="the permission that it gives (default: %(default)s)"
+    )
+    add.add_argument("--max-uses", type=inputs.positive, metavar="N", help="valid for N uses (default: without limit)")
+    add.add_argument("--days", type=inputs.positive, metavar="N", help="valid for N days (default: without limit)")
+    add.add_argument("--description", type=inputs.line, metavar="TEXT", help="a note about its purpose")
+    add.add_argument(
+        "--owner",
+        type=inputs.line,
+        metavar="USER",
+        help="the user for whom its holder acts (default: the present user)",
+    )
+    listed = actions.add_parser("list", help="list the nonces, also spent and expired ones")
     delete = actions.add_parser("delete", help="delete a nonce")
     delete.add_argument("nonce", type=inputs.line, help="its id or handle")
     for action in (add, listed, delete):
@@ -44,26 +51,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--name",
             type=inputs.line,
-            help="the alias or id in the URL (default: pipelines.job_manager_id; to list and delete: every name)",
+            help="the alias or id in the URL (default: pipelines.job_manager_id; for list and delete: all names)",
         )
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Does it."""
-    from pipelinejobs.gateway.actor_names import names  # its library is in requirements-gateway.txt
+    """Makes, lists or deletes nonces."""
+    from pipelinejobs.gateway.actor_names import names  # needs requirements-gateway.txt
 
     known = names(session.settings)
     name = options.name or session.settings.pipelines.job_manager_id
     scope = known.scope(name)
     if scope is None:
-        raise CommandFailed(f"the manager has no name {name}; its names are {', '.join((known.id, *known.aliases))}")
+        raise CommandFailed(f"the actor has no alias or id {name}; it has {', '.join((known.id, *known.aliases))}")
     if options.action == "add":
         return _add(options, session, known, scope)
-    scopes = [scope] if options.name else known.scopes  # without --name, nonces of every name are looked for
+    scopes = [scope] if options.name else known.scopes  # without --name: the nonces of all names
     if options.action == "list":
         return _list(session, scopes)
     if not any(session.store.nonces.delete(one, options.nonce) for one in scopes):
-        raise CommandFailed(f"there is no such nonce of {options.name or 'the manager'}")
+        raise CommandFailed(f"{options.name or 'the actor'} has no such nonce")
     return Output(data={"deleted": True}, lines=["deleted"])
 
 
@@ -78,7 +85,7 @@ def _add(options: argparse.Namespace, session: Session, known: "ActorNames", sco
     level = Permission[options.level]
     if level is Permission.UPDATE and scope.startswith("alias:"):
         raise CommandFailed(
-            f"a nonce of an alias allows EXECUTE at most; with --name {known.id}, the actor's id, it may allow UPDATE"
+            f"a nonce for an alias has at most the level EXECUTE; for UPDATE, use the actor's id: --name {known.id}"
         )
     secret, nonce = session.store.nonces.make(
         NewNonce(
@@ -98,7 +105,7 @@ def _add(options: argparse.Namespace, session: Session, known: "ActorNames", sco
             f"id: {secret.reveal()}",
             f"handle: {nonce.handle}",
             f"scope: {scope.partition(':')[2]}",
-            f"allows: {nonce.level.name}",
+            f"level: {nonce.level.name}",
             f"expires: {_expires(nonce)}",
         ],
     )

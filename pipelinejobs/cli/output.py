@@ -14,8 +14,8 @@ class Output:
     """The result of a command.
 
     Attributes:
-        data: the facts, for `--json`.
-        lines: the same for people.
+        data: the result for `--json`.
+        lines: the result as text, for people.
         exit_code: the command's exit code.
     """
 
@@ -24,19 +24,19 @@ class Output:
     exit_code: int = 0
 
     def text(self, *, as_json: bool) -> str:
-        """What is printed."""
+        """The text that is printed."""
         if as_json:
             return json.dumps(plain(self.data), indent=2, allow_nan=False)
         return "\n".join(printable(line) for line in self.lines)
 
 
 def when(date: Any) -> str:
-    """A date for people, UTC; what another program stored instead of a date is shown as it is."""
+    """A date for people, in UTC. Another value, which another program has stored, is shown unchanged."""
     return f"{date:%Y-%m-%d %H:%M:%S}" if isinstance(date, datetime) else str(date)
 
 
 def short(value: Any, width: int = 100) -> str:
-    """A value as one line of JSON, cut."""
+    """A value as one line of JSON, cut to `width` characters; empty for None."""
     if value is None:
         return ""
     text = json.dumps(plain(value), ensure_ascii=False)
@@ -44,12 +44,12 @@ def short(value: Any, width: int = 100) -> str:
 
 
 def printable(text: str) -> str:
-    """Foreign text cannot steer the terminal: control characters are shown, not sent."""
+    """The text with control characters as escapes, so that text of other programs cannot control the terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Columns that are as wide as their widest cell."""
+    """The lines of a table; each column is as wide as its widest cell."""
     cells = [list(header), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]

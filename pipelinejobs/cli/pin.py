@@ -1,11 +1,11 @@
 """Pin the guarded settings, so that a URL parameter of Abaco cannot replace them.
 
-Abaco gives every URL parameter of a message to the process as an environment variable, over the actor's own. This
-command reads the deployment's secrets.json and writes pins into config.yml: for each guarded setting, the digest of the
-only value that the environment may give it, or null where secrets.json does not set it. If a name in secrets.json is a
-misspelt setting, the command fails and writes nothing. Settings of other programs, such as the original reactor, are
-listed and ignored; its CATALOG_ADMIN_TOKEN_KEY, _SECRET and _LIFETIME are pinned where tokens.admin_key, admin_secret
-and admin_lifetime are not set. Comments in config.yml stay. The command needs requirements-gateway.txt.
+Abaco turns each URL parameter of a message into an environment variable, which replaces the actor's own. This command
+reads the deployment's secrets.json and writes pins into config.yml: for each guarded setting, the digest of the only
+value that the environment may set, or null if secrets.json does not set it. If a name in secrets.json is a misspelt
+setting, the command fails and writes nothing. Settings of other programs, such as the original reactor, are listed and
+ignored, except its CATALOG_ADMIN_TOKEN_KEY, _SECRET and _LIFETIME: they are pinned if tokens.admin_key, admin_secret
+and admin_lifetime are not set. Comments in config.yml are kept. The command needs requirements-gateway.txt.
 
   python -m pipelinejobs pin --secrets secrets.json
 """
@@ -30,8 +30,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Writes the pins, then reads the settings as the deployed process will."""
-    from pipelinejobs.settings import pins_file  # ruamel.yaml is in requirements-gateway.txt, which an actor has not
+    """Writes the pins, then checks that a process with these secrets would start."""
+    from pipelinejobs.settings import pins_file  # needs ruamel.yaml, which an actor does not install
 
     secrets = _read(options.secrets)
     pinned = pins_file.write(options.config, secrets.ours)
@@ -43,11 +43,15 @@ def run(options: argparse.Namespace, session: Session) -> Output:
     except WrongSetting as error:
         warnings.append(f"a process with these secrets would not start: {error.reason}")
         exit_code = EXIT_WRONG_SETTING
-    given = ", ".join(pinned) or "no guarded setting"
+    allowed = f"only {', '.join(pinned)}, each only to the pinned value" if pinned else "no guarded setting"
     ignored = [f"not settings of the manager, and ignored: {', '.join(secrets.foreign)}"] if secrets.foreign else []
     return Output(
         data={"config": str(options.config), "pinned": pinned, "ignored": secrets.foreign, "warnings": warnings},
-        lines=[f"{options.config}: the environment may give {given}, and only as pinned", *ignored, *warnings],
+        lines=[
+            f"{options.config}: the environment may set {allowed}",
+            *ignored,
+            *warnings,
+        ],
         exit_code=exit_code,
     )
 

@@ -1,95 +1,50 @@
-"""What an operator sees while a command works. It goes to stderr, so that stdout holds results alone.
+"""The progress of a command, shown to the operator on stderr; stdout holds results only.
 
-On a terminal it is drawn by rich (`cli.progress_terminal`); elsewhere it is plain lines without any control character:
-one for each step, and every few seconds one for what takes long. rich has no such lines: without a terminal it shows
-nothing until the end.
+On a terminal, rich draws it (`cli.progress_terminal`). Elsewhere it is plain lines (`cli.progress_lines`).
 """
 
 import io
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Final, Protocol, TextIO
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from typing import Protocol, TextIO
 
-from pipelinejobs.cli.output import printable
-
-EVERY_SECONDS: Final = 10.0
-"""How often a plain line says how far something is."""
-
-Tell = Callable[[float, Mapping[str, str]], None]
-"""Is told how much is done, in the unit of the whole, and further facts by their names."""
+from pipelinejobs.cli.progress_lines import Lines, Tell
 
 
 class Progress(Protocol):
-    """The two kinds of waiting, and a line between."""
+    """Shows steps, counted work, and single lines."""
 
     def say(self, line: str) -> None:
-        """One line that stays."""
+        """Prints a line that stays."""
 
     def step(self, what: str) -> AbstractContextManager[None]:
-        """Something that takes a moment; it lasts as long as the context."""
+        """Shows a short step for as long as the context lasts."""
 
     def follow(self, what: str, whole: float, unit: str) -> AbstractContextManager[Tell]:
-        """Something that can be counted.
+        """Shows how far counted work is.
 
         Args:
             what: what is done.
-            whole: how much there is to do.
-            unit: of what, such as `messages`, or `s`.
+            whole: how much there is to do, in units.
+            unit: the unit, such as `messages` or `s`.
+
+        Returns:
+            a context that gives the function to call with each new count.
         """
 
 
-class Lines:
-    """Plain lines."""
-
-    def __init__(self, stream: TextIO, *, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic):
-        self._stream = stream
-        self._every = every
-        self._clock = clock
-
-    def say(self, line: str) -> None:
-        """One line."""
-        with suppress(OSError):  # a full disk must not change what the command does
-            print(printable(line), file=self._stream, flush=True)
-
-    @contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """One line, at the beginning."""
-        self.say(f"{what} ...")
-        yield
-
-    @contextmanager
-    def follow(self, what: str, whole: float, unit: str) -> Iterator[Tell]:
-        """One line at the beginning, and one every few seconds."""
-        said = self._clock()
-
-        def tell(done: float, facts: Mapping[str, str]) -> None:
-            nonlocal said
-            if self._clock() - said >= self._every:
-                said = self._clock()
-                self.say("; ".join([how_far(done, whole, unit), *(f"{name} {value}" for name, value in facts.items())]))
-
-        self.say(f"{what}: {whole:.0f} {unit} ...")
-        yield tell
-
-
-def how_far(done: float, whole: float, unit: str) -> str:
-    """How much of it is done."""
-    return f"{done:.0f} of {whole:.0f} {unit}"
-
-
 def progress(stream: TextIO | None = None, environ: Mapping[str, str] = os.environ) -> Progress:
-    """Drawn on a terminal that can be drawn on where rich is installed, else plain lines.
+    """The progress for a stream: drawn if the stream is a capable terminal and rich is installed, else plain lines.
 
     Args:
-        stream: where to; stderr unless told otherwise.
-        environ: `TERM` and `CI` say what kind of terminal it is. (rich heeds `NO_COLOR` by itself.)
+        stream: where to write; None: stderr.
+        environ: `TERM` and `CI` say what kind of terminal it is. (rich reads `NO_COLOR` by itself.)
     """
     stream = stream if stream is not None else sys.stderr
     if stream.isatty() and environ.get("TERM", "dumb") not in ("dumb", "unknown", "") and not environ.get("CI"):
-        with suppress(ImportError):  # it is in requirements-gateway.txt, which an actor does not install
+        with suppress(ImportError):  # rich is in requirements-gateway.txt, which an actor does not install
             from pipelinejobs.cli.progress_terminal import Drawn
 
             return Drawn(stream)
@@ -97,5 +52,5 @@ def progress(stream: TextIO | None = None, environ: Mapping[str, str] = os.envir
 
 
 def silent() -> Progress:
-    """For a service, whose stderr holds nothing but log lines."""
+    """Shows nothing: for a resident service, whose stderr holds log lines only."""
     return Lines(io.StringIO())

@@ -1,4 +1,4 @@
-"""Progress as rich draws it on a terminal. Imported only where there is one."""
+"""Progress as rich draws it on a terminal. Imported only if stderr is a terminal."""
 
 import io
 import time
@@ -12,31 +12,31 @@ from rich.table import Column
 from rich.text import Text
 
 from pipelinejobs.cli.output import printable
-from pipelinejobs.cli.progress import Tell, how_far
+from pipelinejobs.cli.progress_lines import Tell, how_far
 from pipelinejobs.util import log
 
 
 class _Console(Console):
-    """A terminal whose cursor stays visible, so that it is visible too when this process is killed or suspended."""
+    """A terminal whose cursor is never hidden: it would stay hidden if this process were killed or suspended."""
 
     def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002 - it is always shown
-        """Nothing."""
+        """Does nothing."""
         return False
 
 
 class Drawn:
-    """What goes on is drawn again and again in its place; what is over leaves one line."""
+    """Redraws running work in place. Each finished step leaves one line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._console = _Console(file=stream, force_terminal=True, force_interactive=True, highlight=False)
 
     def say(self, line: str) -> None:
-        """One line, above what is drawn."""
+        """Prints a line above what is drawn."""
         self._console.print(Text(printable(line)))
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """A spinner, while it lasts."""
+        """Shows a spinner until the context ends."""
         began = time.monotonic()
         with self._drawn() as drawn:
             drawn.add_task(f"{printable(what)} ...")
@@ -45,8 +45,8 @@ class Drawn:
 
     @contextmanager
     def follow(self, what: str, whole: float, unit: str) -> Iterator[Tell]:
-        """A bar, the time that is left, and the facts."""
-        bar = BarColumn(self._console.width // 4)  # a narrow terminal too has room for the facts
+        """Shows a bar, the remaining time, and the facts."""
+        bar = BarColumn(self._console.width // 4)  # leaves room for the facts on a narrow terminal
         with self._drawn(bar, TimeRemainingColumn()) as drawn:
             task = drawn.add_task(printable(what), total=max(whole, 1))
 
@@ -67,7 +67,7 @@ class Drawn:
             console=self._console,
             refresh_per_second=4,
             transient=True,
-            redirect_stdout=False,  # results are no business of rich
+            redirect_stdout=False,  # stdout holds the results
             redirect_stderr=False,
         )
         with drawn, log.through(_Above(self._console)):
@@ -75,13 +75,13 @@ class Drawn:
 
 
 class _Above(io.StringIO):
-    """Where log lines go meanwhile: above what is drawn, each as it is."""
+    """The stream for log lines while rich draws: prints each line unchanged above what is drawn."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
 
     def write(self, text: str) -> int:
-        """One line."""
+        """Prints one log line."""
         self._console.print(Text(text.rstrip("\n")), soft_wrap=True)
         return len(text)

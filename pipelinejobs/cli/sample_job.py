@@ -1,4 +1,4 @@
-"""A sample job, and commands to try with it."""
+"""Makes a sample job, and prints commands to try with it."""
 
 import json
 import shlex
@@ -21,17 +21,23 @@ _CALLBACK: Final = {
     "status": "FINISHED",
     "_links": {},
 }
-"""What Agave's callback for a job holds, cut down to what it is known by."""
+"""The part of Agave's callback by which the manager recognises it."""
 
 
 def lines(session: Session, address: str) -> list[str]:
-    """Makes a job and a nonce in the database of `session`, and gives commands to try with them.
+    """Makes a job and a nonce, and returns commands to try with them, as lines.
+
+    Args:
+        session: gives the database and the settings.
+        address: the URL of the gateway.
 
     Raises:
-        CommandFailed: several pipelines have the sample's name.
+        CommandFailed: several pipelines have the name of the sample.
         Unavailable: the database cannot be asked.
     """
-    from pipelinejobs.gateway.actor_names import names  # its library is the gateway's, which an actor has not
+    from pipelinejobs.gateway.actor_names import (
+        names,
+    )  # needs requirements-gateway.txt, which an actor does not install
 
     uuid, token = _job(session)
     known = names(session.settings)
@@ -65,14 +71,14 @@ def lines(session: Session, address: str) -> list[str]:
         f"{post} {shlex.quote(progress)} {shlex.quote(of_job + '&event=update&note=half-way')}",
         "# a job system's callback",
         f"{post} {shlex.quote(json.dumps(_CALLBACK))} {shlex.quote(of_job + '&status=FINISHED')}",
-        "# from another reactor, where this is its actors API",
+        "# from another reactor whose actors API is this gateway",
         f'rx.send_message("{alias}", {event})',
         "# the same in a browser; sign in with the nonce",
         f"{address}/pages/jobs/{uuid}",
-        "# what became of the job",
+        "# why the job is in its state",
         f"curl {insecure}{shlex.quote(explained)}",
         "",
-        "Ctrl-C ends it.",
+        "Press Ctrl-C to stop the gateway.",
     ]
 
 

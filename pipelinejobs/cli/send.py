@@ -1,14 +1,14 @@
-"""Deliver one event to a job, and see the verdict.
+"""Deliver one event to a job, and print the verdict.
 
-Either name the job and the event, or give a message of any form with --message (a file, or - for stdin) and its
-URL parameters with --parameter. A uuid beside --message is the parameter uuid, which names a callback's job; a JSON
-event must name its job itself. Unless the message is a job system's callback or a parameter says what happened, it is
-checked against message.jsonschema first. Where no token is given, the job's own is read from the database; --admin uses
-an administrative one. The exit code is the verdict's.
+Either name the job and the event, or give a message of any form with --message (a file, or - for stdin) and its URL
+parameters with --parameter. A uuid beside --message becomes the parameter uuid, which names the job of a callback; a
+JSON event has to name its job itself. The message is checked against message.jsonschema first, unless it is the
+callback of a job system or a parameter names the event or status. If no token is given, the job's own token is computed
+from the database; --admin uses an administrative token. The exit code is the code of the verdict.
 
-With --callback the event is sent over the network to the manager at that URL, and neither database nor libraries are
-needed: this is pipelinejobs/client.py, which can be copied to the machine where a job runs. An event that cannot be
-delivered waits in the directory --spool until --flush.
+With --callback, the event is sent over the network to the manager at that URL. This needs neither the database nor
+other libraries: it is pipelinejobs/client.py, which can be copied to the machine where a job runs. An event that cannot
+be delivered waits in the directory --spool until --flush.
 
   python -m pipelinejobs send UUID run --data '{"note": "started by hand"}'
   python -m pipelinejobs send UUID --message callback.json --parameter status=FINISHED
@@ -32,7 +32,7 @@ from pipelinejobs.core import outcome
 from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.tokens import admin_tokens, token_under
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
-from pipelinejobs.messages import forms, schema
+from pipelinejobs.messages import recognition, schema
 from pipelinejobs.messages.body import object_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
@@ -44,20 +44,20 @@ from pipelinejobs.util.errors import CommandFailed, Malformed, Unavailable
 from pipelinejobs.util.secret import Secret
 
 _SAYS_WHAT_HAPPENED: Final = ("event", "name", "status", "state")
-"""Parameters that say what happened; with one of them, any object may be the body."""
+"""Parameters that name the event or status; with one of them, the body may be any object."""
 
 _CLIENTS_OWN: Final = ("spool", "later", "flush", "timeout", "allow_http")
-"""Arguments that mean nothing without a callback URL."""
+"""Arguments that have a meaning only with a callback URL."""
 
 
 class _NoJob(CommandFailed):
-    """There is no such job. Unlike a sender, an operator may know that."""
+    """There is no such job. Senders are not told that, but operators are."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("uuid", nargs="?", help="the job's uuid; with --message, that of a callback")
-    parser.add_argument("event", nargs="?", help="the event's name; alone where a callback URL names the job")
+    parser.add_argument("uuid", nargs="?", help="the job's uuid; with --message, the job of a callback")
+    parser.add_argument("event", nargs="?", help="the event's name; with a callback URL, give only the event")
     parser.add_argument("--data", type=inputs.json_object, metavar="JSON", help="the event's data, a JSON object")
     parser.add_argument("--message", metavar="FILE", help="a message of any form instead of an event; - reads stdin")
     parser.add_argument(
@@ -70,13 +70,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     token = parser.add_mutually_exclusive_group()
     token.add_argument("--token", help="the token (default: the job's own, from the database)")
-    token.add_argument("--admin", action="store_true", help="use an administrative token, for reset and ready")
-    parser.add_argument("--id", metavar="TEXT", help="the event's id, as x_event_id: sent twice it is applied once")
+    token.add_argument("--admin", action="store_true", help="use an administrative token, as reset and ready need")
+    parser.add_argument(
+        "--id", metavar="TEXT", help="the event's id (x_event_id); an event that is sent again with it is applied once"
+    )
     client.arguments(parser.add_argument_group("over the network"))
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Delivers the event and gives the answer."""
+    """Delivers the event, and returns its verdict."""
     if _goes_by_callback(options):
         return _by_callback(options)
     delivery = _delivery(options)
@@ -90,28 +92,28 @@ def run(options: argparse.Namespace, session: Session) -> Output:
     try:
         if not event.tokens:
             event = event._replace(tokens=_tokens(event, options, session))
-        came = session.services.manager.handle(event, delivery.id)
+        judged = session.services.manager.handle(event, delivery.id)
     except _NoJob as error:
         return _output(outcome.about(event, delivery.id, Verdict.UNAUTHORISED, error.reason))
     except Unavailable as error:
         return _output(outcome.about(event, delivery.id, Verdict.UNAVAILABLE, error.reason))
-    session.services.manager.settle(came, Deadline(session.settings.limits.one_shot))
-    return _output(came)
+    session.services.manager.settle(judged, Deadline(session.settings.limits.one_shot))
+    return _output(judged)
 
 
 def _goes_by_callback(options: argparse.Namespace) -> bool:
-    """Whether the client is meant: its arguments are given, or only an event and the job is in the environment."""
+    """Whether to use the client: its arguments are given, or only an event, whose job is in the environment."""
     if options.callback is not None or any(getattr(options, name) for name in _CLIENTS_OWN):
         return True
     return options.uuid in client.EVENTS and options.event is None and options.message is None
 
 
 def _by_callback(options: argparse.Namespace) -> Output:
-    """Has the client send the event to the job of a callback URL, or what waits in a spool."""
+    """Sends the event, or the events in a spool, to a callback URL with the client."""
     if options.event is not None:
-        raise UsageError("a callback URL names the job: give the event alone")
+        raise UsageError("a callback URL names the job, so give only the event")
     if options.message is not None or options.parameter or options.token is not None or options.admin:
-        raise UsageError("with a callback URL there is no --message, --parameter, --token or --admin")
+        raise UsageError("with a callback URL, --message, --parameter, --token and --admin are not allowed")
     try:
         outcome = client.perform(options, options.uuid)
     except client.Misused as error:
@@ -126,7 +128,7 @@ def _delivery(options: argparse.Namespace) -> Delivery:
     parameters: dict[str, str] = {}
     for name, value in [*options.parameter, ("x_event_id", options.id), ("token", options.token)]:
         if name not in NAMES:
-            raise UsageError(f"{name} is not a parameter of the messages; they are {', '.join(NAMES)}")
+            raise UsageError(f"{name} is not a parameter of messages; the parameters are {', '.join(NAMES)}")
         if value is not None and parameters.setdefault(name, value) != value:
             raise UsageError(f"the parameter {name} is given twice, with different values")
     body = _command(options) if options.message is None else _message(options, parameters)
@@ -134,7 +136,7 @@ def _delivery(options: argparse.Namespace) -> Delivery:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """The body for an event that is named in the arguments."""
+    """The body for an event named in the arguments."""
     if options.uuid is None or options.event is None:
         raise UsageError("name the job and the event, or give --message")
     event = {"uuid": options.uuid, "name": options.event}
@@ -142,7 +144,7 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _message(options: argparse.Namespace, parameters: dict[str, str]) -> str:
-    """The body in the file of --message; a uuid beside it becomes a parameter."""
+    """The body from the file of --message. Adds a uuid beside it to the parameters."""
     if options.event is not None or options.data is not None:
         raise UsageError("give either an event or --message, not both")
     if options.uuid is not None and parameters.setdefault("uuid", options.uuid) != options.uuid:
@@ -151,18 +153,18 @@ def _message(options: argparse.Namespace, parameters: dict[str, str]) -> str:
 
 
 def _problems_of_form(delivery: Delivery) -> list[str]:
-    """Why the body is none of the forms in message.jsonschema, where the body alone must say what happened."""
+    """Why the body fits no form in message.jsonschema. Empty if a parameter names the event or status."""
     if any(delivery.parameters.get(name) for name in _SAYS_WHAT_HAPPENED):
         return []
     try:
         body = object_in(delivery.body if isinstance(delivery.body, str) else None, literal=True)
     except Malformed:
         return []  # the reader refuses it with a better reason
-    return [] if body is None or schema.accepts(body) else forms.problems(body)
+    return [] if body is None or schema.accepts(body) else recognition.problems(body)
 
 
 def _tokens(event: Event, options: argparse.Namespace, session: Session) -> tuple[Secret, ...]:
-    """The token to send: the administrative one, or the job's own; none for a job that has none."""
+    """The token to send: an administrative one, or the job's own; none if the job has no salt."""
     if options.admin:
         tokens = admin_tokens(policy(session.settings), session.now.timestamp())
         if not tokens:
@@ -179,7 +181,7 @@ def _tokens(event: Event, options: argparse.Namespace, session: Session) -> tupl
 
 
 def _text(file: str) -> str:
-    """The file's text; bytes that are not UTF-8 are left for the reader to refuse, and so is what is too long."""
+    """The file's text. The reader refuses bytes that are not UTF-8, and a text that is too long."""
     try:
         if file == "-":
             raw = sys.stdin.buffer.read(LARGEST + 1)
@@ -191,10 +193,10 @@ def _text(file: str) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _output(given: Outcome) -> Output:
-    state = f" (now {given.state})" if given.state else ""
+def _output(judged: Outcome) -> Output:
+    state = f" (now {judged.state})" if judged.state else ""
     return Output(
-        data=given.as_dict(),
-        lines=[f"{given.verdict.value}{state}: {given.reason}"],
-        exit_code=EXIT_CODES[given.verdict],
+        data=judged.as_dict(),
+        lines=[f"{judged.verdict.value}{state}: {judged.reason}"],
+        exit_code=EXIT_CODES[judged.verdict],
     )

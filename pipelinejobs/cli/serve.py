@@ -1,7 +1,7 @@
-"""Serve the gateway: the actor's HTTP interface, until Ctrl-C or SIGTERM.
+"""Serve the gateway, the actor's HTTP interface, until Ctrl-C or SIGTERM.
 
-Before it ends, it finishes the events that it has accepted. With --sample it makes a job to try things with and prints
-commands for it.
+Before it ends, it finishes the events that it has accepted. With --sample, it makes a sample job and prints commands to
+try with it.
 
   python -m pipelinejobs serve --host 0.0.0.0 --port 8080
 """
@@ -28,14 +28,14 @@ from pipelinejobs.util.errors import WrongSetting
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("--host", type=inputs.line, help="where to listen (default: gateway.host)")
-    parser.add_argument("--port", help="the port; 0: any free one (default: gateway.port)")
+    parser.add_argument("--host", type=inputs.line, help="the address to listen at (default: gateway.host)")
+    parser.add_argument("--port", help="the port; 0: any free port (default: gateway.port)")
     parser.add_argument("--worker", "--sibling", type=int, nargs=2, help=argparse.SUPPRESS)  # see gateway.workers
     parser.add_argument("--sample", action="store_true", help="make a job and a nonce, and print commands to try")
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
-    """Serves."""
+    """Serves until a signal ends it."""
     session.resident = True
     if options.worker is not None or not (options.sample or sys.stderr.isatty()):
         session.progress = progress.silent()
@@ -46,60 +46,61 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
 
 def _serve(options: argparse.Namespace, session: Session, others: int) -> Output:
-    with session.progress.step("Loading the gateway"):  # its libraries are not those of an actor
-        from pipelinejobs.gateway import metrics, service, workers
+    with session.progress.step("Loading the gateway"):  # only here, because an actor does not install its libraries
+        from pipelinejobs.gateway import metrics, workers
         from pipelinejobs.gateway.http import descriptors, server, systemd
+        from pipelinejobs.gateway.parts import GatewayParts
 
     configured = session.settings
-    gateway = configured.gateway._replace(
-        host=_given("gateway.host", options.host, configured.gateway.host),
-        port=_given("gateway.port", options.port, configured.gateway.port),
+    section = configured.gateway._replace(
+        host=_option("gateway.host", options.host, configured.gateway.host),
+        port=_option("gateway.port", options.port, configured.gateway.port),
     )
     first = options.worker is None
-    listening = server.listen(gateway) if first else workers.joined(*options.worker)
+    listening = server.listen(section) if first else workers.joined(*options.worker)
     with ExitStack() as ends:
         ends.callback(listening.close)
         log.configure(configured.logs.level, settings.secrets(configured))
         for remark in session.remarks if first else ():
             log.logger.log(remark.level, remark.text)
-        descriptors.allow(gateway.connections)
-        address = server.address(gateway, listening)
+        descriptors.allow(section.connections)
+        address = server.address(section, listening)
         services = session.services
         ends.callback(services.leave)
-        parts = service.Service(services._replace(settings=configured._replace(gateway=gateway)))
+        gateway = GatewayParts(services._replace(settings=configured._replace(gateway=section)))
         with session.progress.step("Making the indexes"):
-            parts.start()
-        said = []
+            gateway.start()
+        sample_lines = []
         if options.sample:
             with session.progress.step("Making a sample job"):
-                said = sample_job.lines(session, address)
+                sample_lines = sample_job.lines(session, address)
 
         def ready() -> None:
             if first:
                 systemd.notify_ready()
-                _print(f"The gateway serves at {address}", *said)
+                _print(f"The gateway serves at {address}", *sample_lines)
 
         if first and others:
             family = workers.Workers(others, listening, metrics.of_ended_process)
             ends.callback(family.close, configured.limits.drain)
-            server.serve(parts, listening, ready, family.end)
+            server.serve(gateway, listening, ready, family.end)
         else:
-            server.serve(parts, listening, ready)
+            server.serve(gateway, listening, ready)
             if not first and workers.is_orphan():
-                shutil.rmtree(os.environ[TOGETHER], ignore_errors=True)  # its owner was killed
+                shutil.rmtree(os.environ[TOGETHER], ignore_errors=True)  # the first process was killed
     return Output(data={"address": address}, lines=["stopped"] if first else [])
 
 
 @contextmanager
 def _counting_together() -> Iterator[None]:
-    """A directory where the processes of this gateway count together; made before anything is counted."""
+    """The directory in which all processes of this gateway count; made before the metrics are imported."""
     with tempfile.TemporaryDirectory(prefix="pipelinejobs-counters-") as directory:
         os.environ[TOGETHER] = directory
         yield
 
 
-def _given(name: str, text: str | None, configured: Any) -> Any:
-    """What an option says, held to the limits of its setting."""
+def _option(name: str, text: str | None, configured: Any) -> Any:
+    """The value of an option, checked like its setting; without the option, the configured value."""
     if text is None:
         return configured
     try:

@@ -1,4 +1,4 @@
-"""What a command works with: settings and services, made when they are first needed."""
+"""The settings and services of a command, made when they are first used."""
 
 import os
 from collections.abc import Callable
@@ -24,8 +24,9 @@ class Session:
     """One run of a command.
 
     Attributes:
-        resident: whether it serves until it is told to end (see `bootstrap.services`); set before `services` is used.
-        attempted: what is told about each attempt to send a message to another actor.
+        resident: whether the command serves until a signal ends it (see `bootstrap.services`). Set it before
+            `services` is used.
+        attempted: called with each attempt to send a message to another actor.
     """
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ class Session:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The environment, with the secrets that its `PIPELINEJOBS_SECRETS` names.
+        """The environment, joined with the file that `PIPELINEJOBS_SECRETS` names.
 
         Raises:
             WrongSetting: that file cannot be used.
@@ -47,10 +48,10 @@ class Session:
 
     @property
     def remarks(self) -> list[Remark]:
-        """What is to be said of the environment and of that file.
+        """What the operator should know about the environment and that file.
 
         Raises:
-            WrongSetting: one of the settings is wrong.
+            WrongSetting: a setting is wrong.
         """
         return list(other_variables.remarks(self.environment, self.settings, self._joined.foreign))
 
@@ -59,7 +60,7 @@ class Session:
         """The settings.
 
         Raises:
-            WrongSetting: one of them is wrong.
+            WrongSetting: a setting is wrong.
         """
         configured = settings.load(self.environment)
         log.configure("WARNING", settings.secrets(configured))
@@ -67,15 +68,15 @@ class Session:
 
     @cached_property
     def progress(self) -> Progress:
-        """What people see while they wait."""
+        """Shows the operator how far the command is."""
         return progress.progress()
 
     @cached_property
     def services(self) -> Services:
-        """The parts, over the configured database.
+        """The services, with the configured database.
 
         Raises:
-            WrongSetting: nothing says where MongoDB is, or what says so is not usable.
+            WrongSetting: a setting is wrong, or no database is configured and there is no embedded MongoDB.
             Unavailable: the embedded server does not start.
         """
         context = runtime.context(self.environment)
@@ -85,19 +86,19 @@ class Session:
             )
 
     def _starting(self) -> AbstractContextManager[None]:
-        """The embedded server may have to be started, which takes some seconds the first time."""
+        """Shows a step if the embedded server has to be started, which takes some seconds."""
         if self.settings.mongodb.connection() is not None or mongod(self.settings).status() is not None:
             return nullcontext()
         return self.progress.step("Starting the embedded MongoDB")
 
     @property
     def store(self) -> Store:
-        """The store."""
+        """The store of the configured database."""
         return self.services.store
 
     @property
     def now(self) -> datetime:
-        """The time, UTC."""
+        """The present time, UTC."""
         return datetime.now(UTC)
 
     def job(self, uuid: str) -> tuple[Job, list[Entry]]:
@@ -112,12 +113,12 @@ class Session:
         return read.job, read.history
 
     def no_job(self, uuid: str) -> CommandFailed:
-        """The error for a job that is not there."""
+        """The error for an unknown job."""
         return CommandFailed(f"there is no job {uuid} in the database {self.settings.mongodb.database}")
 
     def close(self) -> None:
-        """Closes the connections, if there are any."""
-        if "services" in self.__dict__:  # where functools keeps it, once it was made
+        """Closes the connections to the database, if any were made."""
+        if "services" in self.__dict__:  # cached_property stores it there once it was made
             self.services.store.close()
 
 

@@ -1,6 +1,6 @@
 """Show one job: its state and its links, without history and without secrets.
 
-Of the fields that begin with an underscore, only those without secrets are shown.
+Fields that begin with an underscore are shown only if they hold no secrets.
 
   python -m pipelinejobs show UUID
 """

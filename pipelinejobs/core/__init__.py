@@ -1,1 +1,1 @@
-"""The rules: what an event means for a job, and who may cause it. Pure, and below everything that does I/O."""
+"""The rules: what an event means for a job, and which sender may send it. Pure: nothing here does I/O."""

@@ -1,20 +1,20 @@
-"""The heart: a job, an event and the time in; a verdict and a change out.
+"""Decides what an event means for a job. Input: a job, an event and the time; output: a verdict and a change.
 
-Pure: nothing is read or written here. Whether the sender may do this was decided before (`pipelinejobs.core.tokens`);
-that the change is written only onto the very job it was decided on is the store's guard.
+Pure: nothing is read or written here. Before, `pipelinejobs.core.tokens` has decided that the sender may send the
+event. Afterwards, the store's guard writes the change only if the job is still the one that was decided on.
 
-The rules, in the order in which they are asked:
+The rules, in the order in which they are checked:
 
-1. An event that was applied before is a `duplicate`; its id with other content is `malformed`. What makes two events
-   the same is said in `pipelinejobs.core.identity`.
-2. If the stored job is damaged, nothing can be written to it: a report is `stale`, a command `illegal`.
-3. A report of an external job that belongs to an earlier attempt of the job is `stale`; so is one of an external job
-   beyond the most that are kept.
-4. What the lifecycle allows from the present state is `applied`.
-5. A report that a job ended, for a job that is not known to run, implies the missing `run`: both are `applied`.
-6. Any other report has come late: `stale`. Any other command is `illegal`.
+1. If the event was applied before, it is a `duplicate`. If an event with its id but other content was applied before,
+   it is `malformed`. `pipelinejobs.core.identity` says when two events are the same.
+2. If the stored job is damaged, it cannot be written: a report is `stale`, a command `illegal`.
+3. If a report names an external job of an earlier attempt, or one external job too many, it is `stale`.
+4. If the lifecycle allows the event in the job's state, it is `applied`.
+5. If a report says that an external job ended, but no event has said that the job runs, the missing `run` is implied:
+   both are `applied`.
+6. Otherwise a report has come late and is `stale`, and a command is `illegal`.
 
-A sender whose only authority is a token of first use is told less (`refused`).
+If the sender has shown no more than a token of first use, `refused` changes the verdict or the reason.
 """
 
 from datetime import datetime
@@ -30,24 +30,24 @@ from pipelinejobs.messages.event import Event, Kind
 
 _STARTING_EVENT: Final = "run"
 MOST_EXTERNALS: Final = 1000
-"""External jobs of one job, over all its attempts."""
+"""The most external jobs of one job, over all its attempts."""
 _SHOWN: Final = 128
-"""Characters of a sender's own words that a reason repeats."""
+"""The most characters of a sender's text that a reason repeats."""
 
 
 class Change(NamedTuple):
-    """Everything that one event changes in a job; it is written at once or not at all.
+    """Everything that one event changes in a job. It is written as a whole or not at all.
 
     Attributes:
         entries: the new history entries, oldest first. The last one is the event's own.
-        state: the job's state afterwards.
-        attempt: the attempt afterwards; `reset` begins a new one.
+        state: the job's state after the change.
+        attempt: the job's attempt after the change; `reset` begins a new one.
         tokens: the hashes of tokens to remember.
-        trusted: the tokens trusted on first use afterwards; None for a job that gives no reason to trust any.
+        trusted: the tokens trusted on first use after the change; None for a job without a reason to trust any.
         alone: whether no other program is known to write to the job.
-        external: digest of the external job to be bound to the present attempt, when it is new.
-        owes_index: whether an index request is owed to the Indexer.
-        counted: how many of the entries the job's revision counts already.
+        external: digest of a new external job, to be bound to the present attempt; None if there is none.
+        owes_index: whether an index request has to be sent to the Indexer.
+        counted: how many of the new entries the job's revision already counts (see `journaled.owing`).
     """
 
     entries: tuple[Entry, ...]
@@ -62,14 +62,14 @@ class Change(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A verdict, and what it was made on.
+    """A verdict, and what it is based on.
 
     Attributes:
         verdict: the verdict.
         reason: why, in words for a person.
-        change: what is to be written; None unless the verdict is `applied`.
-        job: the job as it was read; None for a job that does not exist.
-        authority: what the sender has shown.
+        change: what to write; None unless the verdict is `applied`.
+        job: the job as it was read; None if it does not exist.
+        authority: the authority that the sender has shown.
     """
 
     verdict: Verdict
@@ -80,24 +80,24 @@ class Decision(NamedTuple):
 
 
 def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: Entry | None = None) -> Decision:
-    """What `event` means for `job`.
+    """Decides what `event` means for `job`.
 
     Args:
         job: the job as it was read.
-        event: the event; its sender was found to be allowed to send it.
-        authority: what the sender has shown. A token of first use becomes part of the change.
+        event: the event; `tokens.refusal` has allowed it.
+        authority: the authority that the sender has shown. A token of first use becomes part of the change.
         now: the time, UTC.
-        seen: the history entry that already has the uuid this event would get, when there is one.
+        seen: the history entry that already has the uuid that this event would get; None if there is none.
     """
     if seen is not None:
         return _repeated(job, event, authority, seen)
     if job.damage is not None:
         return refused(job, event, authority, f"the stored job is damaged and cannot be changed: {job.damage}")
     if identity.attempt_of(job, event) != job.attempt:
-        reason = "the report is of the external job of an earlier attempt, before the job was reset"
+        reason = "the report belongs to an earlier attempt of the job, before its reset"
         return refused(job, event, authority, f"{reason}; the job stays {job.state}")
     if _one_too_many(job, event):
-        reason = f"the job has had reports of {MOST_EXTERNALS} external jobs, and no more are accepted"
+        reason = f"the job has reports of {MOST_EXTERNALS} external jobs already, and accepts no further one"
         return refused(job, event, authority, f"{reason}; the job stays {job.state}")
     after = destination(job.state, event.name)
     if after is not None:
@@ -123,8 +123,10 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
 
 
 def _one_too_many(job: Job, event: Event) -> bool:
-    """Whether this is the report of one more external job than is kept. None may be forgotten, for its late reports
-    would then count as those of the present attempt."""
+    """Whether the report names a new external job although the job has the most that are kept.
+
+    No external job may be forgotten: its late reports would then count for the present attempt.
+    """
     return (
         event.external is not None
         and len(job.externals) >= MOST_EXTERNALS
@@ -133,7 +135,7 @@ def _one_too_many(job: Job, event: Event) -> bool:
 
 
 def _repeated(job: Job, event: Event, authority: Authority, seen: Entry) -> Decision:
-    if identity.says_the_same(seen, event):
+    if identity.has_same_content(seen, event):
         verdict, reason = Verdict.DUPLICATE, f"this {event.name} was already applied; the job is {job.state}"
     else:
         shown_id = event.id.partition(":")[2][:_SHOWN]
@@ -143,11 +145,11 @@ def _repeated(job: Job, event: Event, authority: Authority, seen: Entry) -> Deci
 
 
 def refused(job: Job, event: Event, authority: Authority, reason: str) -> Decision:
-    """The verdict on an event that cannot be used: a command is illegal, news has merely come late.
+    """The decision on an event that is not applied: a command is illegal, a report is stale.
 
-    A token of first use is trusted by being written with an applied event. Without one it has shown nothing, and its
-    sender is told nothing of the job. A report is not called unauthorised for that: Agave gives up a subscription
-    whose deliveries are refused.
+    A token of first use becomes trusted only with an event that is applied. If the event is not applied, the sender has
+    shown nothing and is told nothing about the job: a command is unauthorised. A report is stale all the same, because
+    Agave gives up a subscription whose deliveries are refused.
     """
     late = event.kind is Kind.REPORT
     verdict = Verdict.STALE if late else Verdict.ILLEGAL
@@ -159,21 +161,21 @@ def refused(job: Job, event: Event, authority: Authority, reason: str) -> Decisi
 
 
 def without_data(event: Event) -> Event:
-    """The event where there is no room for what it says: that it happened is kept all the same."""
+    """The event with a note in place of its data, for a job document that has no room for the data."""
     return event._replace(data=dict(identity.LEFT_OUT))
 
 
 def _not_allowed(job: Job, event: Event) -> str:
     if event.kind is Kind.REPORT:
-        said = (event.status or event.name)[:_SHOWN]
-        return f"the job is already {job.state}; the report of {said} came late or was superseded"
+        status = (event.status or event.name)[:_SHOWN]
+        return f"the job is already {job.state}; the report of {status} came late or was superseded"
     possible = [name for name in allowed(job.state) if name not in RESERVED | ADMINISTRATIVE]
     choice = ", ".join(possible) if possible else "nothing but administrative events"
     return f"{event.name} is not allowed while the job is {job.state}; allowed now: {choice}"
 
 
 def _after_missing_start(job: Job, event: Event) -> str | None:
-    """Where a report leads that makes sense only for a job that runs, when the job is not known to run."""
+    """The state to which `run` and then the report lead, if no event has said that the job runs; else None."""
     if event.kind is not Kind.REPORT or job.state != INITIAL:
         return None
     started = destination(INITIAL, _STARTING_EVENT)
@@ -207,7 +209,7 @@ def _change(job: Job, event: Event, authority: Authority, entries: tuple[Entry, 
         attempt=entries[-1].uuid if event.name == "reset" else job.attempt,
         tokens=tuple(hashes),
         trusted=_trusted(job, event, authority),
-        # Each event of python-datacatalog changes the salt, so that a token not yet remembered tells of one.
+        # Each event of python-datacatalog changes the salt: a token that is new to us means that it wrote one.
         alone=job.alone and tuple(hashes) == job.tokens,
         external=digest if digest not in job.externals else None,
         owes_index=_owes_index(job, event, after),
@@ -215,14 +217,16 @@ def _change(job: Job, event: Event, authority: Authority, entries: tuple[Entry, 
 
 
 def _trusted(job: Job, event: Event, authority: Authority) -> tuple[Trusted, ...] | None:
-    """The tokens trusted on first use after this event. That the job gives reason to trust is kept from its first
-    event on, since later nothing else would tell."""
+    """The tokens trusted on first use after this event; None if the job gives no reason to trust any.
+
+    The reason is stored with the job's first event (as an empty list), because it cannot be found out later.
+    """
     new = tokens.first_use(job, event) if authority is Authority.FIRST_USE else None
     rows = (*(job.trusted or ()), *((new,) if new is not None else ()))
     return rows if tokens.was_rotated(job) else None
 
 
 def _owes_index(job: Job, event: Event, after: str) -> bool:
-    """One index request for each entry into FINISHED by `finish`, and into INDEXING by the command `index`."""
+    """Whether the event needs an index request: `finish` into FINISHED, or the command `index` into INDEXING."""
     entered = after != job.state
     return entered and (event.name == "finish" or (event.name == "index" and event.kind is Kind.COMMAND))

@@ -1,4 +1,4 @@
-"""A job as the decision sees it: what is stored, without the history itself."""
+"""A job as the rules see it: everything stored that they need, without the history entries."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from pipelinejobs.util.record import shown
 
 MOST_EVENTS: Final = 2**53
-"""More events than any job has; a larger number is damage, and could not grow for long."""
+"""A stored number of events has to be smaller: larger ones cannot be counted exactly in a double, and are damage."""
 
 
 class Entry(NamedTuple):
@@ -31,10 +31,10 @@ class Trusted(NamedTuple):
     """A token that was trusted on first use (`tokens.first_use`).
 
     Attributes:
-        sender: the authenticated user it came from; None where a former version did not write that down, then it is
-            good from anyone.
-        token: its hash.
-        attempt: the job's attempt in which it was trusted; empty where that was not written down.
+        sender: the authenticated user who sent it; None if a former version stored it without the sender. It is then
+            accepted from any sender.
+        token: the token's hash.
+        attempt: the job's attempt in which it was trusted; empty if a former version stored it without the attempt.
     """
 
     sender: str | None
@@ -43,27 +43,28 @@ class Trusted(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One job as it was read, and the base of every decision about it.
+    """One job as it was read from the database.
 
     Attributes:
         key: the document's `_id`.
         uuid: the job's uuid.
-        state, last_event, revision: as stored; a write is guarded by state and revision.
-        life: uuid of the `create` entry. A job that was deleted and made again has another one.
+        state, last_event, revision: as stored; the guard of a write compares state and revision.
+        life: uuid of the `create` entry. If a job is deleted and made again, its life is another one.
         attempt: uuid of the newest `reset` entry, else of the `create` entry.
-        admin: the stored `_admin`, part of the token; `has_admin` tells null from absent.
-        salt: the present `_salt`; None where there is none (then no job token exists).
-        tokens: hashes of tokens remembered by us, oldest first; None where we never saw this life before.
-        trusted: tokens trusted on first use; None for a job that gave no reason to trust any.
-        former_tokens: hashes of tokens of lives of the job that are over; none of them is ever trusted.
-        others_attempt: whether another program began the present attempt, by a reset of its own.
+        admin: the stored `_admin`, part of the token; `has_admin` is False if the field is absent, which is not null.
+        salt: the present `_salt`; None if there is none, so that the job has no token.
+        tokens: hashes of remembered tokens, oldest first; None if this project has not written to this life of the job.
+        trusted: tokens trusted on first use; None for a job without a reason to trust any (`tokens.was_rotated`).
+        former_tokens: hashes of tokens of the job's former lives; none of them is ever trusted.
+        others_attempt: whether another program began the present attempt, by writing a `reset`.
         alone: whether this project made the job, and no other program is known to write to it.
-        externals: attempt by digest of the external job's name (see `identity.external_digest`).
-        entries: how many entries the embedded history holds; moved: how many were moved out of it.
-        size: bytes of the whole document.
-        former_life: whether the document still carries our fields of a life that is over.
-        outdated: fields of former versions, to be removed at the next write.
-        damage: why nothing can be written to this document; None for a sound one.
+        externals: the attempt of each external job, by the digest of its name (`identity.external_digest`).
+        entries: how many entries the history in the document has.
+        moved: how many entries were moved out of the document.
+        size: the whole document's size in bytes.
+        former_life: whether the document still has this project's fields of a former life.
+        outdated: the names of stored fields of former versions, which the next write removes.
+        damage: why the document cannot be written; None for a sound one.
     """
 
     key: Any

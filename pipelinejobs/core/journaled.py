@@ -1,7 +1,7 @@
-"""An applied event that another program may undo, and what is decided about it once it was undone.
+"""An applied event that another program may undo, and the rules for applying it again.
 
-Such a program replaces whole documents without a guard; how an event that it has taken away is found and applied again
-is told in `pipelinejobs.service.reapply`. The rules are here.
+Such a program replaces whole documents without a guard. `pipelinejobs.service.reapply` finds the events that it has
+undone and applies them again.
 """
 
 from typing import Final, NamedTuple
@@ -14,21 +14,21 @@ from pipelinejobs.messages.event import Event
 from pipelinejobs.util.record import shown
 
 _OWED_IN: Final = {"finish": "FINISHED", "index": "INDEXING"}
-"""The state in which there still is something to be indexed, by event."""
+"""For each event: the state in which its index request is still needed."""
 
 
 class Journaled(NamedTuple):
-    """An applied event, with what its application has written.
+    """An applied event, with what was written when it was applied.
 
     Attributes:
-        event: the event, without tokens and without the message as it came.
+        event: the event, without tokens and without the original message.
         life: the life of the job in which it was applied.
-        attempt: the attempt to which it belongs.
+        attempt: the job's attempt to which it belongs.
         entry: uuid of its history entry.
         execution: id of the execution that applied it.
-        revision: the job's revision before it, which orders the events of one job.
-        owes: whether it made the job owe an index request.
-        tokens, trusted: see `job.Job`; what the job remembered with it.
+        revision: the job's revision before the event, by which the events of one job are ordered.
+        owes: whether the event made an index request necessary.
+        tokens, trusted: what the job remembered after the event; see `job.Job`.
     """
 
     event: Event
@@ -43,7 +43,7 @@ class Journaled(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What names it in the journal."""
+        """Its key in the journal: the job's uuid and the entry's."""
         return f"{self.event.job}:{self.entry}"
 
     def __repr__(self) -> str:
@@ -51,8 +51,10 @@ class Journaled(NamedTuple):
 
 
 def as_it_was(job: Job | None, again: Journaled) -> Job | None:
-    """The job as it is by now, with what is known of it from the event's first application; None where that was in
-    another life of the job."""
+    """The job as it is now, with the tokens and external jobs that were known when the event was first applied.
+
+    None if the job is gone, or was made again since: then its life is another one.
+    """
     if job is None or job.life != again.life:
         return None
     known = tuple(dict.fromkeys([*again.tokens, *(job.tokens or ())]))
@@ -66,11 +68,11 @@ def as_it_was(job: Job | None, again: Journaled) -> Job | None:
 
 
 def owing(decision: Decision, job: Job, again: Journaled) -> Decision:
-    """The decision on an event that was undone: what it made the job owe is owed again, and a refusal says what it
-    means.
+    """The decision on an event that was undone, completed.
 
-    python-datacatalog takes the fields with an underscore from a later read than the history. So the revision may
-    count an entry that is gone.
+    If the event is applied again, its index request is needed again, and the revision counts its entries only if it
+    does not count them already: python-datacatalog takes the fields with an underscore from a later read than the
+    history. If the event is refused, the reason says that it was undone.
     """
     change = decision.change
     if change is not None:

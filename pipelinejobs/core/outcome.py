@@ -1,4 +1,4 @@
-"""What came of a delivery: what its sender is told, and what is left to do after the answer."""
+"""The outcome of a delivery: the answer to the sender, and what is left to do after the answer."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -7,27 +7,28 @@ from pipelinejobs.messages.event import Event
 from pipelinejobs.util.errors import PipelineJobsError
 from pipelinejobs.util.record import shown
 
-if TYPE_CHECKING:  # a one-shot run that refuses a message needs none of the rules
+if TYPE_CHECKING:  # a one-shot run that cannot read its message does not need the rules
     from pipelinejobs.core.journaled import Journaled
 
 
 class Outcome(NamedTuple):
-    """What came of one delivery.
+    """The outcome of one delivery.
 
     Attributes:
-        verdict: what became of it.
-        reason: why, in words for a person; never with a secret in it.
+        verdict: the verdict.
+        reason: why, in words for a person; never contains a secret.
         execution: the id of this execution.
-        uuid: the job; None where the delivery does not say.
-        event: the event's name; None where it could not be read.
-        state: the job's state afterwards; None where the sender has not shown a valid token.
+        uuid: the job's uuid; None if the delivery does not name a job.
+        event: the event's name; None if it could not be read.
+        state: the job's state afterwards; None if the sender has not shown a valid token.
         last_event: the job's last event, under the same condition.
-        message: the object in the delivery's body, which the gateway repeats to the sender; None where there is none.
-        refusal: what is kept of a refusal, with its job; None where nothing is.
-        owes: whether the event made the job owe a message to another actor.
-        first_use: whether a token was trusted on first use with it.
-        watch: the event, applied, of a job that no other program is known to write to. To see after some seconds that
-            it is still there costs such a job nothing before the answer.
+        message: the object in the delivery's body, which the gateway repeats to the sender; None if there is none.
+        refusal: the document to store in `jobs_refused`; None if nothing is stored.
+        owes: whether the event put an index request into the job's outbox.
+        first_use: whether the event's token is now trusted on first use.
+        watch: the applied event, if its job has only this project's writes as far as is known. The gateway keeps it in
+            memory and checks after some seconds that it is still in the job; so it need not be journaled before the
+            answer. None otherwise.
     """
 
     verdict: Verdict
@@ -44,7 +45,7 @@ class Outcome(NamedTuple):
     watch: "Journaled | None" = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The verdict line of a one-shot run: what the sender is told."""
+        """The verdict line that a one-shot run prints: the part of the outcome that the sender may see."""
         return {
             "verdict": self.verdict.value,
             "uuid": self.uuid,
@@ -60,10 +61,10 @@ class Outcome(NamedTuple):
 
 
 def about(event: Event, execution: str, verdict: Verdict, reason: str) -> Outcome:
-    """An outcome that tells nothing of the job."""
+    """An outcome that tells nothing about the job's state."""
     return Outcome(verdict, reason, execution, uuid=event.job, event=event.name, message=event.message)
 
 
 def unavailable(error: PipelineJobsError, execution: str) -> Outcome:
-    """The outcome when the process cannot do its work at all."""
+    """The outcome `unavailable` for an error that stops the whole process; it names no event."""
     return Outcome(Verdict.UNAVAILABLE, error.reason, execution)

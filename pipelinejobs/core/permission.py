@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Permission(IntEnum):
-    """A permission includes those below it. `name` is Abaco's word for it."""
+    """Each permission includes those with lower values. `name` is Abaco's word for it."""
 
     NONE = 0
     READ = 1
@@ -12,4 +12,4 @@ class Permission(IntEnum):
     EXECUTE = 2
     """Send messages."""
     UPDATE = 3
-    """Make and delete nonces; send outbox messages again."""
+    """Make and delete nonces; send failed outbox messages again."""

@@ -1,11 +1,12 @@
-"""Job tokens and administrative tokens: how they are made, and what one allows.
+"""Job tokens and administrative tokens: how they are made, and what each allows.
 
-The formulas are python-datacatalog's (branch 2_2), so that tokens made by other agents are good here. Job tokens
-have 64 bits because their issuers chose so; guessing is slowed by the credential that a delivery needs.
+The formulas are python-datacatalog's (branch 2_2), so that tokens made by other agents are valid here. They fix the
+length of a job token at 64 bits. Guessing is slow, because each delivery also needs a credential for the gateway or
+for Abaco.
 
-python-datacatalog changes a job's salt, and so its token, at each of its own events. The tokens given out before stay
-good: their hashes are remembered in the job (`remembered`), never the salts, of which anyone who may read the job
-could make the tokens.
+python-datacatalog changes a job's salt, and so its token, at each of its own events. Tokens issued before stay valid:
+their hashes are stored in the job (`remembered`). The salts are not, because any user who may read the job could
+compute its tokens from them.
 """
 
 import hmac
@@ -20,19 +21,19 @@ from pipelinejobs.messages.event import Event
 from pipelinejobs.util.secret import Secret
 
 LENGTH: Final = 16
-"""Hex digits of a token."""
+"""The number of hex digits of a token."""
 
 NO_SUCH_JOB: Final = "there is no such job, or the token is not one of its tokens"
-"""The refusal of a wrong token and of an unknown job alike."""
+"""The reason for a wrong token and for an unknown job alike, so that a sender cannot find out which jobs exist."""
 
 _NEWEST: Final = 8
 _MOST_TRUSTED: Final = 100
-"""Senders whose token one job trusts on first use; each has shown a credential of its own."""
+"""The most tokens that one job trusts on first use. Each came from an authenticated sender."""
 _INDEXERS_EVENTS: Final = frozenset({"index", "indexed"})
 
 
 class Authority(StrEnum):
-    """What the token of an event, or its sender, has shown."""
+    """The authority that an event's token, or its sender, gives."""
 
     NONE = "none"
     JOB = "job token"
@@ -42,7 +43,10 @@ class Authority(StrEnum):
 
 
 class Policy(NamedTuple):
-    """The settings `tokens.*`. Without key and secret no administrative token exists."""
+    """The settings `tokens.*`. Without `admin_key` and `admin_secret` there are no administrative tokens.
+
+    `admin_lifetime` is in seconds.
+    """
 
     admin_key: Secret | None = None
     admin_secret: Secret | None = None
@@ -52,26 +56,32 @@ class Policy(NamedTuple):
 
 
 def job_token(uuid: str, salt: str, admin: Any = None, *, has_admin: bool = True) -> str:
-    """The token of a job under one salt.
+    """The token of a job that has this salt.
 
     Args:
         uuid: the job's uuid.
-        salt: the document's `_salt` of the moment.
-        admin: the document's `_admin`, with its keys in stored order: another order gives another token.
-        has_admin: False when the document has no `_admin` at all.
+        salt: the document's `_salt`.
+        admin: the document's `_admin`, with its keys in stored order, because another order gives another token.
+        has_admin: False if the document has no `_admin`; null is not the same.
     """
     record = [uuid, admin] if has_admin else [uuid]
     return _digest(f"{salt}:{record!r}")
 
 
 def admin_token(secret: str, key: str, lifetime: int, time: float) -> str:
-    """The administrative token of the window that `time` (seconds since 1970 UTC) lies in."""
+    """The administrative token of the time window that contains `time` (seconds since 1970 UTC).
+
+    Args:
+        secret, key: `tokens.admin_secret` and `tokens.admin_key`.
+        lifetime: the length of a window in seconds.
+        time: any moment in the window.
+    """
     window = str(int(int(time) / lifetime))
     return _digest(":".join((secret, key, *window)))
 
 
 def admin_tokens(policy: Policy, time: float) -> tuple[str, ...]:
-    """The administrative tokens good at `time`: the present window's and the one before. None without both settings."""
+    """The administrative tokens valid at `time`: of this window and the one before; empty without the settings."""
     if not (policy.admin_key and policy.admin_secret):
         return ()
     secret, key, lifetime = policy.admin_secret.reveal(), policy.admin_key.reveal(), policy.admin_lifetime
@@ -79,30 +89,30 @@ def admin_tokens(policy: Policy, time: float) -> tuple[str, ...]:
 
 
 def token_hash(uuid: str, token: str) -> str:
-    """What is stored of a token of this job: a versioned hash, never the token.
+    """The hash under which a token of this job is stored.
 
-    The first hashes that were stored were of tokens trusted on first use, hence the word in it.
+    `first-use` is in it for every token, because the first stored hashes were of tokens trusted on first use.
     """
     return "v1:" + sha256(f"first-use|{uuid}|{token}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def token_under(job: Job, salt: str) -> str:
-    """The token that the job has under this salt."""
+    """The token that the job has with this salt."""
     return job_token(job.uuid, salt, job.admin, has_admin=job.has_admin)
 
 
 def salt_hash(job: Job, salt: str) -> str:
-    """The hash of the token that the job has under this salt."""
+    """The hash of the token that the job has with this salt."""
     return token_hash(job.uuid, token_under(job, salt))
 
 
 def same(shown: Secret | str, expected: Secret | str) -> bool:
-    """Whether two texts are the same, in time that does not depend on where they differ or how long they are."""
+    """Whether two texts are equal, compared in constant time: it does not depend on where they differ."""
     return hmac.compare_digest(_full_digest(shown), _full_digest(expected))
 
 
 def remembered(job: Job) -> list[str]:
-    """The hashes of tokens to keep with the job: the first and the newest eight, the present token's included."""
+    """The hashes of tokens to store with the job: the first one and the newest eight, including the present token."""
     hashes = list(job.tokens or ())
     if job.salt is not None and (present := salt_hash(job, job.salt)) not in hashes:
         hashes.append(present)
@@ -110,21 +120,24 @@ def remembered(job: Job) -> list[str]:
 
 
 def was_rotated(job: Job) -> bool:
-    """Whether a token of the job may have been given out, and the salt changed, before this project saw the job.
+    """Whether a token of the job may have been issued, and the salt changed, before this project saw the job.
 
-    So it is where something has happened to a job of which no token is remembered; and where python-datacatalog itself
-    has reset a job for another run. A job that it has made again is none of these: it keeps counting its revision, but
-    its present token is the one that was given out with it.
+    True if no token of the job is remembered although it has events, if python-datacatalog itself has reset the job for
+    another run, and if one of these was found before. A job that python-datacatalog has just made again does not
+    count: its revision goes on from the former life, but its present token is the one that was issued with it.
     """
     has_happened = job.revision > 0 and (job.entries + job.moved > 1 or job.state != INITIAL)
     return job.trusted is not None or job.others_attempt or (job.tokens is None and has_happened)
 
 
 def authority(job: Job | None, event: Event, policy: Policy, time: float) -> Authority:
-    """What the event's tokens and sender have shown for this job; of two tokens one that is good is enough.
+    """The authority that the event's tokens and its sender give for this job. One valid token of two is enough.
 
     Args:
-        job: the job as stored; None for one that does not exist, which takes the same steps and shows nothing.
+        job: the job as stored; None if it does not exist. The same steps are then taken, so that the time they take
+            does not tell, and the result is NONE.
+        event: the event.
+        policy: the settings for tokens.
         time: seconds since 1970 UTC, for administrative tokens.
     """
     if not event.tokens:
@@ -146,11 +159,11 @@ def authority(job: Job | None, event: Event, policy: Policy, time: float) -> Aut
 
 
 def first_use(job: Job, event: Event) -> Trusted | None:
-    """The trust in the event's token that comes with its application; None where there is no reason for any.
+    """The token that will be trusted on first use if the event is applied; None if there is no reason to trust it.
 
-    python-datacatalog's `run()` changes the salt before the first callback comes. Unless this project saw the job
-    before, the token in the callback can never be known. So it is believed: one for each authenticated sender in each
-    attempt, that no sender can lock out another.
+    python-datacatalog's `run()` changes the salt before the first callback comes. If this project did not see the job
+    before that, it cannot know the token in the callback. So one token of each authenticated sender is trusted in each
+    attempt: one for each sender, so that no sender can lock out another.
     """
     rows = job.trusted or ()
     token = next((token.reveal() for token in event.tokens if token), None)
@@ -164,25 +177,25 @@ def first_use(job: Job, event: Event) -> Trusted | None:
 
 
 def refusal(shown: Authority, event: Event) -> str | None:
-    """Why an event with this authority is refused; None when it is allowed.
+    """Why an event with this authority is refused; None if it is allowed.
 
-    The text depends on what the sender sent alone, so that an unknown job and a wrong token look alike.
+    The text depends only on what the sender sent, so that an unknown job and a wrong token look alike.
     """
     if shown is Authority.NONE and not event.tokens:
-        return "no token was given; an event needs the token of its job"
+        return "the token is missing; an event needs the token of its job"
     if shown is Authority.NONE:
         return NO_SUCH_JOB
     if event.name in RESERVED:
         reason = f"{event.name} is reserved for the agents that create jobs; no token allows it in a message"
     elif event.name in ADMINISTRATIVE and shown is not Authority.ADMINISTRATIVE:
-        reason = f"{event.name} takes an administrative token; a job token is not enough"
+        reason = f"{event.name} needs an administrative token; a job token is not enough"
     else:
         return None
     return reason if is_shown(shown) else NO_SUCH_JOB
 
 
 def is_shown(authority: Authority) -> bool:
-    """Whether the sender has shown something that is known to belong to the job, and may be told how it stands."""
+    """Whether the sender has shown a token or name known to be valid for the job, and so may see the job's state."""
     return authority not in (Authority.NONE, Authority.FIRST_USE)
 
 
@@ -192,7 +205,7 @@ def _trusted_of(job: Job, sender: str | None) -> Iterable[str]:
 
 def _any_same(shown: Iterable[Secret | str], expected: Iterable[str]) -> bool:
     pairs = [(one, other) for one in shown for other in expected]
-    return any([same(*pair) for pair in pairs])  # noqa: C419 - all are compared, so that time tells nothing
+    return any([same(*pair) for pair in pairs])  # noqa: C419 - compares all pairs, so that the time tells nothing
 
 
 def _digest(text: str) -> str:

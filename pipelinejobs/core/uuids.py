@@ -1,6 +1,6 @@
-"""Typed uuids: uuid5 in the catalog's namespace with the first three hex digits telling the type.
+"""Typed uuids: uuid5 in the catalog's namespace, with the type in the first three hex digits.
 
-The rule and the linearisation of a job are python-datacatalog's; its tools derive the same uuids.
+The rule, and how a job becomes text for it, are python-datacatalog's; its tools derive the same uuids.
 """
 
 import json
@@ -19,17 +19,17 @@ _JOB_FIELDS: Final = ("pipeline_uuid", "child_of", "data")
 
 
 def typed(prefix: str, text: str) -> str:
-    """The typed uuid of `text`: lower case, dashed, its first three digits replaced by `prefix`."""
+    """The typed uuid of `text`: lower case, with dashes, its first three digits replaced by `prefix`."""
     return prefix + str(uuid5(NAMESPACE, text))[3:]
 
 
 def random(prefix: str) -> str:
-    """A typed uuid that cannot be derived again, as python-datacatalog gives to history entries."""
+    """A random typed uuid, as python-datacatalog gives to history entries."""
     return typed(prefix, str(uuid4()))
 
 
 def job_uuid(document: Mapping[str, Any]) -> str:
-    """The uuid of a job, derived from those of `pipeline_uuid`, `child_of` and `data` that it has."""
+    """The uuid of a job, derived from its fields `pipeline_uuid`, `child_of` and `data`, as far as it has them."""
     texts = [_linear(document[name]) for name in _JOB_FIELDS if name in document]
     return typed(JOB, ":".join(sorted(texts)))
 

@@ -1,4 +1,4 @@
-"""What may be shown of stored things, and in a form that JSON knows. Pure."""
+"""Which fields of a stored job users may see, and stored values in the form of JSON. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -10,20 +10,23 @@ from pipelinejobs.util.redaction import SECRET_NAME
 _DEEPEST: Final = 200
 _HIDDEN: Final = frozenset({"history", "updates"})
 _HARMLESS: Final = frozenset({"_admin", "_properties", "_visible"})
-"""Fields of python-datacatalog that begin with an underscore and tell nothing that opens a door."""
+"""Fields of python-datacatalog that begin with an underscore and hold no secret."""
 
 
 def public_job(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What anyone with the right to read may see of a stored job: no history, no salts, no tokens, no outbox.
+    """The part of a stored job that users with the READ permission may see: no history, salts, tokens or outbox.
 
-    Of fields that begin with an underscore only those are shown that are known to be harmless; a foreign writer may
-    have put anything into the others.
+    Of the fields that begin with an underscore, only those known to be harmless are shown: another program may have
+    stored anything in the others.
     """
     return {name: value for name, value in document.items() if _is_public(name)}
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A value as JSON can say it. What others stored may hold dates, object ids, NaN, or anything else."""
+    """A stored value in the form of JSON. Other programs may have stored dates, object ids, NaN or any other type.
+
+    Values nested deeper than 200 levels become `...`.
+    """
     if depth > _DEEPEST:
         return "..."
     match value:

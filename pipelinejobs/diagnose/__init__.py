@@ -1,1 +1,1 @@
-"""Why a job is in its state: checks, explanation, snapshot."""
+"""Explains why a job is in its state, and finds what is wrong with stored jobs."""

@@ -1,4 +1,4 @@
-"""What may be wrong with a stored job, in sentences (for `doctor` and `explain`). Pure."""
+"""Finds what is wrong with a stored job, in sentences for `doctor` and `explain`. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -15,21 +15,22 @@ _ROTATED: Final = (
 
 
 def problems(job: Job, history: Sequence[Entry]) -> list[str]:
-    """What is wrong with a job.
+    """The problems of a job, one sentence each.
 
-    python-datacatalog replaces whole documents without a guard, so that its writes can undo the manager's; and the
-    original manager wrote events that its lifecycle does not know. The manager cannot prevent either, only find it.
+    python-datacatalog replaces whole documents without a guard, so its writes can undo the manager's. The original
+    manager also wrote events that are not in its lifecycle. The manager cannot prevent this, but it finds it.
 
     Args:
-        history: all entries of the job, oldest first.
+        job: the job.
+        history: all its entries, oldest first.
     """
     if job.damage is not None:
-        return [f"it cannot be changed: {job.damage} (doctor --repair {job.uuid or 'UUID'} says what can be mended)"]
+        return [f"it cannot be changed: {job.damage} (doctor --repair {job.uuid or 'UUID'} says what can be repaired)"]
     return [*_of_fields(job, history), *_of_history(job, history)]
 
 
 def notes(job: Job) -> list[str]:
-    """What is worth knowing about a job, though nothing is wrong."""
+    """Facts about a job that are worth knowing, although nothing is wrong."""
     if job.damage is not None or not was_rotated(job):
         return []
     senders = [row.sender or "any sender" for row in job.trusted or ()]
@@ -37,7 +38,7 @@ def notes(job: Job) -> list[str]:
 
 
 def cause(job: Job, history: Sequence[Entry]) -> Entry | None:
-    """The entry that brought the job into its state; None where its history does not say."""
+    """The entry that brought the job into its state; None if the history does not lead there."""
     steps = walk(entry.name for entry in history)
     for entry, step in zip(reversed(history), reversed(steps), strict=True):
         if step.after is not None and (step.after != step.before or step.event == "create"):
@@ -47,7 +48,7 @@ def cause(job: Job, history: Sequence[Entry]) -> Entry | None:
 
 def _of_fields(job: Job, history: Sequence[Entry]) -> Iterator[str]:
     if job.salt is None:
-        yield "it has no _salt, so that it has no token and nothing can be sent to the Indexer for it"
+        yield "it has no _salt, so it has no token, and nothing can be sent to the Indexer for it"
     events = max(len(history) - 1, 0)
     if job.revision != events:
         yield f"its revision is {job.revision}, but its history has {counted(events, 'event')} after create"

@@ -1,4 +1,4 @@
-"""Why a job is in its state, and what may come next: for the command, the gateway and its pages. Pure."""
+"""Explains why a job is in its state and which events are allowed next. Pure."""
 
 from typing import Any, NamedTuple
 
@@ -27,14 +27,14 @@ class Explanation(NamedTuple):
 def facts_of(
     job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], outbox: list[OutboxMessage]
 ) -> dict[str, Any]:
-    """Everything that explains the job.
+    """The facts that explain the job, as `explain --json` and the gateway return them.
 
     Args:
         job: the job.
-        entries: its history, oldest first; most of them need no data (see `shown`).
+        entries: its history, oldest first; only the entries in `shown` need their data.
         problems: what is wrong with it (`checks.problems`).
-        refused: what was refused for it, oldest first.
-        outbox: its messages to other actors that are not delivered.
+        refused: its refused deliveries, oldest first.
+        outbox: its pending and failed outbox messages.
     """
     cause = checks.cause(job, entries)
     since = entries[_index(entries, cause) + 1 :] if cause is not None else []
@@ -59,7 +59,7 @@ def shown(job: Job, entries: list[Entry]) -> set[int]:
 
 
 def _index(entries: list[Entry], entry: Entry) -> int:
-    """Where this very entry is; a damaged history may have others that are equal."""
+    """The index of this entry, compared by identity: a damaged history may have equal entries."""
     return next(index for index in reversed(range(len(entries))) if entries[index] is entry)
 
 
@@ -80,7 +80,7 @@ def _next(state: str, event: str) -> dict[str, str]:
 
 
 def _owed(row: OutboxMessage) -> dict[str, Any]:
-    """What an operator wants to know of a message; its lease is an internal matter."""
+    """The facts about an outbox message that an operator needs."""
     return {
         "name": row.name,
         "status": row.status,

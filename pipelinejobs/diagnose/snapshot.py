@@ -1,4 +1,4 @@
-"""A job and its history as they were at one moment, read in bounded memory, and what explains them."""
+"""Reads a job with its history as they were at one moment, and explains the job's state."""
 
 from typing import Any, Final, NamedTuple
 
@@ -11,9 +11,10 @@ _TRIES: Final = 5
 
 
 class Snapshot(NamedTuple):
-    """A job as it was at one moment.
+    """A job with its history as they were at one moment.
 
     Attributes:
+        job: the job.
         history: its entries, oldest first.
         problems: what is wrong with it (`checks.problems`).
     """
@@ -24,12 +25,14 @@ class Snapshot(NamedTuple):
 
 
 def take_snapshot(store: Store, uuid: str, *, with_data: bool = False) -> Snapshot | None:
-    """A job and its history as they were at one moment; None when there is no such job.
+    """Reads a job and its history; None if there is no such job.
 
-    They are two reads. If they disagree and the job changed between them, nothing is damaged: both are read again.
+    These are two reads. If they disagree because the job changed in between, both are repeated, up to five times.
 
     Args:
-        with_data: whether the entries come with their data, which may be very much.
+        store: where to read.
+        uuid: the job's uuid.
+        with_data: whether to read the entries' data, which may be large.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -49,7 +52,7 @@ def take_snapshot(store: Store, uuid: str, *, with_data: bool = False) -> Snapsh
 
 
 def facts(store: Store, uuid: str) -> dict[str, Any] | None:
-    """Everything that explains a job (`explanation.facts_of`); None when there is no such job.
+    """The facts that explain a job (`explanation.facts_of`); None if there is no such job.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -59,7 +62,7 @@ def facts(store: Store, uuid: str) -> dict[str, Any] | None:
 
 
 def explain(store: Store, uuid: str) -> explanation.Explanation | None:
-    """A job and everything that explains it; None when there is no such job.
+    """A job with what explains its state; None if there is no such job.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -73,8 +76,8 @@ def explain(store: Store, uuid: str) -> explanation.Explanation | None:
         if whole is not None:
             entries[index] = entries[index]._replace(data=whole.data)
     outbox = list(store.outbox.rows(job=uuid, statuses=(PENDING, FAILED)))
-    said = explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), outbox)
-    return explanation.Explanation(job, said, entries, outbox)
+    explained = explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), outbox)
+    return explanation.Explanation(job, explained, entries, outbox)
 
 
 def _is_same(job: Job, later: Job | None) -> bool:

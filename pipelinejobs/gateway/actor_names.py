@@ -22,7 +22,7 @@ class ActorNames:
     Attributes:
         id: the actor's id.
         aliases: its aliases.
-        tenant: the ids of its nonces begin with it.
+        tenant: the prefix of the ids of its nonces.
     """
 
     id: str
@@ -40,12 +40,12 @@ class ActorNames:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """All scopes, for URLs with no actor in them."""
+        """All scopes of the actor and its aliases, for URLs that name no actor."""
         return (f"actor:{self.id}", *(f"alias:{alias}" for alias in self.aliases))
 
 
 def names(settings: Settings) -> ActorNames:
-    """The names that settings give."""
+    """The actor's id, aliases and tenant, from the settings. If no id is configured, it is derived from the alias."""
     own, configured = settings.pipelines.job_manager_id, settings.gateway.actor_id
     actor = configured or (own if is_id(own) else _HASHIDS.encode(uuid5(NAMESPACE_URL, own).int >> _BITS))
     aliases = dict.fromkeys((own, *settings.gateway.aliases))
@@ -54,10 +54,10 @@ def names(settings: Settings) -> ActorNames:
 
 
 def is_id(text: str) -> bool:
-    """Whether Abaco would take it for an id rather than for an alias."""
+    """Whether a text has the form of an Abaco id. Abaco reads any other text as an alias."""
     return bool(_HASHIDS.decode(text))
 
 
 def new_id() -> str:
-    """An id for an execution."""
+    """A new random id for an execution."""
     return str(_HASHIDS.encode(_random.getrandbits(_BITS)))

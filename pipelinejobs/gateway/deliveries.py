@@ -1,4 +1,4 @@
-"""A delivery over HTTP is read and judged; what came of it is counted, logged and kept."""
+"""Handles one delivery over HTTP: reads it, judges it, then counts, logs and stores the outcome."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -32,16 +32,16 @@ from pipelinejobs.util.log import logger
 
 UNREAD: Final = "unread"
 _LEVELS: Final = {Verdict.UNAVAILABLE: logging.ERROR, Verdict.MALFORMED: logging.WARNING}
-"""How loudly a verdict is logged, where that is not INFO."""
+"""Log levels of verdicts; INFO for all others."""
 _QUICKLY_READ: Final = 16 * 1024
-"""Bytes of a body that is read at once; a larger one would keep others waiting, and is not watched in memory."""
+"""Largest body, in bytes, that is parsed in the event loop. Parsing a larger one there would delay other requests."""
 
 Keep = Callable[[Deadline], None]
-"""Keeps one refusal, by a deadline."""
+"""Stores one refusal with its job, within a deadline."""
 
 
 class Deliveries:
-    """Takes deliveries. Used from one event loop."""
+    """Handles deliveries. Use it from one event loop."""
 
     def __init__(
         self,
@@ -59,12 +59,15 @@ class Deliveries:
     ) -> None:
         """
         Args:
-            batcher: where events are judged.
-            gateway: what this process is called in executions.
-            executions, refusals: where what is kept after the answer goes.
-            sender: told when a job owes something; None where nothing can be sent.
-            watch: told of events that are looked for later.
-            reading: where large bodies are read.
+            manager: stores refusals with their jobs.
+            batcher: judges events.
+            names: the actor that the gateway serves.
+            gateway: the name of this process in stored executions.
+            metrics: counts verdicts.
+            executions, refusals: store records after the answer was sent.
+            sender: is woken when a job has a new outbox message; None if messages cannot be sent.
+            watch: checks later that applied events were not undone.
+            reading: threads that parse large bodies.
         """
         self._manager = manager
         self._batcher = batcher
@@ -78,14 +81,15 @@ class Deliveries:
         self._reading = reading
 
     async def take(self, delivery: Delivery, at: datetime, began: float, deadline: Deadline) -> Outcome:
-        """Takes one delivery.
+        """Handles one delivery.
 
         Args:
-            at, began: when it came, by the calendar and by the monotonic clock.
-            deadline: when its sender gives up.
+            delivery: the message with its parameters and its sender.
+            at, began: when it arrived, by the calendar (UTC) and by the monotonic clock.
+            deadline: when the sender gives up.
 
         Raises:
-            Unavailable: there is too much to do already, or it is not read or judged in time.
+            Unavailable: the queue is full, or the delivery was not read or judged in time.
         """
         started = datetime.now(UTC)
         is_large = len(delivery.body or "") > _QUICKLY_READ
@@ -96,17 +100,17 @@ class Deliveries:
         if isinstance(event, Outcome):
             self._note(delivery, event, UNREAD, at, began, started)
             return event
-        came = await self._judged(event, delivery, deadline, is_large=is_large)
-        if came.refusal is not None:
-            self._refusals.add(partial(self._manager.keep, came.refusal))
-        if came.first_use:
+        judged = await self._judged(event, delivery, deadline, is_large=is_large)
+        if judged.refusal is not None:
+            self._refusals.add(partial(self._manager.keep, judged.refusal))
+        if judged.first_use:
             self._metrics.first_use()
-        if came.watch is not None:
-            self._watch.add(came.watch)
-        if came.owes and self._sender is not None:
+        if judged.watch is not None:
+            self._watch.add(judged.watch)
+        if judged.owes and self._sender is not None:
             self._sender.wake()
-        self._note(delivery, came, event.kind.word, at, began, started)
-        return came
+        self._note(delivery, judged, event.kind.word, at, began, started)
+        return judged
 
     def _read(self, delivery: Delivery) -> Event | Outcome:
         event = reading.read(delivery)
@@ -114,80 +118,81 @@ class Deliveries:
             self.keep_unread(delivery, event)
         return event
 
-    def keep_unread(self, delivery: Delivery, told: Outcome) -> None:
-        """Has the refusal of a delivery that could not be read kept with its job, if it shows a token of one."""
+    def keep_unread(self, delivery: Delivery, refusal: Outcome) -> None:
+        """Stores the refusal of an unreadable delivery with its job, if the delivery shows a token of a job."""
         claimed = claim.of(delivery)
         if claimed is not None:
-            self._refusals.add(partial(self._manager.keep_unread, claimed, told))
+            self._refusals.add(partial(self._manager.keep_unread, claimed, refusal))
 
     async def _judged(self, event: Event, delivery: Delivery, deadline: Deadline, *, is_large: bool) -> Outcome:
         try:
-            is_new = event.id == event_id.of_delivery(None, delivery.id)  # which was made a moment ago
+            # An id derived from a delivery is new. Only an id that the sender chose can repeat.
+            is_new = event.id == event_id.of_delivery(None, delivery.id)
             return await self._batcher.judge(event, delivery.id, deadline, is_new=is_new, is_large=is_large)
         except Unavailable:
             raise
         except WrongSetting as error:
             logger.critical(error.reason)
-            reason = "the manager's database is not set up as it should be"
+            reason = "the manager's database is not set up correctly; the log of the gateway says why"
         except Exception:
-            # No sender can use a traceback; the log has one line, and with DEBUG the traceback. It has words of others.
+            # The sender gets no traceback; it goes to the log at level DEBUG. It may quote the sender's tokens.
             for token in event.tokens:
                 redaction.add_secret(token.reveal())
             logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
-            reason = "unexpected error in the manager; it is not known whether anything was done"
+            reason = "unexpected error in the manager; the event may or may not be applied"
         return outcome.about(event, delivery.id, Verdict.UNAVAILABLE, reason)
 
     def _note(
-        self, delivery: Delivery, came: Outcome, kind: str, at: datetime, began: float, started: datetime
+        self, delivery: Delivery, judged: Outcome, kind: str, at: datetime, began: float, started: datetime
     ) -> None:
         seconds = monotonic() - began
-        self._metrics.delivered(came.verdict, kind, seconds)
+        self._metrics.delivered(judged.verdict, kind, seconds)
         fields = {
-            "execution": came.execution,
-            "verdict": came.verdict.value,
+            "execution": judged.execution,
+            "verdict": judged.verdict.value,
             "kind": kind,
-            "event": came.event,
-            "job": came.uuid,
-            "state": came.state,
+            "event": judged.event,
+            "job": judged.uuid,
+            "state": judged.state,
             "user": delivery.sender,
             "ms": round(seconds * 1000, 1),
         }
-        logger.log(_LEVELS.get(came.verdict, logging.INFO), came.reason, extra={"fields": fields})
+        logger.log(_LEVELS.get(judged.verdict, logging.INFO), judged.reason, extra={"fields": fields})
         self._executions.add(
             Execution(
-                id=came.execution,
+                id=judged.execution,
                 actor=self._names.id,
                 executor=delivery.sender or "",
                 gateway=self._gateway,
                 received=at,
                 started=started,
                 finished=datetime.now(UTC),
-                exit_code=EXIT_CODES[came.verdict],
-                verdict=came.verdict.value,
-                reason=came.reason,
-                event=came.event,
-                job=came.uuid,
-                state=came.state,
+                exit_code=EXIT_CODES[judged.verdict],
+                verdict=judged.verdict.value,
+                reason=judged.reason,
+                event=judged.event,
+                job=judged.uuid,
+                state=judged.state,
             )
         )
 
 
 def parameters_of(query: bytes) -> Mapping[str, str]:
-    """The URL parameters of a message, decoded once; of one that is given several times the first, as Abaco has it.
+    """The URL parameters of a message, decoded once. If one is repeated, the first counts, as on Abaco.
 
-    What is not UTF-8 is read with replacement characters, as Abaco does too. How many there are is bounded by the
-    longest header of a request.
+    Bytes that are not UTF-8 become replacement characters, as on Abaco. The length of the query is bounded by
+    `connection_limits.HEADER_BYTES`.
 
     Args:
         query: the URL's query, undecoded.
     """
-    given: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, value in parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace"):
-        given.setdefault(name, value)
-    return given
+        found.setdefault(name, value)
+    return found
 
 
 def may_be_report(query: bytes) -> bool:
-    """Whether the URL of a message is that of a callback: it names a job, shows a token and names no event."""
-    given = parameters.of_report(parameters_of(query), None, Marks())
-    return given is not None and given.token is not None
+    """Whether the URL of a message may be a callback URL: it names a job, shows a token and names no event."""
+    report = parameters.of_report(parameters_of(query), None, Marks())
+    return report is not None and report.token is not None

@@ -1,6 +1,6 @@
 """The gateway's metrics, in the text format of Prometheus. No label names a job, a user or a nonce.
 
-A metric that was renamed is exported under its old name too for one release; the HELP of the old one says so.
+A renamed metric is exported under its old name too for one release; the HELP text of the old name says so.
 """
 
 import os
@@ -29,7 +29,7 @@ from pipelinejobs.store.outbox import FAILED, Depth
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a time beside each counter, which nothing here needs
+disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client would export the creation time of each counter
 
 DROPPABLE: Final = ("executions", "refusals")
 _OLD_KINDS: Final = {kind.word: kind.value for kind in Kind}
@@ -39,7 +39,7 @@ _BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
 
 
 class Metrics:
-    """The counters of one gateway."""
+    """The counters, histograms and gauges of one process."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -78,14 +78,16 @@ class Metrics:
             "outcome",
         )
         self._dropped = self._counter(
-            "pipelinejobs_dropped", "Records that were not kept after their answer: executions or refusals.", "what"
+            "pipelinejobs_dropped",
+            "Records that could not be stored after their answer: executions or refusals.",
+            "what",
         )
         self._first_use = self._counter(
             "pipelinejobs_first_use", "Events applied by a token that was trusted on first use."
         )
         self._undone = self._counter(
             "pipelinejobs_undone_events",
-            "Applied events that another program had undone, by what became of them.",
+            "Applied events that another program had undone, by outcome.",
             "outcome",
         )
         for what in DROPPABLE:
@@ -94,58 +96,64 @@ class Metrics:
             self._undone.labels(outcome)
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._asked = CollectorRegistry()
-        """Metrics that are the same for all processes, and read when Prometheus asks."""
+        """Metrics that are the same in all processes; read from the database when Prometheus asks."""
         for verdict in Verdict:
             for kind, old_kind in _OLD_KINDS.items():
                 self._verdicts.labels(verdict.value, kind)
                 self._old_verdicts.labels(verdict.value, old_kind)
 
     def delivered(self, verdict: Verdict, kind: str, seconds: float) -> None:
-        """A message was answered, so many seconds after it came.
+        """Counts an answered message.
 
         Args:
+            verdict: its verdict.
             kind: `Kind.word`, or `unread`.
+            seconds: time from its arrival to its answer.
         """
         if self._together:
-            self._look()  # another process may be the one that Prometheus asks
+            self._look()  # Prometheus may ask another process, which reads the gauges from the shared directory
         self._verdicts.labels(verdict.value, kind).inc()
         self._old_verdicts.labels(verdict.value, _OLD_KINDS.get(kind, kind)).inc()
         if verdict is Verdict.APPLIED:
             self._durable.observe(seconds)
 
     def refused(self, reason: str) -> None:
-        """A request was refused for its credential, or because its principal lacks the permission."""
+        """Counts a request that was refused for its credential, or for lack of a permission."""
         self._refused.labels(reason).inc()
         self._old_refused.labels(_OLD_REASONS.get(reason, reason)).inc()
 
     def sent(self, tally: Tally) -> None:
-        """Messages were sent to the Indexer, or could not be sent."""
+        """Counts attempts to send outbox messages to the Indexer."""
         self._sent.labels("sent").inc(tally.sent)
         self._sent.labels("failed").inc(tally.failed)
 
     def dropped(self, what: str, count: int) -> None:
-        """So many of these records were not kept; `what` is one of `DROPPABLE`."""
+        """Counts records that could not be stored; `what` is one of `DROPPABLE`."""
         self._dropped.labels(what).inc(count)
 
     def first_use(self) -> None:
-        """A token was trusted on first use."""
+        """Counts a token that was trusted on first use."""
         self._first_use.inc()
 
     def undone(self, outcome: str) -> None:
-        """Another program had undone an event; `outcome` is one of `reapply.OUTCOMES`."""
+        """Counts an event that another program had undone; `outcome` is one of `reapply.OUTCOMES`."""
         self._undone.labels(outcome).inc()
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
-        """A gauge whose value is read when Prometheus asks."""
+        """Adds a gauge whose value is read when Prometheus asks."""
         gauge = Gauge(name, help_text, registry=self._registry, multiprocess_mode="livesum")
         self._watched.append((gauge, value))
 
     def watch_outbox(self, depths: Callable[[], list[Depth] | None]) -> None:
-        """The outbox, which is read when Prometheus asks; None: the database cannot be asked."""
+        """Adds the metrics of the outbox, read when Prometheus asks.
+
+        Args:
+            depths: reads them; None if the database cannot be asked.
+        """
         self._asked.register(_OutboxCollector(depths))
 
     def text(self) -> bytes:
-        """All metrics in Prometheus' text format; with several worker processes, of all of them together."""
+        """All metrics in the text format of Prometheus; with several processes, the sums of all."""
         self._look()
         shown = self._registry
         if self._together:
@@ -162,7 +170,7 @@ class Metrics:
 
 
 def of_ended_process(number: int) -> None:
-    """Removes the gauges of the process with this id; its counters stay."""
+    """Removes the gauges of an ended process, by its id. Its counters stay in the sums."""
     mark_process_dead(number)  # type: ignore[no-untyped-call]
 
 
@@ -190,7 +198,7 @@ class _OutboxCollector(Collector):
         return (size, age, old_size, old_age)
 
     def describe(self) -> Iterable[Metric]:
-        return ()  # the database need not be asked when the gateway starts
+        return ()  # so that registering does not ask the database
 
 
 def _gauge(name: str, help_text: str) -> GaugeMetricFamily:

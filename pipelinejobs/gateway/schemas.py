@@ -1,6 +1,6 @@
-"""The shapes of answers, once for the code that makes them and for openapi.json.
+"""The types of results, for the code that makes them and for openapi.json.
 
-They are written with the keys of Abaco v2, which are in camel case; those of Actors v3 are the same in snake case.
+They have the keys of Abaco v2, in camel case. Actors v3 has the same keys in snake case.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing_extensions import TypedDict, is_typeddict
 
 
 class JobInBrief(TypedDict):
-    """The job after a message was handled."""
+    """The job after a message was judged."""
 
     uuid: str
     state: str | None
@@ -39,14 +39,14 @@ class Refusal(TypedDict):
 
 
 class Mailbox(TypedDict):
-    """How many messages wait."""
+    """How many messages are being judged or are pending."""
 
     messages: int
     _links: dict[str, str]
 
 
 class ExecutionInBrief(TypedDict):
-    """One execution in a list."""
+    """One execution, as lists show it."""
 
     id: str
     status: str
@@ -92,7 +92,7 @@ class Logs(TypedDict):
 
 
 class Nonce(TypedDict):
-    """A nonce. `id` is its secret id when it is made, and its handle later."""
+    """A nonce. `id` is the secret id in the answer that makes it, and its handle in all later answers."""
 
     id: str
     level: str
@@ -112,7 +112,7 @@ class Nonce(TypedDict):
 
 
 class JobInList(TypedDict):
-    """One job in a list."""
+    """One job, as lists show it."""
 
     uuid: str
     state: str | None
@@ -131,7 +131,7 @@ class Jobs(TypedDict):
     next: str | None
 
 
-class Job(TypedDict, extra_items=Any):  # type: ignore[call-arg]  # PEP 728, which mypy does not know yet
+class Job(TypedDict, extra_items=Any):  # type: ignore[call-arg]  # mypy does not support PEP 728 yet
     """One job as it is stored, with the field names of python-datacatalog and without secrets."""
 
     uuid: str
@@ -170,7 +170,7 @@ class History(TypedDict):
 
 
 class Life(TypedDict):
-    """The process is alive. Whether it can work is answered by `/readyz`."""
+    """The process is alive. `/readyz` says whether it is ready."""
 
     alive: bool
 
@@ -183,13 +183,13 @@ class Health(TypedDict):
 
 
 def envelope(result: Any, version: Literal["v2", "v3"] = "v2") -> Any:
-    """The shape of a successful answer with this result, in Abaco's envelope."""
+    """The type of a successful answer with this result, in Abaco's envelope."""
     name = getattr(result, "__name__", "Any") if not get_args(result) else f"{get_args(result)[0].__name__}List"
     return _wrapped(f"{version.upper()}{name}Answer", result if version == "v2" else in_snake_case(result), version)
 
 
 def failure(result: Any, version: Literal["v2", "v3"] = "v2") -> Any:
-    """The shape of the answer to a request that failed."""
+    """The type of the answer to a request that failed."""
     name = "Refusal" if result is not None else "Failure"
     inner = result if version == "v2" or result is None else in_snake_case(result)
     return _wrapped(f"{version.upper()}{name}Answer", inner, version, status=Literal["error"])
@@ -199,11 +199,11 @@ def _wrapped(name: str, result: Any, version: str, status: Any = Literal["succes
     fields: dict[str, Any] = {"message": str, "result": result, "status": status, "version": str}
     if version == "v3":
         fields["metadata"] = dict[str, Any]
-    return TypedDict(name, fields)  # type: ignore[operator]  # made at run time, which mypy does not follow
+    return TypedDict(name, fields)  # type: ignore[operator]  # mypy does not support a TypedDict that is made at run time
 
 
 def in_snake_case(shape: Any) -> Any:
-    """The same shape with the keys of Actors v3."""
+    """The same type with the keys of Actors v3."""
     if is_typeddict(shape):
         return _SNAKE.setdefault(shape, _snake(shape))
     arguments = get_args(shape)
@@ -211,7 +211,7 @@ def in_snake_case(shape: Any) -> Any:
         return shape
     converted = tuple(in_snake_case(one) for one in arguments)
     if isinstance(shape, types.UnionType):
-        return Union[converted]  # noqa: UP007 - of types that are known only now
+        return Union[converted]  # noqa: UP007 - the members are known only at run time
     return get_origin(shape)[converted if len(converted) > 1 else converted[0]]
 
 
@@ -226,12 +226,12 @@ def _snake(shape: Any) -> Any:
 
 
 def snake(key: str) -> str:
-    """A key in snake case; `_links` stays."""
+    """A key in snake case; `_links` is unchanged."""
     return re.sub(r"(?<=[a-z])[A-Z]", lambda found: f"_{found[0].lower()}", key)
 
 
 def with_snake_keys(value: Any, shape: Any) -> Any:
-    """A value of this shape with the keys of Actors v3. What users have put into it stays as it is."""
+    """A value of this type with the keys of Actors v3. Keys inside users' own data are unchanged."""
     if is_typeddict(shape) and isinstance(value, Mapping):
         hints = get_type_hints(shape)
         return {snake(key): with_snake_keys(one, hints.get(key)) for key, one in value.items()}

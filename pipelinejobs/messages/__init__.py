@@ -1,0 +1,1 @@
+"""Reads deliveries as events. Pure: no I/O, no database and no clock."""

@@ -1,4 +1,4 @@
-"""Callbacks of Agave Jobs, and of Aloe, TACC's Jobs service after it. The body is the job's own document."""
+"""Reads callbacks of Agave Jobs, and of Aloe, its successor at TACC. The body is the job's own document there."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from pipelinejobs.messages.report import Report
 from pipelinejobs.messages.statuses import as_word
 
 LINKS: Final = "_links"
-"""The key by which the two are told apart: an object in Agave's callbacks, absent from Aloe's."""
+"""The key by which the two are distinguished: an object in Agave's callbacks, absent from Aloe's."""
 
 _BOTH: Final = (Key("appId", str), Key("executionSystem", str), Key("owner", str), Key("status", str))
 _ID: Final = Key("id", str, required=False)
@@ -19,40 +19,43 @@ ALOE: Final = Form(
 )
 
 RUNTIME_EVENT: Final = "CUSTOM_USER_JOB_EVENT_NAME"
-"""A key in the body of every event that a running job sends itself."""
+"""A key in the body of every event that a running job sends by itself."""
 
 PERMISSION: Final = ("job", "permission")
 """The keys in the body of an event about permissions."""
 
 LEFT_OUT: Final = frozenset({LINKS, "retries", "localId"})
-"""What is not kept of a callback: bulky, or of no use."""
+"""The keys of a callback that are not stored, because they are bulky or useless."""
 
 
 def read(body: dict[str, Any], status: str | None = None, *, leniently: bool = False) -> Report | None:
-    """The report in a body, or None when the body is not a callback of Agave or Aloe.
+    """The report in a body, or None if the body is not a callback of Agave or Aloe.
 
     Args:
         body: the message's object.
-        status: the status in the delivery's parameters; where there is one, the body's is ignored.
-        leniently: whether a callback is recognised by its keys alone; then only the status must be text.
+        status: the status in the delivery's parameters. If there is one, the body's is ignored.
+        leniently: whether a callback is recognised by its keys alone, with values of any type but a text as status.
     """
     form = next((form for form in (AGAVE, ALOE) if (_resembles(form, body) if leniently else form.fits(body))), None)
     if form is None:
         return None
-    name = body.get("id")
-    kept = {key: value for key, value in body.items() if key not in LEFT_OUT}
+    job_id = body.get("id")
+    data = {key: value for key, value in body.items() if key not in LEFT_OUT}
     return Report(
         system=form.name,
-        job=(name.strip(BLANKS) or None) if isinstance(name, str) else None,
+        job=(job_id.strip(BLANKS) or None) if isinstance(job_id, str) else None,
         status=as_word(body["status"] if status is None else status),
-        data=kept,
-        said=kept,
+        data=data,
+        content=data,
     )
 
 
 def has_no_status(body: object) -> bool:
-    """Whether a body is one of those that Agave sends without a status: an empty one; one of an event that a running
-    job sends itself, with variables of the job; or one about a permission that was granted or revoked."""
+    """Whether a body is one of those that Agave sends without a status.
+
+    These are: an empty object; an event that a running job sends by itself, with variables of the job; a permission
+    that was granted or revoked.
+    """
     return isinstance(body, dict) and (not body or RUNTIME_EVENT in body or all(key in body for key in PERMISSION))
 
 

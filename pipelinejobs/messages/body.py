@@ -1,4 +1,4 @@
-"""The value in a message's body, unwrapped."""
+"""Reads the value in a message's body, without Abaco's envelope."""
 
 from typing import Any, Final
 
@@ -12,39 +12,39 @@ MAX_BYTES: Final = 1024 * 1024
 TOO_LARGE: Final = f"is larger than {MAX_BYTES} bytes"
 
 WRAPPINGS: Final = 32
-"""How many times an object may be wrapped in `{"message": ...}`."""
+"""The most times that an object may be wrapped in `{"message": ...}`."""
 
 WRAPPING: Final = "message"
 """The key of an envelope."""
 
 KEPT_UNDER: Final = "body"
-"""The key in an event's data under which a body that is no object is kept."""
+"""The key in an event's data under which a body is stored that is not an object."""
 
 
 def object_in(text: str | None, *, literal: bool) -> dict[str, Any] | None:
-    """The object that a body holds; see `value_in`.
+    """The object that a body holds, or None if there is no body; see `value_in`.
 
     Raises:
-        Malformed: as there, or it is not an object.
+        Malformed: as for `value_in`, or the value is not an object.
     """
     value: dict[str, Any] | None = value_in(text, literal=literal, plain=False)
     return value
 
 
 def value_in(text: str | None, *, literal: bool, plain: bool) -> Any:
-    """The value that a body holds, or None where there is no body.
+    """The value that a body holds, or None if there is no body.
 
-    An object whose only key is `message` is replaced by the value of that key, an object or the text of one, as often
-    as that is so. A blank text and null count as no body. The result holds nothing that a message may not hold
-    (`values.check`).
+    If the value is an object whose only key is `message`, it is replaced by the value of that key, which may also be
+    text of an object; this is repeated. Blank text and null count as no body. The result has passed `values.check`.
 
     Args:
         text: the body as it arrived; None or blank: no body.
-        literal: whether a Python literal is taken as well as JSON.
-        plain: whether it may be something else than an object: a list, a number, or any text, JSON or not.
+        literal: whether the body may also be a Python literal.
+        plain: whether the body may be any value: a list, a number, or text that is not JSON.
 
     Raises:
-        Malformed: too large, not readable, not an object though it must be, or holding what a message may not hold.
+        Malformed: the body is too large, cannot be read, is not an object without `plain`, or holds a value that a
+            message may not hold.
     """
     if text is None or not text.strip():
         return None
@@ -72,7 +72,7 @@ def value_in(text: str | None, *, literal: bool, plain: bool) -> Any:
 
 
 def is_wrapping(body: dict[str, Any]) -> bool:
-    """Whether an object is only the envelope of another value."""
+    """Whether an object is the envelope of another value: its only key is `message`."""
     return len(body) == 1 and WRAPPING in body
 
 

@@ -1,4 +1,4 @@
-"""The text of a body whose encoding is wrong or not declared."""
+"""Decodes a report's body if its encoding is wrong or not declared."""
 
 import codecs
 import json
@@ -10,7 +10,7 @@ from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.marks import Marks
 from pipelinejobs.messages.values import storable, text_problem
 
-_BYTE_ORDER_MARKS: Final = (  # those of UTF-32 first, because one of them begins with that of UTF-16
+_BYTE_ORDER_MARKS: Final = (  # UTF-32 first, because one of its marks begins with a mark of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
@@ -19,18 +19,23 @@ _BYTE_ORDER_MARKS: Final = (  # those of UTF-32 first, because one of them begin
 )
 _CHARSET: Final = re.compile(r"(?i)charset\s{0,8}=\s{0,8}[\"']?([a-z0-9._:-]{1,40})")
 _CHARACTER_SETS: Final = re.compile("utf-(?:8|16|32)|iso8859|cp[0-9]|koi8|mac|gb|big5|shift_jis|euc_|ascii")
-"""The codecs that are character sets. Python has others, some of which are very slow."""
-_LAST_RESORT: Final = "iso-8859-1"  # what Agave's client writes without declaring it; every byte is a character of it
+"""The codecs that may be used. Python has others that are no character sets, some of them very slow."""
+_LAST_RESORT: Final = "iso-8859-1"  # Agave's HTTP client sends it undeclared; it can decode any byte
 
 
 def text_of(delivery: Delivery, marks: Marks) -> str:
-    """The body as text, without a byte order mark. It may hold characters that cannot be stored."""
+    """The body as text, without a byte order mark. It may contain characters that cannot be stored.
+
+    Args:
+        delivery: the delivery.
+        marks: gets a mark if the body is not plain UTF-8.
+    """
     body = delivery.body if delivery.body is not None else ""
     if isinstance(body, bytes) and not body.strip():
         body = delivery.parameters.get(WRAPPING, "")
     if isinstance(body, str) and text_problem(body):
         try:
-            body = body.encode("utf-8", "surrogateescape")  # bytes that Python could not read in the environment
+            body = body.encode("utf-8", "surrogateescape")  # bytes in the environment that are not UTF-8
         except UnicodeEncodeError:
             return storable(str(body))
     if isinstance(body, str):
@@ -44,7 +49,7 @@ def text_of(delivery: Delivery, marks: Marks) -> str:
 
 
 def _decoded(body: bytes, content_type: str | None) -> tuple[str, str | None]:
-    """The text of these bytes, and a mark unless they are plain UTF-8."""
+    """The text of these bytes, and a mark if they are not plain UTF-8."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             rest = body[len(mark) :].decode(encoding, "replace")

@@ -1,4 +1,7 @@
-"""The claim of a delivery that cannot be read: the job that it names, and the tokens that it shows for that job."""
+"""The claim of an unreadable delivery: the job that it names, and the tokens that it shows for that job.
+
+If the token is valid, the refusal of the delivery is stored for that job.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -12,37 +15,37 @@ from pipelinejobs.util.errors import Malformed
 from pipelinejobs.util.secret import Secret
 
 NO_NAME: Final = ""
-"""The name of the event where such a delivery does not name one."""
+"""The name of the event if the delivery does not name one."""
 
 
 def of(delivery: Delivery) -> Event | None:
-    """The claim as an event that is never applied: job, tokens, sender and, where one can be read, a name.
+    """The claim, as an event that is never applied: job, tokens, sender and, if it can be read, the event's name.
 
-    Where a parameter and the body differ, the parameter counts; of tokens both count. None where the delivery names no
-    job or shows no token.
+    If a parameter and the body differ, the parameter counts; of tokens, both count. None if the delivery names no job
+    or shows no token.
     """
-    given = {name: parameters.value_of(delivery.parameters, name) for name in parameters.NAMES}
-    said = _said(delivery, given["uuid"])
-    tokens = tuple(Secret(token) for token in (said.get("token"), given["token"]) if token)
-    job = _read(job_uuid, given["uuid"] or said.get("uuid"))
+    in_url = {name: parameters.value_of(delivery.parameters, name) for name in parameters.NAMES}
+    in_body = _in_body(delivery, in_url["uuid"])
+    tokens = tuple(Secret(token) for token in (in_body.get("token"), in_url["token"]) if token)
+    job = _read(job_uuid, in_url["uuid"] or in_body.get("uuid"))
     if job is None or not tokens:
         return None
     return Event(
         job=job,
-        name=_read(event_name, _first(given, "event", "name") or _first(said, "event", "name")) or NO_NAME,
+        name=_read(event_name, _first(in_url, "event", "name") or _first(in_body, "event", "name")) or NO_NAME,
         kind=Kind.COMMAND,
         id="",
-        status=_first(given, "status", "state") or _first(said, "status", "state"),
+        status=_first(in_url, "status", "state") or _first(in_body, "status", "state"),
         tokens=tokens,
         sender=delivery.sender,
     )
 
 
-def _said(delivery: Delivery, uuid: str | None) -> dict[str, str]:
-    """The texts in the body; none where it is about another job than the parameter `uuid`."""
+def _in_body(delivery: Delivery, uuid: str | None) -> dict[str, str]:
+    """The texts in the body; empty if the body names another job than the parameter `uuid`."""
     body = lenient.read(delivery, Marks()).value
-    said = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
-    return {} if uuid and said.get("uuid", uuid) != uuid else said
+    in_body = {key: value for key, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
+    return {} if uuid and in_body.get("uuid", uuid) != uuid else in_body
 
 
 def _first(texts: Mapping[str, str | None], *names: str) -> str | None:
@@ -50,7 +53,7 @@ def _first(texts: Mapping[str, str | None], *names: str) -> str | None:
 
 
 def _read(field: Callable[[object, str], str], value: object) -> str | None:
-    """A field's value, or None where it is malformed."""
+    """A field's value, or None if it is malformed."""
     try:
         return field(value, "")
     except Malformed:

@@ -1,4 +1,4 @@
-"""A message as it arrived."""
+"""A message as it arrived at one of the entry points."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,13 +12,13 @@ class Delivery(NamedTuple):
 
     Attributes:
         id: the delivery's own id: Abaco's execution id, or one made by the entry point. Never empty.
-        body: the message: `MSG` as text, or the body of an HTTP request as bytes; None or blank: no body.
+        body: the message: `MSG` as text, or the body of an HTTP request as bytes. None or blank: no body.
         parameters: the URL parameters, already decoded once. Only the names in `messages.parameters.NAMES`
-            are read, so an environment or a whole query string may be given.
-        sender: the authenticated user name (`_abaco_username`); None without authentication.
-        literal: whether the body may also be a Python literal, which is what Abaco makes of a JSON object.
+            are read, so this may be a whole environment.
+        sender: the authenticated user's name; None without authentication.
+        literal: whether the body may also be a Python literal, into which Abaco turns a JSON object.
         content_type, content_encoding, event_id: the headers Content-Type, Content-Encoding and Idempotency-Key.
-        missing: why there is no body here although the message had one; None where the body is here.
+        missing: why the body is not here although the message had one; None if it is here.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What a delivery means."""
+"""An event: the meaning of a delivery."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -8,15 +8,15 @@ from pipelinejobs.util.secret import Secret
 
 
 class Kind(StrEnum):
-    """How an event is judged.
+    """Which rules an event is judged by.
 
-    The values are stored, and part of what the uuids of history entries are derived from. Logs and metrics show `word`.
+    The values are stored and enter the uuids of history entries: they must not change. Logs and metrics show `word`.
     """
 
     COMMAND = "event"
     """The sender named the event itself. The lifecycle has to allow it."""
     REPORT = "report"
-    """A job system stated a fact, which may come late, twice or out of order."""
+    """A job system stated a fact. The statement may come late, twice or out of order."""
 
     @property
     def word(self) -> str:
@@ -31,15 +31,15 @@ class Event(NamedTuple):
         job: the job's uuid, canonical text.
         name: the event's name, one of `fsm.lifecycle.EVENTS`.
         kind: command or report.
-        id: by which a repetition is recognised. `sender:...` is the sender's own id, `execution:...` the delivery's,
-            `tapis:...` the notification event's, `sha256:...` the digest of what a report says.
+        id: the id by which a repetition is recognised. `sender:...` is the sender's own id, `execution:...` the
+            delivery's, `tapis:...` that of the event in a notification, `sha256:...` the digest of a report.
         external: the external job that a report names, as `system:id` (for example `agave:4183...-007`);
             None for commands and for reports that name none.
-        data: the payload for the history; None when there is none.
+        data: the payload for the history; None if there is none.
         status: the job system's status word in upper case, for reports that carry one.
         tokens: the tokens that came with the event, at most two: the body's, then the URL's.
-        sender: the authenticated user name; None without authentication.
-        message: the object in the delivery's body, as it came, unwrapped; None where there was no body.
+        sender: the authenticated user's name; None without authentication.
+        message: the object in the delivery's body, without its envelope; None if there was no body.
     """
 
     job: str

@@ -8,18 +8,18 @@ from pipelinejobs.messages.report import Report
 
 _EXECUTION: Final = "execution:"
 SENDER: Final = "sender:"
-"""How an id begins that the sender chose."""
+"""The beginning of an id that the sender chose."""
 _VERSION: Final = "report-1"
-"""Part of every digest. It has to change when the digest is made of other parts of a report."""
+"""Part of every digest. It has to change if the digest is made of other parts of a report."""
 
 
 def of_delivery(event_id: str | None, delivery: str) -> str:
     """The id of a command, or of a report that names no external job.
 
     Args:
-        event_id: the sender's own id for the event (`x_event_id`). `execution:` with the id of another delivery says
-            that the event came with that delivery before, as when a message was requeued.
-        delivery: the delivery's id, which is used when the sender gives none.
+        event_id: the sender's own id for the event (`x_event_id`), or `execution:` with the id of an earlier delivery
+            that brought the same event, as in a requeued message.
+        delivery: the delivery's id, which is used if the sender sends no id.
     """
     if event_id is None:
         return _EXECUTION + delivery
@@ -27,14 +27,14 @@ def of_delivery(event_id: str | None, delivery: str) -> str:
 
 
 def as_parameter(event_id: str) -> str:
-    """The `x_event_id` with which another delivery of the same event gets this id again."""
+    """The `x_event_id` by which another delivery of the same event gets the same id."""
     return event_id.removeprefix(SENDER)
 
 
 def of_report(report: Report) -> str:
-    """The id of a report that names its external job. It depends on what the report says alone, not on how it came."""
+    """The id of a report that names its external job. It depends only on what the report says, not on its delivery."""
     if report.notification is not None:
         return f"{report.system}:{report.notification}"
-    said = [_VERSION, report.system, report.job, report.status, report.said]
-    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    parts = [_VERSION, report.system, report.job, report.status, report.content]
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return f"sha256:{hashlib.sha256(canonical.encode('ascii')).hexdigest()}"

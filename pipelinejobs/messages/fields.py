@@ -10,10 +10,10 @@ from pipelinejobs.util.errors import Malformed
 
 UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 BLANKS: Final = " \t\n\v\f\r"
-"""Blanks around a uuid, an event's name or a status word are ignored."""
+"""The blanks that are ignored around a uuid, an event's name or a status word."""
 
 ALLOWED: Final = ", ".join(name for name in EVENTS if name not in RESERVED)
-"""The names of the events that a message may carry, as a reason lists them."""
+"""The names of the events that a message may carry, for reasons."""
 
 _UUID = re.compile(UUID_PATTERN)
 
@@ -27,9 +27,9 @@ def is_uuid(value: object) -> bool:
 
 
 def job_uuid(value: object, path: str) -> str:
-    """The uuid of a job, which must be written in the canonical lower-case form; blanks around it are ignored.
+    """The uuid of a job, in canonical lower-case form; blanks around it are ignored.
 
-    The reason does not show a wrong one: senders that mix up their parameters put a token here.
+    The reason does not repeat a wrong uuid: a sender that mixes up its parameters sends a token here.
 
     Raises:
         Malformed: at `path`.
@@ -42,14 +42,14 @@ def job_uuid(value: object, path: str) -> str:
     if is_uuid(meant.lower()):
         raise Malformed(path, "is a UUID with upper-case letters; write it in lower case")
     if _UUID.search(meant.lower()):
-        raise Malformed(path, "has more around the UUID; send its 36 characters alone")
+        raise Malformed(path, "has more than the UUID; send only its 36 characters")
     raise Malformed(path, "is not a UUID in canonical form, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
 
 
 def event_name(value: object, path: str) -> str:
     """The name of an event of the lifecycle, from a text in any case of letters and with blanks around it.
 
-    `create` is accepted here: that no message may carry it is a question of authority, which is asked later.
+    `create` is accepted here. `core.tokens.refusal` refuses it later.
 
     Raises:
         Malformed: at `path`, with a list of the names.
@@ -59,6 +59,6 @@ def event_name(value: object, path: str) -> str:
     meant = value.strip(BLANKS).translate(_TO_LOWER)
     if meant in EVENTS:
         return meant
-    # A digit hints at a token or uuid given as the name, which must not be repeated.
+    # A name with a digit may be a token or uuid in the wrong place, which must not be repeated.
     what = "is not an event" if any(map(str.isdigit, value)) else f"{shown(value)} is not an event"
     raise Malformed(path, f"{what}; the events are {ALLOWED}")

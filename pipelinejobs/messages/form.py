@@ -1,7 +1,7 @@
-"""What a form of message must hold, declared once.
+"""The declaration of a form of message: a JSON event, or a callback of one job system.
 
-A body is checked against the declaration, the reasons of refusals are worded from it, and message.jsonschema is made of
-it (`schema_definition`).
+Bodies are checked against it, the reasons of refusals are worded from it, and message.jsonschema is made of it
+(`schema_definition`). `recognition` finds the form of a body.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,14 +15,14 @@ _TYPES: Final[dict[type, str]] = {str: "text", dict: "an object"}
 
 
 class Key(NamedTuple):
-    """A key that bodies of a form have.
+    """A key in the bodies of a form.
 
     Attributes:
         name: the key.
         type: the type of its value.
-        required: whether a body without it is not of the form.
-        check: raises Malformed for a value of the right type that is wrong all the same; it is given value and path.
-        keys: what an object in it must hold.
+        required: whether every body of the form has it.
+        check: called with value and path if the type is right; raises Malformed for a wrong value.
+        keys: the keys of the object in it.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Form:
     """A form of message.
 
     Attributes:
-        name: its name, which for a callback is also that of the job system.
-        title: what a reason calls it, such as `an Agave callback`.
-        keys: what its bodies hold.
+        name: its name; for a callback, the name of the job system.
+        title: its name in reasons, such as `an Agave callback`.
+        keys: the keys of its bodies.
         names: the names of these keys.
-        absent: keys that none of its bodies has.
-        is_closed: whether its bodies have no other keys.
+        absent: keys that its bodies must not have.
+        is_closed: whether its bodies may have no other keys.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Form:
     ) -> None:
         """
         Args:
-            hints: what a reason says of a key that bodies of a closed form do not have but senders write, by key.
+            hints: for a closed form, the reasons for keys that it does not have but senders use, by key.
         """
         self.name = name
         self.title = title
@@ -69,7 +69,7 @@ class Form:
         self._required = frozenset(key.name for key in keys if key.required)
 
     def has_keys(self, body: dict[str, Any]) -> bool:
-        """Whether a body has the keys that it must have and no key that it must not have, whatever their values."""
+        """Whether a body has all required keys and no forbidden ones, whatever their values."""
         return (
             body.keys() >= self._required
             and body.keys().isdisjoint(self.absent)
@@ -90,16 +90,16 @@ class Form:
             raise problem
 
     def problems(self, body: dict[str, Any]) -> Iterator[Malformed]:
-        """Everything that keeps a body from being of this form: keys that are unknown, missing or wrong, in this order.
+        """The problems of a body as one of this form: keys that are unknown, missing or wrong, in this order.
 
-        Keys that must be absent are not looked at: a body that has one is of another form (`forms.form_of`).
+        Keys that must be absent are not checked: a body that has one is of another form (`recognition.form_of`).
         """
         if self.is_closed:
             yield from self._unknown(body)
         yield from self._wrong(self.keys, body)
 
     def missing(self) -> str:
-        """What a reason says of a key that a body lacks. A sender of the one closed form knows what it is sending."""
+        """The problem of a missing key. For an open form it names the form, which the sender may not have meant."""
         return "is missing" if self.is_closed else f"is missing from what looks like {self.title}"
 
     def _unknown(self, body: dict[str, Any]) -> Iterator[Malformed]:

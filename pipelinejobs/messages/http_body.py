@@ -1,4 +1,4 @@
-"""The text of a message in the body of an HTTP request."""
+"""Reads the text of a message in the body of an HTTP request."""
 
 from typing import Final
 
@@ -16,20 +16,20 @@ _SEND: Final = "send the JSON text itself, in UTF-8"
 def text_of(
     body: bytes, content_type: str | None, content_encoding: str | None = None, *, plain: bool = False
 ) -> str | None:
-    """The message's text in a request, as `Delivery.body` takes it; None where there is no body.
+    """The text of the message in a request; None if there is no body.
 
-    The body itself counts, not its Content-Type: `curl --data '{...}'`, the documented way to send JSON, labels it as a
-    form. A body that begins like a JSON object is JSON text, whatever its label. Any other body that is labelled as a
-    form is read as one, and its field `message` is the text.
+    The body counts more than its Content-Type: `curl --data '{...}'`, the documented way to send JSON, declares a form.
+    A body that begins like a JSON object or list is JSON text, whatever its Content-Type. Any other body that is
+    declared as a form is read as a form, and its field `message` is the text.
 
     Args:
         body: the bytes, all of them.
-        content_type: the header Content-Type, if there was one.
-        content_encoding: the header Content-Encoding, if there was one.
-        plain: whether a form without the field is the text itself; curl labels every text as a form.
+        content_type: the header Content-Type; None if it was absent.
+        content_encoding: the header Content-Encoding; None if it was absent.
+        plain: whether a declared form without the field is the text itself, because curl declares every text a form.
 
     Raises:
-        Malformed: compressed, binary, too large, not UTF-8, or a form without the field; the reason says what to send.
+        Malformed: the body is compressed, binary, too large, not UTF-8, or a form without the field.
     """
     if not body.strip():
         return None
@@ -58,7 +58,7 @@ def is_encoded(content_encoding: str | None) -> bool:
 
 
 def media_type(content_type: str | None) -> str:
-    """The media type of a Content-Type without its parameters, in lower case; empty where there is none."""
+    """The media type of a Content-Type without its parameters, in lower case; empty if there is none."""
     return (content_type or "").partition(";")[0].strip().lower()
 
 
@@ -73,19 +73,19 @@ def _decoded(body: bytes) -> str:
 
 
 def _message_field(form: str, *, plain: bool) -> str | None:
-    from urllib.parse import parse_qs  # loaded here, because an actor gets no forms
+    from urllib.parse import parse_qs  # loaded here, because actors on Abaco get no forms
 
     try:
         fields = parse_qs(form.strip(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
         if plain:
             return form
-        raise Malformed("body", f"is labelled a form and is not one; {_SEND}") from None
+        raise Malformed("body", f"is declared a form by its Content-Type and is not one; {_SEND}") from None
     messages = fields.get("message", [])
     if len(messages) > 1:
         raise Malformed("body", "is a form with the field `message` twice")
     if not messages and plain:
         return form
     if not messages:
-        raise Malformed("body", f"is labelled a form and has no field `message`; {_SEND}")
+        raise Malformed("body", f"is declared a form by its Content-Type and has no field `message`; {_SEND}")
     return messages[0] if messages[0].strip() else None

@@ -1,4 +1,4 @@
-"""JSON events: `{"uuid", "name", "token", "data"}`. The sender names the event itself, so that each is a command."""
+"""JSON events: `{"uuid", "name", "token", "data"}`. Each is a command, because the sender names the event itself."""
 
 from typing import Any, Final
 
@@ -16,12 +16,12 @@ EVENT: Final = Form(
         Key("data", dict, required=False),
     ),
     is_closed=True,
-    hints={"event": "is not a key of a JSON event; its name goes under `name`"},
+    hints={"event": "is not a key of a JSON event; put the event's name under `name`"},
 )
 
 
 def names_an_event(body: dict[str, Any]) -> bool:
-    """Whether a body that has the keys of a JSON event says in them which event of which job it is."""
+    """Whether a body with the keys of a JSON event has a valid uuid and a valid name."""
     try:
         job_uuid(body["uuid"], "uuid")
         event_name(body["name"], "name")

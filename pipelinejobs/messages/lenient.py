@@ -1,7 +1,7 @@
-"""The lenient reading of a report's body: what can be kept of it, whatever is wrong with it.
+"""Reads the body of a report as far as possible, whatever is wrong with it.
 
-A job system cannot correct what it sends, and stops a callback that was refused a few times. So its reports are read as
-far as they can be, and a mark says what was replaced or left out, and why. Commands are never read this way.
+A job system cannot correct what it sends, and stops a callback that was refused a few times. So its reports are read
+leniently, and marks say what was replaced or left out, and why. Commands are never read this way.
 """
 
 from typing import Any, Final, NamedTuple
@@ -15,19 +15,19 @@ from pipelinejobs.messages.marks import Marks
 from pipelinejobs.messages.values import DEPTH, TOO_DEEP, kind_of, path_of, shown, storable, text_problem
 
 LARGEST: Final = 4 * MAX_BYTES
-"""The longest body, in bytes, in which a report's status is looked for. Of a body that is longer than a message may be
-only the status counts; the rest is not kept."""
+"""The longest body, in bytes, in which a report's status is looked for. If a body is longer than a message may be, only
+its status counts, and the rest is not stored."""
 
 _MOST_FIELDS: Final = 100
 
 
 class Mended(NamedTuple):
-    """What was read of a body.
+    """A body as far as it could be read.
 
     Attributes:
-        value: its value, fit to be stored except for its size; None where there is no body, or nothing could be read.
-        is_kept: whether the value can be kept; else only its status counts.
-        text: the body as text, with which it can be sent again; None where there is none, or it is too large.
+        value: the value, fit to be stored except for its size; None if there is no body or it could not be read.
+        is_kept: whether the value can be stored; if not, only its status counts.
+        text: the body as text, for requeueing; None if there is none or it is too large.
     """
 
     value: Any = None
@@ -36,10 +36,10 @@ class Mended(NamedTuple):
 
 
 def read(delivery: Delivery, marks: Marks) -> Mended:
-    """What can be kept of a delivery's body. Never raises, whatever the body is.
+    """The readable part of a delivery's body. Never raises.
 
     Args:
-        delivery: the delivery, as it arrived.
+        delivery: the delivery.
         marks: gets a mark for each part of the body that is changed or left out.
     """
     if delivery.missing is not None:
@@ -57,7 +57,7 @@ def read(delivery: Delivery, marks: Marks) -> Mended:
 
 
 def _by_label(delivery: Delivery, text: str, marks: Marks) -> Mended:
-    """What can be kept of a text that is neither JSON nor a literal, by what the headers of an HTTP request call it."""
+    """The readable part of a text that is neither JSON nor a literal, according to the HTTP headers."""
     if not isinstance(delivery.body, bytes):
         return _fit(text, text, marks)
     if is_encoded(delivery.content_encoding):
@@ -79,7 +79,7 @@ def _by_label(delivery: Delivery, text: str, marks: Marks) -> Mended:
 
 
 def _fit(value: Any, text: str, marks: Marks) -> Mended:
-    """What can be kept of a value that was read from this text."""
+    """The part that can be stored of a value, which was read from this text."""
     if too_large(text) and not isinstance(value, dict):
         return _left_out(marks, "body", TOO_LARGE)
     mender = _Mender(marks)
@@ -100,8 +100,8 @@ def _left_out(marks: Marks, where: str, problem: str, what: str = "left out") ->
 
 
 def _field(form: str) -> str | None:
-    """The field `message` of a form; None where it has none."""
-    from urllib.parse import parse_qs  # loaded here, because an actor gets no forms
+    """The field `message` of a form; None if it has none."""
+    from urllib.parse import parse_qs  # loaded here, because actors on Abaco get no forms
 
     try:
         return parse_qs(form.strip(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)[WRAPPING][0]
@@ -110,7 +110,7 @@ def _field(form: str) -> str | None:
 
 
 class _Mender:
-    """Makes a value fit to be stored; what is nested too deeply in it becomes null."""
+    """Makes a value fit to be stored: replaces bad numbers and texts, and what is nested too deeply by null."""
 
     def __init__(self, marks: Marks) -> None:
         self._marks = marks

@@ -1,4 +1,4 @@
-"""The value of a text, with numbers that MongoDB cannot hold and keys that are given twice.
+"""Reads JSON with numbers that MongoDB cannot hold and with keys that occur twice, for the lenient reading.
 
 The strict reading (`messages.text`) refuses these. Here they get types of their own, which `lenient` replaces.
 """
@@ -18,11 +18,11 @@ _DEEPEST: Final = 100_000
 
 
 class Unread(Exception):
-    """A text that is neither JSON nor a literal."""
+    """The text is neither JSON nor a Python literal."""
 
 
 class Number(str):
-    """A number that MongoDB cannot hold, as it was written, with its problem."""
+    """The text of a number that MongoDB cannot hold, with its problem."""
 
     __slots__ = ("problem",)
     problem: str
@@ -34,11 +34,11 @@ class Number(str):
 
 
 class Twice(dict[str, Any]):
-    """An object that has a key twice. The last one counts."""
+    """An object in which a key occurs twice. The last one counts."""
 
 
 def unwrapped(value: Any, literal: bool) -> Any:
-    """The value without its wrappings in `message`; see `body.value_in`."""
+    """The value without its envelopes; see `body.value_in`."""
     for _ in range(WRAPPINGS):
         if not isinstance(value, dict) or not is_wrapping(value):
             break
@@ -54,10 +54,10 @@ def unwrapped(value: Any, literal: bool) -> Any:
 
 
 def parsed(text: str, literal: bool) -> Any:
-    """The value of a text: JSON, JSON with continued lines, or a Python literal.
+    """The value of a text: JSON, JSON with backslashes at line ends, or, with `literal`, a Python literal.
 
     Raises:
-        Unread: it is none of them.
+        Unread: the text is none of these.
     """
     attempts = [text, CONTINUED_LINE.sub("", text)]
     if literal:
@@ -79,9 +79,9 @@ _PIECES: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def _shallow(text: str) -> str:
-    """A JSON text with null in place of values that are nested too deeply to be kept.
+    """A JSON text with null in place of values that are nested too deeply to be stored.
 
-    Looking at every bracket takes time, so there is a limit: a text that is longer or deeper becomes empty.
+    A text that is too long or extremely deep becomes empty, because each bracket takes time.
     """
     if len(text) > MAX_BYTES:
         return ""
@@ -119,7 +119,7 @@ def _float(text: str) -> float | Number:
 
 
 def _constant(text: str) -> Number:
-    return Number(text, "is no finite number")
+    return Number(text, "is not a finite number")
 
 
 _DECODER: Final = json.JSONDecoder(

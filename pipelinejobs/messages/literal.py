@@ -1,6 +1,6 @@
-"""Python literals, into which Abaco turns a JSON object on its way into the container.
+"""Reads Python literals: Abaco passes a JSON object to the container as the `repr` of a dictionary.
 
-Only literals that Python's `repr` writes for a JSON value are read. The text is never evaluated.
+Only literals that Python's `repr` writes for a JSON value are accepted. The text is never evaluated.
 """
 
 import ast
@@ -12,11 +12,11 @@ from pipelinejobs.messages.values import Flaw, shown
 from pipelinejobs.util.errors import Malformed
 
 MAX_BYTES: Final = 131_067
-"""The longest value of `MSG` that Linux lets Abaco pass to a process. A longer literal cannot come from Abaco."""
+"""The longest `MSG` that Linux lets Abaco pass to a process. A longer literal cannot come from Abaco."""
 
-# The pieces that `repr` writes. Anything else (names, calls, prefixes, comments, odd escapes) is refused before
-# Python's parser sees it, which also keeps the parser from warning about it. Every repetition is possessive (`*+`), so
-# that every text takes linear time.
+# The pieces that `repr` writes. Anything else (names, calls, prefixes, comments, other escapes) is refused before
+# Python's parser sees it, which also avoids the parser's warnings. Every repetition is possessive (`*+`), so that any
+# text takes linear time.
 _BLANK = r"[ \t\r\n]"
 _ESCAPE = r"\\(?:[\\'\"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 _TEXT = rf"(?:'(?:[^'\\\r\n]|{_ESCAPE})*+'|\"(?:[^\"\\\r\n]|{_ESCAPE})*+\")"
@@ -36,11 +36,11 @@ _PIECES = re.compile(
 def parse(text: str, path: str) -> Any:
     """The value that a Python literal stands for.
 
-    Takes dictionaries with text keys, lists, text, integers, floats, True, False and None. A key given twice leaves
-    a `values.Flaw` behind; the result must go through `values.check`.
+    Dictionaries with text keys, lists, text, integers, floats, True, False and None are accepted. A dictionary with a
+    key twice becomes a `values.Flaw`: the result must be checked with `values.check`.
 
     Raises:
-        Malformed: the text is anything else, at `path`.
+        Malformed: at `path`, if the text is anything else.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise Malformed(path, f"is longer than the {MAX_BYTES} bytes that Abaco can deliver")
@@ -54,8 +54,8 @@ def parse(text: str, path: str) -> Any:
     except SyntaxError as error:
         raise Malformed(path, f"{error.msg} at character {error.offset}") from None
     except (ValueError, RecursionError, MemoryError):
-        # Python's parser fails in one of these ways on a text that is nested too deeply, or too much for it otherwise.
-        raise Malformed(path, "is nested too deeply, or is not one") from None
+        # Python's parser fails in one of these ways on a text that is nested too deeply or otherwise too much for it.
+        raise Malformed(path, "is nested too deeply, or is not a Python literal") from None
 
 
 _WORDS: Final = {"True": "true", "False": "false", "None": "null", "nan": "NaN", "inf": "Infinity"}
@@ -63,9 +63,9 @@ _TEXTS_AND_WORDS: Final = re.compile(rf"{_TEXT}|['\"].*|\b(?:{'|'.join(_WORDS)})
 
 
 def as_json(text: str) -> str:
-    """A Python literal as the JSON that Abaco made it from, with NaN, infinities and integers of any length.
+    """The JSON from which Abaco made a Python literal, with NaN, infinities and integers of any length.
 
-    A text that is no literal becomes a text that is no JSON. It must not hold lone surrogates.
+    A text that is not a literal becomes a text that is not JSON. The text must not contain lone surrogates.
     """
     return _TEXTS_AND_WORDS.sub(_in_json, text) if len(text) <= MAX_BYTES else ""
 

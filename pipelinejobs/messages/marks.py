@@ -1,6 +1,6 @@
-"""Marks: what was replaced or left out of a report, and why, in the event's data.
+"""Marks in an event's data: what was replaced in a report or left out of it, and why.
 
-A mark is not part of what a report says: it changes neither its id nor whether two reports are the same.
+Marks are not part of what a report says: they change neither its id nor the comparison of two reports.
 """
 
 from typing import Any, Final
@@ -9,11 +9,11 @@ KEY: Final = "mended"
 """The key in an event's data that holds the marks, a list of texts `path: problem; what was done`."""
 
 MOST: Final = 20
-"""How many marks one report has at most; one more counts the others."""
+"""The most marks of one report; a further mark says how many were left out."""
 
 
 class Marks:
-    """The marks of one report, in the order in which they were added; each once."""
+    """The marks of one report, in the order in which they were added, without repetitions."""
 
     def __init__(self) -> None:
         self._texts: dict[str, None] = {}
@@ -32,7 +32,7 @@ class Marks:
 
 
 def marked(data: dict[str, Any] | None, marks: Marks) -> dict[str, Any] | None:
-    """An event's data with the marks; where the data have a key of that name, the marks' key begins with `_`."""
+    """An event's data with the marks under `mended`; if the data have such a key, under `_mended` and so on."""
     texts = marks.texts()
     if not texts:
         return data

@@ -1,4 +1,4 @@
-"""The URL parameters of a delivery. Abaco gives them to the process as environment variables."""
+"""Reads the URL parameters of a delivery. Abaco passes them to the process as environment variables."""
 
 import hashlib
 import re
@@ -34,21 +34,21 @@ EVENT_ID_LENGTH: Final = 128
 _STATUS: Final = ("status", "state")
 _TRIMMED: Final = frozenset({"uuid", "event", "name", *_STATUS})
 _BAD_EVENT_ID: Final = f"must be 1 to {EVENT_ID_LENGTH} printable ASCII characters"
-_OTHER_KEY: Final = "is another id than the parameter x_event_id"
+_OTHER_KEY: Final = "differs from the parameter x_event_id"
 _MACRO = re.compile(r"\$\{[^{}]*\}")
 
 
 class Parameters(NamedTuple):
-    """The URL parameters, read. None: the parameter is absent, empty or an unresolved macro.
+    """The URL parameters. None: the parameter is absent, empty or an unresolved macro such as `${JOB_STATUS}`.
 
     Attributes:
         job: the job's uuid.
         name: the event's name, from `event` or `name`.
-        name_path: which of the two it was, for a reason.
+        name_path: which of the two it was, as a path for reasons.
         token: the job token or administrative token.
-        status: the job system's status word as it came, from `status`, else from `state`.
+        status: the job system's status word as sent, from `status`, else from `state`.
         note: free text for the history.
-        session: correlation text for the history.
+        session: the sender's session, for the history.
         event_id: the sender's own id for the event, from `x_event_id`.
     """
 
@@ -62,17 +62,17 @@ class Parameters(NamedTuple):
     event_id: str | None = None
 
 
-def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
+def read(values: Mapping[str, str], key: str | None = None) -> Parameters:
     """The parameters of a delivery, checked.
 
     Args:
-        given: names and values, decoded once; other names may be among them.
+        values: names and values, decoded; other names may be among them.
         key: the header Idempotency-Key, which means the same as the parameter `x_event_id`.
 
     Raises:
         Malformed: a parameter is wrong; the reason names it and never shows a token.
     """
-    present = {name: value for name in NAMES if (value := value_of(given, name)) is not None}
+    present = {name: value for name in NAMES if (value := value_of(values, name)) is not None}
     for name, value in present.items():
         if problem := TOO_LARGE if too_large(value) else text_problem(value):
             raise Malformed(f"parameter {name}", problem)
@@ -86,16 +86,16 @@ def read(given: Mapping[str, str], key: str | None = None) -> Parameters:
     return _parameters(present, job=job, name=event, name_path=name_path, event_id=event_id)
 
 
-def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
-    """The parameters of a possible report, read as far as they can be; None where it cannot be a report.
+def of_report(values: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
+    """The parameters of a possible report, read leniently; None if the delivery cannot be a report.
 
-    It cannot be one where they name no job, or where they name an event: that is a command, whose sender is answered.
+    It cannot be one if the parameters name no job, or if they name an event: that is a command, which is refused.
 
     Args:
-        given, key: as for `read`.
+        values, key: as for `read`.
         marks: gets a mark for each parameter that is changed or left out.
     """
-    present = _mended(given, marks)
+    present = _mended(values, marks)
     if "event" in present or "name" in present or not is_uuid(present.get("uuid")):
         return None
     event_id = present.get("x_event_id") or key or None
@@ -108,22 +108,22 @@ def of_report(given: Mapping[str, str], key: str | None, marks: Marks) -> Parame
 
 
 def _event_named(present: Mapping[str, str]) -> tuple[str, str | None]:
-    """The parameter that names the event, as a path, and the event's name; None where neither parameter is given."""
+    """The path of the parameter that names the event, and the event's name; None if there is no such parameter."""
     names = {
         path: event_name(present[key], path)
         for key, path in (("event", "parameter event"), ("name", "parameter name"))
         if key in present
     }
     if len(set(names.values())) > 1:
-        raise Malformed("parameter event", "says another event than parameter name; give one, or make them agree")
+        raise Malformed("parameter event", "names another event than parameter name; send only one of them")
     return next(iter(names.items()), ("parameter event", None))
 
 
-def _mended(given: Mapping[str, str], marks: Marks) -> dict[str, str]:
-    """The parameters that are present, fit to be stored."""
+def _mended(values: Mapping[str, str], marks: Marks) -> dict[str, str]:
+    """The parameters that are present, made fit to be stored."""
     present: dict[str, str] = {}
     for name in NAMES:
-        value = value_of(given, name)
+        value = value_of(values, name)
         if value is None:
             continue
         if too_large(value):
@@ -135,9 +135,9 @@ def _mended(given: Mapping[str, str], marks: Marks) -> dict[str, str]:
     return present
 
 
-def has_unresolved_status(given: Mapping[str, str]) -> bool:
-    """Whether the URL still has a macro where the job system should have put its status."""
-    return any(_MACRO.fullmatch(given.get(name, "").strip(BLANKS)) for name in _STATUS)
+def has_unresolved_status(values: Mapping[str, str]) -> bool:
+    """Whether the URL has an unresolved macro in place of the status, which the job system should have replaced."""
+    return any(_MACRO.fullmatch(values.get(name, "").strip(BLANKS)) for name in _STATUS)
 
 
 def _parameters(
@@ -160,9 +160,9 @@ def _parameters(
     )
 
 
-def value_of(given: Mapping[str, str], name: str) -> str | None:
-    """A parameter's value; None where it counts as absent."""
-    value = readable(given.get(name, ""))
+def value_of(values: Mapping[str, str], name: str) -> str | None:
+    """A parameter's value; None if it is absent, empty or an unresolved macro."""
+    value = readable(values.get(name, ""))
     if name in _TRIMMED:
         value = value.strip(BLANKS)
     return None if not value or _MACRO.fullmatch(value) else value

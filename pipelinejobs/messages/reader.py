@@ -1,8 +1,8 @@
-"""A delivery goes in, the event that it means comes out."""
+"""Reads a delivery: returns its event, or raises `Malformed`."""
 
 from typing import Any
 
-from pipelinejobs.messages import agave, event_id, forms, http_body, json_event, parameters, statuses, tapis
+from pipelinejobs.messages import agave, event_id, http_body, json_event, parameters, recognition, statuses, tapis
 from pipelinejobs.messages.body import KEPT_UNDER, WRAPPING, value_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
@@ -14,18 +14,18 @@ from pipelinejobs.messages.report import Report
 from pipelinejobs.util.errors import Malformed
 from pipelinejobs.util.secret import Secret
 
-_WORTH_EXPLAINING = 16 * 1024  # characters; to find every problem of a larger body could take a second
+_WORTH_EXPLAINING = 16 * 1024  # characters; finding all problems of a larger body can take a second
 
 
 def read(delivery: Delivery) -> Event:
-    """The event that a delivery means.
+    """The event of a delivery.
 
     The forms of message are tried in this order: a job system's callback, a JSON event, URL parameters that name an
-    event, a status parameter. A delivery that is none of them, or holds what a message may not hold, is still read as a
-    report where it names its job and says what happened (`_mended`), because a job system cannot send it again better.
+    event, a status parameter. If a delivery is none of these, or holds a value that a message may not hold, it is read
+    leniently as a report, provided that it names its job and says what happened: a job system cannot correct it.
 
     Raises:
-        Malformed: it means none. The reason names the path of the first problem and shows no token.
+        Malformed: the delivery cannot be read. The reason begins with the path of the first problem and shows no token.
     """
     try:
         return _strictly(delivery)
@@ -37,13 +37,14 @@ def read(delivery: Delivery) -> Event:
 
 
 def explain(delivery: Delivery, error: Malformed) -> str:
-    """The reason for a refusal, in full: all that is wrong with the form of the body, not only the first.
+    """The reason for a refusal, with up to 20 problems of the body instead of the first alone.
 
-    For any other refusal, and whenever the other problems cannot be found, it is the error's own reason. Never raises.
+    If the refusal is about a parameter, if the body is long, or if the problems cannot be found, it is the error's own
+    reason. Never raises.
 
     Args:
-        delivery: what `read` was given.
-        error: what it raised.
+        delivery: the delivery that `read` refused.
+        error: the error that it raised.
     """
     try:
         if error.path.startswith("parameter ") or len(delivery.body or "") > _WORTH_EXPLAINING:
@@ -51,148 +52,148 @@ def explain(delivery: Delivery, error: Malformed) -> str:
         body = _value(delivery, plain=False)
         if body is None:
             return error.reason
-        return "; ".join(list(dict.fromkeys([error.reason, *forms.problems(body)]))[: forms.MOST_PROBLEMS])
-    except Exception:  # the first reason is better than none, whatever goes wrong in wording the others
+        return "; ".join(list(dict.fromkeys([error.reason, *recognition.problems(body)]))[: recognition.MOST_PROBLEMS])
+    except Exception:  # a defect in listing the other problems must not hide the first
         return error.reason
 
 
 def _strictly(delivery: Delivery) -> Event:
-    given = parameters.read(delivery.parameters, delivery.event_id)
-    body = _value(delivery, plain=given.name is not None)
+    in_url = parameters.read(delivery.parameters, delivery.event_id)
+    body = _value(delivery, plain=in_url.name is not None)
     message = body if isinstance(body, dict) or body is None else {WRAPPING: body}
-    return _with_remarks(_event(delivery, given, body), given)._replace(message=message)
+    return _with_remarks(_event(delivery, in_url, body), in_url)._replace(message=message)
 
 
 def _value(delivery: Delivery, *, plain: bool) -> Any:
-    """What the body holds: an object, with `plain` any value; None where there is no body."""
+    """The value of the body: an object, with `plain` any value; None if there is no body."""
     if delivery.missing is not None:
         raise Malformed("body", delivery.missing)
     text = delivery.body
     if isinstance(text, bytes):
         text = http_body.text_of(text, delivery.content_type, delivery.content_encoding, plain=plain)
         if text is None:
-            text = delivery.parameters.get(WRAPPING)  # Abaco takes this parameter for the message when there is no body
+            text = delivery.parameters.get(WRAPPING)  # without a body, Abaco takes this parameter as the message
     return value_in(text, literal=delivery.literal, plain=plain)
 
 
-def _event(delivery: Delivery, given: Parameters, body: Any) -> Event:
-    """The event of a delivery that is one of the forms.
+def _event(delivery: Delivery, in_url: Parameters, body: Any) -> Event:
+    """The event of a delivery in one of the forms.
 
     Raises:
-        Malformed: it is none.
+        Malformed: the delivery is in none of the forms.
     """
-    if given.name is not None and body is not None and not isinstance(body, dict):
-        return _command(delivery, given, given.name, _kept(body))
-    callback = None if body is None else agave.read(body, given.status) or tapis.read(body)
+    if in_url.name is not None and body is not None and not isinstance(body, dict):
+        return _command(delivery, in_url, in_url.name, _as_data(body))
+    callback = None if body is None else agave.read(body, in_url.status) or tapis.read(body)
     if callback is not None:
-        if given.name is not None:
-            return _command(delivery, given, given.name, callback.data)
-        return _report(delivery, given, callback.status, callback.data, callback)
+        if in_url.name is not None:
+            return _command(delivery, in_url, in_url.name, callback.data)
+        return _report(delivery, in_url, callback.status, callback.data, callback)
     if body is not None and EVENT.has_keys(body):
-        return _json_event(delivery, given, body)
-    if given.name is not None:
-        return _command(delivery, given, given.name, body)
-    if given.status is not None:
-        return _report_of_status(delivery, given, given.status, body)
-    raise forms.refusal(body)
+        return _json_event(delivery, in_url, body)
+    if in_url.name is not None:
+        return _command(delivery, in_url, in_url.name, body)
+    if in_url.status is not None:
+        return _report_of_status(delivery, in_url, in_url.status, body)
+    raise recognition.refusal(body)
 
 
 def _mended(delivery: Delivery) -> Event | None:
-    """The report that a delivery is in spite of what is wrong with it; None where it is a command, or none at all."""
+    """The report in a delivery that the strict reading refused; None if it is a command or says nothing."""
     marks = Marks()
-    given = parameters.of_report(delivery.parameters, delivery.event_id, marks)
-    if given is None:
+    in_url = parameters.of_report(delivery.parameters, delivery.event_id, marks)
+    if in_url is None:
         return None
-    from pipelinejobs.messages import lenient  # loaded here, because hardly any message needs it
+    from pipelinejobs.messages import lenient  # loaded here, because few messages need it
 
     read = lenient.read(delivery, marks)
-    event = _mended_event(delivery, given, read.value, marks, is_kept=read.is_kept)
+    event = _mended_event(delivery, in_url, read.value, marks, is_kept=read.is_kept)
     if event is None:
         return None
-    event = _with_remarks(event, given)
+    event = _with_remarks(event, in_url)
     message = {WRAPPING: read.text} if read.text is not None else None
     return event._replace(data=marked(event.data, marks), message=message)
 
 
-def _mended_event(delivery: Delivery, given: Parameters, body: Any, marks: Marks, *, is_kept: bool) -> Event | None:
-    """The report in a mended body; None where neither the body nor a parameter states a fact.
+def _mended_event(delivery: Delivery, in_url: Parameters, body: Any, marks: Marks, *, is_kept: bool) -> Event | None:
+    """The report in a leniently read body; None if neither the body nor a parameter states a fact.
 
     Args:
-        is_kept: whether the body becomes the event's data.
+        is_kept: whether the body can be stored as the event's data.
     """
-    said = body if isinstance(body, dict) else {}
-    callback = _mended_callback(given, said, marks)
+    members = body if isinstance(body, dict) else {}
+    callback = _mended_callback(in_url, members, marks)
     if callback is not None:
-        event = _report(delivery, given, callback.status, callback.data, callback)
+        event = _report(delivery, in_url, callback.status, callback.data, callback)
         return event if is_kept else event._replace(data={"status": callback.status} if callback.status else None)
     kept: dict[str, Any] | None = None
     if is_kept and body is not None:
-        kept = said if isinstance(body, dict) else _kept(body)
-    if given.status is not None:
-        is_command = EVENT.has_keys(said) and json_event.names_an_event(said)
-        return None if is_command else _report_of_status(delivery, given, given.status, kept)
-    if not _has_no_status(delivery, given, body, is_kept=is_kept):
+        kept = members if isinstance(body, dict) else _as_data(body)
+    if in_url.status is not None:
+        is_command = EVENT.has_keys(members) and json_event.names_an_event(members)
+        return None if is_command else _report_of_status(delivery, in_url, in_url.status, kept)
+    if not _has_no_status(delivery, in_url, body, is_kept=is_kept):
         return None
     marks.add("status", f"none can be read; this is an {statuses.OTHERWISE}")
-    return _report(delivery, given, None, kept)
+    return _report(delivery, in_url, None, kept)
 
 
-def _mended_callback(given: Parameters, body: dict[str, Any], marks: Marks) -> Report | None:
-    """The callback in a mended body; with a token it may have values of wrong types, which are marked."""
-    callback = agave.read(body, given.status) or tapis.read(body)
-    if callback is None and given.token is not None:
-        callback = agave.read(body, given.status, leniently=True)
+def _mended_callback(in_url: Parameters, body: dict[str, Any], marks: Marks) -> Report | None:
+    """The callback in a leniently read body. With a token, values of wrong types are accepted and marked."""
+    callback = agave.read(body, in_url.status) or tapis.read(body)
+    if callback is None and in_url.token is not None:
+        callback = agave.read(body, in_url.status, leniently=True)
         if callback is not None:
-            odd = forms.refusal(body)
-            marks.add(odd.path, f"{odd.problem}; kept as it is")
+            problem = recognition.refusal(body)
+            marks.add(problem.path, f"{problem.problem}; kept as it is")
     return callback
 
 
-def _has_no_status(delivery: Delivery, given: Parameters, body: Any, *, is_kept: bool) -> bool:
-    """Whether a job system sent this without a status: with one of Agave's bodies that have none, or with only a macro
-    in the URL where the status was to be. Only job systems leave such a macro unreplaced."""
-    if given.token is None:
+def _has_no_status(delivery: Delivery, in_url: Parameters, body: Any, *, is_kept: bool) -> bool:
+    """Whether a job system sent this without a status: as one of Agave's bodies that have none, or with an unresolved
+    macro in the URL in place of the status. Only job systems leave such macros."""
+    if in_url.token is None:
         return False
     if (body is None and is_kept) or agave.has_no_status(body):
         return True
-    said = body if isinstance(body, dict) else {}
-    return parameters.has_unresolved_status(delivery.parameters) and forms.form_of(said) is not EVENT
+    members = body if isinstance(body, dict) else {}
+    return parameters.has_unresolved_status(delivery.parameters) and recognition.form_of(members) is not EVENT
 
 
-def _json_event(delivery: Delivery, given: Parameters, body: dict[str, Any]) -> Event:
+def _json_event(delivery: Delivery, in_url: Parameters, body: dict[str, Any]) -> Event:
     EVENT.check(body)
     job, name = job_uuid(body["uuid"], "uuid"), event_name(body["name"], "name")
-    if given.job not in (None, job):
-        raise Malformed("parameter uuid", f"is {given.job}, but the body's uuid is {job}")
-    if given.name not in (None, name):
-        raise Malformed(given.name_path, f"is {given.name}, but the body's name is {name}")
+    if in_url.job not in (None, job):
+        raise Malformed("parameter uuid", f"is {in_url.job}, but the body's uuid is {job}")
+    if in_url.name not in (None, name):
+        raise Malformed(in_url.name_path, f"is {in_url.name}, but the body's name is {name}")
     token = Secret(body["token"]) if "token" in body else None
-    return _command(delivery, given._replace(job=job), name, body.get("data"), token)
+    return _command(delivery, in_url._replace(job=job), name, body.get("data"), token)
 
 
 def _command(
-    delivery: Delivery, given: Parameters, name: str, data: dict[str, Any] | None, token: Secret | None = None
+    delivery: Delivery, in_url: Parameters, name: str, data: dict[str, Any] | None, token: Secret | None = None
 ) -> Event:
     """A command.
 
     Args:
-        token: the token in the body.
+        token: the token in the body; None if there is none.
     """
     return Event(
-        job=_job(given),
+        job=_job(in_url),
         name=name,
         kind=Kind.COMMAND,
-        id=event_id.of_delivery(given.event_id, delivery.id),
+        id=event_id.of_delivery(in_url.event_id, delivery.id),
         data=data,
         # A callback URL may hold a job's first token while the body has its newest.
-        tokens=tuple(one for one in (token, given.token) if one is not None),
+        tokens=tuple(one for one in (token, in_url.token) if one is not None),
         sender=delivery.sender,
     )
 
 
 def _report(
     delivery: Delivery,
-    given: Parameters,
+    in_url: Parameters,
     status: str | None,
     data: dict[str, Any] | None,
     callback: Report | None = None,
@@ -201,16 +202,16 @@ def _report(
 
     Args:
         status: the status word in upper case; None without one.
-        callback: what it was read from, where that is a job system's callback.
+        callback: the job system's callback from which it was read; None if it was read from parameters.
     """
     event = Event(
-        job=_job(given),
+        job=_job(in_url),
         name=statuses.event_of(status),
         kind=Kind.REPORT,
-        id=event_id.of_delivery(given.event_id, delivery.id),
+        id=event_id.of_delivery(in_url.event_id, delivery.id),
         data=data,
         status=status,
-        tokens=() if given.token is None else (given.token,),
+        tokens=() if in_url.token is None else (in_url.token,),
         sender=delivery.sender,
     )
     if callback is None or callback.job is None:
@@ -218,33 +219,33 @@ def _report(
     return event._replace(id=event_id.of_report(callback), external=f"{callback.system}:{callback.job}")
 
 
-def _report_of_status(delivery: Delivery, given: Parameters, status: str, data: dict[str, Any] | None) -> Event:
+def _report_of_status(delivery: Delivery, in_url: Parameters, status: str, data: dict[str, Any] | None) -> Event:
     word = statuses.as_word(status)
-    # The status goes into the data, because nothing else in the history tells KILLED from FAILED.
-    return _report(delivery, given, word, {"status": word} | (data or {}))
+    # The status goes into the data: nothing else in the history distinguishes KILLED from FAILED.
+    return _report(delivery, in_url, word, {"status": word} | (data or {}))
 
 
-def _kept(body: Any) -> dict[str, Any]:
-    """The data for a body that is no object. A text may be that of an event which could not be read, with its token."""
+def _as_data(body: Any) -> dict[str, Any]:
+    """The data for a body that is not an object. Text is redacted: it may be an unreadable event with its token."""
     if not isinstance(body, str):
         return {KEPT_UNDER: body}
-    from pipelinejobs.util.redaction import without_lookalikes  # loaded here, because hardly any message needs it
+    from pipelinejobs.util.redaction import without_lookalikes  # loaded here, because few messages need it
 
     return {KEPT_UNDER: without_lookalikes(body)}
 
 
-def _job(given: Parameters) -> str:
-    if given.job is None:
+def _job(in_url: Parameters) -> str:
+    if in_url.job is None:
         raise Malformed("parameter uuid", "is missing")
-    return given.job
+    return in_url.job
 
 
-def _with_remarks(event: Event, given: Parameters) -> Event:
-    """The event with the parameters `note` and `session` in its data, where the data have no such keys.
+def _with_remarks(event: Event, in_url: Parameters) -> Event:
+    """The event with the parameters `note` and `session` in its data, unless the data have such keys.
 
-    This comes after the id was made: a remark is not part of what a report says.
+    They are added after the id was made, because they are not part of what a report says.
     """
-    remarks = {"note": given.note, "session": given.session}
+    remarks = {"note": in_url.note, "session": in_url.session}
     own = event.data or {}
     added = {key: text for key, text in remarks.items() if text is not None and key not in own}
     return event._replace(data={**own, **added}) if added else event

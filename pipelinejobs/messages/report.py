@@ -1,4 +1,4 @@
-"""A job system's callback, read."""
+"""What a job system's callback says."""
 
 from typing import Any, NamedTuple
 
@@ -10,19 +10,19 @@ class Report(NamedTuple):
 
     Attributes:
         system: `agave`, `aloe` or `tapis`.
-        job: the id of the job in that system; None when the callback does not say.
-        status: the status word in upper case; None when the callback carries none.
-        data: the body without what is bulky or private.
-        said: the part of the data by which a repetition is recognised, whichever way it comes.
-        notification: the system's own id of the notification, the same in every repetition; None without one.
+        job: the job's id in that system; None if the callback does not contain it.
+        status: the status word in upper case; None if there is none.
+        data: the body without bulky or private parts.
+        content: the part of the data that is the same in every repetition.
+        notification: the system's own id of the event, the same in every repetition; None if there is none.
     """
 
     system: str
     job: str | None
     status: str | None
     data: dict[str, Any]
-    said: dict[str, Any]
+    content: dict[str, Any]
     notification: str | None = None
 
     def __repr__(self) -> str:
-        return shown(self, "data", "said")
+        return shown(self, "data", "content")

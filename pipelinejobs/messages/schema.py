@@ -1,4 +1,4 @@
-"""message.jsonschema in force: whether it accepts a body. Only `send` imports this, because jsonschema loads slowly."""
+"""Checks a body against message.jsonschema. Only `send` imports this module, because jsonschema loads slowly."""
 
 import functools
 import math
@@ -12,7 +12,7 @@ from pipelinejobs.messages.schema_definition import definition
 
 
 def accepts(body: Any) -> bool:
-    """Whether a body (a value parsed from JSON) is a message that says by itself what happened."""
+    """Whether message.jsonschema accepts a body, which was parsed from JSON."""
     try:
         return _validator().is_valid(body)
     except RecursionError:  # wrapped in itself hundreds of times
@@ -21,8 +21,8 @@ def accepts(body: Any) -> bool:
 
 @functools.cache
 def _validator() -> Validator:
-    # JSON Schema calls 1e30 an integer and jsonschema calls NaN a number. To the reader an integer is what is written
-    # as one, which becomes a 64-bit integer in MongoDB; and JSON has no NaN and no infinities.
+    # To JSON Schema, 1e30 is an integer, and to jsonschema, NaN is a number. The reader of messages takes only digits
+    # for an integer, which has 64 bits in MongoDB, and accepts no NaN and no infinities.
     checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             "integer": lambda _, value: type(value) is int,

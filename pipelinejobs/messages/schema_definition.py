@@ -1,4 +1,4 @@
-"""The JSON Schema of messages, made of the declarations and limits by which the reader checks.
+"""Makes message.jsonschema from the declarations and limits by which messages are read.
 
 `python -m pipelinejobs.messages.schema_definition > message.jsonschema` writes the file at the root of the repository.
 """
@@ -44,26 +44,26 @@ _VALUES: Final[dict[tuple[str, str], Schema]] = {
     ("event", "data"): {"type": "object", **_ref("level-2")},
     ("tapis", "type"): {"type": "string", "pattern": "^" + TYPE_PREFIX.replace(".", r"\.")},
 }
-"""The schema of the values that are checked for more than their type, by form and key."""
+"""The schemas of values of which more than the type is checked, by form and key."""
 
 
 def definition() -> Schema:
-    """The whole schema: its root is a message that says by itself what happened.
+    """The whole schema. Its root describes a message that needs no URL parameters to name its event.
 
-    `$defs/data` is what the body may be when URL parameters name the event.
+    `$defs/data` describes the body if URL parameters name the event.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": "Written by `python -m pipelinejobs.messages.schema_definition`: change that, not this file.",
         "title": "A message to the PipelineJobs Manager",
         "description": (
-            "A message that says by itself what happened to a job, and is taken as it is. The parameters of the URL "
-            "may add to it: a callback needs the parameter uuid, and may have token. A callback that differs is taken "
-            "all the same where it can be mended."
+            "A message that names its event without the help of URL parameters. A callback also needs the URL "
+            "parameter uuid, and may have token. A callback that does not match this schema may be accepted all the "
+            "same, because callbacks are read leniently."
         ),
         "anyOf": [_ref("event"), _ref("wrapped"), _ref("agave"), _ref("aloe"), _ref("tapis")],
         "$defs": {
-            "event": _form(EVENT, "A JSON event: a command, held to the lifecycle strictly."),
+            "event": _form(EVENT, "A JSON event: a command, which is refused if the lifecycle does not allow it."),
             "wrapped": _wrapped(),
             "agave": _form(AGAVE, "A callback of Agave Jobs: the job's document."),
             "aloe": _form(ALOE, "A callback of Aloe Jobs: the job's document, without links."),
@@ -86,7 +86,7 @@ def definition() -> Schema:
 
 
 def _form(form: Form, description: str) -> Schema:
-    """A form as it is declared."""
+    """The schema of a form."""
     keys = _keys(form, form.keys)
     return {
         "description": description,
@@ -106,7 +106,7 @@ def _keys(form: Form, keys: tuple[Key, ...]) -> Schema:
 
 
 def _value(form: Form, key: Key) -> Schema:
-    """The schema of a value of which the declaration says no more than its type, and what an object must hold."""
+    """The schema of a value: its type and, for an object, its keys."""
     if key.type is str:
         return {"type": "string"}
     return {"type": "object", **(_keys(form, key.keys) if key.keys else {})}
@@ -114,7 +114,7 @@ def _value(form: Form, key: Key) -> Schema:
 
 def _wrapped() -> Schema:
     return {
-        "description": "A message in Abaco's envelope. The envelope may also hold the text of one; not checked here.",
+        "description": "A message in Abaco's envelope. The envelope may also hold a message as text; not checked here.",
         "type": "object",
         "required": ["message"],
         "additionalProperties": False,
@@ -138,7 +138,7 @@ def _data() -> Schema:
 
 def _storable() -> Schema:
     return {
-        "description": "What MongoDB can hold: text as above, integers of 64 bits, and any other value of JSON.",
+        "description": "What MongoDB can hold: text without NUL and lone surrogates, integers of 64 bits, other JSON.",
         "type": ["null", "boolean", "number", "string", "array", "object"],
         "pattern": _STORABLE_TEXT,
         "if": {"type": "integer"},
@@ -147,7 +147,7 @@ def _storable() -> Schema:
 
 
 def _levels() -> dict[str, Schema]:
-    """One definition per level of nesting, each allowing the next inside; the last allows no list or object."""
+    """One definition for each level of nesting. Each allows the next level inside; the last, no list or object."""
     levels = {f"level-{level}": _level(level) for level in range(1, DEPTH + 1)}
     scalar = {**_ref("storable"), "type": ["null", "boolean", "number", "string"]}
     return levels | {f"level-{DEPTH + 1}": scalar}

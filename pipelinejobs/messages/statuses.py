@@ -1,4 +1,4 @@
-"""The event that each status word of a job system stands for."""
+"""Which event each status of a job system becomes."""
 
 import string
 from typing import Final
@@ -32,7 +32,7 @@ _EVENTS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 OTHERWISE: Final = "update"
-"""The event of every status that is not in the table, and of a report without one."""
+"""The event of any status that is not in the table, and of a report without a status."""
 
 EVENT_OF: Final[dict[str, str]] = {status: event for event, statuses in _EVENTS.items() for status in statuses}
 """The event of each known status."""
@@ -45,10 +45,10 @@ _TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
 
 def as_word(status: str) -> str:
-    """A status word as the table has it: without blanks around it, and with ASCII letters in upper case."""
+    """A status word in the table's spelling: without blanks around it, with ASCII letters in upper case."""
     return status.strip(_AROUND).translate(_TO_UPPER)
 
 
 def event_of(status: str | None) -> str:
-    """The name of the event that a status (upper case, or None for no status) stands for."""
+    """The name of the event for a status in upper case; None: no status."""
     return OTHERWISE if status is None else EVENT_OF.get(status, OTHERWISE)

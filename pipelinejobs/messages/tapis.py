@@ -1,4 +1,4 @@
-"""Notifications of Tapis v3 Jobs."""
+"""Reads notifications of Tapis v3 Jobs."""
 
 from typing import Any, Final
 
@@ -11,12 +11,14 @@ from pipelinejobs.messages.values import text_problem
 from pipelinejobs.util.errors import Malformed
 
 TYPE_PREFIX: Final = "jobs."
-"""How the type of every notification of Jobs begins; the event type and a detail follow."""
+"""The beginning of the type of every notification of Jobs. The event type and a detail follow."""
 
 
 def _check_type(kind: str, path: str) -> None:
     if not kind.startswith(TYPE_PREFIX):
-        raise Malformed(path, f"must begin with `{TYPE_PREFIX}`: of Tapis, only the notifications of Jobs are read")
+        raise Malformed(
+            path, f"must begin with `{TYPE_PREFIX}`: the only notifications of Tapis that are read are those of Jobs"
+        )
 
 
 TAPIS: Final = Form("tapis", "a Tapis notification", (Key("event", dict, keys=(Key("type", str, check=_check_type),)),))
@@ -25,11 +27,11 @@ NEW_STATUS: Final = "JOB_NEW_STATUS"
 """The only event type with a status."""
 
 LEFT_OUT: Final = frozenset({"deliveryTarget"})
-"""What is not kept of a notification: the address that it was sent to, which holds our credentials."""
+"""The keys of a notification that are not stored: the address it was sent to, which contains a token and a nonce."""
 
 
 def read(body: dict[str, Any]) -> Report | None:
-    """The report in a body, or None when the body is not a notification of Tapis Jobs."""
+    """The report in a body, or None if the body is not a notification of Tapis Jobs."""
     if not TAPIS.fits(body):
         return None
     event = body["event"]
@@ -39,14 +41,14 @@ def read(body: dict[str, Any]) -> Report | None:
         status=_status(event["type"], event.get("data")),
         data={key: value for key, value in body.items() if key not in LEFT_OUT},
         notification=_text(event.get("uuid")) or _text(body.get("eventUuid")),
-        said=said(body),
+        content=content(body),
     )
 
 
-def said(body: object) -> dict[str, Any]:
-    """What a notification says: its event, without the time at which Tapis received it.
+def content(body: object) -> dict[str, Any]:
+    """What a notification says: its event, without `received`, which Tapis may fill in later.
 
-    What stands around the event differs between two subscriptions, and `received` may be filled in later.
+    The rest of the notification differs between subscriptions.
     """
     event = body.get("event") if isinstance(body, dict) else None
     return {key: value for key, value in event.items() if key != "received"} if isinstance(event, dict) else {}
@@ -61,7 +63,7 @@ def _status(kind: str, data: object) -> str | None:
 
 
 def _new_job_status(data: object) -> object:
-    """`newJobStatus` of the JSON text in `event.data`; None where that is anything else."""
+    """`newJobStatus` in the JSON text of `event.data`; None if there is none."""
     if not isinstance(data, str):
         return None
     try:
@@ -72,5 +74,5 @@ def _new_job_status(data: object) -> object:
 
 
 def _text(value: object) -> str | None:
-    # The text in `event.data` is parsed after the body was checked, so that what comes out of it is checked here.
+    # The text in `event.data` is parsed after the body was checked, so its values are checked here.
     return (value.strip(BLANKS) or None) if isinstance(value, str) and text_problem(value) is None else None

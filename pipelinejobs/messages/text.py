@@ -1,4 +1,4 @@
-"""The value of a message's text: strict JSON, else a Python literal."""
+"""Reads the text of a message: strict JSON, else a Python literal."""
 
 import json
 import re
@@ -9,29 +9,28 @@ from pipelinejobs.messages.values import TOO_DEEP, TOO_LARGE, Flaw, shown, text_
 from pipelinejobs.util.errors import Malformed
 
 CONTINUED_LINE: Final = re.compile(r"\\\r?\n")
-"""A backslash at the end of a line, which a shell should have removed."""
+"""A backslash at the end of a line, as in examples for a shell."""
 
 _INT64_DIGITS = 20  # the length of -9223372036854775808
 
 
 def parse(text: str, *, literal: bool, path: str = "body", plain: bool = False) -> Any:
-    """The value that a message's text stands for.
+    """The value of a message's text.
 
-    JSON is tried first, then JSON without backslash-newline pairs: the printed examples of the PipelineJobs
-    documentation have them, and valid JSON never does. Last, where `literal` allows it, the text is read as a Python
-    literal.
+    JSON is tried first, then JSON without backslash-newline pairs, which the examples in the PipelineJobs documentation
+    have and valid JSON never has. Last, if `literal` allows it, the text is read as a Python literal.
 
     Values that JSON allows but a message may not hold (a key twice, NaN, an integer of many digits) are in the result
     as `values.Flaw`: the result must be checked with `values.check`.
 
     Args:
-        text: the text; one with characters that a message may not hold is refused.
-        literal: whether it may be a Python literal.
-        path: where in the message it stands.
-        plain: whether a text that is none of these is its own value.
+        text: the text.
+        literal: whether the text may be a Python literal.
+        path: the text's path in the message, for reasons.
+        plain: whether a text that is none of these is returned as it is.
 
     Raises:
-        Malformed: the text is none of these, at `path`.
+        Malformed: at `path`, if the text is none of these or has characters that a message may not hold.
     """
     if text.startswith("\ufeff"):
         raise Malformed(path, "begins with a byte order mark; send UTF-8 without one")
@@ -64,7 +63,7 @@ def json_value(text: str) -> Any:
     """The value of a JSON text, flaws included (see `parse`).
 
     Raises:
-        ValueError: not JSON; its text says why and where, and quotes nothing of the input.
+        ValueError: the text is not JSON; the message says why and where, and quotes nothing of the text.
     """
     try:
         return _DECODER.decode(text)

@@ -1,4 +1,4 @@
-"""The values that a message may hold: text, numbers and nesting that MongoDB and our readers can keep."""
+"""Checks the values in a message: text, numbers and nesting have to be such that MongoDB can store them."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from pipelinejobs.util.errors import Malformed
 
 DEPTH: Final = 32
-"""How deep objects and lists may be nested; the message's own object is level 1."""
+"""The most levels of nested objects and lists; the message's own object is level 1."""
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
@@ -22,13 +22,13 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,59}")
 _SHOWN = 60
-_PLACE_LENGTH = 200
+_LONGEST_PATH = 200
 
 
 class Flaw(NamedTuple):
-    """Stands in a parsed value in place of one that no message may hold.
+    """Replaces a value that no message may hold in a parsed value.
 
-    A parser does not know the path of what it reads. It leaves a flaw, and `check` names the path.
+    A parser does not know the path of what it reads, so it leaves a flaw, and `check` adds the path.
     """
 
     problem: str
@@ -46,7 +46,7 @@ _KINDS: Final[dict[type, str]] = {
 
 
 def kind_of(value: object) -> str:
-    """What a value is, as a reason says it: `text`, `a list`, `null`."""
+    """The type of a value in the words of a reason: `text`, `a list`, `null`."""
     return _KINDS.get(type(value), "something that JSON does not have")
 
 
@@ -56,13 +56,13 @@ def wrong_type(expected: str, value: object) -> str:
 
 
 def shown(text: str) -> str:
-    """A sender's text as a reason shows it: quoted, cut to 60 characters, control characters escaped."""
+    """A sender's text for a reason: quoted, cut after 60 characters, control characters escaped."""
     cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     return json.dumps(cut)
 
 
 def path_of(*keys: str | int) -> str:
-    """The path to a value in a body as text: `data.list[3]`, `data["a.b"]`; `body` for the body itself."""
+    """The path of a value in a body: `data.list[3]`, `data["a.b"]`; `body` for the body itself."""
     parts = []
     for key in keys:
         if isinstance(key, int):
@@ -73,11 +73,11 @@ def path_of(*keys: str | int) -> str:
             parts.append(f"[{shown(key)}]")
     text = "".join(parts)
     text = text[1:] if text.startswith(".") else f"body{text}"
-    return text if len(text) <= _PLACE_LENGTH else text[:_PLACE_LENGTH] + "..."
+    return text if len(text) <= _LONGEST_PATH else text[:_LONGEST_PATH] + "..."
 
 
 def text_problem(text: str) -> str | None:
-    """Why a text cannot be stored, or None. MongoDB accepts no NUL in a key and no half of a character."""
+    """Why a text cannot be stored, or None. MongoDB accepts no NUL in a key and no lone surrogate."""
     found = _UNSTORABLE.search(text)
     if found is None:
         return None
@@ -87,12 +87,12 @@ def text_problem(text: str) -> str | None:
 
 
 def storable(text: str) -> str:
-    """A text with U+FFFD in place of everything that `text_problem` names."""
+    """A text with U+FFFD in place of characters that cannot be stored."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def readable(text: str) -> str:
-    """A text of the environment or a URL with U+FFFD in place of bytes that are not UTF-8 (surrogateescape)."""
+    """A text from the environment or a URL, with U+FFFD in place of bytes that are not UTF-8 (surrogateescape)."""
     if text.isascii():
         return text
     try:
@@ -117,19 +117,19 @@ def problem_of(value: object) -> str | None:
 
 
 def check(body: dict[str, Any]) -> None:
-    """Refuses a body that holds what a message may not hold.
+    """Refuses a body with values that a message may not hold.
 
     Raises:
-        Malformed: the first of its problems, an outermost one.
+        Malformed: the first, outermost problem.
     """
     for problem in problems(body):
         raise problem
 
 
 def problems(body: dict[str, Any]) -> Iterator[Malformed]:
-    """Everything in a body that a message may not hold, the outermost first.
+    """The values in a body that a message may not hold, the outermost first.
 
-    Goes level by level without recursion, so that a hostile body needs no more stack than a good one.
+    It works level by level without recursion, so that a deeply nested body cannot exhaust the stack.
     """
     waiting: deque[tuple[dict[str, Any] | list[Any], _Path, int]] = deque([(body, None, 1)])
     while waiting:
@@ -158,7 +158,7 @@ def key_problem(key: object) -> str | None:
     return problem and f"has the key {shown(key)}, which {problem}"
 
 
-# The path to a value as links to its container, so that a list of keys is made only for a refusal.
+# The path of a value as links to its containers: a list of keys is made only for a refusal.
 _Path = tuple[Any, str | int] | None
 
 

@@ -1,7 +1,7 @@
-"""The embedded MongoDB of a laptop, for when no other server is configured.
+"""The embedded MongoDB, for a laptop: used if no other server is configured.
 
-Why not a library: those that start a MongoDB do it for one process and its tests; here several processes share one
-server that keeps its data. mongod detaches by itself, and the kernel's locks say what psutil would be asked for.
+Why not a library: libraries start a MongoDB for one process and its tests; here, several processes share one server
+that keeps its data. mongod goes into the background by itself, and locks of the kernel show which process it is.
 """
 
 from pipelinejobs.mongod.binary import find

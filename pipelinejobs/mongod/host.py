@@ -1,4 +1,4 @@
-"""Ports on this machine's loopback address."""
+"""TCP ports on this machine's loopback address."""
 
 import socket
 from typing import Final
@@ -16,7 +16,7 @@ def listens(port: int, seconds: float) -> bool:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on that loopback port now. It may be taken a moment later."""
+    """Whether a server could listen on that loopback port now. Another program may take it a moment later."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
         try:
@@ -27,7 +27,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A loopback port on which nothing listens now. It may be taken a moment later."""
+    """A loopback port on which no program listens now. Another program may take it a moment later."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

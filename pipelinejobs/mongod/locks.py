@@ -1,4 +1,4 @@
-"""Locks of the embedded server's directory. They are the kernel's: a process that is killed gives them back."""
+"""Locks in the embedded server's directory. The kernel releases the locks of a process that is killed."""
 
 import fcntl
 import os
@@ -17,11 +17,21 @@ POLL_SECONDS: Final = 0.02
 
 @contextmanager
 def held(path: Path, until: float) -> Iterator[None]:
-    """Hold a lock alone. Raises Unavailable where another process keeps it until then (monotonic time)."""
+    """Holds a lock exclusively, as a context manager.
+
+    Args:
+        path: the file of the lock.
+        until: monotonic time until which to wait for another process.
+
+    Raises:
+        Unavailable: another process still holds it then.
+    """
     with path.open("a") as file:
         while not _taken(file, fcntl.LOCK_EX):
             if time.monotonic() > until:
-                raise Unavailable(f"Another process is starting or stopping the embedded mongod in {path.parent}")
+                raise Unavailable(
+                    f"another process is starting or stopping the embedded mongod in {path.parent}; try again"
+                )
             time.sleep(POLL_SECONDS)
         yield
 
@@ -35,9 +45,9 @@ def is_held(path: Path) -> bool:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the process that holds a record lock (`fcntl`) on this file, by the kernel; None when none does.
+    """The pid of the process that holds a record lock (`fcntl`) on this file; None if no process does.
 
-    It is 0 or less where this process cannot see the holder: it runs in another container or on another machine.
+    It is 0 or less if this process cannot see the holder, which runs in another container or on another machine.
     """
     try:
         with path.open("rb") as file:
@@ -53,8 +63,9 @@ def holder(path: Path) -> int | None:
 
 
 class Users:
-    """The processes that serve with the server: each holds a file shared. It is empty unless the server was started
-    for them.
+    """The processes that use the server for long: gateways. Each holds a shared lock on one file.
+
+    The file has content if the server was started for such processes, and is empty otherwise.
 
     All methods are called while the directory's lock is held, so that no process joins while the last one leaves.
     """
@@ -64,16 +75,16 @@ class Users:
         self._file: TextIO | None = None
 
     def started(self, *, for_users: bool) -> None:
-        """A server is started now."""
+        """Notes that a server is being started, and whether for such processes."""
         self._path.write_text("started for its users\n" if for_users else "")
 
     def join(self) -> None:
-        """Make this process a user, until `leave` or its end."""
+        """Makes this process a user until `leave` or its end."""
         self._file = self._path.open("a+")
         fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def leave(self) -> bool:
-        """This process is no user any more; whether it was the last one of a server that was started for its users."""
+        """Ends the use by this process. Returns whether it was the last user of a server that `use` started."""
         if self._file is None:
             return False
         with self._file as file:

@@ -1,15 +1,14 @@
-"""The embedded MongoDB of a laptop: a standalone mongod that is kept, with its data, in one directory.
+"""The embedded MongoDB: a standalone mongod whose data and files are in one directory.
 
-    data/   the database files                    mongod.log   what mongod says; of the run before: mongod.log.old
-    port    the port that goes with these data    lock         held by the process that starts or stops the server
-    users   held, shared, by each process that serves with it
+    data/   the database files           mongod.log   the log of mongod; mongod.log.old is the log of the run before
+    port    the port of the server       lock         locked by the process that starts or stops the server
+    users   locked, shared, by each gateway that uses the server
 
-It listens on 127.0.0.1 alone, asks for no password, and goes on when the process that started it ends; a server that
-was started to be used ends with the last of its users. No file says which process it is: it is the one that holds
-WiredTiger's lock on the data, so that no stale pid is ever believed.
+The server listens only on 127.0.0.1, needs no password, and goes on after the process that started it has ended. If it
+was started by `use`, it ends with the last of its users. There is no pid file, which could be out of date: mongod is
+the process that holds WiredTiger's lock on the data.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from typing import Final
 
 from pipelinejobs.mongod import host, locks
 from pipelinejobs.mongod.binary import find
+from pipelinejobs.mongod.log_reason import SHOWN, reason_in
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 DIRECTORY_SETTING: Final = "mongodb.embedded_directory"
@@ -32,12 +32,16 @@ _PING_SECONDS: Final = 2.0
 _PORT_SECONDS: Final = 1.0
 _NAMING_SECONDS: Final = 1.0
 _PORT_TRIES: Final = 5
-_SHOWN: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that runs. `fresh` is true when this very call started it, false when it ran already."""
+    """A running server.
+
+    Attributes:
+        uri, port, pid: its connection string, its port on 127.0.0.1, and its process.
+        fresh: whether this call started it; False if it was running already.
+    """
 
     uri: str
     port: int
@@ -46,13 +50,13 @@ class Running:
 
 
 class Mongod:
-    """The embedded server of one directory, which is made when it is first started.
+    """The embedded server of one directory. The first start makes the directory.
 
-    Any number of processes may use the same directory at once: they share one server.
+    Processes that use the same directory share one server.
     """
 
     def __init__(self, directory: Path) -> None:
-        self.directory: Final = directory.resolve()  # mongod reports the path that it was given
+        self.directory: Final = directory.resolve()  # mongod reports its path as given, and `_pings` compares it
         self.data: Final = self.directory / "data"
         self.log: Final = self.directory / "mongod.log"
         self._port: Final = self.directory / "port"
@@ -60,21 +64,22 @@ class Mongod:
         self._users: Final = locks.Users(self.directory / "users")
 
     def start(self, deadline: float = START_SECONDS) -> Running:
-        """Start the server, or join the one that runs; returns when it answers. `deadline` is in seconds.
+        """Starts the server, or finds the running one; returns when it answers. `deadline` is in seconds.
 
-        Raises WrongSetting when there is no mongod, the directory cannot be used or mongod ends at once, and
-        Unavailable when it does not answer in time. Then it is left to go on, since it may be repairing its
-        data: call again, or `stop()`.
+        Raises:
+            WrongSetting: there is no mongod, the directory cannot be used, or mongod ends at once.
+            Unavailable: it does not answer in time. It goes on starting, because it may be repairing its data: call
+                `start` again, or `stop`.
         """
         until = time.monotonic() + deadline
         with self._made(until):
             return self._started(until, for_users=False)
 
     def use(self, deadline: float = START_SECONDS) -> Running:
-        """As `start`, for a process that lives for long: where this starts the server, it ends with its last user.
+        """As `start`, for a resident process: if this call starts the server, the server ends with its last user.
 
-        This process is a user until it calls `leave` or ends, however that comes. Where the last one was killed, the
-        server goes on, until the next that uses it leaves.
+        This process is a user until it calls `leave` or ends. If the last user is killed, the server goes on until
+        another user leaves.
         """
         until = time.monotonic() + deadline
         with self._made(until):
@@ -83,37 +88,39 @@ class Mongod:
             return running
 
     def leave(self, deadline: float = STOP_SECONDS) -> bool:
-        """This process does not use the server any more; returns whether it was the last, and so stopped it.
+        """Ends the use by this process, and stops the server if this was its last user. Returns whether it did.
 
-        Never stops a server that was started by `start`. Raises what `stop` raises.
+        A server that was started by `start` is not stopped. Raises the same errors as `stop`.
         """
         with self._found(deadline) as there:
             return there and self._users.leave() and self._ended(deadline)
 
     def is_used(self) -> bool:
-        """Whether a gateway serves with it, which answers 503 from when it is stopped until it is started again."""
+        """Whether a gateway uses the server. It answers 503 while the server is stopped."""
         with self._found(0.0) as there:
             return there and locks.is_held(self.directory / "users")
 
     def stop(self, deadline: float = STOP_SECONDS) -> bool:
-        """Stop the server: ask, wait `deadline` seconds, then force. Returns whether one ran.
+        """Stops the server: SIGTERM, and SIGKILL after `deadline` seconds. Returns whether one was running.
 
-        Raises WrongSetting when it belongs to another user, and Unavailable when it cannot be ended.
+        Raises:
+            WrongSetting: it belongs to another user.
+            Unavailable: it does not end.
         """
         with self._found(deadline) as there:
             return there and self._ended(deadline)
 
     def status(self) -> Running | None:
-        """The server that runs, or None. It may still be starting. Changes nothing."""
+        """The running server, which may still be starting; None if there is none. Changes nothing."""
         with self._named_trouble():
             pid = self._pid()
             return None if pid is None else self._running(pid, fresh=False)
 
     @contextmanager
     def _found(self, seconds: float) -> Iterator[bool]:
-        """The directory as it is, and locked where it is there; whether it is.
+        """Locks the directory if it exists, and gives whether it does.
 
-        Another process may keep the lock for a start, and for so many seconds more.
+        Waits for another process that starts the server, and `seconds` more.
         """
         with self._named_trouble():
             if not self.directory.is_dir():
@@ -124,7 +131,7 @@ class Mongod:
 
     @contextmanager
     def _made(self, until: float) -> Iterator[None]:
-        """The directory, there and locked."""
+        """Makes the directory if necessary, and locks it."""
         with self._named_trouble():
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.data.mkdir(mode=0o700, exist_ok=True)
@@ -133,7 +140,7 @@ class Mongod:
 
     @contextmanager
     def _named_trouble(self) -> Iterator[None]:
-        """Turn what the file system refuses into a WrongSetting that names the directory."""
+        """Turns errors of the file system into a WrongSetting that names the directory."""
         try:
             yield
         except OSError as error:
@@ -141,16 +148,16 @@ class Mongod:
             raise WrongSetting(DIRECTORY_SETTING, problem) from error
 
     def _pid(self) -> int | None:
-        """The process that has the data open; None when there is none."""
+        """The process that has the data open; None if there is none."""
         pid = locks.holder(self.data / "WiredTiger.lock")
         if pid is not None and pid <= 0:
             raise WrongSetting(DIRECTORY_SETTING, f"a mongod of another container or machine uses {self.directory}")
         return pid
 
     def _is_there(self) -> bool:
-        """Whether a mongod lives on the data. One that starts or ends has its own lock only, not WiredTiger's.
+        """Whether a mongod uses the data. While it starts or ends, it holds only its own lock, not WiredTiger's.
 
-        Asked only while the directory is locked, since looking at mongod's own lock can get in the way of a start.
+        Call it only while the directory is locked, because testing mongod's own lock can disturb a start.
         """
         return self._pid() is not None or locks.is_held(self.data / "mongod.lock")
 
@@ -159,8 +166,8 @@ class Mongod:
         return Running(f"mongodb://{host.LOOPBACK}:{port}/", port, pid, fresh)
 
     def _started(self, until: float, *, for_users: bool) -> Running:
-        """The server, which answers. `until` is a monotonic time."""
-        while self._is_there():  # else it was killed, or its starter
+        """Starts or finds the server, and waits until it answers. `until` is a monotonic time."""
+        while self._is_there():  # if it ends meanwhile, it is started below
             if time.monotonic() > until:
                 raise self._late()
             pid, patience = self._pid(), min(max(until - time.monotonic(), 0.01), _PING_SECONDS)
@@ -173,16 +180,16 @@ class Mongod:
         except KeyboardInterrupt:
             began = time.monotonic()
             while not self._is_there() and time.monotonic() - began < _NAMING_SECONDS:
-                time.sleep(locks.POLL_SECONDS)  # it takes its lock in a moment
+                time.sleep(locks.POLL_SECONDS)  # mongod locks its data a moment after its start
             self._ended(STOP_SECONDS)
             raise
         pid = self._pid()
         if pid is None:
-            raise WrongSetting(DIRECTORY_SETTING, f"the embedded mongod ended at once. Its log is {self.log}")
+            raise WrongSetting(DIRECTORY_SETTING, f"the embedded mongod ended at once; see {self.log}")
         return self._running(pid, fresh=True)
 
     def _launch(self, until: float) -> None:
-        """Start a server and wait until it answers; on the port of the data first, then on others."""
+        """Starts a server and waits until it answers: first on the port of the last run, then on others."""
         binary, port = find(), self._kept_port()
         for _ in range(_PORT_TRIES):
             if not port or not self._is_free_soon(port):
@@ -194,16 +201,16 @@ class Mongod:
             if ended.returncode == 0:
                 return
             reason = reason_in(self.log)
-            if reason is None:  # the loader spoke: a library or a processor feature is missing
-                raise WrongSetting("mongodb", f"{binary} cannot run here: {ended.stdout.strip()[:_SHOWN]}")
+            if reason is None:  # mongod could not be loaded: a library or a processor feature is missing
+                raise WrongSetting("mongodb", f"{binary} cannot run here: {ended.stdout.strip()[:SHOWN]}")
             if "Address already in use" not in reason:
-                problem = f"the embedded mongod ended while starting: {reason}. Its log is {self.log}"
+                problem = f"the embedded mongod ended while starting: {reason}; see {self.log}"
                 raise WrongSetting(DIRECTORY_SETTING, problem)
-            port = 0  # another program took it between this check and mongod's
-        raise WrongSetting("mongodb", f"no port could be had in {_PORT_TRIES} tries; see {self.log}")
+            port = 0  # another program took the port after the check
+        raise WrongSetting("mongodb", f"no free port was found in {_PORT_TRIES} attempts; see {self.log}")
 
     def _spawn(self, binary: Path, port: int, until: float) -> subprocess.CompletedProcess[str]:
-        """Have mongod go into the background, without descriptors of this process; returns when it answers."""
+        """Starts mongod in the background, without file descriptors of this process; returns when it answers."""
         options = ["--fork", "--logpath", str(self.log), "--dbpath", str(self.data), "--port", str(port)]
         options += ["--bind_ip", host.LOOPBACK, "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
         options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
@@ -225,7 +232,7 @@ class Mongod:
             raise WrongSetting("mongodb", f"{binary} cannot run here: {error.strerror}") from None
 
     def _is_free_soon(self, port: int) -> bool:
-        """Whether the port is free, or becomes so: a server that was just killed may hold it for a moment more."""
+        """Whether the port is free within a second. A server that was just killed may hold it a moment longer."""
         until = time.monotonic() + _PORT_SECONDS
         while not host.is_free(port):
             if time.monotonic() > until:
@@ -234,10 +241,10 @@ class Mongod:
         return True
 
     def _pings(self, port: int, seconds: float) -> bool:
-        """Whether a mongod on these data answers there: on a port that was taken it could be another one."""
+        """Whether the mongod of these data answers there. Another mongod may have taken the port."""
         if not host.listens(port, seconds):
             return False
-        from pymongo import MongoClient  # slow to import, and not needed to find, stop or show a server
+        from pymongo import MongoClient  # slow to import, and needed only here
         from pymongo.errors import PyMongoError
 
         client: MongoClient[dict[str, object]] = MongoClient(
@@ -252,21 +259,21 @@ class Mongod:
         return bool(options["parsed"].get("storage", {}).get("dbPath") == str(self.data))
 
     def _ended(self, deadline: float) -> bool:
-        """End the server; returns, when it is gone, whether there was one."""
+        """Ends the server and waits for its end. Returns whether there was one."""
         if not self._is_there():
             return False
         for number, seconds in ((signal.SIGTERM, deadline), (signal.SIGKILL, _KILL_SECONDS)):
             until, asked = time.monotonic() + seconds, None
             while self._is_there() and time.monotonic() < until:
                 pid = self._pid()
-                if pid is not None and pid != asked:  # of one that starts, the pid is known in a moment
+                if pid is not None and pid != asked:  # the pid of a starting mongod is known a moment later
                     asked = pid
                     self._signal(pid, number)
                 time.sleep(locks.POLL_SECONDS)
             if not self._is_there():
                 self._is_free_soon(self._kept_port())
                 return True
-        raise Unavailable(f"The embedded mongod (pid {self._pid()}) does not end. Its log is {self.log}")
+        raise Unavailable(f"the embedded mongod (pid {self._pid()}) does not end; see {self.log}")
 
     def _signal(self, pid: int, number: signal.Signals) -> None:
         try:
@@ -277,7 +284,7 @@ class Mongod:
             return
 
     def _kept_port(self) -> int:
-        """The port that goes with the data; 0 while they have none."""
+        """The port of the last run; 0 if there was none."""
         try:
             port = int(self._port.read_text())
         except (FileNotFoundError, ValueError):
@@ -286,21 +293,6 @@ class Mongod:
 
     def _late(self) -> Unavailable:
         return Unavailable(
-            f"The embedded mongod (pid {self._pid()}, port {self._kept_port()}) did not answer in time; it goes on "
-            f"starting, so try again. Its log is {self.log}"
+            f"the embedded mongod (pid {self._pid()}, port {self._kept_port()}) did not answer in time; it is still "
+            f"starting, so try again; see {self.log}"
         )
-
-
-def reason_in(log: Path) -> str | None:
-    """Why mongod ended: the first error in its log, of which later ones are consequences; None if it has no log."""
-    if not log.exists():
-        return None
-    line = "it said nothing"
-    for line in log.read_text(errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-            if entry["s"] in ("E", "F"):
-                return f"{entry['msg']} {json.dumps(entry.get('attr', {}))}"[:_SHOWN]
-        except (ValueError, KeyError, TypeError):
-            continue  # part of a stack trace
-    return line[:_SHOWN]

@@ -1,1 +1,1 @@
-"""The use cases over the core and the store: judge an event, send what is owed, keep what was applied."""
+"""The use cases: judge events, send outbox messages, requeue messages, apply undone events again."""

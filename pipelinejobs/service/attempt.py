@@ -1,4 +1,4 @@
-"""One event on its way to a verdict, with its retries."""
+"""One event while it is being judged, with its retries."""
 
 from typing import Final
 
@@ -9,25 +9,25 @@ from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
 
 _PAUSES: Final = Backoff(first=0.005, longest=0.25, jitter=1.0)
-"""Between two rounds. All of it is left to chance, so that many writers of one job do not move in step."""
+"""The pauses between two rounds. They are entirely random, so that many writers of one job do not stay in step."""
 
 
 class Attempt:
-    """One event that is being judged, round after round until it has its outcome or its deadline is over.
+    """One event that is judged, round after round, until it has an outcome or its deadline is over.
 
     Attributes:
-        event: the event; of a report that is too large for the job's document, what is left of it.
+        event: the event. If a report is too large for the job's document, its data are replaced by a note.
         execution: the id of the execution that it belongs to.
-        deadline: when its sender gives up.
-        is_new: whether the event's id was made for this delivery alone, so that no history can have it yet.
+        deadline: when the judging has to be over.
+        is_new: whether the event's id was made for this delivery, so that no history can contain it yet.
         is_large: whether the event is too large to be kept in memory after the answer (`Outcome.watch`).
-        again: the event as it was applied before, where another program has undone it; None for any other.
-        rounds: how many rounds there were.
-        unconfirmed: true if a write was sent but never confirmed.
-        concluded: the outcome that is told as soon as the journal has the event; None until there is one.
-        journaled: what the journal has to hold before that; None for nothing.
-        outcome: what came of it; None until then.
-        error: what judging it raised, if that is no lack of the database: a defect, or a wrong setting.
+        again: the event as it was first applied, if another program has undone it since; else None.
+        rounds: the number of rounds so far.
+        unconfirmed: True if a write was sent but never confirmed.
+        concluded: the outcome, which waits until `journaled` is in the journal; None until there is one.
+        journaled: what the journal must contain before the outcome is returned; None if nothing.
+        outcome: the outcome; None until the event is judged.
+        error: an error that is not about the database: a defect, or a wrong setting; else None.
     """
 
     __slots__ = (

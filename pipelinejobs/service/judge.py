@@ -1,4 +1,4 @@
-"""Judging events: read the jobs together, decide about each, write together, and again where a guard has missed."""
+"""Judges events: reads the jobs together, decides about each event, writes together, and repeats if a guard missed."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +25,11 @@ _KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED, 
 """Verdicts based only on a read. They are re-checked with a linearizable read before they are returned, and stored for
 `explain`."""
 
-
-_TOO_LATE: Final = "the time for this event is over; nothing was changed, send the same delivery again"
+_TOO_LATE: Final = "timed out; nothing was changed - send the same delivery again"
 
 
 class Judge:
-    """Brings attempts to their outcomes."""
+    """Judges attempts until they have their outcomes."""
 
     def __init__(
         self,
@@ -56,17 +55,20 @@ class Judge:
         is_new: bool = False,
         is_large: bool = False,
     ) -> Attempt:
-        """An event to be judged.
+        """A new attempt to judge an event.
 
         Args:
-            execution, is_new, is_large: see `Attempt`.
-            seconds: how long it may take, where that is less than the database is given anyway.
+            event, execution, is_new, is_large: see `Attempt`.
+            seconds: the most seconds that judging may take, if less than `limits.database`.
         """
         limit = self._database_seconds if seconds is None else min(self._database_seconds, seconds)
         return Attempt(event, execution, Deadline(limit), is_new=is_new, is_large=is_large)
 
     def finish(self, attempts: Sequence[Attempt]) -> None:
-        """Judges events, round after round, until each has its outcome. Of different jobs, or one.
+        """Judges events, round after round, until each has its outcome.
+
+        Args:
+            attempts: one, or several of different jobs.
 
         Raises:
             WrongSetting: the database refuses our user.
@@ -80,13 +82,13 @@ class Judge:
             time.sleep(max(attempt.pause() for attempt in pending))
 
     def judge(self, attempts: Sequence[Attempt]) -> None:
-        """One round.
+        """Judges events in one round.
 
-        An attempt without an outcome afterwards met a job that changed meanwhile, or a database that is away: it has
-        to be judged again, after its pause.
+        If an attempt has no outcome afterwards, its job changed meanwhile or the database was unavailable: judge it
+        again after `Attempt.pause`.
 
         Args:
-            attempts: of different jobs, or one.
+            attempts: one, or several of different jobs.
 
         Raises:
             WrongSetting: the database refuses our user.
@@ -116,7 +118,7 @@ class Judge:
         for attempt in attempts:
             decision = self._decision(attempt, jobs.get(attempt.event.job), moved, now)
             if decision is not None and decision.verdict in _KEPT:
-                # A server that is the primary no longer cannot write, but until it knows it answers from the past.
+                # A deposed primary cannot write, but until it learns of its deposition it answers with old data.
                 job = self._store.jobs.load_confirmed(attempt.event.job)
                 decision = self._decision(attempt, job, self._moved([attempt], {job.uuid: job} if job else {}), now)
             if decision is None:
@@ -131,7 +133,7 @@ class Judge:
             self._tell(attempts)
 
     def _tell(self, attempts: Sequence[Attempt]) -> None:
-        """Gives the outcomes there are, as soon as the journal has those events that another program may undo."""
+        """Sets the outcomes of concluded attempts, once the journal has the events that need it."""
         concluded = [attempt for attempt in attempts if attempt.concluded is not None and attempt.outcome is None]
         journaled = [attempt.journaled for attempt in concluded if attempt.journaled is not None]
         if journaled:
@@ -140,7 +142,7 @@ class Judge:
             attempt.outcome = attempt.concluded
 
     def _moved(self, attempts: Sequence[Attempt], jobs: Mapping[str, Job]) -> Mapping[str, Entry]:
-        """Entries of these events, by uuid, that have moved out of their jobs."""
+        """The entries, by uuid, that these events already have among the entries moved out of their jobs."""
         wanted = []
         for attempt in attempts:
             job = jobs.get(attempt.event.job)
@@ -151,7 +153,7 @@ class Judge:
     def _decision(
         self, attempt: Attempt, job: Job | None, moved: Mapping[str, Entry], now: datetime
     ) -> Decision | None:
-        """Decides about the job as it was read. None where older history had to be moved first: then it was changed."""
+        """The decision on the job as it was read; None if its older history was moved now, which changed the job."""
         event = attempt.event
         if attempt.again is not None:
             job, authority, refusal = as_it_was(job, attempt.again), Authority.JOB, None
@@ -167,10 +169,10 @@ class Judge:
     def _decide(
         self, attempt: Attempt, job: Job, authority: Authority, moved: Mapping[str, Entry], now: datetime
     ) -> Decision:
-        """Decides, asking for an earlier application of the event only where the guard of the write would not tell.
+        """Decides, and looks for an earlier application of the event only if the guard of the write would not find it.
 
-        The guard knows the embedded history. It does not know entries that were moved, it is not asked when nothing is
-        to be written, and after a miss it has to be found out why it missed.
+        The guard looks at the history in the document. A look-up is needed for entries that were moved, if nothing is
+        to be written, and after a missed guard, to find out why it missed.
         """
         event = attempt.event
         uuid = identity.entry_uuid(job, event)
@@ -188,15 +190,14 @@ class Judge:
         return decision
 
     def _was_written(self, attempt: Attempt, job: Job) -> bool:
-        """Whether it was this delivery that wrote the event: only the confirmation was lost.
+        """Whether this delivery itself wrote the event, and only the confirmation was lost.
 
-        Where another event was written since, that cannot be known, and it stays a duplicate: no event is ever said to
-        be applied twice.
+        If another event was written since, that cannot be known. The verdict then stays `duplicate`, so that no
+        event is ever reported as applied twice.
         """
         return self._store.jobs.was_last(attempt.execution, job)
 
     def _write(self, decided: Sequence[tuple[Attempt, Decision]]) -> None:
-        """Writes what was decided."""
         writes = []
         for attempt, decision in decided:
             assert decision.job is not None
@@ -210,19 +211,19 @@ class Judge:
             for attempt, _ in decided:
                 attempt.unconfirmed = True
             raise
-        for (attempt, decision), came in zip(decided, written, strict=True):
-            match came:
+        for (attempt, decision), result in zip(decided, written, strict=True):
+            match result:
                 case Written.YES:
                     self._conclude(attempt, decision)
                 case Written.MISSED:
-                    pass  # another writer was first: the next round reads the job again, and decides on what it is then
+                    pass  # another writer was first: the next round reads the job again and decides again
                 case Written.UNKNOWN:
                     attempt.unconfirmed = True
                 case Written.TOO_LARGE:
                     self._too_large(attempt, decision)
 
     def _too_large(self, attempt: Attempt, decision: Decision) -> None:
-        """A command is told so. A report is a fact, and a job system never repeats it: then what it says goes alone."""
+        """Refuses a command. Of a report only the data are left out, because a job system does not send it again."""
         assert decision.job is not None
         smaller = without_data(attempt.event)
         if attempt.event.kind is Kind.REPORT and smaller.data != attempt.event.data:
@@ -231,20 +232,20 @@ class Judge:
             self._conclude(attempt, refused(decision.job, attempt.event, decision.authority, DocumentFull().reason))
 
     def _conclude(self, attempt: Attempt, decision: Decision) -> None:
-        """Sets the outcome, and what the journal has to hold before it is told.
+        """Sets the outcome, and what the journal must contain before the outcome is returned.
 
-        While no other program is known to write to the database, that is nothing for a job that this project made,
-        unless the event is large.
+        As long as no other program is known to write to the database, the journal is not needed for a job that this
+        project made, unless the event is large.
         """
-        came = self._outcome(attempt, decision)
-        if came.first_use:
+        concluded = self._outcome(attempt, decision)
+        if concluded.first_use:
             event = attempt.event
             fields = {"job": event.job, "event": event.name, "user": event.sender, "execution": attempt.execution}
             logger.warning(
-                "a token was trusted on first use: another program changed the job's salt before this one saw the job",
+                "a token was trusted on first use: another program changed the salt before the manager saw the job",
                 extra={"fields": fields},
             )
-        attempt.concluded, attempt.journaled = came, None
+        attempt.concluded, attempt.journaled = concluded, None
         if decision.job is None or decision.verdict not in (Verdict.APPLIED, Verdict.DUPLICATE):
             return
         is_alone = decision.change.alone if decision.change is not None else decision.job.alone
@@ -253,7 +254,7 @@ class Judge:
         if self._others.known or attempt.is_large:
             attempt.journaled = _journaled(attempt, decision, decision.job)
         else:
-            attempt.concluded = came._replace(watch=_journaled(attempt, decision, decision.job))
+            attempt.concluded = concluded._replace(watch=_journaled(attempt, decision, decision.job))
 
     def _outcome(self, attempt: Attempt, decision: Decision) -> Outcome:
         event, job, change = attempt.event, decision.job, decision.change

@@ -1,4 +1,4 @@
-"""What entry points do with an event: have it judged, and do what is left to do after the answer."""
+"""What both entry points do with an event: judge it, and do the work after the answer."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,17 +18,17 @@ from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.log import logger
 
-_OTHERS_ROWS: Final = 5
-_KNOWN_SENDER: Final = frozenset({Verdict.APPLIED, Verdict.DUPLICATE, Verdict.STALE, Verdict.ILLEGAL})
+_MOST_OVERDUE: Final = 5
+_OF_KNOWN_SENDER: Final = frozenset({Verdict.APPLIED, Verdict.DUPLICATE, Verdict.STALE, Verdict.ILLEGAL})
 
 
 class Manager:
-    """Judges events, keeps refusals, and does what is left to do after an answer.
+    """Judges events, stores refusals, and does the work after an answer.
 
     Attributes:
-        judge: what brings events to their outcomes.
+        judge: judges events.
         others: what is known about other programs that write to the database.
-        reapplier: what applies events again that such a program has undone.
+        reapplier: applies events again that such a program has undone.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Manager:
         """Judges one event. When this returns `applied`, the event is durable.
 
         Args:
-            event: the event, already read.
+            event: the event.
             execution: the id of this execution.
-            seconds: how long it may take, where that is less than the database is given anyway.
+            seconds: the most seconds that judging may take, if less than `limits.database`.
 
         Raises:
             WrongSetting: the database refuses our user.
@@ -66,7 +66,11 @@ class Manager:
         return attempt.outcome
 
     def keep(self, refusal: dict[str, Any], deadline: Deadline) -> None:
-        """Keeps a refusal, which is that of an outcome.
+        """Stores a refusal.
+
+        Args:
+            refusal: `Outcome.refusal`.
+            deadline: when this has to be over.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -74,12 +78,13 @@ class Manager:
         with within(min(self._database_seconds, deadline.remaining())):
             self._store.refused.keep(refusal)
 
-    def keep_unread(self, claimed: Event, told: Outcome, deadline: Deadline) -> None:
-        """Keeps the refusal of a delivery that could not be read, if it showed a token of the job that it names.
+    def keep_unread(self, claimed: Event, outcome: Outcome, deadline: Deadline) -> None:
+        """Stores the refusal of an unreadable delivery, if the delivery names a job and shows a token of that job.
 
         Args:
-            claimed: the job that it names and the token that it shows (`messages.claim`).
-            told: what its sender was told.
+            claimed: the job that the delivery names and the token that it shows (`messages.claim`).
+            outcome: the outcome that its sender was told.
+            deadline: when this has to be over.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -88,23 +93,28 @@ class Manager:
             job = self._store.jobs.load(claimed.job)
             authority = tokens.authority(job, claimed, self._policy, self._clock().timestamp())
             if job is not None and tokens.is_shown(authority):
-                row = self._store.refused.row(claimed, Verdict.MALFORMED, told.reason, job.state, told.execution)
+                row = self._store.refused.row(claimed, Verdict.MALFORMED, outcome.reason, job.state, outcome.execution)
                 self._store.refused.keep(row)
 
     def settle(self, outcome: Outcome, deadline: Deadline) -> None:
-        """What is done after the answer: keep a refusal, send what the job owes, apply again what another program has
-        undone, and send a little of what other jobs owe.
+        """Does the work after the answer.
 
-        Nothing here changes the answer; trouble is logged and left to the next run.
+        Stores a refusal, sends the job's outbox messages, applies events again that another program has undone, and
+        sends a few overdue outbox messages of other jobs. Nothing here changes the answer. If the database fails, that
+        is logged, and the next run does the rest.
+
+        Args:
+            outcome: the outcome that the sender was told.
+            deadline: when this has to be over.
         """
         try:
             if outcome.refusal is not None:
                 self.keep(outcome.refusal, deadline)
-            if outcome.verdict in _KNOWN_SENDER:
+            if outcome.verdict in _OF_KNOWN_SENDER:
                 assert outcome.uuid is not None
-                answers = not outcome.owes or self._outbox.send_own(outcome.uuid, deadline)
+                is_reachable = not outcome.owes or self._outbox.send_own(outcome.uuid, deadline)
                 self.reapplier.look(deadline)
-                if answers:  # what this job owed before is overdue, and among these
-                    self._outbox.send_overdue(_OTHERS_ROWS, deadline)
+                if is_reachable:  # older messages of this job are overdue, and among these
+                    self._outbox.send_overdue(_MOST_OVERDUE, deadline)
         except (Unavailable, DocumentFull) as error:
-            logger.warning("not everything could be done after the answer", extra={"fields": {"why": error.reason}})
+            logger.warning("the work after the answer was not finished", extra={"fields": {"why": error.reason}})

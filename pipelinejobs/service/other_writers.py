@@ -1,8 +1,8 @@
 """Whether another program is known to write to the database.
 
-While none is, a job that this project made is spared the journal (`core.outcome.Outcome.watch`); but only where
-something looks for its events all the time, which a gateway does. So a process begins with `known`, and a gateway sets
-it to false. Once it is true it is never unset: a thread that judges may have found another program at that moment.
+If none is known, events of jobs that this project made need no journal: the gateway watches them in memory
+(`core.outcome.Outcome.watch`). A one-shot run cannot watch them, so each process starts with `known` set, and a gateway
+sets it to False at its start. Once another program is known, `known` is never unset.
 """
 
 from pipelinejobs.store import Store, within
@@ -11,7 +11,7 @@ _DATABASE_SECONDS = 5.0
 
 
 class OtherWriters:
-    """What this process knows about other writers, agreed with all gateways."""
+    """What this process knows about other writers, shared with all gateways through the database."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -20,7 +20,7 @@ class OtherWriters:
         """Whether another program is known to write to the database."""
 
     def agree(self) -> None:
-        """Tells other gateways, and is told by them.
+        """Stores that another program is known, or reads whether another gateway has stored it.
 
         Raises:
             Unavailable: the database cannot be asked.

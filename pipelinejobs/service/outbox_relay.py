@@ -1,8 +1,7 @@
-"""Sends what jobs owe to the Indexer: claim, send, retry, give up visibly.
+"""Sends the jobs' outbox messages to the Indexer: lease, send, retry, and mark as failed after the last attempt.
 
-The rows are in the job documents (`store.outbox`), written together with the event that made them owed. Delivery is
-at least once, always under the row's key, by whichever process gets to it: the run that caused it, a
-later one, or `drain`.
+The messages are stored in the job documents (`store.outbox`), written together with their events. Each is delivered at
+least once, always with the same key, by the run whose event made it, a later run, a gateway or `drain`.
 """
 
 import time
@@ -21,16 +20,16 @@ from pipelinejobs.util.log import logger
 
 _DATABASE_SECONDS: Final = 5.0
 _MARGIN: Final = 2.0
-"""Seconds that a lease lasts longer than sending may take, and that a run keeps for the database at its end."""
+"""Seconds by which a lease is longer than sending may take, and that a run reserves for the database at its end."""
 _QUICK_TRIES: Final = 3
 
 
 class SendAttempt(NamedTuple):
-    """One attempt to send one message, for people who wait.
+    """One attempt to send one message, for the progress display.
 
     Attributes:
-        delivered: whether it reached the Indexer.
-        line: what became of it, as one line that names the job.
+        delivered: whether the message reached the Indexer.
+        line: the result, as one line that names the job.
     """
 
     delivered: bool
@@ -38,17 +37,17 @@ class SendAttempt(NamedTuple):
 
 
 def silent(attempt: SendAttempt) -> None:
-    """The progress of a process that reports none."""
+    """Shows nothing: for a process without a progress display."""
 
 
 class Tally:
-    """What a round of sending came to.
+    """The result of a round of sending.
 
     Attributes:
-        sent: messages delivered.
-        failed: attempts that failed.
-        waiting: rows that another process holds.
-        wait: seconds until the soonest of the failed ones is due again; None when there is none.
+        sent: the number of delivered messages.
+        failed: the number of failed attempts.
+        waiting: the number of messages on which another process has a lease.
+        wait: seconds until the first of the failed messages is due again; None if none will be.
     """
 
     __slots__ = ("failed", "sent", "wait", "waiting")
@@ -61,7 +60,7 @@ class Tally:
 
 
 class _DatabaseClock:
-    """The database's time, asked once and then carried on by the monotonic clock."""
+    """The database's time: read once, then continued by the monotonic clock."""
 
     def __init__(self, asked: datetime) -> None:
         self._asked = asked
@@ -86,9 +85,11 @@ class OutboxRelay:
     ) -> None:
         """
         Args:
-            indexer: how to reach the Indexer; None where nothing says so, then rows simply stay owed.
-            seconds: how long one attempt may take, and all quick attempts of one run together.
-            progress: told about each attempt, for people who wait.
+            store: where the messages are.
+            indexer: sends to the Indexer; None if no setting says how to reach it. Messages then stay pending.
+            backoff: how often and after which waits a message is sent again.
+            seconds: the most seconds for one attempt, and for all quick attempts of one run together.
+            progress: called after each attempt.
         """
         self._rows = store.outbox
         self._indexer = indexer
@@ -98,17 +99,21 @@ class OutboxRelay:
 
     @property
     def can_send(self) -> bool:
-        """Whether anything says how to reach the Indexer."""
+        """Whether a setting says how to reach the Indexer."""
         return self._indexer is not None
 
     def send_own(self, job: str, deadline: Deadline) -> bool:
-        """Sends what one job owes, with a few quick attempts, in `seconds` at the most.
+        """Sends one job's messages, with up to three quick attempts.
+
+        Args:
+            job: the job's uuid.
+            deadline: when this has to be over; it takes at most the `seconds` of the constructor.
 
         Returns:
-            False when a message could not be delivered, so that it is of no use to try others now.
+            False if a message could not be delivered, so that trying others now is useless.
 
         Raises:
-            Unavailable: the database cannot be asked; what was not sent stays owed.
+            Unavailable: the database cannot be asked; unsent messages stay pending.
         """
         limit = self._limit(deadline)
         for _ in range(_QUICK_TRIES):
@@ -121,7 +126,7 @@ class OutboxRelay:
         return False
 
     def send_overdue(self, most: int, deadline: Deadline) -> None:
-        """Sends a few of the longest overdue messages of any job, one attempt each.
+        """Sends the `most` longest overdue messages of all jobs, one attempt each.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -129,7 +134,10 @@ class OutboxRelay:
         self._send_due(None, most, self._limit(deadline))
 
     def drain(self, deadline: Deadline) -> Tally:
-        """Tries everything that is owed, also what was given up; waits for leases that others hold.
+        """Tries to send every pending and failed message once, and waits for leases of other processes to end.
+
+        Returns:
+            The result; `waiting` counts the messages on which others still have leases at the deadline.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -153,7 +161,7 @@ class OutboxRelay:
         return total
 
     def due(self, most: int) -> list[OutboxMessage]:
-        """At most so many of the messages that are due now, the longest due first.
+        """The `most` longest due messages of all jobs.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -162,13 +170,14 @@ class OutboxRelay:
             return list(islice(self._rows.rows(due=self._rows.now()), most))
 
     def attempt(self, owed: OutboxMessage, seconds: float | None = None) -> Tally:
-        """One attempt to send one message, unless another process holds it.
+        """Makes one attempt to send one message, unless another process has a lease on it.
 
         Args:
-            seconds: how long it may take, where that is less than usual.
+            owed: the message.
+            seconds: the most seconds for it; by default those of the constructor.
 
         Raises:
-            Unavailable: the database cannot be asked, or told what came of it.
+            Unavailable: the database cannot be asked, or the result cannot be stored.
         """
         tally = Tally()
         with within(_DATABASE_SECONDS):
@@ -177,7 +186,7 @@ class OutboxRelay:
         return tally
 
     def _limit(self, deadline: Deadline) -> Deadline:
-        """The end of sending: `seconds` from now, or so early that the database can still be told what came of it."""
+        """When sending ends: after `seconds`, but early enough before `deadline` to store the result."""
         return Deadline(min(self._seconds, deadline.remaining() - _MARGIN))
 
     def _send_due(self, job: str | None, most: int | None, deadline: Deadline) -> Tally:
@@ -197,12 +206,11 @@ class OutboxRelay:
         return tally
 
     def _send(self, owed: OutboxMessage, clock: _DatabaseClock, deadline: Deadline, tally: Tally) -> None:
-        """One attempt to send one row."""
         seconds = min(self._seconds, deadline.remaining())
         try:
             with within(_DATABASE_SECONDS):
                 leased = self._rows.lease(owed, clock.now(), seconds + _MARGIN)
-        except (Unavailable, DocumentFull) as trouble:  # of this row; it must not keep the others back
+        except (Unavailable, DocumentFull) as trouble:  # this concerns one message only; the others are sent
             logger.warning(trouble.reason, extra={"fields": {"job": owed.job, "message": owed.name}})
             self._progress(SendAttempt(False, f"{owed.name} of {owed.job}: not tried ({trouble.reason})"))
             tally.failed += 1
@@ -221,7 +229,7 @@ class OutboxRelay:
 
     def _tell_indexer(self, leased: Leased, seconds: float) -> None:
         if self._indexer is None or leased.token is None:
-            raise Undelivered("the job has no _salt, so that no token can be made for the Indexer")
+            raise Undelivered("the job has no _salt, so no token can be made for the Indexer")
         message = {"uuid": leased.job, "name": leased.name, "token": leased.token.reveal()}
         self._indexer.send(message, key=leased.key, deadline=seconds)
 
@@ -232,7 +240,7 @@ class OutboxRelay:
         tally.failed += 1
         if wait is not None:
             tally.wait = wait if tally.wait is None else min(tally.wait, wait)
-        outcome = "will be tried again" if wait is not None else "given up; drain can send it"
+        outcome = "will be tried again" if wait is not None else "it has failed; drain can send it"
         self._report(leased, False, f"not delivered ({failure.reason}); {outcome}")
 
     def _report(self, leased: Leased, delivered: bool, what: str) -> None:

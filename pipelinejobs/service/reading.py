@@ -1,6 +1,6 @@
-"""Reading a delivery, which is the first step of both entry points: its event, or the refusal that its sender is told.
+"""Reads a delivery: the first step of both entry points.
 
-Nothing here loads the database driver: a one-shot run that refuses a message does not need it.
+Nothing here loads the database driver: a one-shot run that cannot read its message does not need it.
 """
 
 from pipelinejobs.core.outcome import Outcome
@@ -14,7 +14,7 @@ from pipelinejobs.util.redaction import without_tokens
 
 
 def read(delivery: Delivery) -> Event | Outcome:
-    """The event that a delivery means, or the outcome `malformed` of one that cannot be read."""
+    """The delivery's event, or the outcome `malformed` if it cannot be read."""
     try:
         return reader.read(delivery)
     except Malformed as error:

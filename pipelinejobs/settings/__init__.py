@@ -1,10 +1,10 @@
-"""The settings of a process: config.yml, then the environment, checked once at the start.
+"""The settings of a process: read from config.yml and the environment, and checked once at the start.
 
-A setting `a.b` of config.yml is overridden by the environment variable `_REACTOR_A_B`, the convention of the
-Reactors SDK. Three that python-datacatalog has too are also taken under its names. The environment is not trusted
-blindly: `pipelinejobs.settings.pins`. What settings there are is said in `pipelinejobs.settings.table`.
+The environment variable `_REACTOR_A_B` overrides the setting `a.b` of config.yml: the convention of the Reactors SDK.
+Three settings can also be set by variables of python-datacatalog. `pipelinejobs.settings.pins` limits what the
+environment may set. `pipelinejobs.settings.table` defines all settings.
 
-Why not a library: pydantic-settings would load pydantic in every one-shot run, and none knows pins.
+Why not a library: pydantic-settings would load pydantic in each one-shot run, and no library supports pins.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,21 +33,27 @@ from pipelinejobs.util.secret import Secret
 __all__ = ["CONFIG", "ROOT", "TABLE", "LimitsSection", "Settings", "load", "one", "remarks", "secrets"]
 
 CONFIG: Final = ROOT / "config.yml"
-"""The file that is read when no other is named: the one beside reactor.py."""
+"""The default file: the one beside reactor.py."""
 
 _SHOWN = 40
-"""Characters of a wrong value that an error repeats."""
+"""Most characters of an invalid value that an error repeats."""
 
 _HARMLESS = (Whole, Seconds, Switch, Choice)
-"""Types whose wrong values an error repeats; elsewhere an operator may have put a password in the wrong place."""
+"""Types whose invalid values an error repeats. For other types, the value may be a misplaced password."""
 
 
 def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
-    """The settings that the file at `path` and the environment `environ` make together.
+    """Reads and checks all settings.
 
-    An empty text in the environment, and null or an empty text in the file, count as not set. Names that are
-    not a setting's are ignored in the environment and refused in the file. Raises WrongSetting: one sentence
-    with the setting's name, the variable's name where the value came from there, and never a secret value.
+    An empty text counts as not set, and so does null in the file. Unknown names are ignored in the environment, and are
+    errors in the file.
+
+    Args:
+        environ: the environment; it overrides the file.
+        path: the file; None: `CONFIG`.
+
+    Raises:
+        WrongSetting: names the setting, and the variable if the value came from one. Never repeats a secret value.
     """
     as_written = config_file.read(path or CONFIG)
     written = config_file.renamed(as_written)
@@ -56,35 +62,36 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
             raise WrongSetting(name, f"can only be set in config.yml, not by {variable(name)}")
     pinned = pins.parse(written.get(config_file.PINNED))
     require_pins = _require_pins(written.get(config_file.REQUIRE_PINS))
-    said = overrides(environ, written)
-    pins.check(said, pinned, require_pins)
+    overridden = overrides(environ, written)
+    pins.check(overridden, pinned, require_pins)
 
     values: dict[str, Any] = {name: {} for name in SECTIONS}
     for setting in TABLE.values():
         section, _, key = setting.name.partition(".")
-        values[section][key] = _value(setting, written.get(setting.name), said.get(setting.name))
+        values[section][key] = _value(setting, written.get(setting.name), overridden.get(setting.name))
     parts = {name: SECTIONS[name](**values[name]) for name in SECTIONS}
-    warnings = frozenset(_former_names(as_written, said))
+    warnings = frozenset(_former_names(as_written, overridden))
     settings = Settings(**parts, pinned=pinned, require_pins=require_pins, warnings=warnings)
-    settings = _without_half_a_pair(settings, said)
-    _check_together(settings, said)
+    settings = _without_half_a_pair(settings, overridden)
+    _check_together(settings, overridden)
     return settings
 
 
 def one(name: str, environ: Mapping[str, str], path: Path | None = None) -> Any:
-    """The value of one setting, as `load` would give it; the others need only have known names.
+    """The value of one setting, as `load` would give it. The values of other settings are not checked.
 
-    Raises WrongSetting where this one is wrong, or config.yml cannot be read.
+    Raises:
+        WrongSetting: this setting is invalid, or config.yml cannot be read or has an unknown name.
     """
     written = config_file.renamed(config_file.read(path or CONFIG))
     return _value(TABLE[name], written.get(name), overrides(environ, written).get(name))
 
 
 def secrets(settings: Settings) -> frozenset[str]:
-    """Every text that must not be shown, for the log's redaction.
+    """All texts that must not be shown, for redaction in the log.
 
-    These are the values of all secret settings and what can be read out of them: the connection string as it is
-    used, the password in it, and the nonce or password in the Indexer's URL.
+    They are the values of all secret settings, and secrets inside them: the connection string, its password, and the
+    nonce or password in the Indexer's URL.
     """
     sections = [getattr(settings, name) for name in SECTIONS]
     texts = {value.reveal() for section in sections for value in section if isinstance(value, Secret)}
@@ -98,43 +105,45 @@ def secrets(settings: Settings) -> frozenset[str]:
     return frozenset(texts - {""})
 
 
-def _value(setting: Setting, written: object, said: Override | None) -> object:
+def _value(setting: Setting, written: object, override: Override | None) -> object:
     """The value of one setting: from the environment, else from the file, else its default."""
-    text = said.text if said is not None else ""
+    text = override.text if override is not None else ""
     try:
         if text:
             return setting.field_type.parse(text)
         return setting.default if written is None or written == "" else setting.field_type.accept(written)
     except InvalidValue as invalid:
         shown = f", not {_short(text or written)}" if isinstance(setting.field_type, _HARMLESS) else ""
-        source = _set_by([said]) if said is not None and text else ""
+        source = _set_by([override]) if override is not None and text else ""
         raise WrongSetting(setting.name, f"{invalid}{shown}{source}") from None
 
 
-def _former_names(as_written: Mapping[str, object], said: Mapping[str, Override]) -> Iterator[str]:
-    """A sentence for each former name of a setting that config.yml or the environment uses."""
+def _former_names(as_written: Mapping[str, object], overridden: Mapping[str, Override]) -> Iterator[str]:
+    """A warning for each former name of a setting in config.yml or the environment."""
     pinned = as_written.get(config_file.PINNED)
     for former, present in RENAMED.items():
         names = [former] if former in as_written else []
         names += [f"pinned.{former}"] if isinstance(pinned, dict) and former in pinned else []
-        names += [variable(former)] if present in said and said[present].variable == variable(former) else []
+        names += (
+            [variable(former)] if present in overridden and overridden[present].variable == variable(former) else []
+        )
         for name in names:
             now = variable(present) if name == variable(former) else name.replace(former, present)
-            yield f"{name} is a former name, which the next release will not know; it is now {now}"
+            yield f"{name} is deprecated and will stop working in the next release; use {now}"
 
 
-def _without_half_a_pair(settings: Settings, said: Mapping[str, Override]) -> Settings:
-    """The settings, without an administrative key or secret that python-datacatalog's variable sets alone.
+def _without_half_a_pair(settings: Settings, overridden: Mapping[str, Override]) -> Settings:
+    """The settings without administrative tokens, if a variable of python-datacatalog sets only the key or the secret.
 
-    python-datacatalog has a default for the missing half, in public source, from which no administrative token may be
-    made. The rest of such an environment is good, so that this is a warning and no error.
+    python-datacatalog would use its public default for the missing one, which no administrative token may depend on.
+    Such an environment works otherwise, so this is a warning and not an error.
     """
     names = {"tokens.admin_key": settings.tokens.admin_key, "tokens.admin_secret": settings.tokens.admin_secret}
     missing, present = sorted(names, key=lambda name: names[name] is not None)
     is_half = names[missing] is None and names[present] is not None
-    if not is_half or present not in said or said[present].variable != TABLE[present].also:
+    if not is_half or present not in overridden or overridden[present].variable != TABLE[present].also:
         return settings
-    warning = f"{TABLE[present].also} is set without {TABLE[missing].also}, so that there are no administrative tokens"
+    warning = f"{TABLE[present].also} is set without {TABLE[missing].also}, so there are no administrative tokens"
     return settings._replace(
         tokens=settings.tokens._replace(admin_key=None, admin_secret=None), warnings=settings.warnings | {warning}
     )
@@ -147,39 +156,39 @@ def _require_pins(written: object) -> bool:
         raise WrongSetting(config_file.REQUIRE_PINS, f"{invalid}, not {_short(written)}") from None
 
 
-def _check_together(settings: Settings, said: Mapping[str, Override]) -> None:
-    """Raise WrongSetting where settings that are right one by one do not go together."""
+def _check_together(settings: Settings, overridden: Mapping[str, Override]) -> None:
+    """Raises WrongSetting if settings that are valid each do not fit together."""
     try:
         settings.mongodb.connection()
     except WrongSetting as wrong:
         names = [f"mongodb.{part}" for part in ("authn", "uri", "username", "password")]
-        raise _named(wrong, names, said) from None
+        raise _named(wrong, names, overridden) from None
     key, secret = settings.tokens.admin_key, settings.tokens.admin_secret
     if (key is None) != (secret is None):
         missing, present = ("key", "secret") if key is None else ("secret", "key")
         problem = f"is missing, though tokens.admin_{present} is set; set both or neither"
         names = ["tokens.admin_key", "tokens.admin_secret"]
-        raise _named(WrongSetting(f"tokens.admin_{missing}", problem), names, said)
+        raise _named(WrongSetting(f"tokens.admin_{missing}", problem), names, overridden)
     try:
         settings.gateway.check()
     except WrongSetting as wrong:
-        raise _named(wrong, [name for name in TABLE if name.startswith("gateway.")], said) from None
+        raise _named(wrong, [name for name in TABLE if name.startswith("gateway.")], overridden) from None
     if settings.outbox.first_delay > settings.outbox.longest_delay:
         names = ["outbox.first_delay", "outbox.longest_delay"]
-        raise _named(WrongSetting(names[0], f"must not be longer than {names[1]}"), names, said)
+        raise _named(WrongSetting(names[0], f"must not be longer than {names[1]}"), names, overridden)
 
 
-def _named(wrong: WrongSetting, names: Iterable[str], said: Mapping[str, Override]) -> WrongSetting:
-    """The same error, with the variables that set any of `names`."""
-    setting = [said[name] for name in names if name in said and said[name].text]
+def _named(wrong: WrongSetting, names: Iterable[str], overridden: Mapping[str, Override]) -> WrongSetting:
+    """The same error, with the names of the variables that set any of `names`."""
+    setting = [overridden[name] for name in names if name in overridden and overridden[name].text]
     problem = wrong.reason.removeprefix(f"{wrong.setting}: ")
     return WrongSetting(wrong.setting, problem + (_set_by(setting) if setting else ""))
 
 
-def _set_by(said: Iterable[Override]) -> str:
-    return f" (set by {', '.join(one.variable for one in said)})"
+def _set_by(overridden: Iterable[Override]) -> str:
+    return f" (set by {', '.join(one.variable for one in overridden)})"
 
 
 def _short(value: object) -> str:
-    shown = ascii(value)  # one line, whatever is in it
+    shown = ascii(value)  # always one line
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

@@ -1,4 +1,4 @@
-"""config.yml as a flat table: dotted names and what YAML says for each. Types and limits are checked elsewhere."""
+"""Reads config.yml as a flat table of dotted names and YAML values. Types and limits are checked elsewhere."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,17 +12,19 @@ from pipelinejobs.util.errors import WrongSetting
 PINNED: Final = "pinned"
 REQUIRE_PINS: Final = "require_pins"
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first reads about ten times faster
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # CSafeLoader is about ten times faster
 _MAP = "tag:yaml.org,2002:map"
 
 
 def read(path: Path) -> dict[str, object]:
-    """What the file at `path` says, by dotted name; `pinned` and `require_pins` among them.
+    """Reads a file. Former names of settings are kept; `renamed` replaces them.
 
-    A former name of a setting (`table.RENAMED`) is kept as it is: `renamed` replaces it.
+    Returns:
+        the YAML values by dotted name, including `pinned` and `require_pins`.
 
-    Raises WrongSetting where the file cannot be read, is not YAML, holds a key twice or a name that no setting
-    has. Nothing that the file holds as a value is repeated in an error: it may be a secret.
+    Raises:
+        WrongSetting: the file cannot be read, is not YAML, repeats a key, or has an unknown name. The error repeats no
+            value, because a value may be a secret.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -34,7 +36,7 @@ def read(path: Path) -> dict[str, object]:
 
 
 def parse(text: str, filename: str) -> dict[object, object]:
-    """The document in `text`; an empty one is an empty table. Raises WrongSetting as `read` does."""
+    """Parses the text of a config.yml; an empty text is an empty table. Raises WrongSetting as `read` does."""
     loader = None
     try:
         loader = _Loader(text)
@@ -47,9 +49,9 @@ def parse(text: str, filename: str) -> dict[object, object]:
         document: dict[object, object] = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise WrongSetting(filename, f"is not YAML that can be read{line}") from None
+        raise WrongSetting(filename, f"is not valid YAML{line}") from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):  # impossible dates, unhashable keys, deep nests
-        raise WrongSetting(filename, "is not YAML that can be read") from None
+        raise WrongSetting(filename, "is not valid YAML") from None
     finally:
         if loader is not None:
             loader.dispose()
@@ -57,15 +59,15 @@ def parse(text: str, filename: str) -> dict[object, object]:
 
 
 def unknown(name: str, known: Iterable[str], prefix: str = "") -> WrongSetting:
-    """The error for a name that no setting has, with the known name most like it."""
-    import difflib  # here, since only a mistake needs it
+    """The error for an unknown name; it suggests the most similar known name."""
+    import difflib  # imported only for this error
 
     alike = difflib.get_close_matches(name, list(known), n=1)
     return WrongSetting(prefix + name, "is not a setting" + (f"; did you mean {alike[0]}?" if alike else ""))
 
 
 def _refuse_twice(node: yaml.MappingNode, prefix: str) -> None:
-    """Raise WrongSetting where a key is there twice: of two values YAML would silently take the last."""
+    """Raises WrongSetting if a key is repeated: YAML would silently use the last value."""
     seen = set()
     for key, value in node.value:
         name = f"{prefix}{key.value}"
@@ -77,7 +79,7 @@ def _refuse_twice(node: yaml.MappingNode, prefix: str) -> None:
 
 
 def renamed(written: Mapping[str, object]) -> dict[str, object]:
-    """The same with present names for former ones, also of pins. Raises WrongSetting where both are there."""
+    """Replaces former names by present ones, also in the pins. Raises WrongSetting if both are present."""
     found = _renamed(written, "")
     pinned = found.get(PINNED)
     if isinstance(pinned, dict):

@@ -1,7 +1,7 @@
-"""The types of value a setting can have: how each is read from config.yml and from the environment.
+"""The types of settings, and how each is read from config.yml and from the environment.
 
-Every type has the same two verbs. `parse` takes a text, as the environment gives it; `accept` takes a value, as
-YAML gives it. Both return the value to hold or raise `InvalidValue`.
+Each type has two methods: `parse` reads a text from the environment, `accept` reads a value from YAML. Both return the
+value of the setting, or raise `InvalidValue`.
 """
 
 import re
@@ -18,33 +18,33 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _SWITCH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-class InvalidValue(Exception):  # it never leaves this corner: `settings` turns it into WrongSetting
-    """A value does not fit its setting. The text says what it must be, and never holds the value."""
+class InvalidValue(Exception):  # `settings` turns it into WrongSetting
+    """A value is not valid for its setting. The text says what it must be, and never repeats the value."""
 
 
 class FieldType(Protocol):
-    """What a setting may hold."""
+    """The type of a setting."""
 
     @property
     def wanted(self) -> str:
-        """What a value must be, in words that fit after "must be"."""
+        """What a value must be, in words that follow "must be"."""
 
     def parse(self, text: str) -> object:
-        """The value of a text that is not empty, from the environment. Raises InvalidValue."""
+        """The value of a non-empty text from the environment. Raises InvalidValue."""
 
     def accept(self, value: object) -> object:
-        """The value of what YAML read, which is not null. Raises InvalidValue."""
+        """The value of what YAML read, which is not None. Raises InvalidValue."""
 
 
 def http_url(url: str) -> str:
-    """The text itself, where it is an http or https URL with a host. Raises InvalidValue."""
+    """Returns the text if it is an http or https URL with a host, else raises InvalidValue."""
     problem = "must be an http:// or https:// URL with a host, and without white space"
     if not url.isprintable() or " " in url:
-        raise InvalidValue(problem)  # said before urlsplit, which drops line breaks and tabs silently
+        raise InvalidValue(problem)  # before urlsplit, which silently drops line breaks and tabs
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # brackets that are no IPv6 address, a port that is no number
+    except ValueError:  # brackets without an IPv6 address, or a port that is not a number
         usable = False
     if not usable:
         raise InvalidValue(problem)
@@ -52,13 +52,13 @@ def http_url(url: str) -> str:
 
 
 class Row(NamedTuple):
-    """What is said of a setting where its field is defined, beside its type and default."""
+    """The annotation of a setting's field, beside its Python type and default."""
 
     field_type: FieldType
     meaning: str
     """One sentence."""
     also: str | None = None
-    """The variable of python-datacatalog that says the same; it counts where the setting itself is not set."""
+    """A variable of python-datacatalog for the same; it counts if the setting itself is not set."""
 
 
 class Whole(NamedTuple):
@@ -72,7 +72,7 @@ class Whole(NamedTuple):
         return f"a whole number from {self.least} to {self.most}"
 
     def parse(self, text: str) -> int:
-        if not _WHOLE.fullmatch(text.strip()):  # int() alone would also take `1_000` and other scripts' digits
+        if not _WHOLE.fullmatch(text.strip()):  # int() also accepts `1_000` and digits of other scripts
             raise InvalidValue(f"must be {self.wanted}")
         return self.accept(int(text))
 
@@ -93,14 +93,14 @@ class Seconds(NamedTuple):
         return f"a number of seconds above {self.above:g} and at most {self.most:.16g}"
 
     def parse(self, text: str) -> float:
-        if not _DECIMAL.fullmatch(text.strip()):  # float() alone would also take `nan` and `inf`
+        if not _DECIMAL.fullmatch(text.strip()):  # float() also accepts `nan` and `inf`
             raise InvalidValue(f"must be {self.wanted}")
         return self.accept(float(text))
 
     def accept(self, value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise InvalidValue(f"must be {self.wanted}")
-        if not self.above < value <= self.most:  # so spelled, it refuses nan too
+        if not self.above < value <= self.most:  # this comparison refuses nan too
             raise InvalidValue(f"must be {self.wanted}")
         return float(value)
 
@@ -125,7 +125,7 @@ class Switch:
 
 
 class Text(NamedTuple):
-    """One line of text that matches `pattern` as a whole; `wanted` says the pattern in words."""
+    """One line of text that matches the whole `pattern`; `wanted` describes the pattern."""
 
     pattern: str = r".+"
     wanted: str = "one line of text"
@@ -140,7 +140,7 @@ class Text(NamedTuple):
 
 
 class Hidden(NamedTuple):
-    """A secret text. `check`, where given, replaces the check for one printable line, and raises InvalidValue."""
+    """A secret text. If `check` is given, it replaces the check for one printable line; it raises InvalidValue."""
 
     check: Callable[[str], object] | None = None
     wanted: str = "one line of text"
@@ -157,7 +157,7 @@ class Hidden(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One of `words`, in any case; held as it is spelled here."""
+    """One of `words`, in upper or lower case; the value has the spelling of `words`."""
 
     words: tuple[str, ...]
 
@@ -176,7 +176,7 @@ class Choice(NamedTuple):
 
 
 class Names:
-    """A list of names: in the environment separated by commas. A name has no white space and no comma in it."""
+    """A list of names, separated by commas in the environment. A name has no white space and no comma."""
 
     @property
     def wanted(self) -> str:
@@ -195,7 +195,7 @@ class Names:
 
 
 class Url:
-    """The address of a server, held without a slash at its end."""
+    """The URL of a server; slashes at its end are removed."""
 
     @property
     def wanted(self) -> str:
@@ -209,7 +209,7 @@ class Url:
 
 
 class Location(NamedTuple):
-    """A file or directory, held as an absolute path; a relative one starts at `installation.DATA`."""
+    """A file or directory, as an absolute path; a relative path starts at `installation.DATA`."""
 
     what: str = "directory"
 
@@ -229,5 +229,5 @@ class Location(NamedTuple):
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidValue("must be text; where YAML takes it for something else, put it in quotes")
+        raise InvalidValue("must be text; if YAML reads it as another type, put it in quotes")
     return value

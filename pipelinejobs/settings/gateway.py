@@ -15,7 +15,7 @@ ACTOR_WORDS: Final = "an actor's id or alias: letters, digits, and . _ ~ - after
 _HOST: Final = Text(r"[A-Za-z0-9.:_-]+", "a host name or address to listen at")
 _HASHID: Final = Text(r"[A-Za-z0-9]{1,64}", "letters and digits")
 _TENANT: Final = Text(r"[A-Za-z0-9][A-Za-z0-9.]{0,31}", "at most 32 letters, digits and dots")
-_GRANTED: Final = tuple(right.name for right in Permission if right is not Permission.NONE)
+_GRANTED: Final = tuple(permission.name for permission in Permission if permission is not Permission.NONE)
 
 
 class Grant(NamedTuple):
@@ -23,11 +23,12 @@ class Grant(NamedTuple):
 
     Attributes:
         user: the user's name; `*` for every user whom TACC or Tapis identifies.
-        digest: SHA-256 of the user's static token in hex; None where TACC or Tapis identifies the user.
+        permission: the highest permission of the user; it includes the lower ones.
+        digest: SHA-256 of the user's static token, in hex; None if TACC or Tapis identifies the user.
     """
 
     user: str
-    right: Permission
+    permission: Permission
     digest: str | None = None
 
     def __repr__(self) -> str:
@@ -65,48 +66,55 @@ class Grants(NamedTuple):
 class GatewaySection(NamedTuple):
     """The resident HTTP service. The actor does not read this section."""
 
-    host: Annotated[str, Row(_HOST, "Address to listen at.")] = "127.0.0.1"
-    port: Annotated[int, Row(Whole(0, 65535), "Port to listen at; 0: any free one.")] = 8080
+    host: Annotated[str, Row(_HOST, "The address to listen at.")] = "127.0.0.1"
+    port: Annotated[int, Row(Whole(0, 65535), "The port to listen at; 0: any free port.")] = 8080
     api_server: Annotated[
-        str | None, Row(Url(), "The gateway's public address, for links; by default, the one in the request.")
+        str | None, Row(Url(), "The gateway's public address, for links; default: the address in the request.")
     ] = None
-    actor_id: Annotated[str | None, Row(_HASHID, "Actor id; by default, derived from pipelines.job_manager_id.")] = None
-    aliases: Annotated[tuple[str, ...], Row(Names(), "The manager's aliases beside pipelines.job_manager_id.")] = ()
-    tenant: Annotated[str, Row(_TENANT, "The tenant; the ids of nonces begin with it.")] = "SD2E"
+    actor_id: Annotated[str | None, Row(_HASHID, "The actor's id; default: derived from pipelines.job_manager_id.")] = (
+        None
+    )
+    aliases: Annotated[tuple[str, ...], Row(Names(), "The actor's aliases, besides pipelines.job_manager_id.")] = ()
+    tenant: Annotated[str, Row(_TENANT, "The tenant; ids of nonces begin with it.")] = "SD2E"
     tls_certificate: Annotated[
-        Path | None, Row(Location("file"), "Certificate chain in PEM; with tls_key, the gateway serves https.")
+        Path | None,
+        Row(Location("file"), "TLS certificate chain in PEM; with it and tls_key, the gateway serves https."),
     ] = None
-    tls_key: Annotated[Path | None, Row(Location("file"), "Private key of tls_certificate.")] = None
+    tls_key: Annotated[Path | None, Row(Location("file"), "The private key of tls_certificate, in PEM.")] = None
     tokens: Annotated[
-        tuple[Grant, ...], Row(Grants(tokens=True), "Static Bearer tokens; `bearer-token` makes one.")
+        tuple[Grant, ...], Row(Grants(tokens=True), "Static Bearer tokens; the command bearer-token makes one.")
     ] = ()
     permissions: Annotated[
         tuple[Grant, ...],
-        Row(Grants(tokens=False), "Permissions of users that TACC or Tapis knows; *: all of them."),
+        Row(Grants(tokens=False), "Permissions of users whom TACC or Tapis identifies; the user * means all others."),
     ] = ()
-    oauth2_server: Annotated[str | None, Row(Url(), "The TACC API that says whose a Bearer token is.")] = None
-    tapis_server: Annotated[str | None, Row(Url(), "Tapis v3 site whose tokens are accepted, for tapis_tenants.")] = (
-        None
-    )
-    tapis_tenants: Annotated[tuple[str, ...], Row(Names(), "The tenants whose tokens are accepted.")] = ()
+    oauth2_server: Annotated[str | None, Row(Url(), "The TACC API that identifies the user of a Bearer token.")] = None
+    tapis_server: Annotated[
+        str | None, Row(Url(), "The Tapis v3 site whose tokens are accepted; goes with tapis_tenants.")
+    ] = None
+    tapis_tenants: Annotated[
+        tuple[str, ...], Row(Names(), "The tenants of the Tapis site whose tokens are accepted.")
+    ] = ()
     tapis_key: Annotated[
         Path | None,
-        Row(Location("file"), "The tenant's public key in PEM; by default, it comes from tapis_server."),
+        Row(Location("file"), "The public key of the only tenant, in PEM; default: fetched from tapis_server."),
     ] = None
     processes: Annotated[
-        int, Row(Whole(1, 64), "Processes that share the port; set more than one to use more than one core.")
+        int, Row(Whole(1, 64), "Processes that share the port; more than one use more than one core.")
     ] = 1
-    workers: Annotated[int, Row(Whole(1, 64), "Batches of events that are judged at the same time.")] = 2
+    workers: Annotated[int, Row(Whole(1, 64), "Batches of events that a process judges at the same time.")] = 2
     waiting: Annotated[
         int,
-        Row(Whole(0, 65536), "Events that may wait to be judged; senders of further ones are told to try again later."),
+        Row(Whole(0, 65536), "Events that may be pending in a process; further ones get status 503."),
     ] = 512
-    connections: Annotated[int, Row(Whole(1, 65536), "Connections that may be open at once.")] = 2000
+    connections: Annotated[int, Row(Whole(1, 65536), "Open connections of a process; further ones get status 503.")] = (
+        2000
+    )
     executions_days: Annotated[int, Row(Whole(1, 365), "Days that executions are kept.")] = 2
-    session_minutes: Annotated[int, Row(Whole(1, 1440), "Minutes that a sign-in to the pages lasts.")] = 60
+    session_minutes: Annotated[int, Row(Whole(1, 1440), "Minutes that a session of the pages lasts.")] = 60
 
     def check(self) -> None:
-        """Raise WrongSetting where settings that are right one by one do not go together."""
+        """Raises WrongSetting if settings that are valid each do not fit together."""
         for one, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
             if getattr(self, one) is not None and getattr(self, other) is None:
                 raise WrongSetting(f"gateway.{other}", f"is missing, though gateway.{one} is set; set both or neither")
@@ -119,7 +127,7 @@ class GatewaySection(NamedTuple):
             )
         if self.tapis_key is not None and len(self.tapis_tenants) != 1:
             raise WrongSetting(
-                "gateway.tapis_key", "is the key of one tenant: gateway.tapis_tenants must name just that one"
+                "gateway.tapis_key", "is the key of one tenant, so gateway.tapis_tenants must name exactly one"
             )
         for alias in self.aliases:
             if not re.fullmatch(ACTOR_PATTERN, alias):

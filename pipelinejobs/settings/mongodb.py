@@ -15,21 +15,21 @@ _DATABASE: Final = Text(r"[^/\\. \"$*<>:|?]{1,63}", 'a database name: at most 63
 
 
 class MongodbSection(NamedTuple):
-    """The database of the jobs. Names of settings as in python-datacatalog."""
+    """The database of the jobs. The settings have the names that python-datacatalog uses."""
 
     authn: Annotated[
         Secret | None,
-        Row(Hidden(mongodb_uri.decode, "urlsafe base64"), "Urlsafe base64 of a complete connection string."),
+        Row(Hidden(mongodb_uri.decode, "urlsafe base64"), "A connection string in URL-safe base64."),
     ] = None
     uri: Annotated[
         Secret | None,
-        Row(Hidden(mongodb_uri.check, "a connection string"), "A connection string; set either this or authn."),
+        Row(Hidden(mongodb_uri.check, "a connection string"), "A connection string; set either uri or authn."),
     ] = None
     username: Annotated[
         str | None,
         Row(
             Text(),
-            "User name; with it, the connection string is made of the parts below.",
+            "The user name; if set, the connection string is built from the settings below.",
         ),
     ] = None
     password: Annotated[Secret | None, Row(Hidden(), "The password of username.")] = None
@@ -38,14 +38,17 @@ class MongodbSection(NamedTuple):
     auth_source: Annotated[str, Row(Text(), "The database that holds the account of username.")] = "admin"
     database: Annotated[str, Row(_DATABASE, "The database that holds the jobs.")] = "catalog_staging"
     embedded_directory: Annotated[
-        Path, Row(Location(), "Data of the embedded MongoDB, which is used where no database is configured.")
+        Path, Row(Location(), "The data of the embedded MongoDB, which is used if no database is configured.")
     ] = DATA / ".mongodb"
 
     def connection(self) -> Secret | None:
-        """The connection string: from username and its parts, else uri, else authn; None when none is set.
+        """The connection string: built from username and its parts, else uri, else authn; None if none is set.
 
-        Raises WrongSetting where one is no connection string, or weakens the write concern, where a part is
-        missing, and where uri and authn say different things. No driver is imported for that.
+        Does not import the driver.
+
+        Raises:
+            WrongSetting: a connection string is invalid or weakens the write concern, a part is missing, or uri and
+                authn differ.
         """
         whole = self._whole()
         if self.username is not None:
@@ -58,17 +61,17 @@ class MongodbSection(NamedTuple):
         return whole
 
     def _whole(self) -> Secret | None:
-        """The connection string that is given as a whole, by uri or authn."""
+        """The connection string in uri or authn."""
         uri = None if self.uri is None else _read("mongodb.uri", mongodb_uri.check, self.uri.reveal())
         unpacked = None if self.authn is None else _read("mongodb.authn", mongodb_uri.decode, self.authn.reveal())
         if uri is not None and unpacked is not None and uri != unpacked:
-            raise WrongSetting("mongodb.uri", "is not the same as what mongodb.authn says; set one of them only")
+            raise WrongSetting("mongodb.uri", "differs from mongodb.authn; set only one of them")
         chosen = unpacked if uri is None else uri
         return None if chosen is None else Secret(chosen)
 
 
 def _read(name: str, reader: Callable[[str], str], text: str) -> str:
-    """What `reader` makes of a text, its InvalidValue said as the WrongSetting `name`."""
+    """Applies `reader` to a text, and turns its InvalidValue into WrongSetting."""
     try:
         return reader(text)
     except InvalidValue as invalid:

@@ -1,8 +1,7 @@
-"""Variables that set no setting: those of other programs, and misspelt ones.
+"""Variables that are not settings of the manager: those of other programs, and misspelt ones.
 
-The environment of the original reactor, and its secrets.json, hold settings that this project does not have. They are
-ignored. A name that is close to a setting's was probably meant to be it, and is reported; no setting of the original
-reactor is that close.
+The original reactor's environment and secrets.json have settings that this project lacks. They are ignored. A name that
+is similar to a setting's variable is reported as misspelt; no setting of the original reactor is that similar.
 """
 
 import logging
@@ -14,11 +13,11 @@ from pipelinejobs.util import spelling
 
 
 class Others(NamedTuple):
-    """Names of variables that set no setting.
+    """Names of variables that are not settings of the manager.
 
     Attributes:
-        foreign: those of other programs.
-        misspelt: for each other one, the variable that was probably meant.
+        foreign: names of other programs.
+        misspelt: misspelt names, each with the variable that was probably meant.
     """
 
     foreign: list[str]
@@ -26,14 +25,14 @@ class Others(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """One sentence for the log, with its level."""
+    """A message for the log, with its level."""
 
     level: int
     text: str
 
 
 def others(names: Iterable[str]) -> Others:
-    """Those of `names` that set no setting, sorted."""
+    """The names among `names` that are not settings, sorted."""
     found = Others([], {})
     for name in sorted(set(names) - VARIABLES):
         meant = _meant(name)
@@ -45,12 +44,12 @@ def others(names: Iterable[str]) -> Others:
 
 
 def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[str] = ()) -> Iterator[Remark]:
-    """What the operator should know about an environment from which settings were read. No value is repeated.
+    """What the operator should know about the environment: ignored, misspelt and former names. Repeats no value.
 
     Args:
-        environ: the environment. Of names that set no setting, only those that begin with `_REACTOR_` matter.
-        configured: what was read from it.
-        foreign: names of other programs that were found elsewhere, as in a file of secrets.
+        environ: the environment; only names that begin with `_REACTOR_` are checked.
+        configured: the settings that were read from it.
+        foreign: further names of other programs, from a file of secrets.
     """
     found = others(name for name in environ if name.startswith("_REACTOR_"))
     if ignored := sorted({*foreign, *found.foreign}):
@@ -62,7 +61,7 @@ def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[
 
 
 def _meant(name: str) -> str | None:
-    """The variable that this name is close to, also with its words in another order; None where none is."""
+    """The variable that a name is similar to, also with its words in another order; None if there is none."""
     best, mistakes = None, spelling.MOST + 1
     for known in sorted(VARIABLES):
         for shown, own in ((name.upper(), known), (_in_order(name.upper()), _in_order(known))):

@@ -1,8 +1,8 @@
-"""Pins: what the environment may say of the guarded settings.
+"""Pins: limits on what the environment may set.
 
-Abaco gives every URL parameter of a message to the process as an environment variable, over the actor's own. So a
-sender could name another database or another administrative key. A pin in config.yml, which is part of the image, says
-what the environment may supply: one value, usually as a digest, or none at all.
+Abaco turns each URL parameter of a message into an environment variable, which replaces the actor's own. So a sender
+could set another database or another administrative key. A pin in config.yml, which is part of the image, allows the
+environment to set exactly one value, usually written as a digest, or none.
 """
 
 import contextlib
@@ -20,22 +20,28 @@ from pipelinejobs.settings.table import TABLE, Override
 from pipelinejobs.util.errors import WrongSetting
 
 GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mongodb.", "pipelines.")))
-"""The settings that must be pinned: a sender that changes one of them takes over jobs or receives tokens and nonces."""
+"""The guarded settings, which must be pinned: a sender that sets one could take over jobs, or get tokens and nonces."""
 
 PINNABLE: Final = GUARDED + tuple(
     name for name in TABLE if name.startswith(("history.", "outbox.", "requeue.", "refused.", "limits."))
 )
-"""The settings that can be pinned. A sender that changes one of those that need not be can make a run lose messages to
-the Indexer, or forget refusals. So with `require_pins` the environment may give them only where there is a pin."""
+"""The settings that can be pinned: the guarded ones and others. A sender that sets one of the others could make a run
+lose messages to the Indexer, or forget refusals. So with `require_pins` the environment may set them only as pinned."""
 
 DIGEST_PREFIX: Final = "sha256:"
 
 
 def parse(written: object) -> Mapping[str, str | None]:
-    """The `pinned` table of config.yml as digests: by name of the setting 64 hex digits, or None.
+    """Reads the table `pinned` of config.yml.
 
-    `written` is what YAML read: null, or a table whose values are null, `sha256:` and a digest, or the value
-    itself. Raises WrongSetting for a name that cannot be pinned or a value that is none of these.
+    Args:
+        written: what YAML read: None, or a table. Its values are None, `sha256:` and a digest, or the value itself.
+
+    Returns:
+        the pins by name of the setting: 64 hex digits; None: the environment may not set it.
+
+    Raises:
+        WrongSetting: a name cannot be pinned, or a value has another form.
     """
     if written is None:
         written = {}
@@ -51,33 +57,40 @@ def parse(written: object) -> Mapping[str, str | None]:
     return MappingProxyType(pinned)
 
 
-def check(said: Mapping[str, Override], pinned: Mapping[str, str | None], require_pins: bool) -> None:
-    """Raise WrongSetting where the environment says what the pins do not allow.
+def check(overridden: Mapping[str, Override], pinned: Mapping[str, str | None], require_pins: bool) -> None:
+    """Checks that the environment sets only what the pins allow.
 
-    `said` is what it says, by whichever variable (`table.overrides`).
+    An empty text is compared with the digest too: otherwise a sender could unset a value of the actor's environment.
 
-    With `require_pins` every guarded setting must have a pin, whether the environment names it or not, and every
-    other one that can be pinned where the environment names it. An empty
-    text is held against a digest like any other: else it would unset what the actor's own environment had set.
+    Args:
+        overridden: what the environment sets (`table.overrides`).
+        pinned: the pins.
+        require_pins: whether each guarded setting must have a pin, and also each other pinnable setting that the
+            environment sets.
+
+    Raises:
+        WrongSetting: the environment sets something else, or a pin is missing.
     """
     for name in PINNABLE if require_pins else ():
-        is_set = name in said and said[name].text
+        is_set = name in overridden and overridden[name].text
         if name not in pinned and (name in GUARDED or is_set):
             raise WrongSetting(name, "has no pin, and require_pins is true: run `python -m pipelinejobs pin`")
-    for name in [name for name in pinned if name in said]:
-        _check_one(name, said[name], pinned[name])
+    for name in [name for name in pinned if name in overridden]:
+        _check_one(name, overridden[name], pinned[name])
 
 
-def _check_one(name: str, said: Override, pin: str | None) -> None:
+def _check_one(name: str, override: Override, pin: str | None) -> None:
     if pin is None:
-        if said.text:
-            raise WrongSetting(name, f"is pinned in config.yml and may not be set by {said.variable}")
-    elif not any(hmac.compare_digest(pin, digest(spelled)) for spelled in _spellings(name, said.text)):
-        raise WrongSetting(name, f"is pinned in config.yml, and what {said.variable} says does not match")
+        if override.text:
+            raise WrongSetting(name, f"is pinned to null in config.yml, so {override.variable} may not set it")
+    elif not any(hmac.compare_digest(pin, digest(spelled)) for spelled in _spellings(name, override.text)):
+        raise WrongSetting(
+            name, f"is pinned in config.yml, and the value of {override.variable} does not match the pin"
+        )
 
 
 def digest(text: str) -> str:
-    """64 hex digits: SHA-256 of the text in UTF-8. Bytes that are no UTF-8 have a digest too, and match nothing."""
+    """SHA-256 of a text, as 64 hex digits. A text with bytes that are not UTF-8 has a digest too."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -94,11 +107,11 @@ def _pin_digest(name: str, pin: object) -> str:
 
 
 def as_text(value: object) -> str | None:
-    """A value of YAML or JSON as the environment would spell it; None when it is not one."""
+    """A value of YAML or JSON as the environment spells it; None for a value that no text stands for."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # JSON knows one kind of number, and may write 3600 as 3600.0
+        return str(int(value))  # a JSON file may have 3600.0 for 3600
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
@@ -107,7 +120,7 @@ def as_text(value: object) -> str | None:
 
 
 def _spellings(name: str, text: str) -> Iterator[str]:
-    """The text, and what it says as a pin spells that: of a `false` in secrets.json Abaco makes `False`."""
+    """The text, and for a switch also its normal spelling: Abaco turns `false` in secrets.json into `False`."""
     yield text
     field_type = TABLE[name].field_type
     if isinstance(field_type, Switch):

@@ -1,6 +1,6 @@
-"""Writes the pins into config.yml, whose comments survive. For the command `pin` alone: it needs ruamel.yaml.
+"""Writes the pins into config.yml and keeps its comments. Used by the command `pin` only, because it needs ruamel.yaml.
 
-PyYAML, with which a process reads its settings, drops comments; ruamel.yaml keeps them, and reads ten times slower.
+Processes read their settings with PyYAML, which drops comments; ruamel.yaml keeps them, but is ten times slower.
 """
 
 import contextlib
@@ -23,40 +23,47 @@ from pipelinejobs.util.errors import CommandFailed, WrongSetting
 
 
 def write(config: Path, secrets: Mapping[str, str]) -> list[str]:
-    """Pin every guarded setting in the file `config`, and return the names of those pinned by digest.
+    """Pins all guarded settings in a config.yml. Replaces the file in one step; only the table `pinned` changes.
 
-    `secrets` is the actor's environment, names of variables and their texts, as in secrets.json. What it holds
-    is pinned by digest; what it lacks, or holds as an empty text, is pinned to null. Only the table `pinned` is
-    rewritten; all else in the file, comments included, stays as it is. The file is replaced in one step.
-    Raises WrongSetting for a file that could not be read at start, CommandFailed where it cannot be written.
+    Args:
+        config: the file.
+        secrets: the actor's environment, as in secrets.json. A setting in it is pinned by digest; a guarded setting
+            that it lacks, or has as an empty text, is pinned to null.
+
+    Returns:
+        the names of the settings that are pinned by digest.
+
+    Raises:
+        WrongSetting: the file is no valid config.yml.
+        CommandFailed: the file cannot be written.
     """
     config = config.resolve()  # a symbolic link is followed, not replaced
-    said = overrides(secrets, config_file.renamed(config_file.read(config)))
+    overridden = overrides(secrets, config_file.renamed(config_file.read(config)))
     pins: dict[str, str | None] = {}
     for name in PINNABLE:
-        by, text = said.get(name, Override(variable(name), ""))
+        by, text = overridden.get(name, Override(variable(name), ""))
         if not isinstance(text, str):
             raise WrongSetting(name, f"must be text in the secrets ({by})")
         if text or name in GUARDED:
             pins[name] = DIGEST_PREFIX + digest(text) if text else None
-    with config.open(encoding="utf-8", newline="") as file:  # newline: line ends stay as they are
+    with config.open(encoding="utf-8", newline="") as file:  # newline="": keeps the line ends
         before = file.read()
     after = _rewritten(before, pins, config.name)
     if config_file.parse(after, config.name) != {**config_file.parse(before, config.name), PINNED: pins}:
-        raise CommandFailed(f"{config.name}: cannot be rewritten without a change of other settings")
+        raise CommandFailed(f"{config.name}: cannot be rewritten without changing other settings")
     _replace(config, after)
     return [name for name, pin in pins.items() if pin is not None]
 
 
 def _rewritten(text: str, pins: dict[str, str | None], name: str) -> str:
-    """`text` with these pins; comments stay, also those within and beside the old table."""
+    """`text` with these pins. Keeps all comments, also those in and beside the old table."""
     yaml = YAML()
-    yaml.width = 2**20  # no line is broken that was not
+    yaml.width = 2**20  # adds no line breaks
     yaml.preserve_quotes = True
     yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
     try:
         document = yaml.load(text.replace("\r\n", "\n"))
-    except YAMLError:  # it follows YAML 1.2, PyYAML 1.1
+    except YAMLError:  # ruamel.yaml reads YAML 1.2, PyYAML 1.1
         raise CommandFailed(f"{name}: cannot be rewritten: it is not YAML 1.2") from None
     if document is None:
         document = CommentedMap()
@@ -68,7 +75,7 @@ def _rewritten(text: str, pins: dict[str, str | None], name: str) -> str:
     table.clear()
     table.update(pins)
     below = (table.ca.items.pop(before, None) or [None] * 3)[2] if before != after else None
-    if below is not None:  # what stands between the table and the next setting is kept at the table's last key
+    if below is not None:  # ruamel.yaml keeps what follows the table at its last key
         below.value = "".join(below.value.partition("\n")[1:])
         table.ca.items[after] = [None, None, below, None]
     out = io.StringIO()
@@ -77,7 +84,7 @@ def _rewritten(text: str, pins: dict[str, str | None], name: str) -> str:
 
 
 def _replace(config: Path, text: str) -> None:
-    """Put `text` in place of the file's, so that a reader sees the old one or the new one, whole."""
+    """Replaces the file's text in one step: a reader sees either the old text or the new one."""
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(

@@ -1,10 +1,10 @@
-"""secrets.json: variables of settings and their values, in a file of their own.
+"""secrets.json: a file with variables of settings and their values.
 
-It is what Abaco's tools give to an actor as its environment. For the gateway and the operators' commands the variable
-`PIPELINEJOBS_SECRETS` names such a file, so that no secret stands in an environment or on a command line. The actor
-ignores that variable: on Abaco a sender could name another file.
+Abaco's tools give its content to an actor as its environment. For the gateway and the commands, the variable
+`PIPELINEJOBS_SECRETS` names such a file, so that secrets are neither in the environment nor on a command line. The
+actor ignores that variable, because on Abaco a sender could name another file.
 
-The original reactor's file works as it is: settings of other programs are ignored (`settings.other_variables`).
+The original reactor's file works unchanged: settings of other programs are ignored (`settings.other_variables`).
 """
 
 import json
@@ -22,15 +22,15 @@ VARIABLE: Final = "PIPELINEJOBS_SECRETS"
 
 
 class Unreadable(Exception):
-    """The file cannot be read; the text says why, and repeats nothing of what is in it."""
+    """The file cannot be read. The text says why, and repeats nothing from the file."""
 
 
 class Secrets(NamedTuple):
-    """What a file says.
+    """The content of a file.
 
     Attributes:
-        ours: by variable of a setting its value, as the environment would spell it; of null an empty text.
-        foreign: names that are settings of other programs.
+        ours: the values of settings by variable, as the environment spells them; an empty text for null.
+        foreign: names of settings of other programs.
     """
 
     ours: dict[str, str]
@@ -38,18 +38,23 @@ class Secrets(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """An environment, together with the file that it names, and what in the file is of other programs."""
+    """An environment joined with its file of secrets.
+
+    Attributes:
+        environment: the variables of both.
+        foreign: names in the file that are settings of other programs.
+    """
 
     environment: dict[str, str]
     foreign: list[str]
 
 
 def read(path: Path) -> Secrets:
-    """The file's variables and their values.
+    """Reads a file.
 
     Raises:
-        Unreadable: it is not there, is not a JSON object, or has a list or an object for a setting's value.
-        WrongSetting: it holds the name of a setting, misspelt.
+        Unreadable: there is no such file, it is not a JSON object, or the value of a setting is a list or an object.
+        WrongSetting: a name in it is a misspelt setting.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
@@ -72,10 +77,10 @@ def read(path: Path) -> Secrets:
 
 
 def joined(environ: Mapping[str, str]) -> Joined:
-    """The environment, together with the file that it names; without one, as it is.
+    """Joins the environment with the file that its `PIPELINEJOBS_SECRETS` names; unchanged if it names none.
 
     Raises:
-        WrongSetting: the file cannot be read, misspells a setting, or says otherwise than the environment.
+        WrongSetting: the file cannot be read, misspells a setting, or has another value than the environment.
     """
     if not environ.get(VARIABLE):
         return Joined(dict(environ), [])
@@ -87,12 +92,12 @@ def joined(environ: Mapping[str, str]) -> Joined:
         raise WrongSetting(f"{VARIABLE}: {wrong.setting}", wrong.reason.removeprefix(f"{wrong.setting}: ")) from None
     for name, value in secrets.ours.items():
         if value and environ.get(name, value) not in ("", value):
-            raise WrongSetting(VARIABLE, f"{name} is in the file and, with another value, in the environment")
+            raise WrongSetting(VARIABLE, f"{name} has one value in the file and another in the environment")
     return Joined({**environ, **{name: value for name, value in secrets.ours.items() if value}}, secrets.foreign)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object. A name that is there twice is refused: which value Abaco takes is not known."""
+    """An object. Refuses a repeated name, because Abaco's choice between its values is unknown."""
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name is repeated")
     return dict(pairs)

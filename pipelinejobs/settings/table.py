@@ -1,8 +1,8 @@
-"""Every setting of the project: its name, type, default, limits and meaning.
+"""All settings: their names, types, limits, defaults and meanings.
 
-A class is a section of config.yml and holds its values; a field is a setting, with a `Row` about it. `TABLE` lists
-them all by dotted name. Two other places repeat what is said here, and tests prove that they agree: config.yml (names,
-defaults and meanings), and the classes that `bootstrap` fills from settings (defaults).
+Each class is a section of config.yml and holds its values; each field is a setting, annotated with a `Row`. `TABLE` has
+all settings by dotted name. Two other places repeat parts of this, and tests prove that they agree: config.yml (names,
+defaults, meanings), and the classes that `bootstrap` fills from settings (defaults).
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,13 +35,13 @@ RENAMED: Final[Mapping[str, str]] = MappingProxyType(
         "gateway.rights": "gateway.permissions",
     }
 )
-"""Former names of settings, and the present ones. A former name works for one release, and `remarks` says so."""
+"""Former names of settings, with the present ones. A former name works for one release; `remarks` warns about it."""
 
 _FORMER: Final = {present: former for former, present in RENAMED.items()}
 
 
 class Setting(NamedTuple):
-    """One row of the table: everything about a setting but its value."""
+    """Everything about one setting except its value."""
 
     name: str
     """Dotted, as in `mongodb.authn`."""
@@ -50,37 +50,37 @@ class Setting(NamedTuple):
     meaning: str
     """One sentence."""
     also: str | None = None
-    """See `field_types.Row`."""
+    """A variable of python-datacatalog for the same; see `field_types.Row`."""
 
     @property
     def secret(self) -> bool:
-        """Whether its values are held as `Secret` and never shown."""
+        """Whether its value is a `Secret`, which is never shown."""
         return isinstance(self.field_type, Hidden)
 
     @property
     def comment(self) -> str:
-        """What config.yml says above it."""
-        also = f"; where it is not set, {self.also} counts" if self.also else ""
+        """The comment above it in config.yml."""
+        also = f"; if not set, the variable {self.also} counts" if self.also else ""
         return f"{self.meaning} ({'secret: ' if self.secret else ''}{self.field_type.wanted}{also})"
 
     @property
     def variable(self) -> str:
-        """The environment variable that overrides it; the Reactors SDK's convention."""
+        """The environment variable that overrides it, by the convention of the Reactors SDK."""
         return variable(self.name)
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Every environment variable that can set it."""
+        """All environment variables that can set it."""
         return tuple(name for name in (self.variable, self.former_variable, self.also) if name is not None)
 
     @property
     def former(self) -> str | None:
-        """Its former name, where it has one."""
+        """Its former name; None if it has none."""
         return _FORMER.get(self.name)
 
     @property
     def former_variable(self) -> str | None:
-        """The variable of its former name, where it has one."""
+        """The variable of its former name; None if it has none."""
         return variable(self.former) if self.former is not None else None
 
 
@@ -93,18 +93,21 @@ _ACTOR: Final = Text(ACTOR_PATTERN, ACTOR_WORDS)
 
 
 class PipelinesSection(NamedTuple):
-    """The Indexer's actor, and the manager's own."""
+    """The actors: the Indexer, and the manager itself."""
 
-    job_indexer_id: Annotated[str, Row(_ACTOR, "The Indexer's actor id or alias.")] = "jobs-indexer.prod"
-    job_indexer_nonce: Annotated[Secret | None, Row(Hidden(), "The nonce that goes with job_indexer_id.")] = None
+    job_indexer_id: Annotated[str, Row(_ACTOR, "The actor id or alias of the Indexer.")] = "jobs-indexer.prod"
+    job_indexer_nonce: Annotated[Secret | None, Row(Hidden(), "The nonce for messages to job_indexer_id.")] = None
     job_indexer_url: Annotated[
         Secret | None,
-        Row(Hidden(http_url, "an http:// or https:// URL"), "The Indexer's messages URL in full; it is used as it is."),
+        Row(
+            Hidden(http_url, "an http:// or https:// URL"),
+            "The complete URL for messages to the Indexer; used instead of job_indexer_id.",
+        ),
     ] = None
-    job_manager_id: Annotated[str, Row(_ACTOR, "The manager's own actor id or alias.")] = "jobs-manager.prod"
+    job_manager_id: Annotated[str, Row(_ACTOR, "The actor id or alias of the manager.")] = "jobs-manager.prod"
     job_manager_nonce: Annotated[
         Secret | None,
-        Row(Hidden(), "The nonce that goes with job_manager_id, for requeued messages."),
+        Row(Hidden(), "The nonce for messages to job_manager_id, which requeues them."),
     ] = None
 
 
@@ -113,17 +116,17 @@ class TokensSection(NamedTuple):
 
     admin_key: Annotated[
         Secret | None,
-        Row(Hidden(), "Key of the administrative tokens; without it there are none.", "CATALOG_ADMIN_TOKEN_KEY"),
+        Row(Hidden(), "The key of administrative tokens; without it there are none.", "CATALOG_ADMIN_TOKEN_KEY"),
     ] = None
     admin_secret: Annotated[
         Secret | None,
-        Row(Hidden(), "Secret of the administrative tokens; goes with admin_key.", "CATALOG_ADMIN_TOKEN_SECRET"),
+        Row(Hidden(), "The secret of administrative tokens; goes with admin_key.", "CATALOG_ADMIN_TOKEN_SECRET"),
     ] = None
     admin_lifetime: Annotated[
         int,
         Row(
             Whole(1, 24 * _HOUR),
-            "Seconds in a token's time window; the token is valid in that window and in the next.",
+            "Length of a time window in seconds; an administrative token is valid in its window and the next.",
             "CATALOG_ADMIN_TOKEN_LIFETIME",
         ),
     ] = _HOUR
@@ -131,60 +134,68 @@ class TokensSection(NamedTuple):
         bool,
         Row(
             Switch(),
-            "Whether each sender's first token is trusted for a job that the manager saw too late.",
+            "For a job whose token cannot be computed: whether each sender's first token is trusted.",
         ),
     ] = True
     trusted_indexers: Annotated[
-        tuple[str, ...], Row(Names(), "Users whose index and indexed events need no token; SD2E's Indexer sends none.")
+        tuple[str, ...], Row(Names(), "Users whose events index and indexed need no token; SD2E's Indexer sends none.")
     ] = ()
 
 
 class HistorySection(NamedTuple):
-    """How much history a job document keeps; older entries move to the collection jobs_history."""
+    """How much history a job document holds. Older entries move to the collection jobs_history."""
 
-    embedded: Annotated[int, Row(Whole(2, 5000), "Newest entries that the job document keeps.")] = 500
-    embedded_bytes: Annotated[int, Row(Whole(65536, 8388608), "Bytes that these entries may take.")] = 4194304
+    embedded: Annotated[int, Row(Whole(2, 5000), "Number of newest entries that the job document holds.")] = 500
+    embedded_bytes: Annotated[int, Row(Whole(65536, 8388608), "Largest size of these entries in bytes.")] = 4194304
 
 
 class OutboxSection(NamedTuple):
-    """Messages to other actors, which are sent until they are delivered or have failed."""
+    """Messages to other actors. They are sent again until they are delivered, or have failed."""
 
     attempts: Annotated[
-        int, Row(Whole(1, 1000), "Attempts before a message has failed; `drain` sends it all the same.")
+        int, Row(Whole(1, 1000), "Attempts after which a message has failed; the command drain still sends it.")
     ] = 20
     first_delay: Annotated[
-        float, Row(Seconds(0, 24 * _HOUR), "Wait before the second attempt; it doubles with each further one.")
+        float,
+        Row(Seconds(0, 24 * _HOUR), "Seconds before the second attempt; the wait doubles with each further attempt."),
     ] = 1.0
-    longest_delay: Annotated[float, Row(Seconds(0, 168 * _HOUR), "Longest wait between two attempts.")] = 3600.0
+    longest_delay: Annotated[float, Row(Seconds(0, 168 * _HOUR), "Longest wait between two attempts, in seconds.")] = (
+        3600.0
+    )
 
 
 class RequeueSection(NamedTuple):
-    """While MongoDB is away, a one-shot run requeues its message: posts it to the actor's own queue again."""
+    """If MongoDB cannot be reached, a one-shot run requeues its message: posts it to the actor's own queue again."""
 
     attempts: Annotated[
-        int, Row(Whole(0, 10000), "How often one message is requeued; after that it is logged at CRITICAL and lost.")
+        int,
+        Row(Whole(0, 10000), "How often a message is requeued; after that it is logged at level CRITICAL and lost."),
     ] = 100
     longest_delay: Annotated[
-        float, Row(Seconds(0, _HOUR), "Longest wait before a message is requeued; the wait doubles from 1 s.")
+        float,
+        Row(
+            Seconds(0, _HOUR),
+            "Longest wait before a message is requeued, in seconds; the wait starts at 1 and doubles.",
+        ),
     ] = 8.0
 
 
 class RefusedSection(NamedTuple):
-    """Refused deliveries, kept in the collection jobs_refused with the reason."""
+    """Refused deliveries. They are stored with the reason in the collection jobs_refused."""
 
-    per_job: Annotated[int, Row(Whole(1, 10000), "Newest deliveries kept for one job.")] = 100
-    bytes: Annotated[int, Row(Whole(256, 1048576), "Bytes kept of one delivery.")] = 4096
-    days: Annotated[int, Row(Whole(1, 3650), "Days that they are kept.")] = 30
+    per_job: Annotated[int, Row(Whole(1, 10000), "Number of newest deliveries that are stored for one job.")] = 100
+    bytes: Annotated[int, Row(Whole(256, 1048576), "Bytes of one delivery that are stored.")] = 4096
+    days: Annotated[int, Row(Whole(1, 3650), "Days that they are stored.")] = 30
 
 
 class LimitsSection(NamedTuple):
-    """Time limits."""
+    """Time limits, in seconds."""
 
     one_shot: Annotated[float, Row(Seconds(1, _HOUR), "A whole one-shot run.")] = 30.0
     database: Annotated[float, Row(Seconds(0, _HOUR), "One database call.")] = 10.0
     indexer: Annotated[float, Row(Seconds(0, _HOUR), "Sending one message to another actor.")] = 10.0
-    request: Annotated[float, Row(Seconds(0, _HOUR), "One request to the gateway; Agave gives up after 10.")] = 8.0
-    drain: Annotated[float, Row(Seconds(0, _HOUR), "The gateway's shutdown: finishing what it has accepted.")] = 20.0
+    request: Annotated[float, Row(Seconds(0, _HOUR), "One request to the gateway; Agave gives up after 10 s.")] = 8.0
+    drain: Annotated[float, Row(Seconds(0, _HOUR), "The gateway's end, in which it finishes accepted requests.")] = 20.0
 
 
 class LogsSection(NamedTuple):
@@ -209,10 +220,10 @@ class Settings(NamedTuple):
     logs: LogsSection = LogsSection()
     gateway: GatewaySection = GatewaySection()
     pinned: Mapping[str, str | None] = MappingProxyType({})
-    """By name of the setting the hex SHA-256 of its text, or None: the environment may not supply it."""
+    """The pins by name of the setting: SHA-256 of its text in hex; None: the environment may not set it."""
     require_pins: bool = False
     warnings: frozenset[str] = frozenset()
-    """What was read in another way than the operator may think, in sentences for the log (`remarks`)."""
+    """Warnings for the log (`remarks`): former names, and administrative keys that are ignored."""
 
     def __repr__(self) -> str:
         return shown(self, "pinned")
@@ -236,25 +247,26 @@ def _rows() -> Iterator[Setting]:
 
 
 TABLE: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting for setting in _rows()})
-"""Every setting but `pinned` and `require_pins`, by dotted name, in the order of config.yml."""
+"""All settings except `pinned` and `require_pins`, by dotted name, in the order of config.yml."""
 
 VARIABLES: Final = frozenset(name for setting in TABLE.values() for name in setting.variables)
-"""Every environment variable that can set a setting."""
+"""All environment variables that can set a setting."""
 
 
 class Override(NamedTuple):
-    """The text that the environment holds for a setting, and the variable that holds it."""
+    """A setting in the environment: the variable, and its text."""
 
     variable: str
     text: str
 
 
 def overrides(environ: Mapping[str, str], written: Mapping[str, object]) -> dict[str, Override]:
-    """What the environment says of the settings, by dotted name; an empty text is there too.
+    """The settings in the environment, by dotted name; also those with an empty text.
 
     Args:
-        written: what config.yml says. Where it sets a setting to anything but its default, which the repository's file
-            repeats, the variable of python-datacatalog does not count.
+        environ: the environment.
+        written: the content of config.yml. If it sets a setting to another value than the default, the variable of
+            python-datacatalog does not count.
     """
     found: dict[str, Override] = {}
     for setting in TABLE.values():

@@ -1,4 +1,4 @@
-"""MongoDB: jobs, their history, messages to other actors, refused deliveries, and what the gateway keeps."""
+"""Everything stored in MongoDB: jobs, history, outbox messages, refusals, and the gateway's own collections."""
 
 from pipelinejobs.store.connection import DocumentFull, within
 from pipelinejobs.store.jobs import Written

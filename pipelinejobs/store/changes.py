@@ -1,4 +1,4 @@
-"""The jobs that changed lately, for the change feed."""
+"""The jobs that changed recently, for the change feed."""
 
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,11 @@ class Changes:
         self._jobs = database["jobs"]
 
     def since(self, moment: datetime, most: int) -> list[dict[str, Any]]:
-        """The jobs that changed last, as they are now, the oldest change first.
+        """The recently changed jobs as they are now, the oldest change first.
 
         Args:
-            moment: only jobs that changed at this time or later; dates of changes are whole seconds.
-            most: how many to return at most; the ones that changed last.
+            moment: only jobs that changed at this time or later. Dates of changes are whole seconds.
+            most: the most jobs to return; of more, those that changed last.
 
         Raises:
             Unavailable: the database cannot be asked.

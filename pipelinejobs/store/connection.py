@@ -31,14 +31,14 @@ Document = dict[str, Any]
 _DURABLE: Final = WriteConcern(w="majority", j=True)
 _TOLERANT: Final[CodecOptions[Document]] = CodecOptions(
     tz_aware=True,
-    unicode_decode_error_handler="replace",  # so that broken text of another program can be read
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # so can dates beyond the year 9999
+    unicode_decode_error_handler="replace",  # reads text of other programs that is not UTF-8
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # reads dates after the year 9999
 )
 _LINEARIZABLE: Final = ReadConcern("linearizable")
 _NOT_A_REPLICA_SET: Final = 123
 _NOT_ALLOWED_IN: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, Atlas's AuthenticationFailed
 TOO_LARGE: Final = frozenset({10334, 17419, 17420})
-"""Codes of the server for a document of more than 16 MB."""
+"""The server's error codes for a document of more than 16 MB."""
 
 
 class DocumentFull(PipelineJobsError):
@@ -46,17 +46,17 @@ class DocumentFull(PipelineJobsError):
 
 
 def connect(uri: Secret, database: str, *, timeout: float, brief: bool = False) -> Database[Document]:
-    """The database, connected lazily: nothing is sent before the first operation.
+    """A database that connects at the first operation.
 
     Args:
         uri: a complete connection string.
         database: the database's name.
-        timeout: seconds that one operation may take, retries of the driver included.
-        brief: for a process that lives for seconds: the driver opens fewer connections to watch the servers, and looks
-            at them every ten seconds and at every error.
+        timeout: seconds that one operation may take, the driver's retries included.
+        brief: True in a process that lives for seconds: the driver opens fewer connections to monitor the servers, and
+            checks them every ten seconds and after each error.
 
     Raises:
-        WrongSetting: the driver refuses the connection string or the name.
+        WrongSetting: the driver refuses the connection string or the database's name.
     """
     try:
         client: pymongo.MongoClient[Document] = pymongo.MongoClient(
@@ -77,7 +77,7 @@ def connect(uri: Secret, database: str, *, timeout: float, brief: bool = False) 
             write_concern=_DURABLE,
         )
     except (InvalidURI, ConfigurationError, PyMongoError, ValueError, TypeError) as error:
-        # The driver's sentence may quote the connection string; its type says enough.
+        # Not the error's text, which may quote the connection string.
         raise WrongSetting(
             "mongodb", f"the connection string or database name is not usable ({type(error).__name__})"
         ) from None
@@ -85,25 +85,29 @@ def connect(uri: Secret, database: str, *, timeout: float, brief: bool = False) 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Limits the time of all operations inside together; a nested limit can only be shorter."""
+    """Limits the time of all database operations in the block together. A nested limit can only shorten it.
+
+    Raises:
+        Unavailable: `seconds` is 0 or less.
+    """
     if seconds <= 0:
-        raise Unavailable("the time for the database is over; nothing was changed, send the same delivery again")
+        raise Unavailable("timed out; nothing was changed - send the same delivery again")
     with pymongo.timeout(seconds):
         yield
 
 
 @contextmanager
 def translated(*, writing: bool = False) -> Iterator[None]:
-    """Turns the driver's errors into ours.
+    """Turns the driver's errors into this project's.
 
     Args:
-        writing: whether the operation inside writes. Then an error after which the write may or may not have happened
-            is `OutcomeUnknown`.
+        writing: whether the operation in the block writes. An error after which the write may or may not have happened
+            then becomes `OutcomeUnknown`.
 
     Raises:
         WrongSetting: the server refuses the user.
-        DocumentFull: the document would pass 16 MB.
-        Unavailable, OutcomeUnknown: anything else.
+        DocumentFull: the document would exceed 16 MB.
+        Unavailable, OutcomeUnknown: any other error of the driver.
     """
     try:
         yield
@@ -113,29 +117,32 @@ def translated(*, writing: bool = False) -> Iterator[None]:
         if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in TOO_LARGE:
             raise DocumentFull from None
         if isinstance(error, OperationFailure) and error.code in _NOT_ALLOWED_IN:
-            raise WrongSetting("mongodb", "the server refuses the user or password, or the user's rights") from None
+            raise WrongSetting(
+                "mongodb", "the server refuses the user or password, or the user lacks a permission"
+            ) from None
         what = type(error).__name__
         if isinstance(error, WriteError):
             raise Unavailable(f"MongoDB refused the write (code {error.code}); nothing was changed") from error
         if writing:
             raise OutcomeUnknown(
-                f"MongoDB did not confirm the write in time ({what}); it may or may not have happened"
+                f"MongoDB did not confirm the write in time ({what}); the write may or may not have happened"
             ) from error
         raise Unavailable(f"MongoDB could not be asked ({what}); nothing was changed") from error
 
 
 def database_time(database: Database[Document]) -> datetime:
-    """The database's time, for dates that several hosts have to agree on. To be called inside `translated`."""
+    """The database's time, on which hosts with different clocks agree. Call this inside `translated`."""
     hello = database.client.admin.command("hello", codec_options=database.codec_options)
     time: datetime = hello["localTime"]
     return time
 
 
 def confirmed(collection: Collection[Document], query: Document, fields: Document) -> Document | None:
-    """The one document that a query finds, by a linearizable read.
+    """The document that a query finds, by a linearizable read; None if there is none.
 
-    A primary that was cut off or suspended answers with old data until it learns that it was replaced. Here a majority
-    of the servers confirms that the server that answers is the primary. A standalone server always is.
+    A primary that was cut off or suspended answers with old data until it learns that it was replaced. In a
+    linearizable read, a majority of the servers confirms that the answering server is the primary. A standalone server
+    always is, and has no such read.
 
     Raises:
         Unavailable: the database cannot be asked.

@@ -1,7 +1,7 @@
 """Executions: what became of each delivery to the gateway, kept for some days.
 
-They are written in batches, after the answers and without waiting for a majority: the job's history is the record that
-counts, and the last executions may be lost with a server.
+They are written in batches, after the answers and without waiting for a majority of the servers, so the newest may be
+lost with a server. The record that counts is the job's history.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,14 @@ class Execution:
     """One handled delivery.
 
     Attributes:
-        id: its id, which the answer to the sender holds.
-        actor: the id of the actor that it was sent to.
+        id: the execution's id, which is part of the answer to the sender.
+        actor: the id of the actor to which the delivery was sent.
         executor: the user who sent it.
-        gateway: which process handled it.
-        received, started, finished: when it arrived, when it was begun, when its answer was known; UTC.
-        exit_code: what a one-shot run would have exited with.
-        verdict, reason, event, job, state: its answer.
+        gateway: the process that handled it.
+        received, started, finished: when the delivery arrived, when its handling began, and when the answer was known;
+            UTC.
+        exit_code: the exit code of a one-shot run with the same verdict.
+        verdict, reason, event, job, state: the answer.
     """
 
     id: str
@@ -56,17 +57,17 @@ class Executions:
         self._executions = database["gateway_executions"].with_options(write_concern=_QUICK, read_concern=_LOCAL)
 
     def add(self, executions: Sequence[Execution]) -> None:
-        """Keeps these.
+        """Stores executions.
 
         Raises:
-            Unavailable: the database cannot be asked; some of them may be kept.
+            Unavailable: the database cannot be asked; some may be stored all the same.
         """
         rows = [{_key(name): getattr(one, name) for name in Execution.__slots__} for one in executions]
         with translated():
             self._executions.insert_many(rows, ordered=False)
 
     def find(self, actor: str, execution: str) -> Execution | None:
-        """The execution with this id; None when there is none.
+        """The execution of this actor with this id; None if there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -76,7 +77,7 @@ class Executions:
         return _execution(row) if row is not None else None
 
     def newest(self, actor: str, most: int) -> list[Execution]:
-        """The newest executions of an actor.
+        """The `most` newest executions of an actor, the newest first.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -86,7 +87,7 @@ class Executions:
             return [_execution(row) for row in rows.limit(most)]
 
     def count(self) -> int:
-        """How many are kept, of all actors; a figure that costs nothing and may be a little off.
+        """The number of stored executions of all actors, estimated from the collection's metadata.
 
         Raises:
             Unavailable: the database cannot be asked.

@@ -1,9 +1,9 @@
-"""The history of a job: its newest entries in the job, the older ones in `jobs_history`.
+"""The history of a job: its newest entries in the job document, the older ones in `jobs_history`.
 
-The job keeps its `create` entry and the newest ones. Entries that do not fit are first inserted into `jobs_history` and
-only then removed from the job. After a crash in between an entry is in both places; readers see it once.
-The `_id` of a moved entry is made of the job's life and the entry's uuid, so that moving it twice is one move even
-before the indexes are made.
+The document keeps the `create` entry and the newest ones. Other entries are inserted into `jobs_history`, and only then
+removed from the document. After a crash in between, an entry is in both places; readers return it once. The `_id` of a
+moved entry is made of the job's life and the entry's uuid, so that an entry that is moved twice is stored once, even
+without the indexes.
 """
 
 from collections import Counter
@@ -20,28 +20,28 @@ from pipelinejobs.store import job_document, job_update, verbatim
 from pipelinejobs.store.connection import Document, translated
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
-"""How much a page holds, in bytes. A page is read and sent as a whole, and other requests wait for parts of that."""
+"""The most bytes in a page. A page is read and sent as a whole, which delays other requests."""
 
 _DUPLICATE_KEY: Final = 11000
 _OUTLINE: Final = {"history.uuid": 1, "history.name": 1, "history.date": 1}
 _OUTLINE_MOVED: Final = {"uuid": 1, "entry.uuid": 1, "entry.name": 1, "entry.date": 1}
 _BATCH: Final = 500
-"""Moved entries in memory at a time; the driver itself reads up to 16 MB, which take more in Python."""
+"""The most moved entries in memory at a time. The driver itself reads up to 16 MB, which take more in Python."""
 _PAGE_BATCH: Final = 4
-"""The same for a page, which may end after its first entry. No batch has more than 16 MB, however large its entries."""
+"""The same for a page, which may end after its first entry. A batch never has more than 16 MB."""
 KEPT_SHARE: Final = 0.2
-"""How full the embedded history is after a move. Moves are rare then, and documents are small most of the time: MongoDB
-copies and journals the whole document at each event."""
+"""The share of its limits that the embedded history fills after a move. With so low a share, moves are rare and
+documents mostly small; MongoDB copies and journals the whole document at each event."""
 
 
 class HistoryLimits(NamedTuple):
-    """How much history a job document holds: `history.embedded` entries, `history.embedded_bytes` bytes."""
+    """The most history in a job document: `history.embedded` entries and `history.embedded_bytes` bytes."""
 
     entries: int = 500
     size: int = 4 * 1024 * 1024
 
     def passed_by(self, job: Job) -> bool:
-        """Whether older entries of this job have to move before the next event, which may add two, is written."""
+        """Whether older entries have to move before the next event is written, which may add two entries."""
         return job.entries + 2 > self.entries or (job.size > self.size and job.entries > 2)
 
 
@@ -49,8 +49,8 @@ class HistoryPage(NamedTuple):
     """A part of a history.
 
     Attributes:
-        entries: oldest first.
-        next: the offset of the part after it; None when there is none.
+        entries: the entries, oldest first.
+        next: the offset of the following part; None if there is none.
     """
 
     entries: list[Entry]
@@ -58,7 +58,7 @@ class HistoryPage(NamedTuple):
 
 
 class History:
-    """Reading and moving history entries."""
+    """Reads history entries, and moves them to `jobs_history`."""
 
     def __init__(self, database: Database[Document], limits: HistoryLimits) -> None:
         self._options = database.codec_options
@@ -73,7 +73,7 @@ class History:
         """Those of the wanted entries that were moved out of their jobs, by uuid.
 
         Args:
-            wanted: a job and the uuid of an entry, for each.
+            wanted: for each entry, its job and its uuid.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -85,10 +85,11 @@ class History:
         return {entry.uuid: entry for entry in entries}
 
     def entries(self, uuid: str, *, with_data: bool = True) -> Iterator[Entry]:
-        """All entries of a job, oldest first, each once; none when there is no such job.
+        """All entries of a job, oldest first, each once; none if there is no such job.
 
         Args:
-            with_data: whether they come with their data, which may be large.
+            uuid: the job's uuid.
+            with_data: whether to read the entries' data, which may be large.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -109,14 +110,16 @@ class History:
         yield from (self._entry(entry) for entry in embedded[1:] if entry.get("uuid") not in seen)
 
     def page(self, uuid: str, offset: int, limit: int, size: int = PAGE_BYTES) -> HistoryPage | None:
-        """A part of a job's history; None when there is no such job.
+        """A part of a job's history; None if there is no such job.
 
-        A large `offset` costs no more. Besides the page, the job itself and a few entries are in memory.
+        A large `offset` costs no more than a small one. Besides the page, the job document and a few entries are in
+        memory.
 
         Args:
-            offset: how many entries to skip.
-            limit: how many to return at most.
-            size: how many bytes to return at most; the first entry is returned however large it is.
+            uuid: the job's uuid.
+            offset: the number of entries to skip.
+            limit: the most entries to return.
+            size: the most bytes to return; the first entry is returned whatever its size.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -125,20 +128,20 @@ class History:
             document = self._raw_jobs.find_one({"uuid": {"$eq": uuid}}, {"history": 1, "_moved": 1})
             if document is None:
                 return None
-            given: list[Entry] = []
+            entries: list[Entry] = []
             for entry in self._from(offset, _entries_in(document), limit + 1):
                 size -= _size(entry)
-                if len(given) == limit or (given and size < 0):
-                    return HistoryPage(given, offset + len(given))
-                given.append(self._entry(entry))
-        return HistoryPage(given, None)
+                if len(entries) == limit or (entries and size < 0):
+                    return HistoryPage(entries, offset + len(entries))
+                entries.append(self._entry(entry))
+        return HistoryPage(entries, None)
 
     def _from(self, offset: int, embedded: list[RawBSONDocument], most: int) -> Iterator[RawBSONDocument]:
         """The entries from an offset on, read as they are consumed.
 
         Args:
-            embedded: those in the job, as it was read just now.
-            most: how many will be consumed at most.
+            embedded: the entries in the document, as it was read just now.
+            most: the most entries that will be consumed.
         """
         if not embedded:
             return
@@ -157,7 +160,7 @@ class History:
         return job_document.to_entry(verbatim.value(read, self._options))
 
     def _not_moved(self, embedded: list[RawBSONDocument], moved: int) -> list[RawBSONDocument]:
-        """The entries after `create` that are in the job alone; a crash may have left some in both places."""
+        """The entries after `create` that are only in the document; a crash may have left some in both places."""
         life, rest = embedded[0].get("uuid"), embedded[1:]
         if not moved or not isinstance(life, str):
             return rest
@@ -166,16 +169,16 @@ class History:
         return [entry for entry in rest if entry.get("uuid") not in both]
 
     def move(self, job: Job) -> bool:
-        """Moves the oldest entries out of the embedded history, until it is well within its limits.
+        """Moves the oldest entries out of the document, until `KEPT_SHARE` of the limits is filled.
 
-        May be interrupted anywhere, and run by several processes at once. Entries are copied byte by byte. Those
-        without a uuid of their own (python-datacatalog writes none such) stay in the job.
+        It may be interrupted anywhere, and several processes may do it at the same time. Entries are copied byte by
+        byte. Entries without a uuid of their own stay in the document; python-datacatalog writes no such entries.
 
         Returns:
-            Whether there was anything to move: then the job has changed, and has to be read again.
+            Whether entries were moved. If so, the job has changed and has to be read again.
 
         Raises:
-            Unavailable: the database cannot be asked or did not answer; what was done so far does no harm.
+            Unavailable: the database cannot be asked or did not answer; a part of the move does no harm.
         """
         with translated():
             document = self._raw_jobs.find_one(
@@ -188,7 +191,7 @@ class History:
         if not leaving:
             return False
         start = document.get("_moved") or 0
-        with translated():  # not as a write, whose outcome would have to be known: it can be repeated
+        with translated():  # not `writing`: a repetition does no harm, so the outcome need not be known
             self._insert(job, leaving, start)
             self._jobs.update_one(
                 {
@@ -205,7 +208,7 @@ class History:
         return True
 
     def _insert(self, job: Job, leaving: list[RawBSONDocument], start: int) -> None:
-        """Inserts entries into `jobs_history`; those that are there already stay as they are."""
+        """Inserts entries into `jobs_history`, except those that are there already."""
         rows = [
             {
                 "_id": job_document.moved_key(job.life, entry["uuid"]),
@@ -224,7 +227,7 @@ class History:
                 raise
 
     def _leaving(self, history: list[Any]) -> list[RawBSONDocument]:
-        """The oldest entries after `create` that have to leave so that the newest fit."""
+        """The oldest entries after `create` that have to be moved so that the newest fit."""
         room = int(self.limits.entries * KEPT_SHARE) - 1
         space = int(self.limits.size * KEPT_SHARE) - _size(history[0])
         kept = 0

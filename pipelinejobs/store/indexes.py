@@ -1,6 +1,6 @@
-"""The indexes, made by `doctor --fix`, by `create` on the embedded server and by the gateway; never by a one-shot run.
+"""The MongoDB indexes, made by `doctor --fix`, by the gateway, and by `create` on the embedded server.
 
-To make one that exists does nothing, so this may be done at any time and by several processes at once.
+Making an index that exists does nothing, so several processes may do this, at any time.
 """
 
 from dataclasses import dataclass
@@ -27,25 +27,25 @@ class Days:
 
 
 def wanted(days: Days) -> dict[str, list[IndexModel]]:
-    """The indexes of each collection. Each one costs time at every event, so there are only those that are needed."""
+    """The indexes of each collection. Each index costs time at every event, so there are no more than necessary."""
     return {
         "jobs": [
-            # Defined as python-datacatalog defines it, so that either program may have made it.
+            # Defined as in python-datacatalog, so that either program may make it.
             IndexModel([("uuid", ASCENDING)], name="uuid_1", unique=True, sparse=True),
-            # Only jobs with messages in their outbox are in it.
+            # Contains only jobs with messages in their outbox.
             IndexModel(
                 [("_outbox.status", ASCENDING), ("_outbox.next", ASCENDING)],
                 name="outbox_due",
                 partialFilterExpression={"_outbox.status": {"$exists": True}},
             ),
-            # Only jobs without an event are in it; it finds those whose token is not remembered.
+            # Contains only jobs without events; finds those whose token is not remembered.
             IndexModel(
                 [("_tokens", ASCENDING), ("_id", DESCENDING)],
                 name=NEW_TOKENS,
                 partialFilterExpression={"_properties.revision": 0},
             ),
-            # Lists of jobs, page by page, and the change feed. Filters read through it in this order: an index for each
-            # filter would cost a write at each event, and save time only when an operator uses that filter.
+            # For lists of jobs and the change feed. Filters scan it in this order: an index for each filter would
+            # cost a write at each event, and save time only when that filter is used.
             IndexModel([("updated", DESCENDING), ("_id", DESCENDING)], name="newest"),
         ],
         "jobs_history": [IndexModel([("life", ASCENDING), ("seq", ASCENDING)], name="life_seq")],
@@ -67,7 +67,7 @@ def wanted(days: Days) -> dict[str, list[IndexModel]]:
 
 
 def missing(database: Database[Document], days: Days) -> list[str]:
-    """The names, as `collection.index`, of the indexes that are missing or defined differently.
+    """The names, as `collection.index`, of the indexes that are missing or have another definition.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -88,7 +88,8 @@ def ensure(database: Database[Document], days: Days) -> None:
     """Makes the indexes that are missing.
 
     Raises:
-        CommandFailed: an index cannot be made because of stored documents, or because another index has its name.
+        CommandFailed: an index cannot be made because several documents have the same uuid, or because another index
+            has its name.
         Unavailable: the database cannot be asked.
     """
     for collection, models in wanted(days).items():
@@ -105,7 +106,7 @@ def ensure(database: Database[Document], days: Days) -> None:
 def _conflict(collection: str, model: IndexModel, error: OperationFailure) -> str:
     name = model.document["name"]
     if error.code == 11000:
-        return f"index {name} of {collection} cannot be made: there are documents with the same uuid"
+        return f"index {name} of {collection} cannot be made: several documents have the same uuid"
     return f"index {name} of {collection} exists with another definition; drop it, then run doctor --fix again"
 
 

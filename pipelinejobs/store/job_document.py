@@ -1,26 +1,26 @@
-"""The job document: its fields, and how a job is read from it. `store.job_update` has what is written.
+"""The job document: its fields, and how a job is read from it. `store.job_update` makes what is written.
 
 The fields without an underscore, `_visible`, `_properties`, `_admin` and `_salt` are shared with python-datacatalog and
-keep its types. Ours, which its writes leave alone, are:
+have its types. This project's own fields, which python-datacatalog's writes keep, are:
 
 =============== ==================================================================================
-`_life`         uuid of the `create` entry that the other fields of ours belong to
+`_life`         uuid of the `create` entry to which the other own fields belong
 `_attempt`      uuid of the newest `reset` entry, else of the `create` entry
-`_tokens`       hashes of tokens remembered: the first and the newest eight
-`_first_use`    tokens trusted on first use: `{sender, token: hash, attempt}`; absent where none was
-`_theirs`       uuid of the newest `reset` entry that another program wrote, once an event of ours has come after it
-`_former_tokens` hashes of tokens of lives of the job that are over
-`_alone`        true in a job that this project made and that no other program is known to have written to
+`_tokens`       hashes of remembered tokens: the first and the newest eight
+`_first_use`    tokens trusted on first use: `{sender, token: hash, attempt}`; absent without a reason to trust
+`_theirs`       uuid of the newest `reset` entry by another program; written with the next event
+`_former_tokens` hashes of tokens of the job's former lives
+`_alone`        true in a job that this project made and no other program is known to have changed
 `_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
-`_outbox`       messages to other actors that are not delivered yet, see `store.outbox`
+`_outbox`       messages to other actors that are not delivered yet; see `store.outbox`
 `_moved`        how many history entries were moved to `jobs_history`
 `_execution`    id of the execution that wrote the newest event
-`_salts`        salts, as a former version remembered them; read, and replaced at the next write
-`_token_pin`    hash of a token, as a former version trusted it; read, and replaced at the next write
+`_salts`        salts stored by a former version; read, and replaced at the next write
+`_token_pin`    hash of a trusted token stored by a former version; read, and replaced at the next write
 =============== ==================================================================================
 
-When python-datacatalog makes a job again in place, it keeps fields that it does not know, and writes another `create`
-entry. Then `_life` does not match, and all fields of ours count as absent.
+If python-datacatalog makes a job again in place, it keeps fields that it does not know, and writes another `create`
+entry. `_life` then does not match, and all own fields count as absent.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ OWN: Final = frozenset({*OURS, *OUTDATED, FORMER})
 _ENTRIES: Final = {"$cond": [{"$isArray": "$history"}, "$history", []]}
 
 _FIRST: Final = {"$let": {"vars": {"entry": {"$first": _ENTRIES}}, "in": "$$entry.uuid"}}
-# Names are compared as values of a list, which is safe whatever another program stored there.
+# `$in` is safe for whatever type another program stored as a name; string operators would fail.
 _IS_RESET: Final = {"$in": ["$$this.name", ["reset", "RESET", "Reset"]]}
 _RESETS: Final = {"$map": {"input": {"$filter": {"input": _ENTRIES, "cond": _IS_RESET}}, "in": "$$this.uuid"}}
 
@@ -80,8 +80,7 @@ HEAD: Final[dict[str, Any]] = {
     "size": {"$bsonSize": "$$ROOT"},
     "types": {"history": {"$type": "$history"}, "outbox": {"$type": "$_outbox"}},
 }
-"""Projection of a job without its history: reading it costs the same however long the history is. It holds no user
-data."""
+"""Projection of a job without its history and user data: reading it costs the same for any length of history."""
 
 _TAIL_LENGTH: Final = 32
 TAIL: Final[dict[str, Any]] = {
@@ -89,28 +88,28 @@ TAIL: Final[dict[str, Any]] = {
     "newest": {"$slice": [{"$map": {"input": _ENTRIES, "in": "$$this.uuid"}}, -_TAIL_LENGTH]},
     "entries": {"$size": _ENTRIES},
 }
-"""Projection of the newest entries' uuids; see `added`."""
+"""Projection of the uuids of the newest history entries; see `added`."""
 
 
 def added(document: Mapping[str, Any]) -> dict[Any, int]:
-    """The index in the embedded history of each of its newest entries, by uuid, from a document read with `TAIL`."""
+    """The index of each of the newest entries in the embedded history, by uuid. `document` was read with `TAIL`."""
     first = document["entries"] - len(document["newest"])
     return {uuid: first + place for place, uuid in enumerate(document["newest"]) if isinstance(uuid, str)}
 
 
 def presence(uuids: list[str]) -> dict[str, Any]:
-    """Projection that tells which of these entries the embedded history has (`present`), and the job's life."""
+    """Projection of a job's life (`first`), and of those of these uuids that the embedded history has (`present`)."""
     embedded = {"$map": {"input": _ENTRIES, "in": "$$this.uuid"}}
     return {"uuid": 1, "first": _FIRST, "present": {"$setIntersection": [embedded, {"$literal": uuids}]}}
 
 
 def moved_key(life: str, uuid: str) -> str:
-    """The `_id` of a history entry in another collection: made of the job's life and the entry's uuid."""
+    """The `_id` of a history entry in `jobs_history`: made of the job's life and the entry's uuid."""
     return f"{life}:{uuid}"
 
 
 def to_job(document: Mapping[str, Any]) -> Job:
-    """A job from a document read with `HEAD`. Never raises: what is wrong is said in `Job.damage`."""
+    """The job in a document read with `HEAD`. Never raises: `Job.damage` says what is wrong with the document."""
     life = _text(document.get("first"))
     former_life = document.get("_life") not in (life, None)
     ours = {} if former_life else document
@@ -124,7 +123,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
         revision=revision if _is_number(revision) else 0,
         life=life,
         attempt=attempt,
-        # Each event of ours writes the newest attempt that we knew of; before the first event it is the life itself.
+        # Each event of this project writes the attempt it knew; before the first event that is the life itself.
         others_attempt=attempt != (ours.get("_attempt") or life) or attempt == ours.get("_theirs"),
         admin=document.get("_admin"),
         has_admin="_admin" in document,
@@ -143,7 +142,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
 
 
 def to_entry(value: Mapping[str, Any]) -> Entry:
-    """A history entry from what is stored (see `verbatim.value`), whatever another program stored there."""
+    """The history entry in a stored value (see `verbatim.value`), whatever another program stored there."""
     return Entry(
         uuid=_text(value.get("uuid")),
         name=_text(value.get("name")),
@@ -153,13 +152,13 @@ def to_entry(value: Mapping[str, Any]) -> Entry:
 
 
 def _revision(document: Mapping[str, Any]) -> Any:
-    """What stands where the number of events should, which another program may have written."""
+    """The stored revision, of any type: another program may have written it."""
     properties = document.get("_properties")
     return properties.get("revision") if isinstance(properties, dict) else None
 
 
 def _attempt(document: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    """The newest `reset` entry that is embedded, else the attempt that we wrote; empty where there is neither."""
+    """The newest embedded `reset` entry, else the stored `_attempt`; empty if there is neither."""
     resets = [uuid for uuid in document.get("resets", ()) if isinstance(uuid, str)]
     return resets[-1] if resets else _text(ours.get("_attempt"))
 
@@ -184,7 +183,7 @@ def _damage(document: Mapping[str, Any], life: str, revision: Any, moved_entries
 
 
 def _tokens(job: Job, ours: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The hashes remembered. Former versions remembered salts; hashes are made from these."""
+    """The hashes of remembered tokens, also of salts that a former version stored; None if there are neither."""
     hashes, salts = ours.get("_tokens"), ours.get("_salts")
     if not isinstance(hashes, list) and not isinstance(salts, list):
         return None
@@ -206,10 +205,10 @@ def _trusted(ours: Mapping[str, Any]) -> tuple[Trusted, ...] | None:
     rows, pin = ours.get("_first_use"), _text(ours.get("_token_pin"))
     if not isinstance(rows, list) and not pin:
         return None
-    given = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    stored = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     known = [
         Trusted(row.get("sender"), row["token"], _text(row.get("attempt")))
-        for row in given
+        for row in stored
         if isinstance(row.get("token"), str) and isinstance(row.get("sender"), str | None)
     ]
     return (*([Trusted(None, pin)] if pin else []), *known)

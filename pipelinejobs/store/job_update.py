@@ -1,7 +1,7 @@
-"""What is written to a job document: the filter and the update of each write, made without asking the database.
+"""Makes the filters and updates for writes to a job document. It does not access the database.
 
-Only classic update operators are used, and user data stands in them only as values: never as a path or an operator.
-The fields are described in `store.job_document`.
+Only plain update operators are used, with user data only as values: never as a path or an operator. The fields are
+described in `store.job_document`.
 """
 
 from collections.abc import Iterable
@@ -16,19 +16,19 @@ _DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are U
 
 
 def from_entry(entry: Entry) -> dict[str, Any]:
-    """A history entry as it is stored: the keys of python-datacatalog, in its order."""
+    """A history entry as it is stored: with python-datacatalog's keys, in its order."""
     return {"date": entry.date, "data": entry.data, "name": entry.name, "uuid": entry.uuid}
 
 
 def from_trusted(rows: Iterable[Trusted]) -> list[dict[str, Any]]:
-    """Tokens trusted on first use as they are stored."""
+    """Tokens trusted on first use, as they are stored."""
     return [row._asdict() for row in rows]
 
 
 def guard(job: Job, change: Change) -> dict[str, Any]:
-    """The filter for an event's write: the job is as it was decided on, and its history does not hold the event.
+    """The filter for an event's write: the job is as it was decided on, and its history does not contain the event.
 
-    `_moved` must be unchanged too, because the filter looks at the embedded history alone.
+    `_moved` must be unchanged too, because the filter looks only at the embedded history.
     """
     return {
         "_id": {"$eq": job.key},
@@ -45,9 +45,10 @@ def update(job: Job, change: Change, messages: list[dict[str, Any]], execution: 
     """The update that applies a change.
 
     Args:
-        job, change: the job that was decided on, and the decision.
-        messages: rows for the outbox, see `outbox_row`.
-        execution: id of the execution that writes.
+        job: the job that was decided on.
+        change: what was decided.
+        messages: new rows for the outbox; see `outbox_row`.
+        execution: the id of the execution that writes.
     """
     last = change.entries[-1]
     fields: dict[str, Any] = {
@@ -92,7 +93,7 @@ def unchanged(job: Job) -> dict[str, Any]:
 
 
 def renewal(job: Job) -> dict[str, Any]:
-    """The update that replaces the fields of former versions; those of a life that is over are removed."""
+    """The update that replaces the fields that former versions stored."""
     fields: dict[str, Any] = {} if job.tokens is None else {"_tokens": list(job.tokens)}
     if job.trusted is not None:
         fields["_first_use"] = from_trusted(job.trusted)
@@ -101,21 +102,21 @@ def renewal(job: Job) -> dict[str, Any]:
 
 
 def moved(count: int) -> dict[str, Any]:
-    """The condition that `_moved` is still `count`; the field is absent until the first move."""
+    """The condition that `_moved` is `count`; the field is absent until the first move."""
     return {"$eq": count} if count else {"$in": [0, None]}
 
 
 def forget_former_life(job: Job) -> dict[str, Any]:
-    """The update that removes our fields from a job that was made again in place; hashes of its former tokens stay."""
+    """The update for a job that was made again in place: removes the own fields, keeps hashes of its former tokens."""
     return {"$unset": dict.fromkeys((*OURS, *OUTDATED), ""), "$set": {FORMER: list(job.former_tokens)}}
 
 
 def outbox_row(key: str, entry: Entry, life: str, message: str) -> dict[str, Any]:
-    """A new message in the outbox, due at once.
+    """A new row in the outbox, due at once.
 
     Args:
-        key: the message's stable key, the same at every attempt to send it.
-        entry: the history entry for which it is sent.
+        key: the message's key, the same at every attempt to send it.
+        entry: the history entry for which the message is sent.
         life: the uuid of the job's `create` entry.
         message: the name in the message, `index`.
     """

@@ -1,4 +1,4 @@
-"""Jobs: read some, and apply changes to them under guards."""
+"""Reads jobs, and applies changes to them under guards."""
 
 from collections.abc import Collection, Sequence
 from enum import Enum, auto
@@ -19,15 +19,15 @@ INDEX_REQUEST: Final = "index"
 
 
 class Written(Enum):
-    """What came of a write."""
+    """The result of a write."""
 
     YES = auto()
     MISSED = auto()
-    """The guard has missed: the job is no longer what the change was decided on, or already has the event."""
+    """The guard missed: the job has changed, or already has the event. Nothing was written."""
     UNKNOWN = auto()
-    """It may have been written; ask `entry` before deciding again."""
+    """The change may or may not have been written. Look with `Jobs.entry` before deciding again."""
     TOO_LARGE = auto()
-    """The document would pass 16 MB; it was not written."""
+    """The document would exceed 16 MB. Nothing was written."""
 
 
 class Jobs:
@@ -39,14 +39,14 @@ class Jobs:
         self._raw = self._jobs.with_options(codec_options=verbatim.as_bytes(self._options))
 
     def load(self, uuid: str) -> Job | None:
-        """The job with this uuid, or None; see `load_all`."""
+        """The job with this uuid, or None if there is none; see `load_all`."""
         return self.load_all([uuid]).get(uuid)
 
     def load_all(self, uuids: Collection[str]) -> dict[str, Job]:
-        """The jobs with these uuids, by uuid, without their history; those that there are not are left out.
+        """The jobs with these uuids, by uuid, without their history. Uuids without a job are left out.
 
-        On a replica set they may be what they were some time ago; see `store.connection.confirmed`. A change that is
-        decided on that is held up by its guard.
+        On a replica set, a deposed primary may answer with old data (see `store.connection.confirmed`). The guard keeps
+        a change from being written that was decided on old data.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -61,7 +61,7 @@ class Jobs:
         return loaded
 
     def load_confirmed(self, uuid: str) -> Job | None:
-        """The job with this uuid as it is now, or None.
+        """The job with this uuid by a linearizable read, or None if there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -70,7 +70,7 @@ class Jobs:
         return job_document.to_job(document) if document is not None else None
 
     def entry(self, job: Job, uuid: str) -> Entry | None:
-        """The embedded history entry with this uuid; None when there is none.
+        """The embedded history entry with this uuid; None if there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -93,39 +93,39 @@ class Jobs:
             return self._jobs.find_one(query, {"_id": 1}) is not None
 
     def apply(self, writes: Sequence[tuple[Job, Change, str]]) -> list[Written]:
-        """Writes a change to each of these jobs: state, history, revision and outbox of one together, or nothing of it.
+        """Writes a change to each of these jobs. State, history, revision and outbox of a job are written together.
 
         Args:
-            writes: each a job as it was read, what was decided on it, and the id of the execution that writes it; at
-                least one, and no job twice.
+            writes: for each job, the job as it was read, the change that was decided on it, and the id of the execution
+                that writes; at least one, and no job twice.
 
         Returns:
-            What came of each.
+            The result for each, in the same order.
 
         Raises:
-            OutcomeUnknown: any of them may have been written; ask `entry` before deciding again.
+            OutcomeUnknown: each change may or may not have been written. Look with `entry` before deciding again.
             Unavailable: nothing was written.
         """
         operations = []
         for job, change, execution in writes:
             if job.former_life:
                 self._forget_former_life(job)
-            update = job_update.update(job, change, _owed(job, change), execution)
+            update = job_update.update(job, change, _outbox_rows(job, change), execution)
             operations.append(pymongo.UpdateOne(job_update.guard(job, change), update))
         refused: set[int] = set()
         try:
             with translated(writing=True):
                 matched = self._send(operations, refused)
-        except DocumentFull:  # said by the driver, before anything of it was sent
+        except DocumentFull:  # raised by the driver before it has sent anything
             if len(writes) == 1:
                 return [Written.TOO_LARGE]
             return [one for write in writes for one in self.apply([write])]
         if matched == len(writes):
             return [Written.YES] * len(writes)
-        return self._told_apart(writes, refused, matched)
+        return self._results(writes, refused, matched)
 
     def _send(self, operations: list[pymongo.UpdateOne], refused: set[int]) -> int:
-        """How many guards have matched. `refused` gets the places of what was too large for the server."""
+        """The number of guards that matched. `refused` receives the indexes of writes that were too large."""
         try:
             return self._jobs.bulk_write(operations, ordered=False).matched_count
         except BulkWriteError as error:
@@ -135,8 +135,8 @@ class Jobs:
             refused |= {one["index"] for one in errors}
             return int(error.details["nMatched"])
 
-    def _told_apart(self, writes: Sequence[tuple[Job, Change, str]], refused: set[int], matched: int) -> list[Written]:
-        """What came of each write, where not all were done: those were whose entries stand behind what was read."""
+    def _results(self, writes: Sequence[tuple[Job, Change, str]], refused: set[int], matched: int) -> list[Written]:
+        """The result of each write if only some were done: those whose entries come after the ones read before."""
         if not matched:
             return [Written.TOO_LARGE if place in refused else Written.MISSED for place in range(len(writes))]
         try:
@@ -147,7 +147,7 @@ class Jobs:
             return [Written.UNKNOWN] * len(writes)
         there = [added.get(job.uuid, {}).get(change.entries[-1].uuid, -1) >= job.entries for job, change, _ in writes]
         if sum(there) != matched:
-            # Another process wrote one of the very same events in this moment, or one was moved out of its job already.
+            # Another process has just written one of the same events, or an entry was already moved out of its job.
             return [Written.UNKNOWN] * len(writes)
         return [
             Written.TOO_LARGE if place in refused else Written.YES if is_there else Written.MISSED
@@ -155,7 +155,7 @@ class Jobs:
         ]
 
     def _forget_former_life(self, job: Job) -> None:
-        with translated():  # whether it was done does not matter: the guard of what follows tells
+        with translated():  # not `writing`: the guard of the following write finds out whether this was done
             self._jobs.update_one(
                 {
                     "_id": {"$eq": job.key},
@@ -167,13 +167,18 @@ class Jobs:
             )
 
     def withdraw(self, job: Job, entry: str) -> None:
-        """Takes away what a job owes by an entry that another program has removed, before the entry is written again:
-        that program may have left the one and not the other. Where the entry is there, its messages stay.
+        """Removes the outbox messages of a history entry that another program has removed, before it is written again.
+
+        That program may have removed the entry and left its messages. If the entry is in the job, its messages stay.
+
+        Args:
+            job: the job.
+            entry: the entry's uuid.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
-        with translated():  # whether it was done does not matter: nothing is owed twice that has the same key
+        with translated():  # not `writing`: if it fails, the Indexer gets one key twice, which does no harm
             self._jobs.update_one(
                 {
                     "_id": {"$eq": job.key},
@@ -185,7 +190,7 @@ class Jobs:
             )
 
     def document(self, uuid: str) -> dict[str, Any] | None:
-        """The whole document of a job, as stored, for operators.
+        """The whole document of a job as it is stored, for operators; None if there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -195,11 +200,11 @@ class Jobs:
 
 
 def index_request(entry: Entry, life: str) -> dict[str, Any]:
-    """The row of the outbox for the index request that this entry makes owed."""
+    """The outbox row of the index request for this history entry."""
     key = uuids.typed(uuids.ENTRY, f"owed|{INDEX_REQUEST}|{entry.uuid}")
     return job_update.outbox_row(key, entry, life, INDEX_REQUEST)
 
 
-def _owed(job: Job, change: Change) -> list[dict[str, Any]]:
-    """The new rows of the outbox."""
+def _outbox_rows(job: Job, change: Change) -> list[dict[str, Any]]:
+    """The new rows for the outbox."""
     return [index_request(change.entries[-1], job.life)] if change.owes_index else []

@@ -1,9 +1,8 @@
 """Applied events that another program may still undo: the collection `jobs_journal`.
 
-python-datacatalog replaces whole documents without a guard. One of its writes that had read the job a moment before
-takes away what was written meanwhile, and the job does not show it. So an applied event of such a job is written down
-here as well, until it has been seen in the job after the longest time that such a write may take (see
-`pipelinejobs.service.reapply`).
+python-datacatalog replaces whole documents without a guard, and so removes what was written since it read the job. So
+applied events are stored here as well, until they have been seen in their jobs after the longest time that such a write
+may take (`pipelinejobs.service.reapply`).
 
 All times are the database's.
 """
@@ -22,16 +21,20 @@ from pipelinejobs.store import job_document, job_update, verbatim
 from pipelinejobs.store.connection import Document, translated
 
 _BESIDE_OTHERS: Final = "beside others"
-"""The `_id` of the one document that is no event."""
+"""The `_id` of the one document that is not an event: it says that another program writes to the database."""
 _EVENT: Final = ("job", "name", "id", "external", "data", "status", "sender")
-"""Fields of an event that a row keeps as they are; tokens and the message as it came are not needed again."""
+"""The fields of an event that a row contains. Tokens and the original message are not needed again."""
 
 
-class Row(NamedTuple):
-    """What tells whether an event is still in its job.
+class JournalRow(NamedTuple):
+    """The part of a row that is needed to check whether the event is still in its job.
 
     Attributes:
-        applied: when it was written down; None for one that is not.
+        key: the row's `_id`.
+        job: the job's uuid.
+        life: the life of the job in which the event was applied.
+        entry: the uuid of the event's history entry.
+        applied: when the row was written; None for an event that is not in the journal.
     """
 
     key: str
@@ -42,13 +45,13 @@ class Row(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What became of some rows, by key.
+    """The result of looking for events in their jobs.
 
     Attributes:
-        undone: those whose entry the job has no more.
-        over: those whose job is gone, or was made again: nothing of them touches the new one.
-        moved: the jobs of those whose entry is in `jobs_history` alone, where no other program takes it away; what
-            followed from it may be gone all the same.
+        undone: the keys of events whose entry is no longer in the job.
+        over: the keys of events whose job is gone or was made again, so that they no longer matter.
+        moved: the uuids of jobs with an entry that is only in `jobs_history`. No other program removes it there, but
+            the job's state may have been set back all the same.
     """
 
     undone: set[str]
@@ -67,10 +70,10 @@ class Journal:
         self._moved = database["jobs_history"]
 
     def add(self, applied: Sequence[Journaled]) -> None:
-        """Writes events down, at least one. One that is there already stays as it is, and is watched anew.
+        """Adds events, at least one. If an event is there already, only its time is set anew.
 
         Raises:
-            OutcomeUnknown, Unavailable: not all of them may be there.
+            OutcomeUnknown, Unavailable: some of the events may be missing.
         """
         operations = [
             UpdateOne({"_id": one.key}, {"$setOnInsert": _stored(one), "$currentDate": {"applied": True}}, upsert=True)
@@ -79,8 +82,8 @@ class Journal:
         with translated(writing=True):
             self._journal.bulk_write(operations, ordered=False)
 
-    def rows(self, since: datetime | None, until: datetime, most: int) -> list[Row]:
-        """The rows that were written between two times (database time), the oldest first.
+    def rows(self, since: datetime | None, until: datetime, most: int) -> list[JournalRow]:
+        """The `most` oldest rows that were written after `since` (None: at any time) and not after `until`.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -89,10 +92,10 @@ class Journal:
         fields = {"job": 1, "life": 1, "entry": 1, "applied": 1}
         with translated():
             found = self._journal.find({"applied": between}, fields).sort("applied", ASCENDING).limit(most)
-            return [Row(row["_id"], row["job"], row["life"], row["entry"], row["applied"]) for row in found]
+            return [JournalRow(row["_id"], row["job"], row["life"], row["entry"], row["applied"]) for row in found]
 
-    def look_for(self, rows: Sequence[Row]) -> Found:
-        """Which of these events are in their jobs no more.
+    def look_for(self, rows: Sequence[JournalRow]) -> Found:
+        """Looks whether these events are still in their jobs.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -110,7 +113,7 @@ class Journal:
         return Found(undone - over, over, behind)
 
     def events(self, keys: Collection[str]) -> list[Journaled]:
-        """Events by their keys, those of one job in the order in which they were applied.
+        """The events with these keys, those of one job in the order in which they were applied.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -120,17 +123,17 @@ class Journal:
             return [_journaled(verbatim.value(row, self._options)) for row in found]
 
     def forget(self, keys: Collection[str], until: datetime | None = None) -> None:
-        """Takes rows out; where a time (database time) is given, only those that were not written anew since.
+        """Removes rows; with `until`, only those that were not written again after that time.
 
         Raises:
-            OutcomeUnknown: some of them may still be there, which is no harm.
+            OutcomeUnknown: some rows may still be there, which does no harm.
         """
         as_read: Document = {} if until is None else {"applied": {"$lte": until}}
         with translated(writing=True):
             self._journal.delete_many({"_id": {"$in": list(keys)}, **as_read})
 
     def is_beside_others(self) -> bool:
-        """Whether a gateway has said that another program writes to the database.
+        """Whether a process has stored that another program writes to the database.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -139,16 +142,16 @@ class Journal:
             return self._journal.find_one({"_id": _BESIDE_OTHERS}) is not None
 
     def say_beside_others(self) -> None:
-        """Says so, for good.
+        """Stores, for good, that another program writes to the database.
 
         Raises:
-            OutcomeUnknown: it may not have been written.
+            OutcomeUnknown: it may not have been stored.
         """
         with translated(writing=True):
             self._journal.update_one({"_id": _BESIDE_OTHERS}, {"$setOnInsert": {"said": True}}, upsert=True)
 
     def waiting(self) -> tuple[int, datetime | None]:
-        """How many events are watched, and since when the oldest of them.
+        """The number of events in the journal, and when the oldest was written; None if there are none.
 
         Raises:
             Unavailable: the database cannot be asked.

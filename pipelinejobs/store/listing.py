@@ -1,4 +1,4 @@
-"""Lists of jobs, for operators and for users."""
+"""Lists of jobs, with filters and pages, for operators and users."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ from pipelinejobs.store.outbox import FAILED
 from pipelinejobs.util.errors import Malformed
 
 LONGEST_TEXT: Final = 200
-"""Characters of a text that is searched for."""
+"""The most characters of a text to search for."""
 LONGEST_CURSOR: Final = 500
 
 _SHOWN: Final = {
@@ -35,30 +35,33 @@ _SHOWN: Final = {
     "_admin.owner": 1,
 }
 _SEARCHED: Final = ("uuid", "session", "agent", "task", "archive_path", "pipeline_uuid", "_admin.owner")
-# Comparisons only meet values of the same kind. These two, unlike $type, MongoDB finds by an index.
+# Comparisons match only values of the same type. Unlike $type, MongoDB evaluates these two by an index.
 _DATED: Final[Document] = {"updated": {"$gte": DatetimeMS(-(2**63))}}
 _UNDATED: Final[Document] = {"updated": {"$not": {"$gte": DatetimeMS(-(2**63))}}}
 _VERSION: Final = 1
 _KEYS: Final = {"o": ObjectId, "s": str, "i": int}
-"""The kinds of `_id` that a cursor can name; python-datacatalog and this project use only the first."""
+"""The types of `_id` that a cursor can contain. python-datacatalog and this project use only the first."""
 _BELOW: Final = {
     int: ["minKey", "null"],
     str: ["minKey", "null", "number"],
     ObjectId: ["minKey", "null", "number", "string", "object", "binData"],
 }
-"""The kinds of `_id` that MongoDB sorts below all of one kind."""
+"""For each of these types: the types of `_id` that MongoDB sorts below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which jobs to list. A field that is None does not restrict them.
+    """Which jobs to list. A field that is None matches every job.
 
     Attributes:
-        states: in one of these; none: in any.
-        text: to be found in the job's names and paths, ignoring case; a whole uuid is compared as such.
-        updated_since: changed at this time or later.
-        updated_before: changed before this time.
-        hidden: also those that were deleted softly.
+        states: jobs in one of these states; empty: in any state.
+        pipeline: jobs of the pipeline with this uuid.
+        text: jobs with this text in one of their names or paths, ignoring case. A whole uuid is compared with the
+            job's and the pipeline's uuid.
+        updated_since: jobs that changed at this time or later.
+        updated_before: jobs that changed before this time.
+        failed: only jobs with a failed outbox message.
+        hidden: also jobs that python-datacatalog has marked as deleted (`_visible: false`).
     """
 
     states: tuple[str, ...] = ()
@@ -66,7 +69,7 @@ class Filter:
     text: str | None = None
     updated_since: datetime | None = None
     updated_before: datetime | None = None
-    undelivered: bool = False
+    failed: bool = False
     hidden: bool = False
 
     @property
@@ -75,10 +78,10 @@ class Filter:
         return self.updated_since is None and self.updated_before is None
 
     def conditions(self) -> list[Document]:
-        """The filter in MongoDB's terms; every value is only ever compared.
+        """The filter as MongoDB queries. Values of users are only compared, never used as operators.
 
         Raises:
-            Malformed: the text is too long, or none.
+            Malformed: the text is empty, too long, or not printable.
         """
         conditions: list[Document] = []
         if self.states:
@@ -91,7 +94,7 @@ class Filter:
             conditions.append({"updated": {"$gte": self.updated_since}})
         if self.updated_before is not None:
             conditions.append({"updated": {"$lt": self.updated_before}})
-        if self.undelivered:
+        if self.failed:
             conditions.append({"_outbox.status": {"$eq": FAILED}})
         if not self.hidden:
             conditions.append({"_visible": {"$ne": False}})
@@ -100,7 +103,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Some of the jobs that match, and the cursor of those after them; None if there are none."""
+    """A page of matching jobs, and the cursor of the next page; None if there is none."""
 
     jobs: list[dict[str, Any]]
     next: str | None
@@ -108,29 +111,31 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """The job after which a page begins: its date, None without one, and its `_id`."""
+    """The job after which a page begins: its date (None if it has none) and its `_id`."""
 
     updated: DatetimeMS | None
     key: ObjectId | str | int
 
 
 class Listing:
-    """Reads many jobs."""
+    """Reads lists of jobs."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._jobs = database["jobs"]
 
     def page(self, wanted: Filter, limit: int, cursor: str | None = None) -> JobPage:
-        """The newest-changed jobs that match, without history and without secrets. Those without a date come last.
+        """A page of matching jobs, the most recently changed first, without history and secrets.
 
-        Following the cursors meets each job once, except those that change meanwhile.
+        Jobs without a date come last. A client that follows the cursors gets each job once, except those that change
+        meanwhile.
 
         Args:
-            limit: at most so many.
-            cursor: `next` of the page before.
+            wanted: the filter.
+            limit: the most jobs in the page.
+            cursor: `next` of the page before; None for the first page.
 
         Raises:
-            Malformed: the cursor, or the text of the filter, is not one.
+            Malformed: the cursor is not one, or the text of the filter cannot be searched for.
             Unavailable: the database cannot be asked.
         """
         conditions = wanted.conditions()
@@ -151,7 +156,7 @@ class Listing:
         return list(self._jobs.find({"$and": conditions}, _SHOWN).sort(order).limit(limit))
 
     def repeated_uuids(self, limit: int) -> list[str]:
-        """Uuids that more than one document has.
+        """At most `limit` uuids that more than one document has.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -174,7 +179,7 @@ class Listing:
 
 
 def is_searchable(text: str) -> bool:
-    """Whether jobs can be searched for a text."""
+    """Whether jobs can be searched for this text."""
     return 0 < len(text) <= LONGEST_TEXT and text.isprintable()
 
 
@@ -183,16 +188,16 @@ def _containing(text: str) -> Document:
         raise Malformed("parameter text", f"must be 1 to {LONGEST_TEXT} printable characters")
     if is_uuid(text):
         return {"$or": [{"uuid": {"$eq": text}}, {"pipeline_uuid": {"$eq": text}}]}
-    # Escaped, so that the text is searched for literally: no pattern of a sender reaches the database.
+    # Escaped, so that the database searches for the text literally and never runs a user's pattern.
     pattern = {"$regex": re.escape(text), "$options": "i"}
     return {"$or": [{field: pattern} for field in _SEARCHED]}
 
 
 def _behind(position: _Position | None) -> list[Document]:
-    """The jobs with a date that come after a position.
+    """The condition for jobs with a date that come after a position.
 
-    An array, which a foreign writer may have stored, is sorted by the latest of its dates; so all of them have to be
-    earlier, which `$lt` does not say.
+    Another program may have stored an array of dates. MongoDB sorts it by its latest date, so all its dates have to be
+    earlier; `$lt` would match if only one is.
     """
     if position is None:
         return []
@@ -202,7 +207,7 @@ def _behind(position: _Position | None) -> list[Document]:
 
 
 def _below(key: ObjectId | str | int) -> Document:
-    """The jobs whose `_id` sorts below this one, of whatever kind it is."""
+    """The condition for jobs whose `_id`, of any type, sorts below this one."""
     return {"$or": [{"_id": {"$lt": key}}, {"_id": {"$type": _BELOW[type(key)]}}]}
 
 
@@ -214,7 +219,7 @@ def _shown(job: Document) -> dict[str, Any]:
 
 
 def _cursor(job: Document) -> str | None:
-    """The cursor of the page behind this job; None if its `_id` is of a kind that no writer uses."""
+    """The cursor of the page after this job; None if its `_id` has a type that a cursor cannot contain."""
     key = job["_id"]
     kind = next((kind for kind in _KEYS.values() if isinstance(key, kind) and not isinstance(key, bool)), None)
     if kind is None:
@@ -223,7 +228,7 @@ def _cursor(job: Document) -> str | None:
 
 
 def _latest(updated: Any) -> DatetimeMS | None:
-    """The date that a job is sorted by. Of the years after 9999 the driver makes no `datetime`."""
+    """The date by which MongoDB sorts a job. For years after 9999 the driver returns `DatetimeMS`."""
     values = updated if isinstance(updated, list) else [updated]
     dates = [DatetimeMS(value) for value in values if isinstance(value, datetime)]
     dates += [value for value in values if isinstance(value, DatetimeMS)]
@@ -238,7 +243,7 @@ def _written(position: _Position) -> str:
 
 
 def _position(cursor: str) -> _Position:
-    """The position in a cursor. A sender can change it, so only a date and a key are read from it."""
+    """The position in a cursor. The client may have changed it, so only a date and a key are read from it."""
     try:
         if len(cursor) > LONGEST_CURSOR:
             raise ValueError

@@ -16,16 +16,16 @@ INDEX: Final = "new_tokens"
 
 
 class NewJobs:
-    """Remembers tokens of jobs without an event."""
+    """Stores the hashes of the first tokens of new jobs, and replaces stored salts by hashes."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._jobs = database["jobs"]
-        # Jobs are read before a majority of the servers has them, and tokens are written with one confirmation: what is
-        # lost with a server is found again at the next look.
+        # Reads and writes do not wait for a majority of the servers: if a token is lost with a server, the next look
+        # finds the job again.
         self._quickly = self._jobs.with_options(read_concern=ReadConcern("local"), write_concern=WriteConcern(w=1))
 
     def unseen(self, most: int) -> list[Job]:
-        """Jobs without an event and without a remembered token, the newest first.
+        """At most `most` jobs without events and without a remembered token, the newest first.
 
         Raises:
             Unavailable: the database cannot be asked, or the index is missing.
@@ -36,20 +36,23 @@ class NewJobs:
             return [job_document.to_job(document) for document in found]
 
     def remember(self, first: Sequence[tuple[Job, str]]) -> int:
-        """Puts the hash of each job's first token in front of those that it remembers, where it is missing there.
+        """Stores the hash of each job's first token, in front of the other hashes, unless the job has it already.
+
+        Args:
+            first: for each job, the job and the hash; at least one.
 
         Returns:
-            In how many jobs it was missing.
+            The number of jobs that got their hash now.
 
         Raises:
-            Unavailable: the database cannot be asked; the next look does it.
+            Unavailable: the database cannot be asked; the next look does it again.
         """
         operations = [UpdateOne(_still(job, token), _remembering(job, token)) for job, token in first]
         with translated():
             return self._quickly.bulk_write(operations, ordered=False).modified_count
 
     def outdated(self) -> Iterator[Job]:
-        """Jobs that hold salts of a former version. There is no index for them: all jobs are read.
+        """Jobs with salts or a token stored by a former version. No index finds them: all jobs are read.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -60,10 +63,10 @@ class NewJobs:
                 yield job_document.to_job(document)
 
     def renew(self, jobs: Sequence[Job]) -> int:
-        """Replaces the salts in these jobs by hashes of their tokens, unless an event was written meanwhile.
+        """Replaces the salts in these jobs by hashes of their tokens, unless a job got an event meanwhile.
 
         Returns:
-            In how many jobs.
+            The number of changed jobs.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -74,7 +77,7 @@ class NewJobs:
 
 
 def _still(job: Job, token: str) -> dict[str, Any]:
-    """The filter for the same life of a job, where the token is not remembered."""
+    """The filter for the job in the same life, if the token is not remembered."""
     life = {"history.0.uuid": {"$eq": job.life}, "_life": {"$in": [None, job.life]}} if job.life else {}
     unknown = [{"_tokens": {"$exists": False}}, {"_tokens": {"$type": "array", "$ne": token}}]
     return {"_id": {"$eq": job.key}, "uuid": {"$eq": job.uuid}, **life, "$or": unknown}

@@ -1,7 +1,7 @@
-"""Nonces: credentials in a URL that are valid for some uses, for some time, and for one actor or alias (their scope).
+"""Nonces: credentials in a URL, valid for a number of uses, for some time, and for one actor or alias (the scope).
 
-They follow Abaco's rules. The id is shown once, when the nonce is made; what is stored is a hash of it, which
-serves as the handle by which a nonce is listed and deleted. All times are the database's.
+They follow Abaco's rules. The nonce's id is shown once, when the nonce is made. Only a hash of the id is stored; it is
+the handle by which the nonce is listed and deleted. All times are the database's.
 """
 
 import re
@@ -27,7 +27,7 @@ MOST_USES: Final = 2**31 - 1
 
 _LETTERS: Final = string.ascii_letters + string.digits
 _LENGTH: Final = 24
-"""Letters and digits of an id: 142 bits."""
+"""The number of random letters and digits in an id: 142 bits."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{32}")
 _LONGEST_ID: Final = 128
 _QUICK: Final = WriteConcern(w=1)
@@ -37,7 +37,7 @@ _HAS_EXPIRED: Final = {"$and": [{"$ne": [{"$type": "$expires"}, "missing"]}, {"$
 class NonceRefused(PipelineJobsError):
     """The nonce is not valid for this request.
 
-    `kind` is `unknown`, `level` or `spent`; `reason` is Abaco's own sentence.
+    `kind` is `unknown`, `level` (not sufficient) or `spent`; `reason` is Abaco's own sentence.
     """
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -50,13 +50,14 @@ class NewNonce:
     """A nonce to be made.
 
     Attributes:
-        scope: what it is valid for, `actor:ID` or `alias:NAME`.
-        tenant: what its id begins with.
+        scope: the actor or alias that it is valid for: `actor:ID` or `alias:NAME`.
+        tenant: the beginning of its id.
         level: the permission that it gives.
-        max_uses: how often it can be used; -1: any number of times.
-        seconds: how long it is valid; None: without end.
-        owner: the user it belongs to; a request that shows it acts as that user.
-        by_operator: whether it was made on the command line, so that the owner's permissions do not limit it.
+        max_uses: the number of its uses; -1: unlimited.
+        description: any text.
+        seconds: how long it is valid; None: for ever.
+        owner: the user to whom it belongs. A request with the nonce acts as that user.
+        by_operator: whether it was made on the command line; then the owner's permissions do not limit it.
     """
 
     scope: str
@@ -71,12 +72,14 @@ class NewNonce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nonce:
-    """A nonce as it is stored.
+    """A nonce as it is stored; see `NewNonce` for the fields that are not listed.
 
     Attributes:
-        handle: names it, and is no credential.
-        remaining: uses that are left; -1: any number.
-        expires: when it stops being valid; None: never.
+        handle: names the nonce, and is not a credential.
+        remaining: the number of uses left; -1: unlimited.
+        used: the number of uses so far.
+        created, last_used: times; `last_used` is None before the first use.
+        expires: when it expires; None: never.
     """
 
     handle: str
@@ -102,7 +105,10 @@ class Nonces:
         self._quickly = self._nonces.with_options(write_concern=_QUICK)
 
     def make(self, new: NewNonce) -> tuple[Secret, Nonce]:
-        """Makes a nonce, and tells its id this once.
+        """Makes a nonce.
+
+        Returns:
+            Its id, which cannot be read again, and the nonce.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -129,18 +135,18 @@ class Nonces:
         return Secret(text), _nonce(row)
 
     def redeem(self, shown: Secret, scopes: Collection[str], required: Permission) -> Nonce:
-        """Spends one use of a nonce.
+        """Uses up one use of a nonce.
 
-        However many redeem it at once: a nonce of N uses is redeemed N times. Where the database does not say whether
-        a use was spent, it may be gone; it is never given back.
+        Any number of processes may do so at the same time: a nonce of N uses is redeemed N times. If the database does
+        not confirm the write, the use may be spent; it is never given back.
 
         Args:
-            shown: the id, as a request shows it.
-            scopes: the nonce must have been made for one of these.
+            shown: the id in the request.
+            scopes: the nonce must be valid for one of these.
             required: the least permission needed.
 
         Raises:
-            NonceRefused: it is not valid for this; no use is spent.
+            NonceRefused: the nonce is not valid for this request; no use is spent.
             Unavailable: the database cannot be asked.
         """
         text = shown.reveal()
@@ -149,7 +155,7 @@ class Nonces:
         key = _digest(text)
         query, fields = {"_id": {"$eq": key}, "place": {"$in": list(scopes)}}, {**_FIELDS, "expired": _HAS_EXPIRED}
         with translated():
-            # Not a majority read: else each request with a wrong nonce would make a majority of the servers work.
+            # The primary alone answers: a request with a wrong nonce must not cost a linearizable read.
             found = self._nonces.find_one(query, fields)
         if found is None or found["expired"]:
             raise _unknown()
@@ -157,7 +163,7 @@ class Nonces:
         if nonce.level < required:
             raise NonceRefused("level", "Nonce does not have sufficient permissions level.")
         if nonce.max_uses == UNLIMITED:
-            # Nothing depends on this count, so it need not survive the loss of a server.
+            # This count is only shown, so it need not survive the loss of a server.
             collection, left, change = self._quickly, {}, {"used": 1}
         else:
             collection, left, change = self._nonces, {"remaining": {"$gt": 0}}, {"used": 1, "remaining": -1}
@@ -170,9 +176,9 @@ class Nonces:
         return nonce
 
     def find_valid(self, handle: str, scopes: Collection[str]) -> Nonce | None:
-        """The nonce with this handle, if it was made for one of these scopes; its uses may all be spent.
+        """The nonce with this handle and one of these scopes, even if all its uses are spent; None if there is none.
 
-        Spends no use. None if it was deleted or has expired.
+        A deleted or expired nonce does not count. No use is spent.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -183,7 +189,7 @@ class Nonces:
         return _nonce(found) if found is not None and not found["expired"] else None
 
     def of(self, scope: str, most: int = 1000) -> list[Nonce]:
-        """The nonces of one actor or alias, the newest first; spent and expired ones too.
+        """At most `most` nonces of one actor or alias, the newest first, spent and expired ones included.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -193,7 +199,7 @@ class Nonces:
             return [_nonce(row) for row in rows.limit(most)]
 
     def find(self, scope: str, name: str) -> Nonce | None:
-        """The nonce of this actor or alias with this id or handle; None when there is none.
+        """The nonce of this actor or alias with this id or handle; None if there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -212,7 +218,7 @@ class Nonces:
             return self._nonces.delete_one(_named(scope, name)).deleted_count > 0
 
     def _gone(self, key: str) -> NonceRefused:
-        """Why no use could be spent of a nonce that was just there."""
+        """The reason why a nonce that was just read has no use left: it is spent, or was deleted."""
         with translated():
             there = self._nonces.find_one({"_id": {"$eq": key}}, {"_id": 1})
         return NonceRefused("spent", "No remaining uses left for this nonce.") if there is not None else _unknown()
@@ -244,7 +250,7 @@ def _unknown() -> NonceRefused:
 
 
 def _digest(text: str) -> str:
-    """128 bits of a hash. An id has more bits than could be tried, so that the hash alone leads back to nothing."""
+    """128 bits of a hash of an id. A fast hash is enough, because an id has too many bits to be guessed."""
     return sha256(f"nonce-1|{text}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -1,9 +1,9 @@
-"""Messages to other actors: rows of `_outbox` in the job document, until they are delivered.
+"""Outbox messages: messages to other actors, stored as rows of `_outbox` in the job document until they are delivered.
 
-A message is pending until it is delivered (its row is then removed) or has failed (its last attempt failed; the row is
-kept and shown). A process that wants to send one first takes a lease on it: `next` moves into the future and `holder`
-names the lease. While the lease lasts no other process sends the message, and a process whose lease is over can no
-longer change its row. All times are the database's.
+A message is pending until it is delivered, when its row is removed, or has failed: then its last attempt failed, and
+the row stays for operators. A process that sends a message first takes a lease on it: it moves `next` into the future
+and names its lease in `holder`. While the lease lasts, no other process sends the message; when it is over, this
+process can no longer change the row. All times are the database's.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from pipelinejobs.util.secret import Secret
 
 PENDING: Final = "pending"
 FAILED: Final = "undelivered"
-"""The status of a message whose last attempt failed. The stored value is older than the word."""
+"""The status of a message whose last attempt failed. Earlier versions called this status undelivered."""
 
 _SHOWN_ERROR: Final = 300
 _FIELDS: Final[dict[str, Any]] = {
@@ -42,14 +42,14 @@ class OutboxMessage(NamedTuple):
 
     Attributes:
         job: the job's uuid.
-        key: the message's stable key.
-        name: the name in the message.
+        key: the message's key, the same at every attempt.
+        name: the name in the message, `index`.
         status: `PENDING` or `FAILED`.
-        attempts: how many attempts to send it were begun.
-        next: when it is due, or when the lease on it ends (database time).
-        leased: whether a process holds a lease on it, or died while it held one.
-        created: when the event that made it was written.
-        error: why the newest attempt failed; None before that.
+        attempts: the number of attempts that were begun.
+        next: when the message is due, or when the lease on it ends.
+        leased: whether a process has a lease on it, or died while it had one.
+        created: when the event was written that made the message.
+        error: why the newest failed attempt failed; None if none has failed.
     """
 
     job: str
@@ -64,11 +64,11 @@ class OutboxMessage(NamedTuple):
 
     @property
     def next_attempt(self) -> datetime | None:
-        """When it is tried again, for people; None: at once, because before the first attempt `next` means nothing."""
+        """When the message is sent again; None before the first attempt, which is due at once."""
         return self.next if self.attempts else None
 
     def is_held(self, now: datetime) -> bool:
-        """Whether another process is sending it now, so that no lease can be had on it."""
+        """Whether a process has a lease on the message at the time `now`."""
         return self.leased and self.status == PENDING and self.next > now
 
 
@@ -76,8 +76,10 @@ class Leased(NamedTuple):
     """One message that this process may send now.
 
     Attributes:
-        token: the job's token of the present `_salt`, derived now and never stored; None for a job without salt.
-        attempts: which attempt this is, from 1.
+        job, key, name: see `OutboxMessage`.
+        attempts: the number of this attempt, from 1.
+        holder: the name of the lease.
+        token: the job's token for the present `_salt`, which is never stored; None for a job without salt.
     """
 
     job: str
@@ -92,12 +94,12 @@ class Leased(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """How many messages of one status there are.
+    """The messages of one status.
 
     Attributes:
         status: `PENDING` or `FAILED`.
-        messages: how many have it.
-        oldest: age of the oldest of them in seconds; 0 where there is none.
+        messages: their number.
+        oldest: the age of the oldest in seconds; 0 if there are none.
     """
 
     status: str
@@ -113,23 +115,19 @@ class OutboxRows:
         self._jobs = database["jobs"]
 
     def now(self) -> datetime:
-        """The database's time, so that hosts whose clocks differ agree on what is due.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
+        """The database's time, on which hosts agree. Raises `Unavailable` if the database cannot be asked."""
         with translated():
             return database_time(self._database)
 
     def rows(
         self, *, job: str | None = None, due: datetime | None = None, statuses: tuple[str, ...] = (PENDING,)
     ) -> Iterator[OutboxMessage]:
-        """The messages there are; the one that has been due for longest comes first.
+        """The messages, the longest due first.
 
         Args:
-            job: of this job alone.
-            due: only those due at this time.
-            statuses: with one of these.
+            job: only messages of the job with this uuid.
+            due: only messages that are due at this time.
+            statuses: only messages with one of these statuses.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -143,7 +141,7 @@ class OutboxRows:
                         yield _message(document["uuid"], row)
 
     def depths(self) -> list[Depth]:
-        """How many messages there are, by status.
+        """The number of messages and the age of the oldest, for each status.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -164,13 +162,13 @@ class OutboxRows:
         """Takes the lease on a message.
 
         Args:
-            message: it, as it was read.
+            message: the message as it was read.
             now: the database's time.
-            seconds: how long the lease lasts; longer than sending may take.
+            seconds: how long the lease lasts; it has to be longer than sending may take.
 
         Returns:
-            What to send; None when the message is gone, another process has the lease, or the message belongs to a
-            life of the job that is over (then it is removed).
+            What to send; None if the message is gone, if another process has the lease, or if the message belongs to a
+            former life of the job (it is then removed).
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -209,7 +207,7 @@ class OutboxRows:
         )
 
     def delivered(self, leased: Leased) -> None:
-        """Removes a message that reached its receiver, if this process still holds the lease.
+        """Removes a delivered message, if this process still has the lease.
 
         Raises:
             Unavailable: the database cannot be asked; the message will be sent again under the same key.
@@ -221,11 +219,12 @@ class OutboxRows:
             )
 
     def failed(self, leased: Leased, error: str, due: datetime | None) -> None:
-        """Puts back a message that did not reach its receiver, if this process still holds the lease.
+        """Ends the lease on a message that was not delivered, if this process still has it.
 
         Args:
-            error: why, for people; without secrets.
-            due: when to try again; None: never, the message has failed.
+            leased: the message.
+            error: why it was not delivered, without secrets; cut after 300 characters.
+            due: when to send it again; None: never, the message has failed.
 
         Raises:
             Unavailable: the database cannot be asked; the message is due again when its lease is over.
@@ -246,11 +245,11 @@ class OutboxRows:
 
 
 def rows_query(job: str | None, due: datetime | None, statuses: tuple[str, ...]) -> Document:
-    """The filter for jobs that have such rows; see `OutboxRows.rows`."""
+    """The filter for jobs that have such messages; see `OutboxRows.rows`."""
     row: Document = {"status": {"$in": list(statuses)}}
     if due is not None:
         row["next"] = {"$lte": due}
-    # The first condition is implied by the second; without it MongoDB would not use its partial index.
+    # The second condition implies the first, but without the first MongoDB does not use the partial index.
     query: Document = {"_outbox.status": row["status"], "_outbox": {"$elemMatch": row}}
     if job is not None:
         query["uuid"] = {"$eq": job}
@@ -260,7 +259,7 @@ def rows_query(job: str | None, due: datetime | None, statuses: tuple[str, ...])
 def _depth(status: str, row: Document | None, now: datetime) -> Depth:
     if row is None:
         return Depth(status, 0, 0.0)
-    oldest = row["oldest"]  # of any type, where another program wrote it
+    oldest = row["oldest"]  # of any type, if another program wrote it
     age = (now - oldest).total_seconds() if isinstance(oldest, datetime) else 0.0
     return Depth(status, row["messages"], max(0.0, age))
 
@@ -273,7 +272,7 @@ def _token(document: Document) -> Secret | None:
 
 
 def _is_ours(row: Any) -> bool:
-    """Whether a row has the fields that we write; other programs' rows are skipped."""
+    """Whether a row has this project's fields; rows of other programs are skipped."""
     return isinstance(row, dict) and all(isinstance(row.get(name), kind) for name, kind in _FIELDS.items())
 
 

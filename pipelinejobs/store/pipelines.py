@@ -1,4 +1,4 @@
-"""New pipelines and jobs, as the agents of python-datacatalog make them (for `create` and for tests)."""
+"""Makes pipelines and jobs, as the agents of python-datacatalog do; for `create`, the sample job and tests."""
 
 import base64
 import os
@@ -17,14 +17,14 @@ from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.util.errors import CommandFailed
 
 ARCHIVE_SYSTEM: Final = "data-sd2e-community"
-"""python-datacatalog's default for outputs. The Indexer indexes nothing of a job without an archive system."""
+"""python-datacatalog's default archive system. Without an archive system, the Indexer indexes nothing of a job."""
 
 _SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """The owner of a new job (`_admin`). The job's token depends on the order of the fields."""
+    """The owner of a new pipeline or job (`_admin`). The job's token depends on the order of the fields."""
 
     owner: str
     project: str = "SD2E-Community"
@@ -33,10 +33,11 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a new job is made of. Its uuid is derived from pipeline, parents and data.
+    """The fields of a new job, with python-datacatalog's names. The uuid is derived from pipeline, parents and data.
 
     Attributes:
-        archive_patterns, product_patterns: what the Indexer is to index, in the form of python-datacatalog's schemas.
+        child_of: the uuids of the job's parents.
+        archive_patterns, product_patterns: what the Indexer indexes, in the form of python-datacatalog's schemas.
     """
 
     pipeline_uuid: str
@@ -67,7 +68,7 @@ class Pipelines:
             return self._database["pipelines"].find_one({"uuid": {"$eq": uuid}}, {"_id": 1}) is not None
 
     def named(self, name: str, owner: Owner, now: datetime) -> str:
-        """The uuid of the pipeline with this name, else with this id; a new one is made when there is none.
+        """The uuid of the pipeline with this name, else with this id; if there is none, of a new one.
 
         Pipelines with `_visible: false` do not count.
 
@@ -92,7 +93,7 @@ class Pipelines:
     def _make_pipeline(self, name: str, owner: Owner, now: datetime) -> str:
         """Makes a pipeline that is valid for python-datacatalog's schema pipeline.json.
 
-        The components of the pipeline are not known here: it gets one, a service that is named after it.
+        The schema requires components, which are not known here: the pipeline gets one, a service named after it.
         """
         uuid = uuids.typed(uuids.PIPELINE, name)
         document = {
@@ -117,7 +118,7 @@ class Pipelines:
             The document as it is stored, salt included.
 
         Raises:
-            CommandFailed: a job with the same uuid exists; it is left as it is.
+            CommandFailed: a job with the same uuid exists already; it is not changed.
             Unavailable: the database cannot be asked.
         """
         document = new_document(new, owner, now)
@@ -128,12 +129,12 @@ class Pipelines:
             )
         if result.upserted_id is None:
             raise CommandFailed(
-                f"a job with this pipeline, these parents and this data exists already: {uuid}; it was left as it is"
+                f"a job with this pipeline, these parents and this data exists already: {uuid}; it was not changed"
             )
         return document
 
     def unused_job(self, pipeline: str) -> Document | None:
-        """The newest job of a pipeline that has no event yet; None when there is none.
+        """The newest job of a pipeline without events; None if there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -144,7 +145,7 @@ class Pipelines:
 
 
 def new_document(new: NewJob, owner: Owner, now: datetime) -> Document:
-    """The document of a new job, with the fields, types and key order of python-datacatalog, and with ours."""
+    """The document of a new job: python-datacatalog's fields, in its types and order, and this project's own."""
     moment = now.replace(microsecond=0)
     data = dict(new.data)
     identity = {"pipeline_uuid": new.pipeline_uuid, "child_of": list(new.child_of), "data": data}
@@ -173,7 +174,7 @@ def new_document(new: NewJob, owner: Owner, now: datetime) -> Document:
     optional = ("archive_system", "archive_patterns", "product_patterns", "session", "agent", "task")
     stored = {key: value for key, value in document.items() if key not in optional or value not in (None, [])}
     token = job_token(stored["uuid"], stored["_salt"], stored["_admin"])
-    # The first token is remembered at once, before another program can change the salt.
+    # The first token's hash is stored at once, before another program can change the salt.
     return stored | {
         "_life": stored["history"][0]["uuid"],
         "_tokens": [token_hash(stored["uuid"], token)],

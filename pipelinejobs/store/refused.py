@@ -1,7 +1,7 @@
-"""Refused deliveries, kept with their reason in `jobs_refused`.
+"""Refused deliveries, stored with their reasons in `jobs_refused`.
 
-They tell an operator or a sender why a delivery had no effect. Their number for each job and their size are limited,
-and MongoDB removes them after some days. All times are the database's: with a wrong clock a host would have its
+They tell an operator or a sender why a delivery had no effect. Their number per job and their size are limited, and
+MongoDB removes them after some days. All times are the database's: a host with a wrong clock would otherwise have its
 refusals removed too early or too late.
 """
 
@@ -21,14 +21,14 @@ _ENCODER: Final = json.JSONEncoder()
 
 
 class RefusedLimits(NamedTuple):
-    """The settings `refused.*`."""
+    """The settings `refused.*`: refusals per job, bytes of data in each, and days until they are removed."""
 
     per_job: int = 100
     size: int = 4096
     days: int = 30
 
 
-class Refused:
+class RefusedDeliveries:
     """The collection `jobs_refused`."""
 
     def __init__(self, database: Database[Document], limits: RefusedLimits) -> None:
@@ -36,11 +36,11 @@ class Refused:
         self.limits = limits
 
     def row(self, event: Event, verdict: Verdict, reason: str, state: str, execution: str) -> Document:
-        """What is kept of one refusal, but for its date. The token is not kept, and data only up to the limit.
+        """The document for one refusal, without its date. It contains no token, and data only up to the limit.
 
         Args:
-            event: what was refused; without a name where that could not be read.
-            verdict, reason: what its sender was told.
+            event: the refused event; its name is empty if it could not be read.
+            verdict, reason: the answer to the sender.
             state: the job's state at that time.
             execution: the id of the execution.
         """
@@ -58,13 +58,14 @@ class Refused:
         }
 
     def keep(self, row: Document, key: str | None = None) -> bool:
-        """Keeps one refusal, and deletes the oldest ones of its job beyond the limit.
+        """Stores one refusal, and deletes the job's oldest refusals beyond the limit.
 
         Args:
-            key: names the refusal where several processes may keep the same one.
+            row: the document (see `row`).
+            key: the refusal's `_id`, if several processes may store the same one.
 
         Returns:
-            Whether it is new; False if one of the same key was kept before.
+            Whether it is new; False if one with the same key was stored before.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -72,7 +73,7 @@ class Refused:
         with translated(writing=True):
             kept = self._refused.update_one(
                 {"_id": key or ObjectId()}, {"$set": row, "$currentDate": {"date": True}}, upsert=True
-            )  # an insert, dated by the database
+            )  # an update, because only an update can set the database's date
             newest = self._refused.find({"job": {"$eq": row["job"]}}, {"_id": 1}).sort([("date", -1), ("_id", -1)])
             surplus = [old["_id"] for old in newest.skip(self.limits.per_job).limit(1000)]
             if surplus:
@@ -90,7 +91,7 @@ class Refused:
 
 
 def _cut(data: Any, size: int) -> str | None:
-    """The data as JSON text, at most `size` bytes of it; nothing is encoded beyond that."""
+    """The data as JSON text, cut after `size` characters of ASCII; no more than that is encoded."""
     if data is None:
         return None
     text = ""

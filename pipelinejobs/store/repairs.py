@@ -1,4 +1,4 @@
-"""Repairs of stored jobs: reads the document as it is, and writes what `pipelinejobs.core.repair` decided, guarded."""
+"""Reads damaged jobs as they are stored, and writes the repairs of a plan (`core.repair_plan`) under a guard."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -21,8 +21,8 @@ class RawJob(NamedTuple):
 
     Attributes:
         raw: the document as bytes.
-        document: the same, decoded.
-        moved: the entries of its present life in `jobs_history`.
+        document: the same document, decoded.
+        moved: the entries of the job's present life in `jobs_history`.
     """
 
     raw: RawBSONDocument
@@ -40,7 +40,7 @@ class Repairs:
         self._moved = database["jobs_history"]
 
     def read(self, uuid: str) -> RawJob | None:
-        """A job as it is stored; None when there is none.
+        """A job as it is stored; None if there is none.
 
         Raises:
             CommandFailed: more than one document has this uuid.
@@ -71,10 +71,10 @@ class Repairs:
         """Writes a plan's repairs, if the job is still as it was read.
 
         Returns:
-            Whether it was; if not, the job was not changed.
+            False if the job has changed; its document is then not written.
 
         Raises:
-            OutcomeUnknown: it may have been written; reading the job again tells.
+            OutcomeUnknown: the repairs may or may not have been written; read the job again to find out.
             Unavailable: the database cannot be asked.
         """
         for repair in plan.repairs:
@@ -97,14 +97,14 @@ class Repairs:
 
 
 def _life(stored: RawJob, fields: Mapping[str, Any]) -> str:
-    """The uuid that the job's `create` entry has after the repair."""
+    """The uuid of the job's `create` entry after the repair."""
     if "history.0.uuid" in fields:
         return str(fields["history.0.uuid"])
     return str((fields.get("history") or stored.document["history"])[0]["uuid"])
 
 
 def _guard(raw: RawBSONDocument, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The filter that everything a repair was decided on is still the same; each event changes one of these fields."""
+    """The filter for a job that is as it was when the repair was decided. Each event changes one of these fields."""
     history = raw.get("history")
     guard: dict[str, Any] = {"_id": {"$eq": raw["_id"]}}
     for name in (*_GUARDED, *(name for name in ("_moved", "_outbox") if name in fields)):

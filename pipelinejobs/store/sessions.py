@@ -1,7 +1,7 @@
-"""Sign-ins to the pages: one row each, in `gateway_sessions`.
+"""Sessions of users who are signed in to the pages, stored in `gateway_sessions`.
 
-A session is known by a random id, which a browser keeps in a cookie; what is stored is a hash of it. MongoDB removes
-rows that have expired. All times are the database's.
+A session has a random id, which the browser keeps in a cookie; only a hash of the id is stored. MongoDB removes expired
+sessions. All times are the database's.
 """
 
 import secrets
@@ -16,21 +16,21 @@ from pipelinejobs.store.connection import Document, database_time, translated
 from pipelinejobs.util.secret import Secret
 
 _BYTES: Final = 32
-"""Random bytes of an id: too many to try them all."""
+"""The number of random bytes in an id; too many to guess."""
 _LONGEST_ID: Final = 64
 _MOST: Final = 50
-"""Sessions kept for one credential, the newest: signing in again and again does not fill the collection."""
+"""The most sessions of one credential; the oldest are removed, so that repeated sign-ins do not fill the collection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """A user who is signed in.
+class UserSession:
+    """The session of a user who is signed in.
 
     Attributes:
         user: the user's name.
-        by: the kind of credential that was shown; see `gateway.auth.principal.Principal`.
-        handle: names that credential among those of its kind, and is no credential itself.
-        expires: when it ends.
+        by: the kind of credential with which the user signed in; see `gateway.auth.principal.Principal`.
+        handle: names that credential among those of its kind, and is not a credential.
+        expires: when the session ends.
     """
 
     user: str
@@ -47,10 +47,14 @@ class Sessions:
         self._sessions = database["gateway_sessions"]
 
     def make(self, user: str, by: str, handle: str, seconds: float) -> Secret:
-        """Begins a session. Returns its id, which cannot be read again.
+        """Begins a session.
 
         Args:
+            user, by, handle: see `UserSession`.
             seconds: how long it lasts.
+
+        Returns:
+            Its id, which cannot be read again.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -65,8 +69,8 @@ class Sessions:
             self._sessions.delete_many({"_id": {"$in": [one["_id"] for one in older]}})
         return Secret(text)
 
-    def find(self, shown: Secret) -> Session | None:
-        """The session with this id; None if there is none, or it has expired.
+    def find(self, shown: Secret) -> UserSession | None:
+        """The session with this id; None if there is none or it has expired.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -74,16 +78,16 @@ class Sessions:
         if len(shown.reveal()) > _LONGEST_ID:
             return None
         with translated():
-            # MongoDB removes a row up to a minute after its end, so that the end has to be looked at.
+            # MongoDB removes a session up to a minute after its end, so `expires` is compared here.
             row = self._sessions.find_one(
                 {"_id": {"$eq": _digest(shown.reveal())}, "$expr": {"$gt": ["$expires", "$$NOW"]}}
             )
         if row is None:
             return None
-        return Session(user=row["user"], by=row["by"], handle=row["handle"], expires=row["expires"])
+        return UserSession(user=row["user"], by=row["by"], handle=row["handle"], expires=row["expires"])
 
     def end(self, shown: Secret) -> None:
-        """Ends a session, for every gateway at once.
+        """Ends a session, for all gateways.
 
         Raises:
             Unavailable: the database cannot be asked, or did not say whether it was done.
@@ -93,5 +97,5 @@ class Sessions:
 
 
 def _digest(text: str) -> str:
-    """A hash of an id. An id has more bits than could be tried, so that the hash alone leads back to nothing."""
+    """A hash of an id. A fast hash is enough, because an id has too many bits to be guessed."""
     return sha256(f"session-1|{text}".encode("utf-8", "surrogatepass")).hexdigest()

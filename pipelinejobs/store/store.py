@@ -1,4 +1,4 @@
-"""The store: the only package that queries MongoDB's collections."""
+"""The store: gives access to everything stored in MongoDB. It is the only package that queries collections."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ from pipelinejobs.store.history import History
 from pipelinejobs.store.jobs import Jobs
 from pipelinejobs.store.journal import Journal
 from pipelinejobs.store.outbox import OutboxRows
-from pipelinejobs.store.refused import Refused
+from pipelinejobs.store.refused import RefusedDeliveries
 from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
@@ -30,27 +30,27 @@ OLDEST_SERVER: Final = (5, 0)
 
 
 def is_too_old(version: str) -> bool:
-    """Whether a server of this version, for example `4.4.29`, lacks what this project needs."""
+    """Whether a server of this version, for example `4.4.29`, is older than 5.0, which this project needs."""
     return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < OLDEST_SERVER
 
 
 class Store:
-    """Everything stored, by subject. Subjects that a one-shot run does not need are loaded at their first use.
+    """Access to everything stored. Parts that a one-shot run does not need are loaded at their first use.
 
     Attributes:
-        jobs: read one job, apply a change to it.
-        history: its entries, wherever they are kept.
+        jobs: reads jobs, and applies changes to them.
+        history: reads history entries, and moves old ones out of the job documents.
         outbox: messages to other actors that are not delivered yet.
         journal: applied events that another program may still undo.
-        refused: deliveries that were refused.
-        pipelines: making pipelines and jobs.
-        listing: many jobs.
-        new_jobs: jobs whose tokens are to be remembered.
+        refused: refused deliveries.
+        pipelines: makes pipelines and jobs.
+        listing: reads lists of jobs.
+        new_jobs: new jobs, whose tokens have to be remembered.
         nonces: credentials for a number of uses.
-        executions: what became of the deliveries to the gateway.
-        changes: which jobs have changed lately.
-        sessions: who is signed in to the pages.
-        repairs: repairing stored jobs.
+        executions: the results of deliveries to the gateway.
+        changes: the jobs that changed recently.
+        sessions: the users who are signed in to the pages.
+        repairs: reads and repairs damaged jobs.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Store:
         self.history = History(database, history_limits or history.HistoryLimits())
         self.outbox = OutboxRows(database)
         self.journal = Journal(database)
-        self.refused = Refused(database, refused_limits or refused.RefusedLimits())
+        self.refused = RefusedDeliveries(database, refused_limits or refused.RefusedLimits())
 
     @cached_property
     def pipelines(self) -> "Pipelines":
@@ -129,7 +129,14 @@ class Store:
         executions_days: int,
         brief: bool = False,
     ) -> "Store":
-        """The store in this database; nothing is sent before it is asked for something.
+        """The store in this database. It connects at the first operation.
+
+        Args:
+            uri: a complete connection string.
+            database: the database's name.
+            timeout: seconds that one operation may take.
+            history_limits, refused_limits, executions_days: the settings of these names.
+            brief: see `connection.connect`.
 
         Raises:
             WrongSetting: the connection string or the name is not usable.
@@ -142,12 +149,12 @@ class Store:
         )
 
     def entry(self, job: Job, uuid: str) -> Entry | None:
-        """The entry of a job's history with this uuid, wherever it is kept; None when there is none.
+        """The history entry of a job with this uuid, in the job document or in `jobs_history`; None if there is none.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
-        # In this order: while an entry is moved it is in both places for a time, and never in none.
+        # In this order: an entry that is being moved is in both places for a time, and always in one of them.
         return self.jobs.entry(job, uuid) or self.history.moved_entries([(job, uuid)]).get(uuid)
 
     def server_version(self) -> str:
@@ -155,7 +162,7 @@ class Store:
 
         Raises:
             Unavailable: the server cannot be asked.
-            WrongSetting: it refuses the user.
+            WrongSetting: the server refuses the user.
         """
         with translated():
             version: str = self.database.client.admin.command("buildInfo")["version"]

@@ -1,7 +1,7 @@
-"""Reading documents exactly as they are stored.
+"""Reads documents exactly as they are stored.
 
-PyMongo turns an embedded object with the keys `$ref` and `$id` into a `DBRef`, which loses the order of the keys and a
-`$db` of null. That does not happen to a document that is read as bytes.
+PyMongo turns an embedded object with the keys `$ref` and `$id` into a `DBRef`, which loses the order of the keys, and a
+`$db` of null. This does not happen if the document is read as bytes.
 """
 
 import re
@@ -22,13 +22,14 @@ def as_bytes(options: CodecOptions[Document]) -> CodecOptions[RawBSONDocument]:
 
 
 def value(read: Any, options: CodecOptions[Document]) -> Any:
-    """The value of a document that was read as bytes, or of a part of one: plain dictionaries, lists and single values.
+    """Decodes a document that was read as bytes, or a part of one, into dictionaries, lists and single values.
 
     Args:
+        read: the document or the part.
         options: the options that `as_bytes` was given.
     """
     if isinstance(read, RawBSONDocument):
-        if not _REFERENCE.search(read.raw):  # the driver decodes many times faster
+        if not _REFERENCE.search(read.raw):  # the driver's decoder is many times faster
             return bson.decode(read.raw, options)
         return {key: value(one, options) for key, one in read.items()}
     if isinstance(read, list):

@@ -1,1 +1,1 @@
-"""Tools without a rule of the domain, which every other part may import."""
+"""Tools that know nothing of jobs and events. Every other part may import them."""

@@ -1,4 +1,4 @@
-"""When to try again: the one jittered backoff. `client.py` has its own, since it is copied to other machines alone."""
+"""Exponential backoff with jitter. `client.py` has its own, because it is copied to other machines as one file."""
 
 import random
 from typing import NamedTuple
@@ -7,14 +7,13 @@ _MOST_DOUBLINGS = 32
 
 
 class Backoff(NamedTuple):
-    """Waits that double, with jitter: the settings `outbox.*` and `requeue.*`, and the pauses of one event's retries.
+    """Waits that double, with jitter. Used for `outbox.*`, `requeue.*` and the retries of one event.
 
     Attributes:
-        attempts: after so many there is no further one.
-        first, longest: seconds to wait after the first attempt and at the most; it doubles in between. With the
-            defaults, those of config.yml for the outbox, attempts reach over four to eight hours, if anything runs by
-            then: nothing here runs by itself.
-        jitter: which share of a wait is left to chance, from 0 to 1.
+        attempts: the most attempts.
+        first: seconds to wait after the first attempt; each further wait is twice as long.
+        longest: the longest wait in seconds. With the defaults, 20 attempts extend over four to eight hours.
+        jitter: the share of a wait that is random, from 0 to 1.
     """
 
     attempts: int = 20
@@ -23,17 +22,17 @@ class Backoff(NamedTuple):
     jitter: float = 0.5
 
     def delay(self, attempts: int, asked: float | None = None) -> float | None:
-        """Seconds until the next attempt, with jitter; None to give up.
+        """Seconds until the next attempt, with jitter; None if there is none left.
 
         Args:
-            attempts: how many were made.
-            asked: how long the receiver asked us to wait.
+            attempts: the number of attempts so far.
+            asked: seconds that the receiver asked us to wait; the result is not less.
         """
         if attempts >= self.attempts:
             return None
         return max(self.pause(attempts), asked or 0.0)
 
     def pause(self, attempts: int) -> float:
-        """Seconds to wait after so many attempts, with jitter, however many there were."""
+        """Seconds to wait after so many attempts, with jitter, without a limit of their number."""
         doubled = min(self.longest, self.first * 2.0 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS))
         return doubled * random.uniform(1.0 - self.jitter, 1.0)  # noqa: S311 - spreads load, hides nothing

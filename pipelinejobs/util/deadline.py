@@ -1,4 +1,4 @@
-"""Deadlines, and calls that are waited for only so long."""
+"""Deadlines, and calls with a time limit."""
 
 import threading
 from collections.abc import Callable
@@ -15,23 +15,23 @@ class Deadline:
         self._end = monotonic() + seconds
 
     def remaining(self) -> float:
-        """Seconds left; 0 when it has passed."""
+        """Seconds left; 0 if the deadline has passed."""
         return max(0.0, self._end - monotonic())
 
     def passed(self) -> bool:
-        """Whether no time is left."""
+        """Whether the deadline has passed."""
         return self.remaining() <= 0
 
     def at_most(self, seconds: float) -> "Deadline":
-        """A deadline this many seconds from now, or this one if it is sooner."""
+        """The deadline in so many seconds, or this one if that is sooner."""
         return Deadline(min(seconds, self.remaining()))
 
 
 def call_within(seconds: float, call: Callable[[], Result]) -> Result:
-    """Returns what `call` returns, or raises what it raises; for calls that have no time limit of their own.
+    """Runs a call that has no time limit of its own. Returns what it returns, or raises what it raises.
 
     Raises:
-        TimeoutError: it takes longer. It goes on in a thread, which does not keep the process alive.
+        TimeoutError: the call takes longer. It goes on in a thread, which does not keep the process alive.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -48,5 +48,5 @@ def call_within(seconds: float, call: Callable[[], Result]) -> Result:
     if errors:
         raise errors[0]
     if not results:
-        raise TimeoutError(f"not done in {seconds} s")
+        raise TimeoutError(f"timed out after {seconds} s")
     return results[0]

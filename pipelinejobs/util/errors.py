@@ -2,17 +2,17 @@
 
     PipelineJobsError
     +-- Malformed              a delivery cannot be read as an event
-    +-- WrongSetting           the process cannot start, or go on, as it is configured
+    +-- WrongSetting           the process cannot start, or go on, with its settings
     +-- NotInstalled           a library is not installed
     +-- Unavailable            the database cannot be reached, or did not answer in time
     |   +-- OutcomeUnknown     ... and a write may or may not have happened
-    |   +-- Overloaded         there is too much to do already
-    +-- Undelivered            a message did not reach another actor, or its answer did not reach us
-    +-- CommandFailed          an operator's command cannot do what it was asked
+    |   +-- Overloaded         too many events wait already
+    +-- Undelivered            a message did not reach another actor, or the actor's answer did not arrive
+    +-- CommandFailed          an operator's command cannot be carried out
 
 An error that one module raises and few others handle is defined in that module (`store.connection.DocumentFull` and
-`gateway.http.http_errors.HttpError`, for example). `pipelinejobs.client` is copied to other machines and has a tree of
-its own. When an error is raised without a reason, the docstring of its class is the reason.
+`gateway.http.http_errors.HttpError`, for example). `pipelinejobs.client` is copied to other machines and has errors
+of its own. If an error is raised without a reason, the first line of its class's docstring is the reason.
 """
 
 import sys
@@ -29,8 +29,8 @@ class PipelineJobsError(Exception):
 class Malformed(PipelineJobsError):
     """The delivery cannot be read as an event.
 
-    `path` says where: a path in the body such as `data.list[3]`, a parameter such as `parameter uuid`, or `body`.
-    `reason` starts with it.
+    `path` is the place of the problem: a path in the body such as `data.list[3]`, or `body`, `parameter uuid`,
+    `header Content-Type`. `reason` begins with it.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -51,16 +51,18 @@ class WrongSetting(PipelineJobsError):
 
 
 class NotInstalled(PipelineJobsError):
-    """A library is not installed for the Python that was started.
-
-    `way_out` says how to install it.
-    """
+    """A library is not installed for this Python."""
 
     def __init__(
         self,
         missing: ModuleNotFoundError,
         way_out: str = "`. .venv/bin/activate` first, and `make setup` before that",
     ) -> None:
+        """
+        Args:
+            missing: the error of the import.
+            way_out: what the user can do about it.
+        """
         super().__init__(f"{sys.executable} has no library {missing.name}; {way_out}")
 
 
@@ -73,13 +75,13 @@ class OutcomeUnknown(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """There is too much to do already; nothing was done, try again."""
+    """Too many events wait already; nothing was changed, try again later."""
 
 
 class Undelivered(PipelineJobsError):
     """A message did not reach the other actor.
 
-    `retry_after` is how many seconds the receiver asked us to wait, where it did.
+    `retry_after` is the number of seconds that the receiver asked us to wait; None if it did not.
     """
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
@@ -88,4 +90,4 @@ class Undelivered(PipelineJobsError):
 
 
 class CommandFailed(PipelineJobsError):
-    """The command cannot do what it was asked."""
+    """The command cannot be carried out."""

@@ -1,7 +1,7 @@
-"""A small HTTP client for receivers that cannot be trusted to behave: one request, no redirects, a limit on all of it.
+"""A small HTTP client for messages to actors: one request, no redirects, and one time limit for everything.
 
-It is made of the standard library's client, which tries once, follows no redirect, logs nothing, and takes no proxy and
-no password file from where other libraries look for them. All messages to actors go through here, agavepy's included.
+It uses http.client of the standard library, which sends once, follows no redirects, logs nothing, and reads neither
+proxy settings nor password files. All messages to actors are sent by it, also those that agavepy makes.
 """
 
 import http.client
@@ -21,10 +21,10 @@ from pipelinejobs.util.errors import Undelivered
 from pipelinejobs.util.record import shown
 
 ANSWER_BYTES: Final = 64 * 1024
-"""How much of an answer is read. We need nothing that it says, but an answer that breaks off does not count."""
+"""The most bytes of an answer that are read. Its content is not needed, but an incomplete answer does not count."""
 
 LONGEST_WAIT: Final = 86_400.0
-"""Seconds; a receiver that asks for more time is asked again after a day."""
+"""Seconds. If a receiver asks for a longer wait, a day is waited."""
 
 _LONGEST_HOST: Final = 253  # RFC 1035
 
@@ -35,14 +35,14 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
 class Target(NamedTuple):
-    """A URL, taken apart.
+    """The parts of a URL.
 
     Attributes:
-        where: host and port as written, fit to be shown.
-        secure: whether it is https.
+        where: host and port as written, without secrets.
+        secure: whether the scheme is https.
         host, port: where to connect; the host without brackets.
         path: path and query as written; secret.
-        user: user and password that stand in front of the host, decoded; None where there are none.
+        user: user and password in front of the host, decoded; None if there are none.
     """
 
     where: str
@@ -57,10 +57,10 @@ class Target(NamedTuple):
 
 
 def target(url: str) -> Target:
-    """Takes a URL apart.
+    """The parts of a URL.
 
     Raises:
-        Undelivered: it is not an absolute http or https URL, or holds characters that must be percent-encoded.
+        Undelivered: it is not an absolute http or https URL, or has characters that must be percent-encoded.
     """
     try:
         parts = urlsplit(url)
@@ -70,9 +70,9 @@ def target(url: str) -> Target:
     if parts.scheme not in ("http", "https"):
         raise Undelivered("the receiver's URL does not begin with http:// or https://")
     if not host or len(host) > _LONGEST_HOST:
-        raise Undelivered("the receiver's URL names no usable host")
+        raise Undelivered("the receiver's URL has no usable host")
     if not (url.isascii() and url.isprintable() and " " not in url):
-        raise Undelivered("the receiver's URL holds characters that must be percent-encoded")
+        raise Undelivered("the receiver's URL has characters that must be percent-encoded")
     secure = parts.scheme == "https"
     user, _, where = parts.netloc.rpartition("@")
     return Target(
@@ -86,10 +86,10 @@ def target(url: str) -> Target:
 
 
 class Connection:
-    """The socket of one request and the time that is left for it. Another thread can end it.
+    """The socket of one request and its time limit. Another thread can end the connection.
 
-    A timeout on a socket limits one read; a server that sends a byte now and then never reaches it. To end the
-    connection from outside ends such a request, and the thread that it runs in.
+    A socket timeout limits one read: a server that sends a byte now and then never exceeds it. Ending the connection
+    from another thread ends such a request.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -99,10 +99,10 @@ class Connection:
         self._ended = False
 
     def remaining(self) -> float:
-        """Seconds left, more than 0.
+        """The seconds left, more than 0.
 
         Raises:
-            TimeoutError: none are left, or the connection was ended.
+            TimeoutError: no time is left, or the connection was ended.
         """
         left = self._deadline.remaining()
         if left <= 0 or self._ended:
@@ -110,36 +110,35 @@ class Connection:
         return left
 
     def hold(self, connected: socket.socket) -> None:
-        """Takes the socket that is shut down when the connection is ended, and gives it the time that is left.
+        """Sets the socket that `end` shuts down, and its timeout.
 
         Raises:
-            TimeoutError: the time is over; nothing must be sent any more.
+            TimeoutError: no time is left; nothing must be sent any more.
         """
         with self._lock:
             self._socket = connected
         connected.settimeout(self.remaining())
 
     def end(self) -> None:
-        """Ends the request: what reads or writes on the socket returns at once. For use from another thread."""
+        """Ends the request: reads and writes on the socket return at once. For use from another thread."""
         with self._lock:
             self._ended = True
             if self._socket is not None:
-                with suppress(OSError):  # it may be closed by now
-                    # Not SSLSocket.shutdown, which takes the encryption away under the reading thread.
+                with suppress(OSError):  # the socket may be closed by now
+                    # Not SSLSocket.shutdown, which removes the encryption while the other thread reads.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def call(work: Callable[[Connection], None], seconds: float, receiver: str) -> None:
-    """Runs `work` with a connection that is ended after `seconds`, whatever it is waiting for: a host name that does
-    not resolve, or a server that sends a byte now and then.
+    """Runs `work` with a connection that is ended after `seconds`, whatever `work` then waits for.
 
     Args:
-        work: makes the request, and has its socket held by the connection.
-        seconds: for everything.
-        receiver: what a reason calls the other side.
+        work: makes the request on the connection.
+        seconds: the time limit for everything, name look-ups included.
+        receiver: the receiver's name for reasons.
 
     Raises:
-        Undelivered: `work` raised it, or raised any other error, or ran out of time.
+        Undelivered: `work` raised any error, or ran out of time.
     """
     connection = Connection(seconds)
     try:
@@ -148,24 +147,24 @@ def call(work: Callable[[Connection], None], seconds: float, receiver: str) -> N
         raise Undelivered(f"{receiver} did not answer in full within {seconds:.1f} s") from None
     except Undelivered:
         raise
-    except (Exception, SystemExit) as error:  # its text may hold the URL, or words of the receiver
+    except (Exception, SystemExit) as error:  # its text may contain the URL or a text of the receiver
         raise Undelivered(f"the message could not be sent to {receiver} ({type(error).__name__})") from None
     finally:
         connection.end()
 
 
 def post(to: Target, body: bytes, headers: Mapping[str, str], connection: Connection) -> None:
-    """Posts `body`. When this returns, the receiver has answered 2xx, in full or more than is read.
+    """Sends a POST request. When this returns, the receiver has answered with a status 2xx.
 
     Args:
-        to: where to.
-        body: what to send.
-        headers: what to send with it; `Host` and `Content-Length` are added.
-        connection: holds the socket and the time that is left.
+        to: the URL.
+        body: the body.
+        headers: the headers; `Host` and `Content-Length` are added.
+        connection: the connection for the request.
 
     Raises:
-        Undelivered: anything else happened.
-        TimeoutError: the time is over.
+        Undelivered: the receiver did not accept the request, or its answer was incomplete.
+        TimeoutError: no time is left.
     """
     try:
         with (
@@ -184,17 +183,17 @@ def post(to: Target, body: bytes, headers: Mapping[str, str], connection: Connec
     except TimeoutError:
         raise
     except (OSError, http.client.HTTPException) as error:
-        connection.remaining()  # where the connection was ended from outside, that is the reason
-        what = "does not speak TLS as it should" if isinstance(error, ssl.SSLError) else "gave no HTTP answer"
-        raise Undelivered(f"{to.where} broke off, or {what} ({type(error).__name__})") from None
+        connection.remaining()  # raises TimeoutError if another thread has ended the connection
+        what = "made an error in TLS" if isinstance(error, ssl.SSLError) else "gave no HTTP answer"
+        raise Undelivered(f"{to.where} closed the connection, or {what} ({type(error).__name__})") from None
 
 
 def connect(to: Target, connection: Connection) -> socket.socket:
-    """A socket, encrypted for https, to the first address of the host that can be reached."""
+    """A socket to the first reachable address of the host; for https, an encrypted one."""
     found = resolve(to.host, to.port)
     for left, address in zip(range(len(found), 0, -1), found, strict=True):
         try:
-            # An address that does not answer must leave time for the others.
+            # An address that does not answer must leave time for the next ones.
             connected = socket.create_connection((address, to.port), timeout=connection.remaining() / left)
         except OSError:
             connection.remaining()
@@ -210,8 +209,7 @@ def connect(to: Target, connection: Connection) -> socket.socket:
 
 
 def _encrypt(connected: socket.socket, host: str, connection: Connection) -> ssl.SSLSocket:
-    # Checks the certificate and the host name, against the system's authorities and those of certifi, which comes with
-    # requests: small images have no others.
+    # Checks certificate and host name. Small images have no authorities but those of certifi, which requests installs.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     with suppress(ImportError):
@@ -229,17 +227,17 @@ def _encrypt(connected: socket.socket, host: str, connection: Connection) -> ssl
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of `host` as texts, in the order in which they are to be tried.
+    """The addresses of `host` as text, in the order in which they should be tried.
 
-    A name is looked up once, and the connection goes to the address that was checked: a second look-up could give
-    another answer. This can take as long as the system's resolver likes.
+    Connect to these addresses: a second look-up of the name could return others, which were not checked. There is no
+    time limit but the system resolver's own.
 
     Raises:
         Undelivered: the name does not resolve, or one of its addresses is not allowed.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):  # the latter for names with an empty or an overlong part
+    except (OSError, UnicodeError):  # UnicodeError: the name has an empty or overlong part
         raise Undelivered(f"the host name {host} does not resolve") from None
     addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
     if not all(is_allowed(address) for address in addresses):
@@ -248,30 +246,33 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def is_allowed(address: str) -> bool:
-    """Whether messages are sent to an address: not to link-local ones (169.254.0.0/16, fe80::/10), where cloud machines
-    have their metadata services, nor to such a service elsewhere; also not where IPv6 wraps one of them."""
+    """Whether messages may be sent to an address.
+
+    They may not be sent to metadata services of cloud machines, most of which have link-local addresses
+    (169.254.0.0/16, fe80::/10), nor to IPv6 addresses that wrap one of these.
+    """
     parsed = ip_address(address)
     inner = _wrapped(parsed) if isinstance(parsed, IPv6Address) else None
     return not any(one.is_link_local or one in _METADATA for one in (parsed, inner) if one is not None)
 
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address leads to."""
+    """The IPv4 address to which an IPv6 address leads; None if there is none."""
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
 
 
 def check(receiver: str, status: int, retry_after: str | None) -> None:
-    """Returns when a status says that the message was taken.
+    """Raises an error unless the status says that the receiver accepted the message.
 
     Args:
-        receiver: what a reason calls the other side. Its own words are left out: it could repeat our secrets.
+        receiver: the receiver's name. Its own words are not repeated, because they may contain our secrets.
         status: the HTTP status.
-        retry_after: the header of that name; it counts with 429 and 503.
+        retry_after: the header Retry-After, which counts with 429 and 503.
 
     Raises:
-        Undelivered: it was not taken.
+        Undelivered: the status is not 2xx.
     """
     if 200 <= status <= 299:
         return
@@ -283,18 +284,15 @@ def check(receiver: str, status: int, retry_after: str | None) -> None:
 
 
 def seconds(retry_after: str, now: datetime) -> float | None:
-    """Seconds to wait, from 0 to a day, of a number or an HTTP date (RFC 9110, 10.2.3).
-
-    None where the header says nothing usable.
-    """
+    """The seconds to wait, from 0 to a day, in a Retry-After header (RFC 9110, 10.2.3); None if it is unreadable."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit() and len(text) <= 9:
         return min(float(text), LONGEST_WAIT)
-    if len(text) > 64:  # no date is that long
+    if len(text) > 64:  # longer than any date
         return None
     try:
         moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:  # "-0000" says UTC, and nothing about the sender's zone
+        if moment.tzinfo is None:  # "-0000": UTC, from a sender in an unknown zone
             moment = moment.replace(tzinfo=UTC)
         return min(max((moment - now).total_seconds(), 0.0), LONGEST_WAIT)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -1,7 +1,7 @@
-"""Log lines: one JSON object each, on stderr, with nothing secret in them.
+"""Writes log lines: one JSON object each, on stderr, without secrets.
 
-Secrets have a type that does not show itself (`pipelinejobs.util.secret`). The redaction here is the second line of
-defence, for texts of senders and libraries.
+Secrets have a type that never prints its text (`pipelinejobs.util.secret`). The redaction here is the second line of
+defence, for texts from senders and libraries.
 """
 
 import json
@@ -25,23 +25,23 @@ Pass further fields as `extra={"fields": {...}}`; add `"whole": True` to keep lo
 """
 
 LONGEST: Final = 2000
-"""How many characters of a text are written: the first ones, and of a traceback the last ones."""
+"""The most characters of a text that are written: its first ones; of a traceback, the last ones."""
 
 _MOST_FIELDS: Final = 50
 
 
 def configure(level: str, secrets: Iterable[str], stream: TextIO | None = None) -> logging.Logger:
-    """Sets up the project's logger; may be called again, for example when the settings are read.
+    """Sets up the project's logger. It may be called again, for example after the settings were read.
 
     Args:
         level: the lowest level that is logged, by name. With DEBUG, errors come with their traceback.
-        secrets: further texts that must never be written; those shorter than four characters are too common to be
+        secrets: further texts that must never be written. Texts shorter than four characters are too common to be
             hidden.
-        stream: where lines are written; stderr by default.
+        stream: where to write; by default stderr.
     """
     redaction.keep(secrets)
     handler = _Handler(stream or sys.stderr)
-    handler.setFormatter(Lines())
+    handler.setFormatter(JsonFormatter())
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(level)
@@ -50,14 +50,14 @@ def configure(level: str, secrets: Iterable[str], stream: TextIO | None = None) 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Inside, only the project's handlers write what any part of this process logs.
+    """In this block, only the project's handlers write log records, whichever library logs them.
 
-    For an entry point, which owns its process. Libraries (such as the Reactors SDK) install loggers, handlers and
+    For an entry point, which owns its process. Libraries such as the Reactors SDK install loggers, handlers and
     formatters at any time and in any thread, and these do not hide secrets. Warnings, and errors that end a thread, are
-    logged too, instead of printed.
+    logged instead of printed.
     """
     before = logging.Logger.callHandlers, threading.excepthook
-    logging.Logger.callHandlers = _write  # type: ignore[assignment,method-assign]  # a logger class would miss existing loggers
+    logging.Logger.callHandlers = _write  # type: ignore[assignment,method-assign]  # a logger class would not cover existing loggers
     threading.excepthook = _thread_ended
     logging.captureWarnings(True)
     try:
@@ -70,7 +70,7 @@ def alone() -> Iterator[None]:
 def _write(_: logging.Logger, record: logging.LogRecord) -> None:
     """Writes a record of any logger, in place of that logger's own handlers.
 
-    Records of other loggers are written from WARNING on: pymongo, for example, logs whole documents at DEBUG.
+    Records of other loggers below WARNING are dropped: pymongo, for example, logs whole documents at DEBUG.
     """
     if record.levelno >= (logger.level if record.name == logger.name else max(logger.level, logging.WARNING)):
         for handler in logger.handlers:
@@ -86,7 +86,7 @@ def _thread_ended(error: threading.ExceptHookArgs) -> None:
 
 @contextmanager
 def through(stream: TextIO) -> Iterator[None]:
-    """Inside, lines are written to another stream, such as that of a progress bar, which shares the terminal."""
+    """In this block, lines are written to another stream, such as that of a progress bar on the same terminal."""
     before = [(handler, handler.setStream(stream)) for handler in logger.handlers if isinstance(handler, _Handler)]
     try:
         yield
@@ -98,10 +98,10 @@ def through(stream: TextIO) -> Iterator[None]:
 
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Does nothing. A line that cannot be written must not end the run, and logging would print it unredacted."""
+        """Does nothing: a line that cannot be written must not end the run, and logging would print it unredacted."""
 
 
-class Lines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object on one line of ASCII. Never raises, whatever the record holds."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""Numbers with their noun, for people; for nouns whose plural ends with `s`."""
+"""Numbers with their nouns. For nouns with a plural in `s`."""
 
 
 def noun(number: int, one: str) -> str:

@@ -1,6 +1,6 @@
-"""Hides secrets in a text: those that are known, and parts that look like one.
+"""Hides secrets in a text: known ones, and parts that look like a secret.
 
-This is the second line of defence, for texts of senders and libraries. It takes linear time, whatever the text holds.
+This is the second line of defence, for texts from senders and libraries. It takes linear time for any text.
 """
 
 import json
@@ -11,17 +11,17 @@ from threading import Lock
 from typing import Final
 
 REMEMBERED: Final = 256
-"""How many of the newest texts given to `add_secret` are remembered. A gateway sees any number of tokens."""
+"""The most texts of `add_secret` that are remembered, the newest, because a gateway sees any number of tokens."""
 
 HIDDEN: Final = "***"
 """What is shown instead of a secret."""
 
 _WORDS: Final = ("token", "nonce", "password", "passwd", "secret", "authorization", "salt")
-"""Endings of the names of secrets. A job's token can be computed from its salt."""
+"""How the names of secret fields end. `salt` is one, because a job's token can be computed from its salt."""
 _NAMES: Final = f"(?:{'|'.join(_WORDS)})"
 
 _MARKS: Final = (*_WORDS, "bearer", "//", "_", "pj-", "\\u")
-"""Each of the patterns below needs one of these in the text, as JSON writes it. Most lines have none."""
+"""A text in JSON without any of these cannot match a pattern below. Most lines have none."""
 
 SECRET_NAME: Final = re.compile(rf"(?i){_NAMES}$")
 """The end of the name of a field whose value is not shown."""
@@ -33,9 +33,9 @@ _TOKEN: Final = re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{16}(?![0-9a-z])")
 
 @cache
 def _looks_secret() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Patterns of what looks like a secret, each with its replacement. They are compiled at first use, which is slow.
+    """The patterns of texts that look like a secret, with replacements. Compiled at the first use, which is slow.
 
-    Every repetition is possessive or bounded, so that every text takes linear time.
+    Every repetition is possessive or bounded, so that any text takes linear time.
     """
     return (
         # "token": "...", as JSON, and 'token': '...', as Python writes it; with or without an end
@@ -61,8 +61,8 @@ def _looks_secret() -> tuple[tuple[re.Pattern[str], str], ...]:
     )
 
 
-class _Known:
-    """The secrets whose text is known: those of the settings for good, and the newest of those in deliveries."""
+class _KnownSecrets:
+    """The known secrets: those of the settings for good, and the newest of those in deliveries."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -71,13 +71,13 @@ class _Known:
         self.spellings: tuple[str, ...] = ()
 
     def keep(self, texts: Iterable[str]) -> None:
-        """Remembers these for good."""
+        """Remembers texts for good."""
         with self._lock:
             self._lasting |= {text: _spelt(text) for text in texts if len(text) >= _SHORTEST_SECRET}
             self._gather()
 
     def meet(self, text: str) -> None:
-        """Remembers this one for a while."""
+        """Remembers a text until `REMEMBERED` newer ones were met."""
         if len(text) < _SHORTEST_SECRET or text in self._lasting:
             return
         with self._lock:
@@ -89,33 +89,33 @@ class _Known:
 
     def _gather(self) -> None:
         spelt: frozenset[str] = frozenset().union(*self._lasting.values(), *self._met.values())
-        # The longest first: to hide a shorter one inside it would leave the rest readable.
+        # The longest first: hiding a shorter one inside it first would leave the rest of it readable.
         self.spellings = tuple(sorted(spelt, key=len, reverse=True))
 
 
 def _spelt(text: str) -> frozenset[str]:
-    """A text as it is, and as it is written in a URL, in JSON and by Python's `repr`."""
+    """The spellings of a text: as it is, in a URL, in JSON and by Python's `repr`."""
     from urllib.parse import quote, quote_plus  # loaded here, because most refusals hide no known secret
 
     in_url = (quote(text, safe="", errors="replace"), quote_plus(text, errors="replace"))
     return frozenset({text, *in_url, json.dumps(text)[1:-1], repr(text)[1:-1]})
 
 
-_known: Final = _Known()
+_known: Final = _KnownSecrets()
 
 
 def keep(texts: Iterable[str]) -> None:
-    """Hides these from now on, for good; those shorter than four characters are too common to be hidden."""
+    """Hides these texts from now on, for good. Texts shorter than four characters are too common to be hidden."""
     _known.keep(texts)
 
 
 def add_secret(text: str) -> None:
-    """Hides this text from now on, such as the token of the event that is handled."""
+    """Hides this text from now on, such as the token of an event; see `REMEMBERED`."""
     _known.meet(text)
 
 
 def is_suspicious(text: str) -> bool:
-    """Whether a line of JSON may hold a secret. Fast; false only if there is none."""
+    """Whether a line of JSON may contain a secret; False only if `redacted` would change nothing. Fast."""
     folded = text.lower()
     return any(mark in folded for mark in _MARKS) or any(secret in text for secret in _known.spellings)
 
@@ -128,12 +128,12 @@ def redacted(text: str) -> str:
 
 
 def without_lookalikes(text: str) -> str:
-    """The text with everything that looks like a secret hidden; always the same for the same text."""
+    """The text with everything hidden that looks like a secret. The result depends on the text alone."""
     for pattern, replacement in _looks_secret():
         text = pattern.sub(replacement, text)
     return text
 
 
 def without_tokens(reason: str) -> str:
-    """A reason without texts that may be a job's token: a sender may have put one where the reason quotes a word."""
+    """A reason without texts that may be a job's token, which a sender may have put where the reason quotes a word."""
     return _TOKEN.sub(HIDDEN, reason)

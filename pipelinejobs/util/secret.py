@@ -4,9 +4,9 @@ from typing import Final
 
 
 class Secret:
-    """Holds a text and shows `<secret>` wherever it is printed, formatted or logged.
+    """A text that shows `<secret>` when it is printed, formatted or logged.
 
-    It has no equality on purpose: `pipelinejobs.core.tokens` compares secrets in constant time.
+    It has no equality on purpose: `pipelinejobs.core.tokens.same` compares secrets in constant time.
     """
 
     __slots__ = ("_text",)
@@ -16,7 +16,7 @@ class Secret:
         self._text: Final = text
 
     def reveal(self) -> str:
-        """The text itself. Call this only where the secret is used, never to show it."""
+        """The text itself. Call this only to use the secret, never to show it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -29,4 +29,4 @@ class Secret:
         raise TypeError("secrets are compared with pipelinejobs.core.tokens.same, in constant time")
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not written to disk or sent to another process")
+        raise TypeError("a secret cannot be pickled: it is not written to disk or sent to another process")

@@ -1,7 +1,7 @@
 """The number of mistakes in a misspelt name.
 
-The standard library's difflib does not count mistakes: it rates how much two texts have in common, so that two names
-with the same long prefix, such as environment variables, always look alike.
+The standard library's difflib does not count mistakes: it measures how much two texts have in common, so two names with
+the same long prefix, such as environment variables, always look alike to it.
 """
 
 from os.path import commonprefix
@@ -12,15 +12,17 @@ MOST: Final = 2
 
 
 def mistakes(one: str, other: str) -> int:
-    """How many letters are wrong, missing, added, or exchanged with their neighbour (optimal string alignment).
+    """The number of letters that are wrong, missing, added, or swapped with their neighbour.
+
+    This is the optimal string alignment distance.
 
     Returns:
-        The number, or `MOST` + 1 for any number above `MOST`.
+        The number; `MOST` + 1 for any number above `MOST`.
     """
     same = len(commonprefix((one, other)))  # noqa: RUF071 - letters are meant, not parts of a path
     one, other = one[same:], other[same:]
     if abs(len(one) - len(other)) > MOST or len(set(one) ^ set(other)) > 2 * MOST:
-        return MOST + 1  # cheap to see, and the rest is not
+        return MOST + 1  # a cheap check, before the expensive count
     before: list[int] = []
     row = list(range(len(other) + 1))
     for at, letter in enumerate(one, 1):

@@ -1,4 +1,4 @@
-"""Fixtures for tests of whole processes: an actor on Abaco, an Indexer, and jobs in a database of one's own."""
+"""Fixtures for tests of whole processes: an actor on Abaco, an Indexer, and jobs in a database for each test."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def abaco(mongodb_uri: str, database: Database[dict[str, Any]], indexer: Indexer
 
 @pytest.fixture
 def new_job(jobs: Documents, abaco: CheckedAbaco) -> NewJob:
-    """Makes a job of python-datacatalog with a uuid of its own, whose token no run may show."""
+    """Makes a job of python-datacatalog with a new uuid. No run may show its token."""
 
     def make(sample: str = "job-created.json", **changes: Any) -> StoredJob:
         job = insert_job(jobs, sample, **changes)

@@ -115,7 +115,7 @@ def test_when_the_gateway_is_killed_before_it_looks(variables: dict[str, str], t
 
 
 def test_when_the_gateway_is_killed_again_and_again(variables: dict[str, str], tmp_path: Path, jobs: Documents) -> None:
-    """What was answered is there in the end, wherever the gateways died."""
+    """All answered events are in the history at the end, wherever the gateways were killed."""
     chance = random.Random(31)
     made = running_jobs(jobs, 12)
     applied: list[StoredJob] = []

@@ -23,12 +23,12 @@ from tools.demo.indexer import Indexer
 
 UUID = "107b93f3-1eae-5e79-8a18-0a480f8aa3a5"
 MSG_LIMIT = 131_067
-NOBODY = "10700000-0000-5000-8000-000000000000"
+UNKNOWN = "10700000-0000-5000-8000-000000000000"
 
 
 @pytest.fixture
 def deaf(free_port: int) -> CheckedAbaco:
-    """The actor over a database that is not there: whatever asks it ends as `unavailable`."""
+    """The actor with an unreachable database: a run that needs the database ends as `unavailable`."""
     uri = f"mongodb://admin:{PASSWORD}@127.0.0.1:{free_port}/"
     return CheckedAbaco(environment=environment(uri, "none", _REACTOR_LIMITS_DATABASE="0.5"))
 
@@ -96,7 +96,7 @@ class TestTokens:
 
     def test_an_unknown_job_and_a_wrong_token_look_alike(self, abaco: CheckedAbaco, job: StoredJob) -> None:
         wrong = abaco.send(job.event("run", token="0123456789abcdef"), execution="e")
-        unknown = abaco.send(job.event("run", uuid=NOBODY, token="0123456789abcdef"), execution="e")
+        unknown = abaco.send(job.event("run", uuid=UNKNOWN, token="0123456789abcdef"), execution="e")
         assert wrong.exit_code == unknown.exit_code == 77
         assert wrong.verdict | {"uuid": ""} == unknown.verdict | {"uuid": ""}
         assert len(wrong.stderr.splitlines()) == len(unknown.stderr.splitlines())
@@ -217,7 +217,7 @@ class TestNames:
     def test_in_the_url(self, deaf: CheckedAbaco, name: str) -> None:
         malformed(deaf, None, {"uuid": UUID, "event": name, "token": "t"})
 
-    def test_create_is_refused_whoever_asks(self, abaco: CheckedAbaco, job: StoredJob, jobs: Documents) -> None:
+    def test_create_is_refused_for_all_senders(self, abaco: CheckedAbaco, job: StoredJob, jobs: Documents) -> None:
         before = raw(jobs)
         runs = [abaco.send(job.event("create", token=token)) for token in (job.token, admin_token())]
         assert all(run.exit_code in (65, 77) for run in runs)
@@ -415,10 +415,10 @@ class TestParametersBecomeEnvironment:
         assert trusting.send(None, parameters).verdict["verdict"] == "unauthorised"
         assert job.state == "INDEXING"
 
-    def test_without_a_user_name_nobody_has_sent_it(self, deaf: CheckedAbaco) -> None:
+    def test_without_a_user_name_there_is_no_sender(self, deaf: CheckedAbaco) -> None:
         for name in (None, ""):
-            nobody = CheckedAbaco(environment=deaf.environment, names={"_abaco_username": name})
-            run = nobody.send(event())
+            anonymous = CheckedAbaco(environment=deaf.environment, names={"_abaco_username": name})
+            run = anonymous.send(event())
             assert (run.verdict["verdict"], run.exit_code, run.verdict["state"]) == ("unauthorised", 77, None)
 
     def test_an_empty_msg_is_not_replaced_by_a_parameter(self, deaf: CheckedAbaco) -> None:

@@ -1,4 +1,4 @@
-"""Reports of Agave, Aloe and Tapis: what each status means, in whatever order and however often they come."""
+"""Reports of Agave, Aloe and Tapis: what each status means, in any order and any number."""
 
 import itertools
 import random
@@ -66,7 +66,7 @@ class TestStatuses:
 
 @pytest.mark.promise("P3")
 class TestOrder:
-    """Whatever the order, the job ends in the same state, and its history replays."""
+    """In any order of reports, the job ends in the same state, and its history can be replayed."""
 
     def deliver(self, abaco: CheckedAbaco, job: StoredJob, bodies: list[dict[str, Any]]) -> None:
         for body in bodies:
@@ -198,7 +198,7 @@ class TestRefusedReports:
         assert (row["verdict"], row["reason"], row["event"]) == ("stale", run.verdict["reason"], "run")
         assert job.token not in repr(row)
 
-    def test_without_a_token_nothing_is_told(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+    def test_without_a_token_no_reason_is_given(self, abaco: CheckedAbaco, job: StoredJob) -> None:
         run = abaco.send(callback("agave", "FINISHED"), {"uuid": job.uuid})
         assert (run.verdict["verdict"], run.verdict["state"], run.exit_code) == ("unauthorised", None, 77)
         assert job.state == "CREATED"

@@ -1,4 +1,4 @@
-"""The short form of `make soak`: a replica set, gateways and senders, while everything is done to them that happens."""
+"""The short form of `make soak`: a replica set, gateways and senders, under all kinds of faults."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""Hosts whose clocks are wrong: verdicts, nonces, leases and what is let go of are the same as with right ones."""
+"""Hosts whose clocks are wrong: verdicts, nonces, leases and expiry are the same as with right clocks."""
 
 import subprocess
 import sys
@@ -173,10 +173,8 @@ class TestGateways:
         indexer.status = 200
         eventually(lambda: not sent.stored()["_outbox"])
 
-    def test_nobody_takes_a_lease_that_another_holds(
-        self, gateways: list[Served], sent: StoredJob, indexer: Indexer
-    ) -> None:
-        """The Indexer takes its time; meanwhile both gateways look for what is due, several times."""
+    def test_a_held_lease_is_not_taken(self, gateways: list[Served], sent: StoredJob, indexer: Indexer) -> None:
+        """The Indexer is slow; meanwhile both gateways poll for due messages several times."""
         indexer.delay = 4.0
         for gateway, name in zip(gateways, ("run", "finish"), strict=True):
             assert gateway.post(sent.event(name)).status_code == 200

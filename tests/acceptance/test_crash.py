@@ -181,7 +181,7 @@ class TestAnIndexerThat:
         run = to(abaco, f"http://127.0.0.1:{free_port}/messages").send(callback("agave", "FINISHED"), job.url())
         finished_as_ever(run, job)
 
-    def test_has_a_name_that_nobody_knows(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+    def test_has_an_unknown_name(self, abaco: CheckedAbaco, job: StoredJob) -> None:
         began = time.monotonic()
         run = to(abaco, "http://indexer.invalid/messages").send(callback("agave", "FINISHED"), job.url())
         assert time.monotonic() - began < BOUND

@@ -1,7 +1,7 @@
 """The one-shot run is killed before and after each of its effects; afterwards everything is as it should be.
 
 What each kind of run does to the world is written down here, in order: a new effect has to be added, and is then
-crashed at. Nobody mends anything afterwards: the sender sends again, and others send messages of their own.
+crashed at. Nothing is repaired by hand afterwards: the sender sends again, and others send messages of their own.
 """
 
 import json
@@ -63,7 +63,7 @@ def dead_indexer(world: World) -> None:
 
 
 def long_history(world: World) -> None:
-    """A job whose history is as long as it may be, and has moved once before."""
+    """A job with the longest history that the document holds; older entries were moved before."""
     for number in range(7):
         assert world.send(world.job.event("update", {"number": number})) == "applied"
 

@@ -1,6 +1,7 @@
 """The gateway is killed before and after each of its effects; after a restart everything is as it should be.
 
-The sender does what every sender does: what was not answered it sends again, under the same key. Nobody mends anything.
+The sender does what each sender should do: it sends a message without an answer again, with the same key. Nothing is
+repaired by hand.
 """
 
 import sys
@@ -69,7 +70,7 @@ class Sender:
     verdicts: dict[str, str] = field(default_factory=dict)
 
     def send_all(self) -> None:
-        """Sends what was not answered yet.
+        """Sends the messages without an answer.
 
         Raises:
             httpx.TransportError: the gateway is gone.

@@ -59,7 +59,7 @@ def test_shows_everything_and_succeeds(tmp_path: Path) -> None:
         '"verdict": "illegal"',
         "POST /actors/v2/jobs-indexer.prod/messages",
         '"name": "index"',
-        "what may come next:",
+        "possible next events:",
         "The demo succeeded: every step had the expected result.",
     ):
         assert shown in out

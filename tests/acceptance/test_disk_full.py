@@ -1,4 +1,4 @@
-"""The disk under MongoDB is full: events are refused, none that was taken is lost, and with room again it goes on."""
+"""The disk under MongoDB is full: events are refused and no applied one is lost; with space, all goes on."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Jobs that others wrote, go on writing, or have damaged: python-datacatalog's documents, tokens and habits."""
+"""Jobs that other programs have written, still write, or have damaged, above all python-datacatalog."""
 
 import json
 import os
@@ -316,7 +316,7 @@ class TestTrustOnFirstUse:
         datacatalog.writes(job, "update", "RUNNING")
         assert abaco.send(job.event("update", token="0123456789abcdef")).verdict["verdict"] == "unauthorised"
 
-    def test_nor_does_a_sender_that_nobody_has_authenticated(self, abaco: CheckedAbaco, rotated: StoredJob) -> None:
+    def test_an_unauthenticated_sender_is_not_trusted(self, abaco: CheckedAbaco, rotated: StoredJob) -> None:
         local = abaco.configured(LOCALONLY="1").of("")
         assert local.send(rotated.event("update")).verdict["verdict"] == "unauthorised"
 
@@ -346,7 +346,7 @@ class TestTrustedIndexers:
 
 
 class TestPoisonedDocuments:
-    """What somebody else has broken is refused, never crashed on, and never made worse."""
+    """Events for jobs that another program has damaged are refused; they cause no crash and no further damage."""
 
     POISON: dict[str, dict[str, Any]] = {  # noqa: RUF012 - read only
         "no history": {"history": None},
@@ -421,7 +421,7 @@ class TestPoisonedDocuments:
         ids=str,
     )
     @pytest.mark.parametrize("history", [True, False], ids=["sound", "no history"])
-    def test_a_poisoned_outbox_keeps_nobody_elses_requests_back(
+    def test_a_poisoned_outbox_delays_no_other_job(
         self, abaco: CheckedAbaco, new_job: NewJob, indexer: Indexer, rows: list[dict[str, Any]], history: bool
     ) -> None:
         row = {

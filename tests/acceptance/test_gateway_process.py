@@ -1,4 +1,4 @@
-"""The gateway as a process: `serve` and `make run`, from the start to the end, however that comes."""
+"""The gateway as a process: `serve` and `make run`, from its start to any kind of end."""
 
 import json
 import os
@@ -245,7 +245,7 @@ def commands(printed: list[str]) -> list[list[str]]:
 
 
 def called(words: list[str], root: Path = ROOT) -> httpx.Response:
-    """Does what a curl line says."""
+    """Sends the request of a curl command line."""
     method, data, headers, url = "GET", None, {}, ""
     rest = iter(words[1:])
     for word in rest:
@@ -270,7 +270,7 @@ def test_make_run(tmp_path: Path, nothing_left: None, free_port: int) -> None:
     first: list[str] = []
     for start, command in enumerate((make, background)):
         with served(variables, tmp_path, command=command) as gateway:
-            eventually(lambda: "Ctrl-C ends it.\n" in gateway.printed)
+            eventually(lambda: "Press Ctrl-C to stop the gateway.\n" in gateway.printed)
             text = "".join(gateway.printed)
             assert gateway.url == f"http://127.0.0.1:{free_port}"
             assert re.search(r"A job to try it with: 107[0-9a-f-]{33}", text)

@@ -59,7 +59,7 @@ def is_alive(process: int) -> bool:
 
 
 def posted(gateway: Served, job: StoredJob, number: int) -> int:
-    """Sends so many events over lines of their own, until the processes have all had some."""
+    """Sends events, each over its own connection, until each process has handled some."""
     return sum(gateway.post(job.event("update")).status_code == 200 for _ in range(number))
 
 
@@ -89,7 +89,7 @@ def test_they_share_the_work_and_count_together(gateway: Served, new_job: NewJob
     sent = until_all_have_worked(gateway, job, database)
     assert job.names.count("update") == sent
     assert [applied(gateway) for _ in range(6)] == [sent] * 6
-    for _ in range(10):  # whoever has handled it, whoever is asked
+    for _ in range(10):  # any process may have handled the message, and any may answer
         answer = gateway.post(job.event("update")).json()["result"]
         execution = httpx.get(
             answer["_links"]["self"],
@@ -109,7 +109,7 @@ def test_one_that_dies_is_replaced_and_what_it_has_counted_stays(gateway: Served
     eventually(lambda: len(started(gateway)) == PROCESSES - 1 and before[0] not in started(gateway), SECONDS)
     sent += posted(gateway, job, 40)
     assert applied(gateway) == sent == job.names.count("update")
-    assert "another is started" in gateway.log.read_text()
+    assert "starting another" in gateway.log.read_text()
     assert gateway.end() == 0
 
 

@@ -30,7 +30,7 @@ EVENT: Final = {"uuid": "107b93f3-1eae-5e79-8a18-0a480f8aa3a5", "name": "run", "
 
 
 def context(directory: Path, secrets: Mapping[str, str] | None = None) -> Path:
-    """What a build is given, in a directory of its own; with the pins of these secrets, as an operator writes them."""
+    """The build context, in a new directory, with the pins that `pin` writes for these secrets."""
     names = [name for _, rest in copies() for name in rest.split()[:-1]]
     for name in ("Dockerfile", ".dockerignore", *names):
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
@@ -179,7 +179,7 @@ class TestActor:
         assert (done.exit_code, done.verdict["verdict"]) == (65, "malformed"), done
 
     def test_the_secrets_file_of_the_gateway_is_nothing_to_it(self, tmp_path: Path) -> None:
-        """Whoever may send a message may name another one."""
+        """A sender of messages could name another file."""
         image = build(root=context(tmp_path, SAMPLE))
         named = {"PIPELINEJOBS_SECRETS": "/nowhere"}
         assert run(image, Abaco(environment=SAMPLE).variables("nonsense", named)).exit_code == 65
@@ -278,7 +278,7 @@ def test_it_runs_with_what_is_installed_here_where_nothing_can_be_written(
     script = 'mount -o remount,bind,ro / && shift && exec "$@"'
     command = ["unshare", "--mount", "sh", "-ec", script, "sh", "--"]
     if shutil.which("unshare") is None or subprocess.run([*command, "true"], check=False).returncode:
-        pytest.skip("this machine lets nobody make a file system read-only")
+        pytest.skip("this machine does not allow read-only mounts")
     job = new_job()
     for name in ("run", "finish"):
         process: Any = subprocess.Popen(

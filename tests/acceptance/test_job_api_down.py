@@ -1,4 +1,4 @@
-"""The job system is down while it reports: what it reports is applied at once, and nobody asks it for anything."""
+"""The job system's API is down while it reports: its reports are applied at once, and its API is not asked."""
 
 import json
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""No room for log lines, or for the verdict line: events are applied all the same, and the exit code is right."""
+"""No disk space for log lines or the verdict line: events are applied all the same, and the exit code is right."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_commands(abaco: CheckedAbaco, arguments: list[str], stream: str, exit_c
 
 @contextmanager
 def gateway_on(port: int, variables: dict[str, str], stdout: IO[str], stderr: IO[str]) -> Iterator[Served]:
-    """A gateway whose streams are these; it cannot say where it serves, so that it is told."""
+    """A gateway with these streams. It cannot print its address, so the port is given."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelinejobs", "serve"],
         cwd=ROOT,

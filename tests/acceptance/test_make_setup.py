@@ -1,4 +1,4 @@
-"""`make setup`: what is seen of pip, on a terminal and elsewhere."""
+"""`make setup`: the output of pip, on a terminal and elsewhere."""
 
 import os
 import shutil

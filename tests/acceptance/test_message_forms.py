@@ -25,7 +25,7 @@ LEFT_OUT = {"agave": {"_links", "retries", "localId"}, "aloe": {"retries", "loca
 
 
 def applied(execution: Execution, job: StoredJob, event: str, state: str) -> None:
-    """The delivery was applied: said so in full, and stored."""
+    """Checks that the delivery was applied: by its verdict line, and in the database."""
     told = {key: execution.verdict[key] for key in ("verdict", "uuid", "event", "state")}
     assert told == {"verdict": "applied", "uuid": job.uuid, "event": event, "state": state}, execution
     stored = job.stored()
@@ -107,7 +107,7 @@ class TestUrlParameters:
         assert job.last["data"]["status"] == "FINISHED"
         assert "_links" not in job.last["data"]
 
-    def test_macros_that_nobody_resolved_count_as_absent(self, abaco: CheckedAbaco, job: StoredJob) -> None:
+    def test_unresolved_macros_count_as_absent(self, abaco: CheckedAbaco, job: StoredJob) -> None:
         macro = unquote("$%7BSTATUS%7D")
         parameters = job.url(status=macro, note="${JOB_ERROR}", session=macro, event="${EVENT}")
         applied(abaco.send(callback("agave", "RUNNING"), parameters), job, "run", "RUNNING")

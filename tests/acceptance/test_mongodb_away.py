@@ -1,4 +1,4 @@
-"""MongoDB is away while messages arrive, each of them once: none is lost, whatever Abaco makes of an exit code."""
+"""MongoDB is unreachable while messages arrive, each once: none is lost, although Abaco ignores exit codes."""
 
 import base64
 import json
@@ -61,7 +61,7 @@ def test_a_message_comes_back_until_it_is_applied(
 ) -> None:
     first = queue.runs(away).send(job.event("run", {"node": "c401"}), execution="firstRun")
     assert (first.exit_code, first.verdict["verdict"]) == (75, "unavailable")
-    assert "requeued: it is in the actor's own queue again, time 1 of 100" in first.verdict["reason"]
+    assert "requeued: it is in the actor's own queue again (time 1 of at most 100)" in first.verdict["reason"]
     assert is_silent(first)
     queue.runs(abaco)  # by now the message has failed once more, or will find the server back
     queue.wait()
@@ -91,7 +91,7 @@ def test_it_ends_loudly_with_all_that_is_needed(
     queue.runs(away.configured(_REACTOR_REQUEUE_ATTEMPTS="2")).send(data, {**job.url("update"), "x_event_id": "mine"})
     queue.wait()
     last = queue.executions[-1]
-    assert "it was requeued 2 times" in last.verdict["reason"]
+    assert "it was already requeued 2 times" in last.verdict["reason"]
     line = lost(last)
     assert job.token not in last.stderr
     assert "hunter2" not in last.stderr
@@ -102,7 +102,7 @@ def test_it_ends_loudly_with_all_that_is_needed(
     assert job.last["data"]["text"] == data["text"]
 
 
-def test_a_queue_that_refuses_is_said_loudly(away: CheckedAbaco, job: StoredJob, queue: ActorQueue) -> None:
+def test_a_queue_that_refuses_is_logged_at_critical(away: CheckedAbaco, job: StoredJob, queue: ActorQueue) -> None:
     queue.status = 500
     run = queue.runs(away.configured(_REACTOR_LIMITS_ONE_SHOT="4")).send(callback("agave", "FINISHED"), job.url())
     assert (run.exit_code, run.verdict["verdict"]) == (75, "unavailable")
@@ -110,9 +110,9 @@ def test_a_queue_that_refuses_is_said_loudly(away: CheckedAbaco, job: StoredJob,
     assert json.loads(lost(run)["send_parameters"])["uuid"] == job.uuid
 
 
-def test_where_there_is_no_queue_it_is_said_loudly(away: CheckedAbaco, job: StoredJob) -> None:
+def test_a_missing_queue_is_logged_at_critical(away: CheckedAbaco, job: StoredJob) -> None:
     run = away.send(job.event("run"))
-    assert "no actor of an Abaco with an actors API" in run.verdict["reason"]
+    assert "not an actor of an Abaco with an actors API" in run.verdict["reason"]
     lost(run)
 
 
@@ -127,7 +127,7 @@ def test_what_is_refused_anyway_is_neither(away: CheckedAbaco, queue: ActorQueue
 def test_no_caller_makes_us_show_our_nonce_to_another_actor(
     away: CheckedAbaco, job: StoredJob, queue: ActorQueue
 ) -> None:
-    """Without a nonce of its own it goes to its own id, which Abaco says last, by the token that Abaco gives it."""
+    """Without job_manager_nonce, the message goes to the actor's own id, which Abaco sets last, with Abaco's token."""
     steered = {"_REACTOR_PIPELINES_JOB_MANAGER_ID": "evil.actor", "_abaco_actor_id": "evil.actor"}
     run = queue.runs(away).send(job.event("run"), steered)
     assert "requeued: " in run.verdict["reason"]

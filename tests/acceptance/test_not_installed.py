@@ -1,4 +1,4 @@
-"""What is not installed is said in one sentence, and not by a traceback."""
+"""If a library is not installed, the error is one sentence and not a traceback."""
 
 import importlib.metadata
 import json
@@ -20,7 +20,7 @@ MESSAGE = '{"uuid": "10705490-39f3-573e-b1c2-f489079930da", "name": "run", "toke
 
 
 def without_libraries(*arguments: str, **environment: str) -> Any:
-    """What a Python says that has nothing installed: `-S` keeps it from looking."""
+    """The output of a Python without installed libraries: `-S` hides them."""
     command = [sys.executable, "-S", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 

@@ -1,4 +1,4 @@
-"""The index request against an Indexer at its worst, and against senders that freeze: it arrives, or is seen not to."""
+"""The index request with a faulty Indexer, and with senders that freeze: it arrives, or is shown as failed."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def finish(gateway: Gateway, job: StoredJob) -> None:
 
 
 def one_key(indexer: RudeServer) -> None:
-    """Whatever came was the same message each time."""
+    """Checks that all received requests are the same message."""
     assert len({(request.headers["idempotency-key"], request.body) for request in indexer.requests}) == 1
 
 

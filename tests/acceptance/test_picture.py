@@ -1,4 +1,4 @@
-"""`make picture`: the picture in README.rst can be made again, from the product as it is now."""
+"""`make picture`: the picture in README.rst can be made from the running product."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Progress where people wait: `drain`, the start of the gateway, `make soak`; on a terminal, and without."""
+"""Progress for operators who wait: `drain`, the start of the gateway, `make soak`; on a terminal, and without."""
 
 import json
 import os
@@ -134,7 +134,7 @@ class TestServe:
 
     def test_its_first_start_on_a_terminal(self, own: dict[str, str], nothing_left: None) -> None:
         with terminal((sys.executable, "-m", "pipelinejobs", "serve", "--sample"), own, columns=40) as seen:
-            seen.wait_for_printed("Ctrl-C ends it.")
+            seen.wait_for_printed("Press Ctrl-C to stop the gateway.")
             places = [" ".join(seen.text.split()).rfind(f"{step} (") for step in STEPS]
             assert places == sorted(places)
             assert places[0] >= 0
@@ -145,7 +145,7 @@ class TestServe:
 
     def test_a_log_line_meanwhile_stays_whole(self, own: dict[str, str], nothing_left: None) -> None:
         with terminal((sys.executable, "-m", "pipelinejobs", "serve", "--sample"), own, columns=40) as seen:
-            seen.wait_for_printed("Ctrl-C ends it.")
+            seen.wait_for_printed("Press Ctrl-C to stop the gateway.")
             (line,) = [line for line in re.split(r"[\r\n]+", seen.text) if "pipelines.job_indexer_url" in line]
             assert json.loads(line)["level"] == "WARNING"
             seen.press(CTRL_C)
@@ -155,7 +155,7 @@ class TestServe:
     def test_in_a_pipe(
         self, own: dict[str, str], tmp_path: Path, nothing_left: None, arguments: tuple[str, ...]
     ) -> None:
-        """Plain lines for whoever asked for a sample; the stderr of a service holds nothing but its log."""
+        """With --sample, stderr has plain progress lines; the stderr of a service has only log lines."""
         log = tmp_path / "stderr"
         with log.open("w") as stderr:
             process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A report is a fact: what a job system sends is taken by a run on Abaco, whatever its wrapping."""
+"""A report is a fact: what a job system sends is accepted by a run on Abaco, whatever its form."""
 
 import json
 import os
@@ -146,4 +146,4 @@ class TestWhatIsKept:
         away = abaco.configured(_REACTOR_MONGODB_AUTHN="bW9uZ29kYjovLzEyNy4wLjAuMTox", _REACTOR_LIMITS_DATABASE="1")
         run = away.send("nonsense", running.url())
         assert (run.exit_code, run.verdict["verdict"]) == (65, "malformed")
-        assert "a refusal could not be kept" in run.stderr
+        assert "a refusal could not be stored" in run.stderr

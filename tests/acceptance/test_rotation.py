@@ -46,8 +46,8 @@ def mongodb(tmp_path: Path) -> Iterator[str]:
     address = f"{host.LOOPBACK}:{port}"
     try:
         eventually(lambda: host.listens(port, 1), 60)
-        with Client(f"mongodb://{address}/", timeoutMS=30_000) as anybody:
-            anybody.admin.command("createUser", ADMIN[0], pwd=ADMIN[1], roles=["root"])
+        with Client(f"mongodb://{address}/", timeoutMS=30_000) as client:
+            client.admin.command("createUser", ADMIN[0], pwd=ADMIN[1], roles=["root"])
         user(address, FIRST)
         yield address
     finally:
@@ -82,7 +82,7 @@ class Deployment:
         self.certify()
 
     def certify(self) -> None:
-        """A new certificate; callers trust it before it is used, as they trust the authority of a real one."""
+        """Makes a new certificate. Clients trust it before it is used, as they trust a certificate authority."""
         made = make(self.directory, "127.0.0.1", name=uuid.uuid4().hex)
         self.trusted.load_verify_locations(made.certificate)
         self.certificate = made
@@ -101,7 +101,7 @@ class Deployment:
         self.gateway.start(command, {"PIPELINEJOBS_SECRETS": str(self.file), **tls}, ROOT)
 
     def ask(self, method: str, path: str, credential: str, body: Any = None, **parameters: str) -> httpx.Response:
-        """A request over a connection of its own."""
+        """Sends a request over a new connection."""
         headers = {} if credential.startswith("SD2E_") else {"Authorization": f"Bearer {credential}"}
         nonce = {"x-nonce": credential} if credential.startswith("SD2E_") else {}
         with httpx.Client(verify=self.trusted, timeout=60, trust_env=False) as client:
@@ -161,7 +161,7 @@ def gateway(tmp_path: Path) -> Iterator[Supervised]:
         yield one
 
 
-def test_nobody_is_refused_while_secrets_are_changed(
+def test_no_sender_is_refused_while_secrets_are_changed(
     tmp_path: Path,
     gateway: Supervised,
     mongodb: str,
@@ -171,7 +171,7 @@ def test_nobody_is_refused_while_secrets_are_changed(
     deployment = Deployment(tmp_path, gateway, mongodb)
 
     def told(*arguments: str) -> Any:
-        """What an operator's command says."""
+        """The output of a command for operators."""
         monkeypatch.setenv("PIPELINEJOBS_SECRETS", str(deployment.file))
         assert cli.main([*arguments, "--json"]) == 0
         return json.loads(capsys.readouterr().out)

@@ -103,7 +103,7 @@ class TestThroughTheGateway:
 
 
 @pytest.mark.promise("S18")
-def test_a_stranger_who_comes_first_locks_nobody_out(abaco: CheckedAbaco, new_job: NewJob) -> None:
+def test_a_stranger_who_comes_first_locks_no_sender_out(abaco: CheckedAbaco, new_job: NewJob) -> None:
     job = new_job()
     runs(job)
     stranger = abaco.of("stranger")

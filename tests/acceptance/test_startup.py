@@ -230,14 +230,14 @@ class TestUnavailable:
 
 class TestOnALaptop:
     def test_without_a_user_name_it_is_refused_on_abaco(self, abaco: CheckedAbaco, job: StoredJob) -> None:
-        nobody = CheckedAbaco(environment=abaco.environment, names={"_abaco_username": None})
-        run = nobody.send(job.event("run"))
+        anonymous = CheckedAbaco(environment=abaco.environment, names={"_abaco_username": None})
+        run = anonymous.send(job.event("run"))
         assert (run.exit_code, run.verdict["verdict"], run.verdict["state"]) == (77, "unauthorised", None)
         assert job.names == ["create"]
 
     @pytest.mark.parametrize("uri", ["mongodb://127.0.0.1:{port}/", "nonsense"])
     def test_without_a_database_nothing_is_called_lost(self, free_port: int, uri: str) -> None:
-        """The message is on the command line of whoever reads what became of it."""
+        """A local run: the operator still has the message, so the run does not call it lost."""
         nothing = dict.fromkeys(Abaco(environment={}).variables(None, {}))
         settings = {"_REACTOR_MONGODB_URI": uri.format(port=free_port), "_REACTOR_LIMITS_DATABASE": "1"}
         local = CheckedAbaco(
@@ -249,7 +249,7 @@ class TestOnALaptop:
         assert "a message is lost" not in run.stderr
         assert "requeued" not in run.stdout + run.stderr
         if run.exit_code == EXIT_CODES["unavailable"]:
-            assert run.verdict["reason"].endswith("see that MongoDB runs, then run the same command once more")
+            assert run.verdict["reason"].endswith("start MongoDB, then run the same command again")
 
     def test_localonly_takes_the_embedded_server(self, nothing_left: None, embedded: Mongod) -> None:
         nothing = dict.fromkeys(Abaco(environment={}).variables(None, {}))

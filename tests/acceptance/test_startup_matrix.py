@@ -1,4 +1,4 @@
-"""Whatever is wrong at the start: one clear sentence and one exit code, at every entry point, and doctor finds it."""
+"""Each problem at the start: one clear sentence and one exit code, at every entry point, and doctor finds it."""
 
 import json
 import os
@@ -33,7 +33,7 @@ SECONDS: Final = 90
 
 @dataclass(frozen=True)
 class Refusal:
-    """How a process says that something is wrong."""
+    """How a process reports a problem: its exit code, and one sentence."""
 
     exit_code: int
     sentence: str
@@ -93,7 +93,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """A server that takes what it is told and says nothing."""
+    """A server that accepts data and never answers."""
     with RudeServer(then_hangs()) as server:
         yield f"127.0.0.1:{server.port}"
 
@@ -113,7 +113,7 @@ UNREACHABLE: Final = {
     "no server": (75, "no MongoDB server could be reached in time"),
     "a server that is silent": (75, "no MongoDB server could be reached in time"),
     "a wrong password": (78, "mongodb: the server refuses the user or password"),
-    "a user without rights": (78, "mongodb: the server refuses the user or password, or the user's rights"),
+    "a user without rights": (78, "mongodb: the server refuses the user or password, or the user lacks a permission"),
 }
 
 
@@ -234,7 +234,7 @@ class TestATakenPort:
         refusal = command(variables, "serve")
         assert refusal.exit_code == 78
         problem = f"serve: gateway.port: cannot listen at 127.0.0.1 port {port}: Address already in use"
-        assert refusal.sentence == f"{problem}; --port or PORT= takes another one"
+        assert refusal.sentence == f"{problem}; choose another with --port (make: PORT=)"
 
     def test_doctor_says_so_and_calls_nothing_wrong(self, variables: dict[str, str]) -> None:
         """It may be this very gateway that has it."""
@@ -249,7 +249,7 @@ class TestATakenPort:
             check=True,
         ).stdout
         where = f"127.0.0.1 port {variables['_REACTOR_GATEWAY_PORT']}"
-        assert f"note   gateway: gateway.port: {where} is in use: by this gateway if it runs, else by" in printed
+        assert f"note   gateway: gateway.port: {where} is in use. If the gateway is not running," in printed
 
     def test_one_shot_does_not_care(self, variables: dict[str, str], database: Database[Any]) -> None:
         job = insert_job(database["jobs"])
@@ -257,7 +257,7 @@ class TestATakenPort:
 
 
 def test_an_old_server_serves_no_gateway(mongodb_uri: str, database: Database[Any]) -> None:
-    """There is none to be had here, so the process is told of one in code."""
+    """No old server is available here, so the test replaces the version in the process."""
     old = "import sys; from pipelinejobs.store import Store; Store.server_version = lambda _: '4.4.29'; "
     main = "from pipelinejobs.cli.main import main; sys.exit(main(sys.argv[1:]))"
     variables = {
@@ -319,7 +319,7 @@ class TestAForeignDatabase:
         assert refused.exit_code in (75, 78)
 
     def serves_but_is_not_ready(self, variables: dict[str, str]) -> None:
-        """The index cannot be made, which is no reason to turn events away; whoever asks is told."""
+        """If an index cannot be made, events are still handled; /readyz and doctor report it."""
 
         served = subprocess.Popen(
             [sys.executable, "-m", "pipelinejobs", "serve"],

@@ -61,7 +61,7 @@ def installed(tmp_path: Path) -> Path:
 
 
 def analyze(*arguments: str) -> str:
-    """What systemd-analyze says; it must be content."""
+    """The output of systemd-analyze, which must report no problem."""
     done = subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -103,7 +103,7 @@ def started(
     *files: Path,
     credentials: dict[str, bytes] | None = None,
 ) -> None:
-    """Carries out what the unit says, as systemd does: credentials, environment, socket, and the command."""
+    """Starts the unit as systemd does: credentials, environment, socket, and the command."""
     unit = Unit(DEPLOY / SERVICE, *files)
     place = directory / "credentials"
     place.mkdir(exist_ok=True)

@@ -137,7 +137,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(
 ) -> None:
     program = "import sys; sys.modules['uvicorn'] = None; from pipelinejobs.cli.main import main; main(['serve'])"
     done = run([str(bin_directory / "python"), "-c", program], empty, tmp_path)
-    assert done.stderr.endswith("; `pip install 'pipelinejobs-manager[gateway]'` installs it\n")
+    assert done.stderr.endswith("; install it with `pip install 'pipelinejobs-manager[gateway]'`\n")
 
 
 @pytest.mark.parametrize("bin_directory", ["lent", "index"], indirect=True)

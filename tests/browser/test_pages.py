@@ -34,7 +34,7 @@ def test_from_signing_in_to_signing_out(window: Window, gateway: Gateway, job: S
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.get_by_label("Token or nonce").fill("nobody-knows-this")
     page.keyboard.press("Enter")
-    expect(page.locator("#credential-wrong")).to_contain_text("not known here")
+    expect(page.locator("#credential-wrong")).to_contain_text("Unknown Bearer token")
     page.get_by_label("Token or nonce").fill("pj-canary-read-5f2e91")
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"**/pages/jobs/{job.uuid}")
@@ -113,13 +113,13 @@ class TestLive:
         new = new_job(updated=datetime.now(UTC))
         gateway.post(new.event("run"))
         notice = page.get_by_role("status")
-        expect(notice).to_contain_text("1 other job is new here or has changed.")
+        expect(notice).to_contain_text("1 other job is new or has changed.")
         assert page.locator("#rows > tr").count() == 3
         notice.get_by_role("link", name="Show").click()
         expect(page.locator("#rows > tr")).to_have_count(4)
         expect(page.locator("#rows > tr").first).to_contain_text(new.uuid)
 
-    def test_a_row_that_has_left_the_list_does_not_stand_as_if_it_were_true(
+    def test_a_row_that_has_left_the_list_is_marked_as_outdated(
         self, window: Window, gateway: Gateway, job: StoredJob
     ) -> None:
         gateway.post(job.event("run"))
@@ -131,7 +131,7 @@ class TestLive:
         expect(row).not_to_have_class(re.compile("gone"))
         gateway.post(job.event("finish"))
         expect(row).to_have_class(re.compile("gone"))
-        expect(here.page.get_by_role("status")).to_contain_text("1 other job is new here or has changed.")
+        expect(here.page.get_by_role("status")).to_contain_text("1 other job is new or has changed.")
 
     def test_the_page_of_a_job(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
         gateway.post(job.event("run", {"text": "word " * 100}))
@@ -161,8 +161,8 @@ class TestLive:
         here.go(f"/pages/jobs/{job.uuid}")
         expect(here.page.locator("#part-outbox")).to_contain_text("failed")
         indexer.status = 200
-        (owed,) = gateway.service.store.outbox.rows(job=job.uuid, statuses=("undelivered",))
-        gateway.service.outbox.attempt(owed)
+        (owed,) = gateway.parts.store.outbox.rows(job=job.uuid, statuses=("undelivered",))
+        gateway.parts.outbox.attempt(owed)
         expect(here.page.locator("#part-outbox")).to_contain_text("No message to the Indexer is pending")
 
     def test_what_has_the_focus_keeps_it_and_nothing_takes_its_place(
@@ -172,7 +172,7 @@ class TestLive:
         jobs = [new_job(), new_job()]
         for job in jobs:
             give_up(gateway, indexer, job)
-        outbox = gateway.service.store.outbox
+        outbox = gateway.parts.store.outbox
         first, second = outbox.rows(statuses=("undelivered",))
         here = window()
         here.sign_in("UPDATE")
@@ -180,20 +180,20 @@ class TestLive:
         button = here.page.get_by_role("button", name=f"Send index of {second.job} again")
         button.focus()
         indexer.status = 200
-        gateway.service.outbox.attempt(first)
+        gateway.parts.outbox.attempt(first)
         expect(here.page.locator("tbody > tr")).to_have_count(1)
         expect(button).to_be_focused()
-        gateway.service.outbox.attempt(second)
+        gateway.parts.outbox.attempt(second)
         expect(here.page.get_by_text("No message has failed.")).to_be_visible()
         expect(here.page.locator("main")).to_be_focused()
 
-    def test_the_end_of_a_session_is_said(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
+    def test_the_end_of_a_session_is_shown(self, window: Window, gateway: Gateway, job: StoredJob) -> None:
         here = window()
         here.sign_in()
         here.wait_until_live()
-        gateway.service.store.database["gateway_sessions"].delete_many({})
+        gateway.parts.store.database["gateway_sessions"].delete_many({})
         gateway.post(job.event("run"))
-        expect(here.page.get_by_role("status")).to_contain_text("Your sign-in is over")
+        expect(here.page.get_by_role("status")).to_contain_text("Your session has ended")
 
 
 def test_a_failed_message_is_sent_again(window: Window, gateway: Gateway, indexer: Indexer, new_job: NewJob) -> None:

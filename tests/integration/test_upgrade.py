@@ -99,7 +99,7 @@ def test_every_job_is_read_and_sound(dump: Document, today: Today) -> None:
 
 
 def job_e(dump: Document) -> str:
-    """The job whose script pretends that somebody else had written to it before: its revision is one too high."""
+    """The job whose script simulates an earlier write by another program: its revision is one too high."""
     return str(next(one["body"]["uuid"] for one in dump["messages"] if one["execution"] == "exE1"))
 
 

@@ -26,7 +26,7 @@ PATIENCE_MS: Final = 30_000
 
 @dataclass
 class Browsing:
-    """A window of the browser, and what was seen of it.
+    """A window of the browser, and the problems seen in it.
 
     Attributes:
         wrong: violations of the policy, errors of the script, and requests to other machines.
@@ -48,18 +48,18 @@ class Browsing:
         expect(self.page.get_by_role("heading", level=1)).to_have_text("Jobs")
 
     def wait_until_live(self) -> None:
-        """Waits until the page listens to what changes."""
+        """Waits until the page listens to the change feed."""
         self.page.locator("html[data-listening]").wait_for(state="attached")
 
     @property
     def overflow(self) -> int:
-        """How many pixels the page is wider than the window."""
+        """By how many pixels the page is wider than the window."""
         width: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return width
 
 
 def watch(context: BrowserContext, browsing: Browsing) -> None:
-    """Notes what must not happen in a window."""
+    """Records problems in a window: violations of the policy, script errors, requests to other hosts."""
 
     def console(text: str) -> None:
         if "Content Security Policy" in text or "Refused to" in text:

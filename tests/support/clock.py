@@ -3,8 +3,8 @@
     python tests/support/clock.py SECONDS reactor.py
     python tests/support/clock.py SECONDS serve
 
-SECONDS are added to what the calendar says; with `strobe` it is an hour ahead and an hour behind by turns. Only the
-calendar is wrong: the monotonic clock goes on, as it does when somebody sets a host's clock.
+SECONDS are added to the calendar's time; with `strobe`, it is an hour ahead and an hour behind by turns. Only the
+calendar is wrong: the monotonic clock goes on, as when an operator sets a host's clock.
 """
 
 import datetime

@@ -63,7 +63,7 @@ def _filled(value: Any, environment: Mapping[str, str]) -> Any:
 
 @dataclass
 class Compose:
-    """What a file says, running.
+    """The running services of a compose file.
 
     Attributes:
         directory: for volumes and logs.
@@ -137,7 +137,7 @@ class Compose:
         return (self.directory / f"{name}.log").read_text()
 
     def wait_until_healthy(self, name: str) -> None:
-        """Returns when the health check of a service says so."""
+        """Waits until the health check of a service succeeds."""
         kind, *test = self.said["services"][name]["healthcheck"]["test"]
         assert kind == "CMD"
         until = time.monotonic() + SECONDS
@@ -232,7 +232,7 @@ def mongo(directory: Path) -> Image:
 
 @contextmanager
 def composed(file: Path, directory: Path, secrets: Path) -> Iterator[Compose]:
-    """What a file says, not yet started; everything is ended afterwards."""
+    """The services of a compose file, not started yet; all are ended afterwards."""
     with Networks(directory) as networks:
         compose = Compose(file, directory, secrets, networks)
         try:

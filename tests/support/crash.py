@@ -26,7 +26,7 @@ _WRITES: Final = frozenset({"insert", "update", "delete", "findAndModify", "crea
 
 
 class Effects(monitoring.CommandListener):
-    """Everything that a process does to the world outside, as it happens."""
+    """The effects of a process on the outside world, in order."""
 
     def __init__(self, file: Path, point: str) -> None:
         self._file = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

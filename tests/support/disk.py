@@ -1,4 +1,4 @@
-"""A small disk: a tmpfs in a private mount namespace, which nobody sees but the processes that are started on it."""
+"""A small disk: a tmpfs in a private mount namespace, which only the processes started on it can see."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ class Disk:
     """The disk, which lives as long as the process that holds it.
 
     Attributes:
-        path: where it is, for the processes on it; everybody else sees an empty directory there.
+        path: where it is, for the processes on it; all others see an empty directory there.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class Disk:
 
     @property
     def seen(self) -> Path:
-        """Where it is for processes that are not on it."""
+        """The path of the disk for processes outside its namespace."""
         return Path(f"/proc/{self.holder.pid}/root{self.path}")
 
     def on(self, command: Sequence[str]) -> list[str]:
@@ -58,7 +58,7 @@ class Disk:
 
 @contextmanager
 def small_disk(directory: Path, size: str) -> Iterator[Disk]:
-    """Mounts one at `directory` / disk; skips the test where this machine lets nobody mount."""
+    """Mounts one at `directory` / disk; skips the test if this machine does not allow mounts."""
     path, log = directory / "disk", directory / "disk.log"
     path.mkdir()
     try:

@@ -52,7 +52,7 @@ for line in sys.stdin:
 
 
 class Reader:
-    """Somebody who pastes a page's examples, one after the other."""
+    """Runs a page's examples one after the other, as a reader who pastes them into a shell."""
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         self.root = directory / "project"
@@ -76,7 +76,7 @@ class Reader:
         self._python = self._start([sys.executable, "-c", _PYTHON])
 
     def run(self, language: str, text: str) -> str:
-        """What a block prints; fails where one of its commands fails."""
+        """Runs a block and returns its output. Fails if one of its commands fails."""
         self._count += 1
         block = self._scratch / f"block-{self._count}"
         block.write_text(text + "\n")
@@ -89,7 +89,7 @@ class Reader:
         return self._tell(self._shell, f". {shlex.quote(str(block))} < /dev/null; echo; echo '{end}'", end)
 
     def targets(self) -> list[str]:
-        """What `make` was asked for: it is not run from here."""
+        """The targets that examples gave to `make`, which is not run."""
         return self._calls.read_text().split("\n")[:-1] if self._calls.exists() else []
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ import httpx
 from pipelinejobs import bootstrap, runtime
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway.http import server
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.settings import Settings, load
 from support.canaries import assert_hidden
 from support.process import environment
@@ -57,21 +57,21 @@ def settings(uri: str, database: str, **more: str) -> Settings:
 
 @dataclasses.dataclass
 class Gateway:
-    """A gateway that serves.
+    """A running gateway.
 
     Attributes:
-        url: its address.
-        service: its parts, for looking and for breaking them.
-        client: asks it without any credential.
+        url: its base URL.
+        parts: what it consists of; tests inspect these, or break them.
+        client: an HTTP client without a credential.
     """
 
     url: str
-    service: Service
+    parts: GatewayParts
     client: httpx.Client
 
     @property
     def port(self) -> int:
-        """Where it listens, on 127.0.0.1."""
+        """The port, on 127.0.0.1."""
         return int(self.url.rpartition(":")[2])
 
     def ask(self, method: str, path: str, permission: str | None = "UPDATE", **more: Any) -> httpx.Response:
@@ -100,15 +100,15 @@ class Gateway:
 
 @contextmanager
 def serving(configured: Settings) -> Iterator[Gateway]:
-    """Serves in a thread of this process, and ends in order."""
+    """Serves a gateway in a thread of this process; it ends gracefully."""
     services = bootstrap.services(configured, runtime.context({"LOCALONLY": "1"}))
-    service = Service(services)
-    service.start()
+    parts = GatewayParts(services)
+    parts.start()
     listening = server.listen(configured.gateway)
     url = server.address(configured.gateway, listening)
     ready = threading.Event()
-    config = server.configured(service)
-    running = server.GatewayServer(config, service, ready.set)
+    config = server.configured(parts)
+    running = server.GatewayServer(config, parts, ready.set)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
@@ -119,20 +119,20 @@ def serving(configured: Settings) -> Iterator[Gateway]:
     try:
         assert ready.wait(_START_SECONDS)
         with httpx.Client(base_url=url, timeout=30, verify=False, trust_env=False) as client:
-            yield Gateway(url, service, client)
+            yield Gateway(url, parts, client)
             if not running.should_exit:
                 metrics = httpx.get(f"{url}/metrics", verify=False, trust_env=False)
                 assert_hidden(metrics.text, "/metrics")
     finally:
         running.should_exit = True
         thread.join(_START_SECONDS)
-        service.close(configured.limits.drain)
+        parts.close(configured.limits.drain)
         listening.close()
         assert not thread.is_alive()
 
 
 def raw(port: int, request: bytes, *, seconds: float = 20.0, close: bool = False) -> bytes:
-    """What comes back for these bytes, until the other side closes, or for `seconds`."""
+    """The bytes received in answer to these bytes, until the server closes the connection, or for `seconds`."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         connection.sendall(request)
         if close:
@@ -146,7 +146,7 @@ def raw(port: int, request: bytes, *, seconds: float = 20.0, close: bool = False
 
 
 def eventually(true: Any, seconds: float = 20.0) -> Any:
-    """What `true` returns once that is anything true; fails when it never is."""
+    """Calls `true` until it returns a true value, and returns that; fails after some time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = true()

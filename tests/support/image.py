@@ -44,7 +44,7 @@ _PASSED_ON: Final = ("http_proxy", "https_proxy", "no_proxy")
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A file or directory of this machine in a container; to be written by nobody unless `writable`."""
+    """A file or directory of this machine, mounted into a container; read-only unless `writable`."""
 
     source: Path
     target: str
@@ -250,7 +250,7 @@ def _new(layer: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    """One builder at a time; pytest's workers share the layers. Those that nobody has used for long are removed."""
+    """One builder at a time; pytest's workers share the layers. Layers that were not used for long are removed."""
     (KEPT / "top").mkdir(parents=True, exist_ok=True)
     with (KEPT / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -16,7 +16,7 @@ class IndexedDatabases:
         self._free: list[str] = []
 
     def take(self) -> str:
-        """The name of one that is nobody else's until it is given back."""
+        """The name of a database that is reserved for the caller until it is given back."""
         if self._free:
             return self._free.pop()
         name = f"test_{uuid.uuid4().hex}"

@@ -37,7 +37,7 @@ class Crash(BaseException):
 
 
 class World(Protocol):
-    """What is under test."""
+    """The implementation under test."""
 
     def deliver(self, event: Event, now: datetime, crash: str | None = None) -> str:
         """Delivers an event.
@@ -89,7 +89,7 @@ class Look:
 
 
 class Lives(RuleBasedStateMachine):
-    """The machine. A subclass says what the world is."""
+    """The Hypothesis state machine. A subclass chooses the implementation under test."""
 
     events = Bundle("events")
     queued = Bundle("queued")

@@ -104,7 +104,7 @@ def drop(handler: BaseHTTPRequestHandler, _: Asked) -> None:
 
 
 def half(handler: BaseHTTPRequestHandler, _: Asked) -> None:
-    """Says that an answer is longer than it is, and hangs up."""
+    """Announces a longer answer than it sends, and closes the connection."""
     handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{"status": "success", "result": {')
     handler.close_connection = True
 

@@ -34,7 +34,7 @@ class Operator:
         file.write_text(json.dumps(json.loads(file.read_text()) | {"_REACTOR_GATEWAY_TOKENS": made["setting"]}))
 
     def told(self, *command: str) -> Any:
-        """What a command in the gateway's container says."""
+        """The output of a command in the gateway's container."""
         return json.loads(self.compose.run("gateway", "python", "-Es", "-m", "pipelinejobs", *command, "--json"))
 
     def sent(self, job: dict[str, Any], event: str, identity: str) -> str:

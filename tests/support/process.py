@@ -76,14 +76,14 @@ class StoredJob:
         return {"uuid": self.uuid, "token": self.token} | named | more
 
     def stored(self) -> Document:
-        """The document as it is now."""
+        """The present document."""
         document = self.jobs.find_one({"uuid": self.uuid})
         assert document is not None
         return document
 
     @property
     def state(self) -> str:
-        """The state it is in."""
+        """The present state."""
         state: str = self.stored()["state"]
         return state
 
@@ -149,7 +149,7 @@ class CheckedAbaco(Abaco):
         )
 
     def of(self, username: str) -> "CheckedAbaco":
-        """The same actor, called by somebody else."""
+        """The same actor, called by another user."""
         return CheckedAbaco(environment=self.environment, username=username, names=self.names, hidden=self.hidden)
 
     def send(

@@ -52,7 +52,7 @@ def fail(secrets: str) -> NoReturn:
 
 
 def extend() -> None:
-    """Has reactor.py use a name of the SDK's Reactor as soon as it has a reactor."""
+    """Makes reactor.py use a name of the SDK's Reactor as soon as it has made its reactor."""
     from pipelinejobs import runtime
 
     made = runtime.reactor

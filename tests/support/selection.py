@@ -22,7 +22,7 @@ PROMISES: Final = {
     "P6": "test_attacks.py::TestLeakage::test_nothing_of_it_is_shown_or_stored",
     "P8": "test_crash_points_gateway.py::test_killed[before findAndModify jobs 1]",
     "P9": "test_foreign_jobs.py::TestTokensForLife::test_a_job_made_again_forgets_the_tokens_of_its_former_life",
-    "P10": "test_gateway_process.py::test_a_supervisors_limit_of_open_files_does_not_hold_for_it[-n 400-True]",
+    "P10": "test_gateway_process.py::test_it_raises_the_soft_limit_of_open_files[-n 400-True]",
     "P11": "test_applied_stays_applied.py::test_when_the_gateway_is_killed_before_it_looks",
 }
 """The acceptance test of each promise that `make test` runs; of the others there are none in whole processes."""
@@ -83,7 +83,7 @@ def is_in_whole_processes(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what is slow, and puts the longest tests first."""
+    """Marks slow tests, and runs the longest tests first."""
     config.stash[COLLECTED] = [*items]
     for item in items:
         if is_in_whole_processes(item) and item.nodeid not in CHOSEN:

@@ -24,7 +24,7 @@ SECONDS: Final = 90
 
 
 class NotServing(Exception):
-    """The gateway has ended before it served; here is its log."""
+    """The gateway has ended before it was ready. The text is its log."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ def gateway_environment(uri: str, database: str, **more: str) -> dict[str, str]:
 def served(
     variables: Mapping[str, str], directory: Path, *arguments: str, command: tuple[str, ...] = (), cwd: Path = ROOT
 ) -> Iterator[Served]:
-    """Starts a gateway and waits until it serves; what is left of it in the end is killed."""
+    """Starts a gateway and waits until it is ready; at the end, its processes are killed."""
     log = directory / f"gateway-{time.monotonic_ns()}.log"
     with log.open("w") as stderr:
         process = subprocess.Popen(

@@ -22,7 +22,7 @@ Script = Callable[[socket.socket, threading.Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came; the names of headers are in small letters."""
+    """A received request; the names of its headers are in lower case."""
 
     method: str
     target: str

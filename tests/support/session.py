@@ -72,7 +72,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _workerinput(config: pytest.Config) -> dict[str, Any]:
-    """What its controller has told a worker of xdist; nothing where this is none."""
+    """The input of an xdist worker from its controller; empty in other processes."""
     given: dict[str, Any] = getattr(config, "workerinput", {})
     return given
 
@@ -84,7 +84,7 @@ def _files(directory: Path) -> Iterable[str]:
 def _processes(base: Path) -> Iterable[str]:
     """Processes, other than this one, that have the session's directory on their command line or as `TMPDIR`."""
     for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
+        with suppress(OSError):  # it has ended meanwhile, or belongs to another user
             command = (entry / "cmdline").read_bytes()
             variables = (entry / "environ").read_bytes().split(b"\0")
             tmpdir = f"TMPDIR={base}/".encode()

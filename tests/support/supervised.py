@@ -35,7 +35,7 @@ class Supervised:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], directory: Path) -> None:
-        """Starts a process; returns when it has said that it serves."""
+        """Starts a process, and returns when it has notified that it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _HANDED, str(self.listening.fileno()), *command],

@@ -1,4 +1,4 @@
-"""A process on a terminal: what somebody would see, and keys that are pressed."""
+"""Runs a process on a pseudo-terminal: reads what the terminal shows, and presses keys."""
 
 import fcntl
 import os
@@ -45,16 +45,16 @@ class Terminal:
     _readers: list[threading.Thread] = field(default_factory=list)
 
     def press(self, keys: bytes) -> None:
-        """Somebody presses keys."""
+        """Presses keys."""
         os.write(self._keyboard, keys)
 
     def wait_for(self, text: str) -> None:
-        """Returns when this was shown."""
+        """Waits until the terminal has shown this text."""
         eventually(lambda: text in self.shown or self.process.poll() is not None, SECONDS)
         assert text in self.shown, self.shown
 
     def wait_for_printed(self, text: str) -> None:
-        """Returns when this was printed on stdout."""
+        """Waits until this text was printed on stdout."""
         eventually(lambda: text in self.printed or self.process.poll() is not None, SECONDS)
         assert text in self.printed, self.shown
 
@@ -67,12 +67,12 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What was shown, without what moves the cursor and colours."""
+        """The text that was shown, without control sequences."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.shown).replace("\r\n", "\n")
 
     @property
     def is_whole(self) -> bool:
-        """Whether the cursor is shown, colours are off, and what was drawn is gone, so that a shell can go on."""
+        """Whether the terminal is in order: the cursor visible, colours off, and nothing drawn left."""
         hidden, again = self.shown.rfind("\x1b[?25l"), self.shown.rfind("\x1b[?25h")
         coloured = re.findall(r"\x1b\[([0-9;]*)m", self.shown)
         return hidden <= again and (not coloured or coloured[-1] in ("", "0"))
@@ -87,7 +87,7 @@ def terminal(
     directory: Path = ROOT,
     term: str = "xterm-256color",
 ) -> Iterator[Terminal]:
-    """Starts a command on a terminal; what is left of it in the end is killed.
+    """Starts a command on a terminal; at the end, its processes are killed.
 
     Args:
         command: its words, the first one the path of a program.

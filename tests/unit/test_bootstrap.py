@@ -1,4 +1,4 @@
-"""Where the parts are put together: which database is taken, and when none is."""
+"""Building the services: which database is used, and the error if there is none."""
 
 from types import MappingProxyType
 
@@ -18,5 +18,5 @@ def test_an_actor_without_a_database_does_not_start_one() -> None:
 @pytest.mark.parametrize("name", ["mongodb.authn", "mongodb.uri", "mongodb.username"])
 def test_a_pinned_database_that_nobody_gives_is_not_replaced_by_another(name: str) -> None:
     pinned = Settings()._replace(pinned=MappingProxyType({name: "0" * 64}))
-    with pytest.raises(WrongSetting, match=r"is pinned in config\.yml, but the environment does not give it"):
+    with pytest.raises(WrongSetting, match=r"is pinned in config\.yml, but is not set in the environment"):
         bootstrap.services(pinned, Context(local=True))

@@ -39,6 +39,22 @@ Make = Callable[[Mapping[str, str]], Reactor]
 """Makes a Reactor of one kind for an environment."""
 
 
+class RecordedEnvironment(dict[str, str]):
+    """An environment that records which names are read."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
 @pytest.mark.promise("S13")
 def test_the_environment_is_copied_whole_and_left_nearly_empty() -> None:
     names = (
@@ -126,6 +142,17 @@ def test_local_is_exactly_1(text: str, local: bool) -> None:
 )
 def test_a_binary_message(kind: str, binary: bool) -> None:
     assert runtime.context({"_abaco_Content_Type": kind}).binary is binary
+
+
+@pytest.mark.promise("S13")
+def test_only_abaco_names_the_sender() -> None:
+    """Abaco writes its own names last; the caller chooses all other names of the environment."""
+    environ = RecordedEnvironment()
+    runtime.context(environ)
+    assert {name for name in environ.names if not name.startswith("_abaco_")} == {"MSG", "LOCALONLY"}
+    claimed = {name: "sd2eadm" for name in environ.names if name != "_abaco_username"}
+    assert runtime.context(claimed).username is None
+    assert runtime.context({**claimed, "_abaco_username": "jdoe"}).username == "jdoe"
 
 
 @pytest.mark.promise("S15")

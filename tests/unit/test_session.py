@@ -58,7 +58,7 @@ from pathlib import Path
 def test_it():
     tempfile.mkdtemp(prefix="left-")
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    process.returncode = 0  # nobody waits for it
+    process.returncode = 0  # the exit code is set, so that Popen does not wait for the process
     Path("pid").write_text(str(process.pid))
 """
 

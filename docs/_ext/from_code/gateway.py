@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from pipelinejobs import bootstrap, runtime
 from pipelinejobs.gateway.app import application
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.settings import CONFIG, load
 
 _NOWHERE = {"_REACTOR_MONGODB_URI": "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=1"}
@@ -27,20 +27,20 @@ class Path(NamedTuple):
 
 
 @contextmanager
-def _service() -> Iterator[Service]:
-    service = Service(bootstrap.services(load(_NOWHERE, CONFIG), runtime.context({"LOCALONLY": "1"})))
+def _parts() -> Iterator[GatewayParts]:
+    parts = GatewayParts(bootstrap.services(load(_NOWHERE, CONFIG), runtime.context({"LOCALONLY": "1"})))
     try:
-        yield service
+        yield parts
     finally:
-        service.close(1)
+        parts.close(1)
 
 
 @cache
 def _described() -> tuple[tuple[Path, ...], dict[str, Any], tuple[Metric, ...]]:
-    with _service() as service:
-        app: FastAPI = application(service)
+    with _parts() as parts:
+        app: FastAPI = application(parts)
         found = tuple(_walk(app.routes))
-        text = service.metrics.text().decode()
+        text = parts.metrics.text().decode()
         return found, app.openapi(), tuple(text_string_to_metric_families(text))
 
 

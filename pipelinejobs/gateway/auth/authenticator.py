@@ -33,23 +33,26 @@ class Authenticator:
         static: StaticTokens,
         providers: Sequence[IdentityProvider],
         nonces: NonceRedeemer,
-        intake: WorkerPool,
-        redeeming: WorkerPool,
+        provider_pool: WorkerPool,
+        nonce_pool: WorkerPool,
         metrics: Metrics,
         permissions: Permissions,
     ) -> None:
         """
         Args:
-            static: asked first, since that costs nothing.
-            providers: asked in this order, in threads of `intake`.
-            redeeming: threads for nonces, which do not wait for other servers.
-            permissions: of users whom a provider identifies.
+            static: the tokens of the settings; checked first, because that needs no server.
+            providers: asked in this order.
+            nonces: redeems nonces.
+            provider_pool: threads that ask the providers, which may wait for other servers.
+            nonce_pool: threads that redeem nonces; apart, so that a slow provider does not delay nonces.
+            metrics: counts refused requests.
+            permissions: the permissions of users whom a provider identifies.
         """
         self._static = static
         self._providers = providers
         self._nonces = nonces
-        self._intake = intake
-        self._redeeming = redeeming
+        self._provider_pool = provider_pool
+        self._nonce_pool = nonce_pool
         self._metrics = metrics
         self._permissions = permissions
 
@@ -58,27 +61,30 @@ class Authenticator:
         credentials: Credentials,
         scopes: Collection[str],
         required: Permission,
-        spoken: Dialect,
+        dialect: Dialect,
         deadline: Deadline,
     ) -> Principal:
-        """The principal of a request, who has the permission that it needs.
+        """Finds the principal of a request, and checks that it has the required permission.
 
-        A token counts before a nonce. If the token is not valid, v2 takes the nonce beside it and v3 does not; if it
-        is valid, no nonce is redeemed. (Abaco's rules.)
+        A token is tried before a nonce. If the token is valid, the nonce is not redeemed. If the token is not valid,
+        v2 tries the nonce and v3 refuses the request. (Abaco's rules.)
 
         Args:
+            credentials: as the request shows them.
             scopes: a nonce must have been made for one of these.
-            required: the least permission needed.
+            required: the lowest permission that is enough.
+            dialect: of the request's path.
+            deadline: when the sender gives up.
 
         Raises:
-            HttpError: 401 without a valid credential, 403 without the permission.
-            Unavailable: the server or the database that knows the credential does not answer.
+            HttpError: 401 if no credential is valid, 403 if the permission or the nonce's level is too low.
+            Unavailable: the server or the database that knows the credential does not answer, or all threads are busy.
         """
         has_token = credentials.bearer is not None or credentials.tapis is not None
         try:
             principal = await self._by_token(credentials, deadline) if has_token else None
         except (BadCredential, Unavailable) as error:
-            if credentials.nonce is None or spoken is Dialect.V3:
+            if credentials.nonce is None or dialect is Dialect.V3:
                 raise self._refusal(error) from None
             principal = None
         if principal is None:
@@ -92,9 +98,9 @@ class Authenticator:
         return principal
 
     def recheck(self, user: str, by: str, handle: str, scopes: Collection[str]) -> Principal | None:
-        """Whom a credential that was admitted before stands for now. No credential is needed, and no use is spent.
+        """The current principal of a credential that was admitted before. Spends no use of a nonce.
 
-        A token of TACC or Tapis is not checked at their server again: only the user's permission is looked up.
+        A token of TACC or Tapis is not sent to their server again; only the user's permission is looked up.
 
         Args:
             user, by, handle: of the `Principal` that was admitted.
@@ -116,9 +122,9 @@ class Authenticator:
     async def _by_token(self, credentials: Credentials, deadline: Deadline) -> Principal:
         principal = self._static.identify(credentials)
         if principal is None and self._providers:
-            principal = await self._intake.run(partial(self._ask_providers, credentials), deadline.remaining())
+            principal = await self._provider_pool.run(partial(self._ask_providers, credentials), deadline.remaining())
         if principal is None:
-            raise BadCredential("token", "the Bearer token is not known here")
+            raise BadCredential("token", "unknown Bearer token")
         return principal
 
     def _ask_providers(self, credentials: Credentials) -> Principal | None:
@@ -133,7 +139,7 @@ class Authenticator:
     ) -> Principal:
         redeem = partial(self._nonces.redeem, nonce, scopes, required, deadline.remaining())
         try:
-            return await self._redeeming.run(redeem, deadline.remaining())
+            return await self._nonce_pool.run(redeem, deadline.remaining())
         except (BadCredential, Unavailable) as error:
             raise self._refusal(error) from None
 

@@ -1,4 +1,4 @@
-"""What a request shows to say who sent it."""
+"""The credentials in a request: tokens and nonces."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -15,10 +15,10 @@ TAPIS_HEADER: Final = "X-Tapis-Token"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The credentials of one request. Texts are as they came, and may be anything.
+    """The credentials of one request, unchecked: each may be any text.
 
     Attributes:
-        bearer: what follows `Bearer` in the header Authorization.
+        bearer: the text after `Bearer` in the header Authorization.
         tapis: the header X-Tapis-Token.
         nonce: the parameter x-nonce.
     """
@@ -31,7 +31,9 @@ class Credentials:
 class BadCredential(PipelineJobsError):
     """The credential is not valid.
 
-    `kind` is one of a few words, for the metrics; `reason` says what is wrong with the credential and never shows it.
+    Attributes:
+        kind: one of a few words, for the metrics.
+        reason: what is wrong with the credential; never shows the credential itself.
     """
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -44,7 +46,7 @@ def credentials_of(request: "Request") -> Credentials:
     scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     tapis = request.headers.get(TAPIS_HEADER, "").strip()
-    nonce = next(iter(request.query_params.getlist(NONCE)), "")  # of several the first, as with all parameters
+    nonce = next(iter(request.query_params.getlist(NONCE)), "")  # of several the first, as for all parameters
     return Credentials(
         bearer=Secret(bearer) if bearer else None,
         tapis=Secret(tapis) if tapis else None,

@@ -19,15 +19,15 @@ from pipelinejobs.util.errors import Unavailable, WrongSetting
 
 
 def authenticator_for(
-    gateway: GatewaySection, nonces: Nonces, intake: WorkerPool, redeeming: WorkerPool, metrics: Metrics
+    gateway: GatewaySection, nonces: Nonces, provider_pool: WorkerPool, nonce_pool: WorkerPool, metrics: Metrics
 ) -> Authenticator:
-    """The authenticator that the settings describe. With the defaults only a nonce lets a request in.
+    """The authenticator that the settings describe. With the default settings, only nonces are accepted.
 
     Args:
-        intake, redeeming: see `Authenticator`.
+        provider_pool, nonce_pool: see `Authenticator`.
 
     Raises:
-        WrongSetting: the key of the tenant cannot be read.
+        WrongSetting: the file of `gateway.tapis_key` cannot be read, or holds no usable key.
     """
     permissions = Permissions(gateway.permissions)
     providers: list[IdentityProvider] = []
@@ -39,9 +39,11 @@ def authenticator_for(
             raise WrongSetting("gateway.tapis_key", error.reason) from None
     if gateway.oauth2_server is not None:
         providers.append(Oauth2(gateway.oauth2_server, permissions))
-    tokens = {grant.user: grant.right for grant in sorted(gateway.tokens, key=lambda grant: grant.right)}
+    tokens = {grant.user: grant.permission for grant in sorted(gateway.tokens, key=lambda grant: grant.permission)}
     redeemer = NonceRedeemer(nonces, partial(_highest, tokens, permissions))
-    return Authenticator(StaticTokens(gateway.tokens), providers, redeemer, intake, redeeming, metrics, permissions)
+    return Authenticator(
+        StaticTokens(gateway.tokens), providers, redeemer, provider_pool, nonce_pool, metrics, permissions
+    )
 
 
 def _highest(tokens: dict[str, Permission], permissions: Permissions, user: str) -> Permission:

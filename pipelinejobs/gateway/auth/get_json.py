@@ -1,4 +1,4 @@
-"""One bounded GET to another server, which answers with a small JSON document."""
+"""Gets a small JSON document from another server, with limits on time and size."""
 
 import http.client
 import json
@@ -12,19 +12,28 @@ MOST_BYTES = 1024 * 1024
 
 
 def get_json(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int, object]:
-    """The status and the document of an answer; None for one that is not JSON.
+    """Gets a JSON document.
 
-    As with messages to actors (`util.http_client`): no proxies, no redirects, certificates checked.
+    As for messages to actors (`util.http_client`): no proxies, no redirects, certificates are checked.
+
+    Args:
+        url: the address.
+        headers: header fields to send, such as Authorization.
+        seconds: time limit for the whole request.
+
+    Returns:
+        the HTTP status and the document; None as the document if the body is not JSON.
 
     Raises:
-        Unavailable: there was no whole answer in time; the reason shows neither headers nor query.
+        Unavailable: no complete answer came in time, or it is larger than `MOST_BYTES`. The reason shows neither
+            headers nor query.
     """
     answers: list[tuple[int, bytes]] = []
     try:
         to = http_client.target(url)
         http_client.call(lambda connection: answers.append(_get(to, headers, connection)), seconds, to.where)
     except Undelivered as error:
-        raise Unavailable(f"the server that knows the token cannot be asked: {error.reason}") from None
+        raise Unavailable(f"the token could not be checked: {error.reason}") from None
     status, body = answers[0]
     try:
         return status, json.loads(body)
@@ -42,5 +51,5 @@ def _get(to: http_client.Target, headers: Mapping[str, str], connection: http_cl
         with closing(client.getresponse()) as response:
             body = response.read(MOST_BYTES + 1)
             if len(body) > MOST_BYTES or response.length:
-                raise Undelivered(f"{to.where} gave an answer that is too long, or breaks off")
+                raise Undelivered(f"the answer of {to.where} is too long, or incomplete")
             return response.status, body

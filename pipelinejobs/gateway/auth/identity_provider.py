@@ -1,4 +1,4 @@
-"""The interface of everything that knows whose a token is: a static list, TACC's OAuth2 server, Tapis."""
+"""The interface of identity providers: TACC's OAuth2 server and Tapis."""
 
 from typing import ClassVar, Protocol
 
@@ -7,15 +7,15 @@ from pipelinejobs.gateway.auth.principal import Principal
 
 
 class IdentityProvider(Protocol):
-    """One way of finding the user of a token. It may wait for another server, so it is called in a worker thread."""
+    """Finds the user of a token. It may wait for another server, so call it in a worker thread."""
 
     kind: ClassVar[str]
-    """What `Principal.by` holds for the users it identifies."""
+    """The value of `Principal.by` for users whom this provider identifies."""
 
     def identify(self, credentials: Credentials) -> Principal | None:
-        """Returns whose credential it is; None if the request shows none of this kind.
+        """The principal of a credential; None if the request shows no credential of this kind.
 
         Raises:
-            BadCredential: it is of this kind and not valid.
+            BadCredential: the credential is of this kind, and is not valid.
             Unavailable: the server that knows the token does not answer now.
         """

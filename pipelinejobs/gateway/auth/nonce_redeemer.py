@@ -1,4 +1,4 @@
-"""Nonces, redeemed one use at a time."""
+"""Redeems nonces: each admitted request spends one use."""
 
 from collections.abc import Callable, Collection
 
@@ -11,12 +11,17 @@ from pipelinejobs.util.secret import Secret
 
 
 class NonceRedeemer:
-    """Redeems nonces. A request with a nonce acts as its owner, and never with more than the owner's permission."""
+    """Redeems nonces.
+
+    The principal is the nonce's owner. Its permission is the lower of the nonce's level and the owner's permission; a
+    nonce that an operator made on the command line keeps its own level.
+    """
 
     def __init__(self, nonces: Nonces, permission_of: Callable[[str], Permission]) -> None:
         """
         Args:
-            permission_of: the highest permission that a user has, by name.
+            nonces: the stored nonces.
+            permission_of: gives the highest permission of a user, by name.
         """
         self._nonces = nonces
         self._permission_of = permission_of
@@ -25,13 +30,13 @@ class NonceRedeemer:
         """Spends one use of a nonce.
 
         Args:
-            nonce: its id, as the request shows it.
+            nonce: the secret id in the request.
             scopes: the nonce must have been made for one of these.
-            required: the least permission needed; a nonce of a lower level spends no use.
+            required: the lowest permission that is enough; a nonce of a lower level is refused and spends no use.
             seconds: how long the database may take.
 
         Raises:
-            BadCredential: the nonce is not valid here.
+            BadCredential: the nonce is unknown, expired, spent, of another scope, or of a lower level.
             Unavailable: the database cannot be asked.
         """
         try:
@@ -42,7 +47,7 @@ class NonceRedeemer:
         return self._principal(redeemed)
 
     def recheck(self, handle: str, scopes: Collection[str]) -> Principal | None:
-        """Whom a nonce that was redeemed before stands for now; None if it was deleted or has expired.
+        """The current principal of a nonce that was redeemed before; None if it was deleted or has expired.
 
         Raises:
             Unavailable: the database cannot be asked.

@@ -1,4 +1,4 @@
-"""Tokens of TACC (OAuth2): opaque, so the server that issued them is asked for their user."""
+"""OAuth2 tokens of TACC. They are opaque: only the server that issued a token can name its user."""
 
 import threading
 import time
@@ -25,14 +25,23 @@ _LONGEST_NAME: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """TACC's answer for a token: its user, None if the token is not valid; and until when the answer is used."""
+    """TACC's answer about a token.
+
+    Attributes:
+        user: the token's user; None if the token is not valid.
+        until: monotonic time until which the answer is used.
+    """
 
     user: str | None
     until: float
 
 
 class Oauth2:
-    """Asks `{server}/profiles/v2/me` for the user of a token, and caches the answer for a minute."""
+    """Asks `{server}/profiles/v2/me` for the user of a token.
+
+    The answer is cached: 60 seconds for a valid token, 10 for an invalid one. After TACC has failed to answer, it is
+    not asked again for a second.
+    """
 
     kind: ClassVar[str] = "oauth2"
 
@@ -46,9 +55,10 @@ class Oauth2:
     ) -> None:
         """
         Args:
-            server: the API's address.
-            permissions: of its users.
-            seconds: how long an answer may take.
+            server: the address of the API.
+            permissions: the permissions of its users.
+            seconds: time limit for an answer.
+            clock: a monotonic clock, in seconds.
         """
         self._url = f"{server}/profiles/v2/me"
         self._permissions = permissions
@@ -69,7 +79,7 @@ class Oauth2:
         key = sha256(text.encode()).digest()
         user = self._user(key, credentials.bearer)
         if user is None:
-            raise BadCredential("oauth2", "TACC does not know the token, or it has expired")
+            raise BadCredential("oauth2", "the token is unknown to TACC, or has expired")
         return Principal(user, self._permissions.of(user), self.kind)
 
     def _user(self, key: bytes, token: Secret) -> str | None:
@@ -91,14 +101,14 @@ class Oauth2:
 
     def _asked(self, token: Secret) -> _Known:
         if self._clock() < self._outage_until:
-            raise Unavailable("TACC cannot be asked for the user of the token; it failed to answer a moment ago")
+            raise Unavailable("the token could not be checked: TACC failed to answer a moment ago")
         try:
             status, answer = get_json(self._url, {"Authorization": f"Bearer {token.reveal()}"}, self._seconds)
             if status in (401, 403):
                 return _Known(None, self._clock() + _BAD_SECONDS)
             user = _username(answer) if status == 200 else None
             if user is None:
-                raise Unavailable(f"TACC did not name the user of the token (it answered {status})")
+                raise Unavailable(f"the token could not be checked: TACC answered {status} and named no user")
         except Unavailable:
             self._outage_until = self._clock() + _OUTAGE_SECONDS
             raise

@@ -12,8 +12,8 @@ class Permissions:
     """The permissions of users, by name."""
 
     def __init__(self, grants: Iterable[Grant]) -> None:
-        self._permissions = {grant.user: grant.right for grant in grants}
+        self._permissions = {grant.user: grant.permission for grant in grants}
 
     def of(self, user: str) -> Permission:
-        """The user's own permission; without one that of `*`; without that NONE."""
+        """The permission granted to the user, else the one granted to `*`, else NONE."""
         return self._permissions.get(user, self._permissions.get(_EVERY_USER, Permission.NONE))

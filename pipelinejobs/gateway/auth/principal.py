@@ -1,4 +1,4 @@
-"""Whom a request stands for."""
+"""The user for whom a request is made."""
 
 from dataclasses import dataclass, field
 
@@ -14,8 +14,8 @@ class Principal:
         permission: the highest permission that the user has; it includes those below.
         by: the kind of credential: `token`, `oauth2`, `tapis`, `nonce`, or `operator` for a nonce that an operator
             made on the command line.
-        handle: names the credential among those of its kind, and is no credential itself; empty for `oauth2` and
-            `tapis`, whose tokens are kept by other servers.
+        handle: identifies the credential among those of its kind, and is not secret. Empty for `oauth2` and `tapis`,
+            whose tokens the gateway does not store.
     """
 
     user: str

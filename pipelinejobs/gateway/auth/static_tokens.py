@@ -12,18 +12,18 @@ from pipelinejobs.util.secret import Secret
 
 _LETTERS: Final = string.ascii_letters + string.digits
 _LENGTH: Final = 40
-"""Letters and digits of a token: 238 bits, so that its hash leads back to nothing."""
+"""Length of a token: 238 random bits, so that it cannot be found from its hash."""
 _LONGEST: Final = 256
 
 
 class StaticTokens:
-    """The tokens of the settings."""
+    """Checks static tokens. Only their SHA-256 hashes are stored."""
 
     def __init__(self, grants: tuple[Grant, ...]) -> None:
         self._grants = {grant.digest: grant for grant in grants}
 
     def identify(self, credentials: Credentials) -> Principal | None:
-        """See `IdentityProvider.identify`. Asks no server."""
+        """As `IdentityProvider.identify`, but an unknown token gives None."""
         if credentials.bearer is None or len(credentials.bearer.reveal()) > _LONGEST:
             return None
         return self.with_digest(digest(credentials.bearer))
@@ -31,14 +31,14 @@ class StaticTokens:
     def with_digest(self, handle: str) -> Principal | None:
         """The principal of the token with this hash; None if the settings list no such token."""
         grant = self._grants.get(handle)
-        return Principal(grant.user, grant.right, "token", handle) if grant is not None else None
+        return Principal(grant.user, grant.permission, "token", handle) if grant is not None else None
 
 
 def new_token() -> Secret:
-    """A new random token."""
+    """A new random token, such as `pj-` and 40 letters or digits."""
     return Secret("pj-" + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH)))
 
 
 def digest(token: Secret) -> str:
-    """The hash of a token, as the settings hold it."""
+    """The SHA-256 hash of a token in hex, as it is written in the settings."""
     return sha256(token.reveal().encode("utf-8", "surrogatepass")).hexdigest()

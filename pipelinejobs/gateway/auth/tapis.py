@@ -1,7 +1,7 @@
 """Tokens of Tapis v3: JSON Web Tokens, signed with the key of a tenant.
 
-The reference services check only the signature and the expiry. Here the issuer, the type, and that the user belongs to
-the tenant whose key signed the token are checked too.
+The reference services check only the signature and the expiry. This module also checks the issuer, the type of the
+token, and that the user belongs to the tenant whose key signed it.
 """
 
 import threading
@@ -30,7 +30,13 @@ _LEAST_BITS: Final = 2048
 
 @dataclass(frozen=True, slots=True)
 class _Tenant:
-    """A tenant: its public key, the issuer of its tokens, and when both were fetched."""
+    """A tenant.
+
+    Attributes:
+        key: its public key.
+        issuer: the `iss` of its tokens.
+        since: monotonic time at which both were fetched.
+    """
 
     key: Any
     issuer: str
@@ -38,7 +44,7 @@ class _Tenant:
 
 
 class Tapis:
-    """Checks the tokens of some tenants of one Tapis site."""
+    """Checks the tokens of configured tenants of one Tapis site. A tenant's key is fetched again every hour."""
 
     kind: ClassVar[str] = "tapis"
 
@@ -54,14 +60,15 @@ class Tapis:
     ) -> None:
         """
         Args:
-            server: the site's address.
-            tenants: those whose tokens are accepted.
-            permissions: of their users, by `user@tenant`.
-            key: the public key of the only tenant, in PEM; None: the site's tenants service is asked.
-            seconds: how long an answer of it may take.
+            server: the address of the site.
+            tenants: the tenants whose tokens are accepted.
+            permissions: the permissions of their users, by `user@tenant`.
+            key: the public key of the only tenant, in PEM; None: ask the site's tenants service.
+            seconds: time limit for an answer of that service.
+            clock: a monotonic clock, in seconds.
 
         Raises:
-            Unavailable: `key` is not a key that can be used.
+            Unavailable: `key` is not a usable RSA key.
         """
         self._server = server
         self._allowed = frozenset(tenants)
@@ -82,7 +89,7 @@ class Tapis:
         if token is None:
             return None
         if len(token.reveal()) > _LONGEST:
-            raise _bad("is longer than a token of Tapis")
+            raise _bad("is too long for a Tapis token")
         name = self._tenant_named_by(token)
         tenant = self._tenant(name)
         try:
@@ -97,19 +104,19 @@ class Tapis:
         return Principal(user, self._permissions.of(user), self.kind)
 
     def _tenant_named_by(self, token: Secret) -> str:
-        """The tenant that a token names. It only chooses the key; the signature is checked before the rest is read."""
+        """The tenant that an unverified token names. It only selects the key; the signature is checked next."""
         import jwt
 
         try:
             header = jwt.get_unverified_header(token.reveal())
             claims = jwt.decode(token.reveal(), options={"verify_signature": False})
-        except Exception:  # whatever a hostile text does to the library
+        except Exception:  # a hostile text may raise any exception in the library
             raise _bad("is not a JSON Web Token") from None
         if header.get("alg") != "RS256" or "crit" in header:
             raise _bad("is not signed with RS256")
         name = claims.get("tapis/tenant_id")
         if not isinstance(name, str) or name not in self._allowed:
-            raise _bad("is of a tenant whose tokens are not accepted here")
+            raise _bad("belongs to a tenant whose tokens this gateway does not accept")
         return name
 
     def _claims(self, token: Secret, tenant: _Tenant) -> dict[str, Any]:
@@ -137,7 +144,7 @@ class Tapis:
         except jwt.MissingRequiredClaimError as error:
             raise _bad(f"lacks the claim {error.claim}") from None
         except Exception:
-            raise _bad("is not valid now, or holds a claim that cannot be read") from None
+            raise _bad("is not valid now, or has an unreadable claim") from None
 
     def _tenant(self, name: str) -> _Tenant:
         known = self._tenants.get(name)
@@ -156,7 +163,7 @@ class Tapis:
         return self._tenants[name]
 
     def _tenant_again(self, name: str, known: _Tenant) -> _Tenant:
-        """The tenant with the key it may have changed to, which is fetched once a minute at most."""
+        """The tenant with its present key, after a signature did not fit. Fetches it at most once a minute."""
         if self._key is not None or self._clock() - known.since < _KEY_AGAIN_SECONDS:
             return known
         with self._lock:
@@ -177,13 +184,13 @@ class Tapis:
         )
         if status != 200 or not isinstance(key, str) or not isinstance(issuer, str) or not issuer:
             raise Unavailable(
-                f"the tenants service of Tapis did not return the key of the tenant (it answered {status})"
+                f"the token could not be checked: the Tapis tenants service answered {status} without a key"
             )
         return _Tenant(_public_key(key), issuer, self._clock())
 
 
 class _WrongSignature(Exception):
-    """The signature was not made with this key."""
+    """The signature does not fit the key: the tenant may have changed its key."""
 
 
 def _public_key(pem: str) -> Any:
@@ -193,7 +200,7 @@ def _public_key(pem: str) -> Any:
     try:
         key = load_pem_public_key(pem.strip().encode())
     except Exception:
-        raise Unavailable("the public key of the tenant cannot be read; it must be RSA, in PEM") from None
+        raise Unavailable("the public key of the tenant cannot be read: it must be an RSA key in PEM") from None
     if not isinstance(key, RSAPublicKey) or key.key_size < _LEAST_BITS:
         raise Unavailable(f"the public key of the tenant is not an RSA key of {_LEAST_BITS} bits or more")
     return key
@@ -203,18 +210,18 @@ def _user(claims: dict[str, Any], tenant: str) -> str:
     """The user of a token whose signature is valid, as `user@tenant`."""
     expires = claims.get("exp")
     if not isinstance(expires, int) or isinstance(expires, bool):
-        raise _bad("has an expiry that is no whole number")
+        raise _bad("has an expiry that is not a whole number")
     if claims.get("tapis/tenant_id") != tenant:
-        raise _bad("is of another tenant")
+        raise _bad("belongs to another tenant")
     if claims.get("tapis/token_type") != "access":
         raise _bad("is not an access token")
     if claims.get("tapis/account_type") not in ("user", "service"):
-        raise _bad("is neither of a user nor of a service")
+        raise _bad("belongs neither to a user nor to a service")
     name = claims.get("tapis/username")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or "@" in name:
         raise _bad("names no user")
     if claims.get("sub") != f"{name}@{tenant}":
-        raise _bad("contradicts itself about its user")
+        raise _bad("names two different users (sub and tapis/username)")
     return f"{name}@{tenant}"
 
 

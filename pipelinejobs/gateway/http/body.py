@@ -1,4 +1,4 @@
-"""Reads the body of a request, with limits on its size, its time, and the memory of all bodies together."""
+"""Reads request bodies, with limits on the size and time of each, and on the memory of all together."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,21 +16,23 @@ ALL_BYTES: Final = 64 * MAX_BYTES
 
 
 class Bodies:
-    """The memory of the bodies that are being read, or whose messages are not yet answered."""
+    """The memory budget of all bodies that are being read, or whose messages are not answered yet."""
 
     def __init__(self, most: int = ALL_BYTES) -> None:
         self._room = most
 
     async def read(self, request: Request, seconds: float, *, of_report: Callable[[], bool] = lambda: False) -> "Body":
-        """The whole body; to be used as a context manager, which gives the memory back.
+        """Reads a whole body. Use it as a context manager, which gives the memory back.
 
         Args:
-            of_report: called if a body is larger than a message may be; true if it may be that of a report, whose
-                status counts all the same.
+            request: the request.
+            seconds: time limit for the body to arrive.
+            of_report: called if the body is larger than `MAX_BYTES`: whether it may belong to a report. The body of a
+                report may be larger, because only its status is needed.
 
         Raises:
-            HttpError: the body is too large, too slow, or breaks off.
-            Overloaded: there is no memory for it now.
+            HttpError: the body is too large (413), too slow (408), or incomplete (400).
+            Overloaded: the memory for all bodies is used up.
         """
         body = Body(self, of_report)
         try:
@@ -48,26 +50,26 @@ class Bodies:
         return body
 
     def take(self, size: int) -> None:
-        """Takes memory for so many bytes.
+        """Reserves memory for `size` bytes.
 
         Raises:
-            Overloaded: there is not so much now.
+            Overloaded: less than that is left.
         """
         if size > self._room:
             raise Overloaded("too many large messages at once; try again")
         self._room -= size
 
     def give(self, size: int) -> None:
-        """Gives memory back."""
+        """Gives `size` bytes of memory back."""
         self._room += size
 
 
 class Body:
-    """One body.
+    """One body, which holds its memory until `release`.
 
     Attributes:
-        bytes: what it holds.
-        missing: why the body was read and not kept; None if it was kept.
+        bytes: its content.
+        missing: why its content was thrown away; None if it was kept.
     """
 
     def __init__(self, bodies: Bodies, of_report: Callable[[], bool]) -> None:
@@ -84,17 +86,17 @@ class Body:
         self.release()
 
     async def fill(self, request: Request) -> None:
-        """Reads it, and never takes more memory than the limit and one piece.
+        """Reads the body. It never holds more than the limit plus one piece.
 
-        The limit of a report is higher. A body above it is read to its end but not kept, so that its sender, which is
-        still sending, gets an answer.
+        If the body of a report is above its own, higher limit, it is read to its end and thrown away: the sender is
+        still sending, and would otherwise miss the answer.
         """
         pieces = bytearray()
         more = True
         while more:
             message = await request.receive()
             if message["type"] == "http.disconnect":
-                raise HttpError(HTTPStatus.BAD_REQUEST, "body: breaks off")
+                raise HttpError(HTTPStatus.BAD_REQUEST, "body: incomplete")
             piece = message.get("body", b"")
             more = message.get("more_body", False)
             if self.missing is not None:
@@ -112,13 +114,13 @@ class Body:
         self.bytes = bytes(pieces)
 
     def release(self) -> None:
-        """Gives the memory back."""
+        """Gives the body's memory back. May be called again."""
         self._bodies.give(self._taken)
         self._taken = 0
 
 
 def _announced(request: Request) -> int:
-    """The length in the header Content-Length; the parser has checked that it is a number."""
+    """The length in the header Content-Length; 0 without one. The parser has checked that it is a number."""
     length = request.headers.get("content-length", "0")
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 

@@ -1,27 +1,27 @@
-"""The limits of one connection: on what a client sends, and on how long it takes."""
+"""The limits of a connection: how much a client may send, and how long it may take."""
 
 from dataclasses import dataclass
 from typing import Final
 
 HEADER_BYTES: Final = 64 * 1024
-"""How much of a request may come before its header is complete. The trailer of a body is held to it too."""
+"""Largest header of a request. The same limit holds for the trailer of a body."""
 
 HEADER_FIELDS: Final = 100
 
 MOST_PIPELINED: Final = 16
-"""How many requests of one connection may be unanswered; each takes far more memory than the bytes it came in."""
+"""Most unanswered requests of one connection. Each needs far more memory than the bytes it arrived in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """What a client may do.
+    """The limits that depend on the deployment.
 
     Attributes:
-        version: the gateway's version, for the refusals that the protocol writes itself.
-        most_connections: how many may be open.
-        header_seconds: time for a header to arrive, and for the rest of a body after the answer.
-        stall_seconds: time in which a client must read something of what it is sent.
-        linger_seconds: time that a refused client is given to read the refusal.
+        version: the gateway's version, for refusals that the protocol writes itself.
+        most_connections: most open connections of one process.
+        header_seconds: time for a header to arrive; after an early answer, also for the rest of the body.
+        stall_seconds: time within which a client must read at least a part of the bytes sent to it.
+        linger_seconds: time for a refused client to read the refusal before its connection is closed.
     """
 
     version: str

@@ -1,4 +1,4 @@
-"""How many files the gateway may have open: each connection is one, and systemd gives a process 1024 by default."""
+"""The limit of open files. Each connection needs one, and systemd allows a process only 1024 by default."""
 
 import resource
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 from pipelinejobs.util.log import logger
 
 _OTHERS: Final = 512
-"""Other open files: connections to the database and to the Indexer, the log, libraries."""
+"""Open files besides connections of clients: connections to the database and the Indexer, the log, libraries."""
 
 
 def allow(connections: int) -> None:
-    """Raises this process's limit to what so many connections need, as far as the machine allows.
+    """Raises this process's limit of open files to what `connections` clients need, or as far as the system allows.
 
-    When no file is left, new connections are closed without an answer, those to the database among them.
+    If the limit is reached, new connections fail without an answer, also those to the database.
     """
-    needed = 2 * connections + _OTHERS  # as many as are open may linger
+    needed = 2 * connections + _OTHERS  # as many refused connections may linger
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
@@ -22,6 +22,6 @@ def allow(connections: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft < needed:
         logger.warning(
-            "gateway.connections is more than the limit of open files allows",
+            "gateway.connections is higher than the limit of open files allows",
             extra={"fields": {"limit": soft, "needed": needed}},
         )

@@ -1,4 +1,4 @@
-"""Messages that skip the framework: finding their route and its dependencies would cost more than handling them."""
+"""The fast path of messages: without FastAPI's routing, which would take longer than handling the message."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 
 class FastPath:
-    """Calls the handler of messages directly. Every other request goes through the framework."""
+    """Calls the handler of messages directly. Every other request goes through FastAPI."""
 
     def __init__(
         self,
@@ -21,9 +21,9 @@ class FastPath:
         """
         Args:
             app: the application, for all other requests.
-            actors: the actor's name in each path to which messages are posted.
-            post: answers the request of a message, with the actor's name.
-            unexpected: answers an error that `post` did not expect.
+            actors: the actor's name, by the path to which its messages are posted.
+            post: answers a message; called with the request and the actor's name.
+            unexpected: answers if `post` raises an exception.
         """
         self._app: Any = app
         self._actors = actors

@@ -1,4 +1,4 @@
-"""A request that is not done, and how its sender is told."""
+"""The error that becomes an HTTP answer."""
 
 from http import HTTPStatus
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 from pipelinejobs.util.errors import PipelineJobsError
 
 RETRY_SECONDS: Final = 1
-"""How long a sender is asked to wait after 503."""
+"""The Retry-After of answers with status 503."""
 
 
 class HttpError(PipelineJobsError):
-    """The request cannot be done.
+    """The request is refused, or has failed.
 
     Attributes:
         status: the HTTP status.
-        headers: to be sent with the answer.
+        headers: header fields of the answer: Retry-After for 503, WWW-Authenticate for 401.
     """
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:

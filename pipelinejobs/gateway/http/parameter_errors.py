@@ -1,4 +1,4 @@
-"""Errors of parameters, in words. Pure."""
+"""Texts for invalid parameters. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,13 +9,13 @@ _TIME: Final = (
     "is not a time such as 2026-11-23, 2026-11-23T18:00:00Z, 2026-11-23T18:00:00+02:00 "
     "or 1764000000 (seconds since 1970)"
 )
-_UUID: Final = "is not a uuid in small letters, such as 107b93f3-1eae-5e79-8a18-0a480f8aa3a5"
+_UUID: Final = "is not a uuid in lower case, such as 107b93f3-1eae-5e79-8a18-0a480f8aa3a5"
 
 
 def parameter_error(error: Mapping[str, Any]) -> str:
-    """One of pydantic's errors, in one sentence that begins with the path of the parameter.
+    """One of pydantic's errors as text: the path of the parameter, then what is wrong.
 
-    Pydantic's text is kept, except where it does not tell a sender what to write; the value is never repeated.
+    Pydantic's own text is used unless it does not say what to write instead. The value is never repeated.
     """
     return f"{_path(error['loc'])}: {_problem(error)}"
 

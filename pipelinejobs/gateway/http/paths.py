@@ -1,7 +1,7 @@
-"""Paths: extra slashes lead to the same route, and a misspelt path is answered with the nearest right one.
+"""Paths: extra slashes are ignored, and the answer to a misspelt path suggests the right one.
 
 python-datacatalog builds callback URLs with two slashes (`//actors/v2/...`), since its TACC_API_SERVER ends with one.
-A redirect would not help: job systems need not follow it, and of a redirected POST many make a GET.
+A redirect would not help: a job system may not follow it, and many clients repeat a redirected POST as a GET.
 """
 
 import re
@@ -22,11 +22,11 @@ _MISSPELT: Final = 0.5
 _EXCHANGED: Final = 0.4
 _MISSING: Final = 1.0
 _FARTHEST: Final = 1.0
-"""One part missing, too many or exchanged with its neighbour, or two misspelt: a path with more mistakes is another."""
+"""A suggestion may differ by one missing, extra or exchanged part, or by two misspelt parts; not by more."""
 
 
 class OneSpelling:
-    """Removes extra slashes from a path. The query, the method and the body stay as they are.
+    """ASGI middleware that removes extra slashes from the path. Query, method and body are unchanged.
 
     An encoded slash (`%2F`) is part of a name, not a separator, and stays.
     """
@@ -48,14 +48,14 @@ def _spelled(raw: bytes) -> dict[str, Any]:
 
 
 def nearest(path: str, known: Iterable[str]) -> str | None:
-    """The path of the route that the sender most likely meant, with the sender's values in place of its parameters.
+    """The path that the sender most likely meant, with the sender's values for its parameters.
 
     Args:
-        path: a path without a route.
-        known: paths of routes, with their parameters in braces.
+        path: the path of a request, which fits no route.
+        known: the paths of the routes, with parameters in braces.
 
     Returns:
-        The path, of ASCII alone; None where no route is near.
+        the path, in ASCII; None if no route is similar.
     """
     if len(path) > _LONGEST:
         return None
@@ -76,7 +76,7 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _fitted(parts: tuple[str, ...], template: tuple[str, ...]) -> tuple[float, int, Sequence[str]]:
-    """How many mistakes lie between these parts and the template, how many fixed parts match, and the path meant."""
+    """How many mistakes separate these parts from the template, how many fixed parts match, and the path meant."""
 
     @cache
     def best(at: int, place: int) -> tuple[float, int, tuple[str, ...]]:
@@ -107,7 +107,7 @@ def _then(
 
 
 def _cost(part: str, wanted: str) -> float | None:
-    """What it costs to take a part for that one of a template; None where it is another."""
+    """The cost of reading a part as this part of a template; None if they are not similar."""
     if wanted.startswith(_PARAMETER) or part == wanted:
         return 0.0
     mistakes = spelling.mistakes(part.lower(), wanted)

@@ -1,8 +1,7 @@
-"""HTTP/1.1 as uvicorn speaks it, with the limits that it lacks: on what a client sends, how long it takes, and what
-it leaves unread.
+"""uvicorn's HTTP/1.1 with limits that it lacks: on what a client sends, how long it takes, and what it leaves unread.
 
-This module builds on names of uvicorn that its documentation does not promise. requirements-gateway.txt allows the
-versions that have them, and a test (test_uvicorn_names.py) says in one sentence which name is gone in another version.
+This module uses names of uvicorn that are not part of its documented interface. requirements-gateway.txt allows only
+versions that have them, and test_uvicorn_names.py names the one that is missing in another version.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ _LAST_SECONDS: Final = 0.5
 
 
 def limited(limits: ConnectionLimits) -> type[HttpToolsProtocol]:
-    """The protocol with these limits, for uvicorn's `http`."""
+    """The protocol class with these limits, for the argument `http` of `uvicorn.Config`."""
 
     class Configured(_Limited):
         _limits = limits
@@ -37,7 +36,7 @@ def limited(limits: ConnectionLimits) -> type[HttpToolsProtocol]:
 
 
 class _Due(Enum):
-    """What the client has to send in time."""
+    """What the client has to send next, within a time limit."""
 
     NOTHING = auto()
     HEADER = auto()
@@ -49,25 +48,25 @@ class _Limited(HttpToolsProtocol):
     """One connection.
 
     Attributes:
-        left: nothing is read or written any more; what was written is still being sent.
+        left: whether nothing more is read or written. Bytes already written are still being sent.
     """
 
     _limits: ClassVar[ConnectionLimits]
     _open: ClassVar[set["_Limited"]]
-    _lingering: ClassVar[set["_Limited"]]  # those that left, but wait for their client to close
+    _lingering: ClassVar[set["_Limited"]]  # connections that left, and wait for the client to close
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.left = False
         self._real: asyncio.Transport
         self._unanswered: deque[RequestResponseCycle] = deque()
         self._refusal: RequestRefused | None = None
         self._in_body = False
-        self._loose = 0  # bytes that came since the last header, piece of a body, or message was complete
+        self._loose = 0  # bytes received since the last complete header, piece of a body, or message
         self._due = _Due.NOTHING
         self._clock: asyncio.TimerHandle | None = None
         self._watch: WriteWatch
-        self._last: asyncio.TimerHandle | None = None  # set at the server's end: no request after the next
+        self._last: asyncio.TimerHandle | None = None  # set when the server ends: no request after the next one
 
     # The connection
 
@@ -76,20 +75,20 @@ class _Limited(HttpToolsProtocol):
         self._watch = WriteWatch(self.loop, transport, self._limits.stall_seconds)
         self._open.add(self)
         super().connection_made(cast(asyncio.Transport, Transport(transport, lambda: self.left, self.leave)))
-        # Those that linger do not count: refused clients that try again and again must not keep others out.
+        # Lingering connections do not count: refused clients that try again and again must not keep others out.
         if len(self._open) - len(self._lingering) > self._limits.most_connections:
             self._refuse(RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again"))
         else:
             self._expect()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to keep it open
-        """The client sends no more, but may wait for answers. Once one has begun, it is taken to have gone."""
+        """The client sends no more, but may wait for its answers. If an answer has begun, the client counts as gone."""
         if not self.left and self._refusal is None and (self._in_body or self._loose):
-            self._refuse(RequestRefused(HTTPStatus.BAD_REQUEST, "the request breaks off"))
+            self._refuse(RequestRefused(HTTPStatus.BAD_REQUEST, "the request is incomplete"))
         has_tls = self._real.get_extra_info("sslcontext") is not None
         if self.left or not self._unanswered or self._unanswered[0].response_started or has_tls:
             return False  # TLS cannot be closed in one direction
-        if self._refusal is None:  # which would be sent last
+        if self._refusal is None:  # a refusal would be sent last, and close the connection
             self.cycle.keep_alive = False
         return True
 
@@ -108,7 +107,7 @@ class _Limited(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """The server ends. A request that is on its way already is still answered; uvicorn would cut it off."""
+        """The server ends. A request that is already arriving is still answered; uvicorn would cut it off."""
         if self._unanswered or self._in_body:
             super().shutdown()
         elif self._last is None and not self.left:
@@ -119,7 +118,7 @@ class _Limited(HttpToolsProtocol):
             self.leave()
 
     def leave(self) -> None:
-        """Closes the connection after what was written is sent, or not taken in time."""
+        """Closes the connection once the written bytes are sent, or once the client takes too long to read them."""
         if self.left:
             return
         self.left = True
@@ -127,7 +126,7 @@ class _Limited(HttpToolsProtocol):
         half_read = self._in_body or self._loose > 0 or self._refusal is not None
         if half_read and len(self._lingering) < self._limits.most_connections and not self._real.is_closing():
             # Closing a socket that holds unread bytes resets the connection, and the client may lose the answer. So
-            # only our direction is closed, and what comes is thrown away until the client closes.
+            # only our direction is closed, and received bytes are thrown away until the client closes.
             self._lingering.add(self)
             if self._real.can_write_eof():
                 self._real.write_eof()
@@ -155,7 +154,7 @@ class _Limited(HttpToolsProtocol):
             self._refuse(refusal)
         except httptools.HttpParserCallbackError as error:
             why = error.__context__
-            unreadable = RequestRefused(HTTPStatus.BAD_REQUEST, "the request's target cannot be read")
+            unreadable = RequestRefused(HTTPStatus.BAD_REQUEST, "the URL of the request cannot be read")
             self._refuse(why if isinstance(why, RequestRefused) else unreadable)
         except httptools.HttpParserError as error:
             self._refuse(RequestRefused(HTTPStatus.BAD_REQUEST, f"the request is not valid HTTP: {error}"))
@@ -166,8 +165,8 @@ class _Limited(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                # The parser takes what follows for another protocol, and would take the body for the next request.
-                # So the request is read again without its header Upgrade.
+                # The parser stops here, since another protocol may follow; it would read the body as the next request.
+                # So the request is parsed again without its header Upgrade.
                 data = self._without_upgrade() + data[upgrade.args[0] :]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
@@ -185,7 +184,7 @@ class _Limited(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_body:
-            return  # a trailer; what decided on the request must not change afterwards
+            return  # a trailer: it must not change the header fields that were already checked
         super().on_header(name, value)
         if len(self.headers) > HEADER_FIELDS:
             raise header_too_large(f"holds more than {HEADER_FIELDS} fields")
@@ -195,7 +194,7 @@ class _Limited(HttpToolsProtocol):
         self._set_clock(_Due.NOTHING)  # the next header has its own time
         check_request(self.parser.get_method(), self.parser.get_http_version(), self.headers)
         if self.parser.should_upgrade():
-            return  # `_feed` reads it again
+            return  # `_feed` parses it again
         super().on_headers_complete()
         self._in_body = True
         if self._last is not None:
@@ -220,14 +219,14 @@ class _Limited(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._unanswered.popleft()
         super().on_response_complete()
-        if self.timeout_keep_alive_task is not None:  # any byte would stop that timer for good; ours are different
+        if self.timeout_keep_alive_task is not None:  # uvicorn's timer, which any byte would stop; `_clock` replaces it
             self.timeout_keep_alive_task.cancel()
         self._send_refusal()
         self._expect()
 
     def _refuse(self, refusal: RequestRefused) -> None:
-        """Reads no more, and sends the refusal after the requests before have been answered."""
-        self._refusal = refusal.with_traceback(None)  # whose frames would hold this connection
+        """Reads no more, and sends the refusal after the answers to the requests before it."""
+        self._refusal = refusal.with_traceback(None)  # the frames of a traceback would keep this connection in memory
         if self._in_body:
             cycle = self.cycle
             if not cycle.response_complete:
@@ -235,7 +234,7 @@ class _Limited(HttpToolsProtocol):
                 self._unanswered.pop()
                 if self.pipeline:
                     self.pipeline.popleft()
-            if cycle.response_started:  # it has its answer, or the beginning of one
+            if cycle.response_started:  # the client has the answer, or its beginning
                 self.leave()
                 return
         self._send_refusal()
@@ -249,10 +248,10 @@ class _Limited(HttpToolsProtocol):
     # Slow clients
 
     def _expect(self) -> None:
-        """Sets the clock for what the client has to do next; what it is doing already keeps its time."""
+        """Sets the timer for what the client has to send next. A running timer for the same thing is kept."""
         if self.left or self._refusal is not None:
             due = _Due.NOTHING
-        elif self._in_body:  # before the answer, the time of a body is the application's
+        elif self._in_body:  # before the answer, the application limits the time of a body
             due = _Due.REST_OF_BODY if self.cycle.response_complete else _Due.NOTHING
         elif self._loose or self.cycle is None:
             due = _Due.HEADER
@@ -271,7 +270,7 @@ class _Limited(HttpToolsProtocol):
             self._clock = self.loop.call_later(seconds, self._late)
 
     def _late(self) -> None:
-        if self._due is _Due.HEADER and self.flow.read_paused:  # the gateway does not read
+        if self._due is _Due.HEADER and self.flow.read_paused:  # the client is not late: the gateway has paused reading
             self._set_clock(_Due.HEADER)
         elif self._due is _Due.HEADER and self._loose:
             reason = f"header: did not arrive within {self._limits.header_seconds:.3g} s"

@@ -1,4 +1,4 @@
-"""A request that the protocol refuses before the application sees it: why, and the answer in bytes."""
+"""Requests that the protocol refuses before the application sees them: the reason, and the answer in bytes."""
 
 import json
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ Fields = Iterable[tuple[bytes, bytes]]
 
 
 class RequestRefused(Exception):
-    """The request is refused.
+    """The protocol refuses the request.
 
     Attributes:
-        status: the status of the answer.
-        reason: its message.
+        status: the HTTP status of the answer.
+        reason: why, for the sender.
     """
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
@@ -26,8 +26,8 @@ class RequestRefused(Exception):
         """The whole answer, in Abaco's envelope.
 
         Args:
-            version: the gateway's, for the envelope.
-            default_fields: header fields that every answer of the server has.
+            version: the gateway's version, for the envelope.
+            default_fields: header fields of all answers of the server.
         """
         content = {"message": self.reason, "result": None, "status": "error", "version": version}
         body = json.dumps(content).encode()
@@ -44,15 +44,15 @@ class RequestRefused(Exception):
 
 
 def header_too_large(problem: str) -> RequestRefused:
-    """The refusal of a header that is too large."""
+    """The refusal of a header that is too large; `problem` says in which way."""
     return RequestRefused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"header: {problem}")
 
 
 def check_request(method: bytes, version: str, fields: Fields) -> None:
-    """Refuses a request that another program could read differently, or that asks for a proxy.
+    """Refuses a request that a proxy could read differently (request smuggling), or that asks for a proxy.
 
-    Two lengths, or a length and chunks, are refused by the parser. But it accepts transfer codings that the server does
-    not decode, and finds others only after the application was called.
+    The parser itself refuses two lengths, and a length beside chunks. It does not refuse all transfer codings that the
+    server cannot decode, or refuses them only after the application was called.
 
     Raises:
         RequestRefused: the request is refused.
@@ -61,6 +61,8 @@ def check_request(method: bytes, version: str, fields: Fields) -> None:
     if version not in ("1.0", "1.1"):
         raise RequestRefused(HTTPStatus.BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are supported")
     if codings and (codings != [b"chunked"] or version == "1.0"):
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, "Transfer-Encoding: can only be chunked, and not in HTTP/1.0")
+        raise RequestRefused(
+            HTTPStatus.BAD_REQUEST, "Transfer-Encoding: only chunked is supported, and only in HTTP/1.1"
+        )
     if method == b"CONNECT":
         raise RequestRefused(HTTPStatus.BAD_REQUEST, "this server is not a proxy")

@@ -1,12 +1,12 @@
-"""Header fields that keep answers out of caches and of other pages."""
+"""Header fields that forbid to cache an answer, or to guess another content type."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class SecurityHeaders:
-    """Adds the fields to every answer. Plain ASGI, because it is on the way of every message.
+    """ASGI middleware that adds the fields to every answer. Plain ASGI, because every message passes it.
 
-    An answer that has a Cache-Control of its own (the style of the pages) keeps it.
+    An answer with its own Cache-Control (static files of the pages) keeps it.
     """
 
     def __init__(self, app: ASGIApp) -> None:

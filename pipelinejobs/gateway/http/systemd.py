@@ -1,9 +1,11 @@
 """Socket activation and readiness, as systemd and compatible service managers define them.
 
-The service manager may pass a listening socket, so that during a restart clients wait and are not refused
-(sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, descriptors from 3 on), and may ask to be notified when the gateway serves
-(sd_notify(3): NOTIFY_SOCKET). Written here because uvicorn's `--fd` does not check that the socket is meant for
-this process and does not notify, and because systemd-python needs a compiler and libsystemd to install.
+The service manager may pass a listening socket, so that clients wait during a restart instead of being refused
+(sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, descriptors from 3 on). It may ask to be notified when the gateway is ready
+(sd_notify(3): NOTIFY_SOCKET).
+
+Written here because uvicorn's `--fd` does not check that the socket is meant for this process and does not notify, and
+because systemd-python needs a compiler and libsystemd to install.
 """
 
 import os
@@ -19,10 +21,10 @@ _FIRST: Final = 3
 
 
 def inherited_socket() -> socket.socket | None:
-    """The socket that was passed to this process; None if there is none.
+    """The listening socket that systemd passed to this process; None if it passed none.
 
     Raises:
-        WrongSetting: what was passed is not one listening socket.
+        WrongSetting: systemd did not pass exactly one listening socket.
     """
     pid, number = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
     if pid != str(os.getpid()):
@@ -34,13 +36,13 @@ def inherited_socket() -> socket.socket | None:
     if found is None or not _listens(found):
         if found is not None:
             found.close()
-        raise WrongSetting("gateway.port", "what LISTEN_FDS passed is not one listening socket")
+        raise WrongSetting("gateway.port", "systemd (LISTEN_FDS) did not pass exactly one listening socket")
     found.set_inheritable(False)
     return found
 
 
 def notify_ready() -> None:
-    """Notifies the service manager, if it asks for that, that requests are served."""
+    """Notifies the service manager that the gateway is ready, if it asks for that. A failure is only logged."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -49,7 +51,7 @@ def notify_ready() -> None:
             notifying.sendto(_READY, f"\0{address[1:]}" if address.startswith("@") else address)
     except OSError as error:
         logger.warning(
-            "systemd could not be notified that requests are served", extra={"fields": {"why": error.strerror}}
+            "systemd could not be notified that the gateway is ready", extra={"fields": {"why": error.strerror}}
         )
 
 

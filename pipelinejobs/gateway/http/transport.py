@@ -1,4 +1,4 @@
-"""A transport whose closing is the protocol's business."""
+"""A transport that lets the protocol decide how its connection is closed."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class Transport:
-    """The transport as uvicorn sees it: what it closes, the protocol leaves in its own way."""
+    """The transport that uvicorn gets: when uvicorn closes it, the protocol's own `leave` is called instead."""
 
     def __init__(self, transport: asyncio.Transport, has_left: Callable[[], bool], leave: Callable[[], None]) -> None:
         """
         Args:
-            transport: the real one.
-            has_left: whether the protocol has left already.
-            leave: what is done instead of closing.
+            transport: the real transport.
+            has_left: whether the protocol has already left.
+            leave: called instead of closing the real transport.
         """
         self._transport = transport
         self._has_left = has_left

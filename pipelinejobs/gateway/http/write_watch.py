@@ -1,4 +1,4 @@
-"""Ends a connection whose client does not read what it is sent."""
+"""Ends a connection whose client does not read what is sent to it."""
 
 import asyncio
 from typing import Final
@@ -7,12 +7,13 @@ _PROGRESS_BYTES: Final = 16 * 1024
 
 
 class WriteWatch:
-    """Looks, when its time is over, at how much of the written bytes the client has taken."""
+    """Checks after some time how many of the written bytes the client has taken, and aborts if it took too few."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, stall_seconds: float) -> None:
         """
         Args:
-            stall_seconds: time for the next part, once the client has taken one.
+            transport: the connection.
+            stall_seconds: time for the client to take each further part.
         """
         self._loop = loop
         self._transport = transport
@@ -20,16 +21,17 @@ class WriteWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, seconds: float, *, ends: bool = False) -> None:
-        """Looks in so many seconds.
+        """Begins to watch; replaces a watch that is running.
 
         Args:
-            ends: whether the connection is ended then too if everything was taken, because it is being closed.
+            seconds: time until the first check.
+            ends: whether the connection is being closed: then it is aborted also if the client took everything.
         """
         self.stop()
         self._timer = self._loop.call_later(seconds, self._look, self._transport.get_write_buffer_size(), ends)
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Stops watching."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

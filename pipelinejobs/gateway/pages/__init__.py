@@ -1,5 +1,5 @@
-"""The pages: the jobs in a browser. Everything works without JavaScript, which only updates open pages.
+"""The pages: jobs in a browser. They work without JavaScript; the script only updates open pages.
 
-A page is made in three steps: `visitor` finds the user, a module for each page collects its content, `templates`
-renders it. Jobs are read and changed only through the same services as in the API.
+A page is made in three steps: `visitor` finds the user, the page's module collects the content, `templates` renders it.
+The pages use the same services as the API.
 """

@@ -1,4 +1,4 @@
-"""The filters of the list of jobs, as they are written in its address. Pure."""
+"""The filters of the list of jobs, read from the query of its URL. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ _TEXTS: Final = ("text", "pipeline", "since", "before")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the user has asked for.
+    """The filters that the user has filled in.
 
     Attributes:
-        states: the states that are ticked.
-        texts: the other fields as they were filled in, by name.
-        wrong: what is wrong, by field.
-        filter: what the store is asked for; None if something is wrong.
+        states: the ticked states.
+        texts: the other fields as filled in, by name.
+        wrong: the error text of each invalid field, by name.
+        filter: the filter for the store; None if a field is invalid.
     """
 
     states: tuple[str, ...]
@@ -38,21 +38,23 @@ class Filters:
 
     @property
     def shows_more(self) -> bool:
-        """Whether one of the folded fields is used."""
+        """Whether a field in the folded part of the form is filled in."""
         return any(self.texts[name] for name in _TEXTS[1:])
 
     def query(self, **more: str) -> str:
-        """The same filters as the query of an address; with a question mark unless it is empty."""
+        """The filters and `more` as the query of a URL, with its question mark; empty without any."""
         pairs = [("state", state) for state in self.states]
         pairs += [(name, text) for name, text in [*self.texts.items(), *more.items()] if text]
         return f"?{urlencode(pairs)}" if pairs else ""
 
 
 def read(states: list[str], given: Mapping[str, str], now: datetime) -> Filters:
-    """The filters that an address names.
+    """Reads the filters from the query of a URL.
 
     Args:
-        states: every `state` of the query; given: the rest of it.
+        states: all values of `state`.
+        given: the other parameters, by name.
+        now: the present time, for texts such as `2h`.
     """
     texts = {name: given.get(name, "").strip() for name in _TEXTS}
     ticked = tuple(state for state in STATES if state in states)
@@ -71,20 +73,20 @@ def read(states: list[str], given: Mapping[str, str], now: datetime) -> Filters:
 
 
 def _wrong_texts(states: list[str], texts: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with the states, the pipeline and the text, by field."""
+    """The error texts of the states, the pipeline and the text, by field."""
     wrong: dict[str, str] = {}
     unknown = [state for state in states if state and state not in STATES]
     if unknown:
         wrong["state"] = f"{unknown[0][:40]} is not a state of a job."
     if texts["pipeline"] and not is_uuid(texts["pipeline"]):
-        wrong["pipeline"] = "A pipeline is named by its uuid, for example 10650844-1baa-55c5-a481-5e945b19c065."
+        wrong["pipeline"] = "Enter the uuid of a pipeline, for example 10650844-1baa-55c5-a481-5e945b19c065."
     if texts["text"] and not is_searchable(texts["text"]):
-        wrong["text"] = f"At most {LONGEST_TEXT} characters, all of them visible."
+        wrong["text"] = f"Enter at most {LONGEST_TEXT} characters, without control characters."
     return wrong
 
 
 def _read_times(texts: Mapping[str, str], now: datetime) -> tuple[dict[str, datetime], dict[str, str]]:
-    """The two times, by field, without those that are empty; and what is wrong with them, by field."""
+    """The times that are filled in, by field; and the error texts, by field."""
     read: dict[str, datetime] = {}
     wrong: dict[str, str] = {}
     for name in ("since", "before"):
@@ -95,5 +97,5 @@ def _read_times(texts: Mapping[str, str], now: datetime) -> tuple[dict[str, date
         except Malformed as error:
             wrong[name] = f"This {error.problem}."
     if len(read) == 2 and read["since"] >= read["before"]:
-        wrong["before"] = "This is not later than the other time, so no job can match."
+        wrong["before"] = "No job can match: this time is not later than the other one."
     return read, wrong

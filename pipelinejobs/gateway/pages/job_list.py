@@ -1,4 +1,4 @@
-"""`/pages/jobs`: the jobs, the newest changed first."""
+"""`/pages/jobs`: the list of jobs, the most recently changed first."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -19,7 +19,7 @@ _PAGE: Final = 50
 
 
 async def get(request: Request) -> Response:
-    """A page of jobs, without those that were deleted softly."""
+    """A page of jobs, without soft-deleted ones."""
     visit = await visit_of(request)
     query = request.query_params
     asked = filters.read(query.getlist("state"), query, datetime.now(UTC))
@@ -39,9 +39,9 @@ async def get(request: Request) -> Response:
         status = HTTPStatus.OK if asked.filter is not None else HTTPStatus.BAD_REQUEST
         if asked.filter is not None:
             try:
-                page = visit.service.store.listing.page(asked.filter, _PAGE, cursor)
+                page = visit.parts.store.listing.page(asked.filter, _PAGE, cursor)
                 content |= {"jobs": _listed(page), "older": asked.query(cursor=page.next) if page.next else None}
-            except Malformed:  # the filter is read already, so that it is the cursor
+            except Malformed:  # the cursor; the filter was checked above
                 status, content["wrong_cursor"] = HTTPStatus.BAD_REQUEST, True
         return templates.page("jobs.html", content, visitor=visit.visitor, status=status)
 

@@ -1,4 +1,4 @@
-"""`/pages/jobs/{uuid}`: one job, why it is in its state, and everything that happened to it."""
+"""`/pages/jobs/{uuid}`: one job: why it is in its state, its lifecycle, refusals, outbox and history."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ _FACTS: Final = {
     "external_id": "External job",
     "setup": "Set-up",
 }
-"""Fields of a document that are shown if it has them, and their labels."""
+"""Fields of a job's document that are shown if present, and their labels."""
 
 _OF_A_REFUSAL: Final = ("event", "status", "sender", "verdict", "state", "reason", "execution")
 _SHORTEST_SALT: Final = 8
@@ -47,7 +47,7 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 async def get(request: Request) -> Response:
-    """One job."""
+    """The page of one job. `upto` in the query is the number of the newest history entry shown."""
     visit = await visit_of(request)
     uuid = request.path_params["uuid"]
     upto = request.query_params.get("upto")
@@ -56,12 +56,12 @@ async def get(request: Request) -> Response:
     newest = int(upto) if upto is not None and _NUMBER.fullmatch(upto) else None
 
     def answer() -> Response | None:
-        content = _content(visit.service.store, uuid, newest)
+        content = _content(visit.parts.store, uuid, newest)
         if content is None:
             return None
         content |= {
             "resent": outbox.resend_summary(request.query_params),
-            "can_send": visit.service.outbox.can_send,
+            "can_send": visit.parts.outbox.can_send,
         }
         return templates.page("job.html", content, visitor=visit.visitor)
 
@@ -95,7 +95,7 @@ def _content(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | No
 
 
 def hiding(job: Job) -> Hide:
-    """Hides the secrets of this job wherever a writer may have put them: its salt, and its tokens."""
+    """A function that hides this job's salt and tokens in any text, because a writer may have stored them anywhere."""
     salt = job.salt if job.salt is not None and len(job.salt) >= _SHORTEST_SALT else None
     known = frozenset([*remembered(job), *(row.token for row in job.trusted or ())])
 

@@ -1,7 +1,7 @@
-"""Where the states and the arrows of the lifecycle's picture are, placed by hand.
+"""Where the states and arrows are in the picture of the lifecycle, in SVG units.
 
-A picture of this few states is clearer placed by a person than by a program. It is as narrow as a phone. `reset` is
-allowed from every state, so that it is one arrow from the frame around all of them, as in statecharts.
+Placed by hand: with this few states that is clearer than an automatic layout. The picture fits a phone. `reset` is
+allowed in every state, so it is one arrow from the frame around all states, as in statecharts.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ BOX_WIDTH: Final = 104
 _NAME_HEIGHT: Final = 30
 _LINE_HEIGHT: Final = 12
 _LETTERS: Final = 17
-"""Letters of a line in a box."""
+"""Most letters in a line of a box."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The middle of a state's box."""
+    """The centre of a state's box."""
 
     x: int
     y: int
@@ -36,8 +36,8 @@ class Polyline:
 
     Attributes:
         points: its corners, from its source to its destination.
-        label: where its label is.
-        anchor: which end of the label that is, in the words of SVG.
+        label: the position of its label.
+        anchor: SVG's `text-anchor` of the label.
     """
 
     points: tuple[Point, ...]
@@ -59,10 +59,10 @@ POSITIONS: Final = {
     "RESET": Position(376, 32),
 }
 FRAME: Final = (5, 76, 430, 566)
-"""What holds every state from which `reset` leads to RESET, but RESET itself: left, top, width, height."""
+"""The frame around all states except RESET: left, top, width, height. The arrow of `reset` begins at it."""
 
 ANY: Final = "*"
-"""As a source: every state in the frame."""
+"""As the source of an arrow: all states in the frame."""
 
 ARROWS: Final[dict[tuple[str, str], Polyline]] = {
     ("CREATED", "run"): Polyline(((220, 147), (220, 181)), (226, 168)),
@@ -93,12 +93,12 @@ ARROWS: Final[dict[tuple[str, str], Polyline]] = {
 
 
 def self_loops(state: str) -> list[str]:
-    """The events that keep a state; they are written into its box."""
+    """The events that keep a state. They are listed in its box."""
     return [event for event in EVENTS if destination(state, event) == state]
 
 
 def lines(state: str) -> list[list[str]]:
-    """The same, as lines of its box."""
+    """The events that keep a state, as lines of its box."""
     made: list[list[str]] = []
     for event in self_loops(state):
         if made and sum(len(one) + 2 for one in made[-1]) + len(event) <= _LETTERS:
@@ -109,12 +109,12 @@ def lines(state: str) -> list[list[str]]:
 
 
 def height(state: str) -> int:
-    """How high a state's box is."""
+    """The height of a state's box."""
     return _NAME_HEIGHT + _LINE_HEIGHT * len(lines(state))
 
 
 def moves(source: str, event: str) -> list[tuple[str, str]]:
-    """The moves of the lifecycle, each a state and an event, that one arrow stands for."""
+    """The transitions that one arrow stands for, each as state and event."""
     if source != ANY:
         return [(source, event)]
     return [(state, event) for state in STATES if destination(state, event) not in (None, state)]

@@ -1,4 +1,4 @@
-"""The lifecycle as a picture, with one job's path through it marked. Pure; a template writes it as SVG."""
+"""The picture of the lifecycle with one job's path marked. Pure; a template renders it as SVG."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from fsm.replay import Step, walk
 from pipelinejobs.gateway.pages import lifecycle_layout
 
 _MOST_NAMED = 30
-"""How many changes of state the text alternative names, the newest."""
+"""Most changes of state that the text alternative names; the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,13 @@ class Box:
     """A state.
 
     Attributes:
-        left, top, height: of its box; x: its middle.
-        lines: the events that leave it as it is, each with whether the job had it there.
-        moves: the same as `STATE:event`, for tests.
+        state: its name.
+        left, top, height: of its box.
+        x: the horizontal centre of its box.
+        lines: the events that keep the state, in lines; each with whether the job had it in this state.
+        moves: the same events as `STATE:event`, for tests.
+        is_visited: whether the job has been in it.
+        is_present: whether the job is in it now.
     """
 
     state: str
@@ -38,10 +42,10 @@ class Arrow:
     """An arrow from one state to another.
 
     Attributes:
-        path: its line, in the words of SVG.
-        label, x, y, anchor: its label, and where that is.
-        times: how often the job took it.
-        moves: the moves of the lifecycle that it stands for.
+        path: the line, as the attribute `d` of an SVG path.
+        label, x, y, anchor: its label, and the position of that.
+        times: how often the job took this transition.
+        moves: the transitions that it stands for, as `STATE:event`.
     """
 
     path: str
@@ -55,7 +59,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything that is drawn, and the same in words."""
+    """The boxes and arrows, and the text alternative (`words`)."""
 
     boxes: list[Box]
     arrows: list[Arrow]
@@ -67,14 +71,14 @@ def picture(events: Iterable[str], present: str) -> Picture:
 
     Args:
         events: the names of its history entries, oldest first.
-        present: its state.
+        present: its present state.
     """
     steps = [step for step in walk(events) if step.after is not None]
     taken = Counter((step.before, step.event) for step in steps)
     visited = {INITIAL} | {step.after for step in steps}
     boxes = [_box(state, taken, state in visited, state == present) for state in STATES]
     arrows = [_arrow(source, event, taken) for source, event in lifecycle_layout.ARROWS]
-    # Arrows that the job took are drawn last, over those that cross them.
+    # Arrows that the job took are drawn last, on top of the others.
     return Picture(boxes, sorted(arrows, key=lambda arrow: arrow.times > 0), _words(steps, present))
 
 

@@ -1,4 +1,4 @@
-"""`/pages/changes`: jobs as they change, for the pages that are open."""
+"""`/pages/changes`: the change feed for open pages."""
 
 from typing import Final
 
@@ -13,17 +13,17 @@ from pipelinejobs.util.deadline import Deadline
 
 
 async def get(request: Request) -> Response:
-    """The stream of `GET /changes`, while the session lasts."""
+    """The stream of `GET /changes`; it ends with the session."""
     visit = await visit_of(request)
 
     async def may_go_on() -> bool:
-        deadline = Deadline(visit.service.settings.limits.request)
+        deadline = Deadline(visit.parts.settings.limits.request)
         try:
-            return await visitor_of(request, visit.service, deadline) is not None
+            return await visitor_of(request, visit.parts, deadline) is not None
         except HttpError:  # the database does not answer now; the browser connects again
             return False
 
-    return await changes.stream(visit.service.feed, may_go_on)
+    return await changes.stream(visit.parts.feed, may_go_on)
 
 
 ROUTES: Final = [Route("/changes", get, methods=["GET"])]

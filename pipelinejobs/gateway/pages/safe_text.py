@@ -1,4 +1,4 @@
-"""Text of other programs, as it may be shown: without secrets, and with invisible characters written out. Pure."""
+"""Makes texts of other programs safe to show: hides secrets, and writes invisible characters as escapes. Pure."""
 
 import json
 from collections.abc import Callable
@@ -8,23 +8,23 @@ from pipelinejobs.core.views import plain
 from pipelinejobs.util.redaction import redacted
 
 Hide = Callable[[str], str]
-"""Removes from a text the secrets of this job, in addition to the secrets known everywhere."""
+"""Hides the secrets of one job in a text, in addition to those that `util.redaction` knows."""
 
 LONGEST: Final = 50_000
-"""Characters of one value that are shown."""
+"""Most characters of one value that are shown."""
 _BRIEF: Final = 120
 _MARGIN: Final = 4096
-"""Characters that no secret is longer than."""
+"""Longest secret, in characters."""
 
 
 class DisplayValue:
     """One value, ready to be shown.
 
     Attributes:
-        whole: its text, in lines.
-        brief: the beginning of it, in one line.
-        is_long: whether `whole` has more than `brief`.
-        is_cut: whether even `whole` is not all.
+        whole: its text, in several lines.
+        brief: the beginning of its text, in one line.
+        is_long: whether `brief` is only a part.
+        is_cut: whether even `whole` is only a part.
     """
 
     def __init__(self, value: Any, hide: Hide = str) -> None:
@@ -36,20 +36,21 @@ class DisplayValue:
 
 
 def safe(value: Any, hide: Hide = str) -> str:
-    """A value as one line of text; nothing for none."""
+    """A value as one line of text; empty for None."""
     if value is None:
         return ""
     return visible(_hidden(value if isinstance(value, str) else _json(value, None), hide)[:LONGEST])
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """A text with invisible and direction-changing characters written out.
+    """A text with invisible and direction-changing characters as escapes, such as `\\u202e`.
 
     Args:
-        lines: whether ends of lines and tabs stay.
+        text: the text.
+        lines: whether newlines and tabs are kept.
     """
-    kept = "\n\t" if lines else ""
-    return "".join(one if one.isprintable() or one in kept else _written(one) for one in text)
+    allowed = "\n\t" if lines else ""
+    return "".join(one if one.isprintable() or one in allowed else _written(one) for one in text)
 
 
 def _written(one: str) -> str:
@@ -63,8 +64,8 @@ def _json(value: Any, indent: int | None) -> str:
 def _hidden(text: str, hide: Hide) -> str:
     """The text without its secrets.
 
-    A text that is much too long is cut before the search; then its end is cut once more, because a secret that lost its
-    own end in the first cut would not be recognised.
+    A text that is much too long is cut before the search for secrets. Its new end may hold the beginning of a secret,
+    which the search does not recognise; so the end is cut once more.
     """
     is_huge = len(text) > LONGEST + 2 * _MARGIN
     text = redacted(hide(text[: LONGEST + 2 * _MARGIN]))

@@ -33,29 +33,30 @@ from pipelinejobs.util.secret import Secret
 
 _HOME: Final = f"{BASE}/jobs"
 _OWN: Final = re.compile(rf"{BASE}/(?!sign-)[!-\[\]-~]{{0,2000}}")
-"""The address of a page on this host in every browser's reading: no backslash, no control character."""
+"""The URL of a page of this gateway, as every browser reads it: no backslash, no control character."""
 _NONCE: Final = re.compile(r"[A-Za-z0-9.]{1,32}_[A-Za-z0-9]{24}")
-"""The form of a nonce's id (`store.nonces`); no token that this project makes has it."""
+"""The form of a nonce's secret id (`store.nonces`). Tokens that this project makes have another form."""
 _LONGEST: Final = 8192
 _MINUTE: Final = 60
 
 
 async def show(request: Request) -> Response:
-    """The form; a user who is signed in already is redirected."""
-    service = call.service_of(request)
+    """The sign-in form. A user who is signed in is redirected to the page asked for."""
+    parts = call.parts_of(request)
     back = _own(request.query_params.get("next"))
-    if await visitor_of(request, service, Deadline(service.settings.limits.request)) is not None:
+    if await visitor_of(request, parts, Deadline(parts.settings.limits.request)) is not None:
         return RedirectResponse(back, HTTPStatus.SEE_OTHER)
     if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        # After a link from another site a browser sends no strict cookie; after one from a page of the gateway it does.
+        # A browser that follows a link from another site does not send a strict cookie. So the page redirects itself:
+        # for a link on a page of the gateway the browser sends the cookie.
         return templates.page("continue.html", {"to": back}, visitor=None)
     return _form(request, back)
 
 
 async def sign_in(request: Request) -> Response:
-    """Begins a session for a user with a valid credential."""
-    service = call.service_of(request)
-    deadline = Deadline(service.settings.limits.request)
+    """Begins a session if the credential in the form is valid and has the READ permission."""
+    parts = call.parts_of(request)
+    deadline = Deadline(parts.settings.limits.request)
     fields = await form_of(request, deadline)
     back = _own(fields.get("next"))
     text = fields.get("credential", "").strip()
@@ -64,37 +65,37 @@ async def sign_in(request: Request) -> Response:
     secret = Secret(text)
     credentials = Credentials(nonce=secret) if _NONCE.fullmatch(text) else Credentials(bearer=secret)
     try:
-        principal = await service.authenticator.admit(
-            credentials, service.names.scopes, Permission.READ, Dialect.V2, deadline
+        principal = await parts.authenticator.admit(
+            credentials, parts.names.scopes, Permission.READ, Dialect.V2, deadline
         )
     except HttpError as error:
         return _form(request, back, templates.sentence(error.reason), error.status)
     except Unavailable as error:
         return _form(request, back, templates.sentence(error.reason), HTTPStatus.SERVICE_UNAVAILABLE)
     add_secret(text)  # only once it is valid: otherwise any visitor could have a common word redacted in all logs
-    seconds = service.settings.gateway.session_minutes * _MINUTE
+    seconds = parts.settings.gateway.session_minutes * _MINUTE
     previous = cookie_of(request)
 
     def begin() -> Secret:
         if previous is not None:
-            service.store.sessions.end(previous)
-        return service.store.sessions.make(principal.user, principal.by, principal.handle, seconds)
+            parts.store.sessions.end(previous)
+        return parts.store.sessions.make(principal.user, principal.by, principal.handle, seconds)
 
-    session = await call.asked(service, begin, deadline)
+    session = await call.asked(parts, begin, deadline)
     answer = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     answer.set_cookie(cookie_name(request), session.reveal(), max_age=seconds, **_attributes(request))
     return answer
 
 
 async def sign_out(request: Request) -> Response:
-    """Ends the session, for every gateway; also if its user has lost the READ permission."""
-    service = call.service_of(request)
-    deadline = Deadline(service.settings.limits.request)
+    """Ends the session at all gateways, also if its user has lost the READ permission."""
+    parts = call.parts_of(request)
+    deadline = Deadline(parts.settings.limits.request)
     session = cookie_of(request)
     if session is None:
         raise SignInNeeded
     await form_of_session(request, form_text(session), deadline)
-    await call.asked(service, lambda: service.store.sessions.end(session), deadline)
+    await call.asked(parts, lambda: parts.store.sessions.end(session), deadline)
     answer = RedirectResponse(f"{BASE}/sign-in?out=1", HTTPStatus.SEE_OTHER)
     answer.delete_cookie(cookie_name(request), **_attributes(request))
     return answer
@@ -105,13 +106,13 @@ def _attributes(request: Request) -> dict[str, Any]:
 
 
 def _form(request: Request, back: str, wrong: str | None = None, status: int = HTTPStatus.OK) -> Response:
-    minutes = call.service_of(request).settings.gateway.session_minutes
+    minutes = call.parts_of(request).settings.gateway.session_minutes
     content = {"next": back, "wrong": wrong, "out": "out" in request.query_params, "minutes": minutes}
     return templates.page("sign_in.html", content, visitor=None, status=status)
 
 
 def _own(address: str | None) -> str:
-    """The address if it is one of a page of this gateway, otherwise that of the jobs."""
+    """The URL if it is one of a page of this gateway, else the URL of the list of jobs."""
     if address is None or not _OWN.fullmatch(address):
         return _HOME
     segments = unquote(urlsplit(address).path).split("/")

@@ -1,4 +1,4 @@
-"""The application of the pages: its routes, its errors as pages, and the header fields of all its answers."""
+"""The application of the pages: its routes, its error pages, and the header fields of its answers."""
 
 from http import HTTPStatus
 from typing import Final
@@ -17,7 +17,7 @@ from pipelinejobs.gateway.http import paths
 from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import job_list, job_page, live, outbox, sign_in, static, templates
 from pipelinejobs.gateway.pages.visitor import BASE, SignInNeeded, address_of
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.util.errors import PipelineJobsError
 from pipelinejobs.util.log import logger
 
@@ -27,23 +27,23 @@ HEADERS: Final = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Frame-Options": "DENY",
-    # Not no-referrer: with that a browser sends `Origin: null` for a page's own form, which looks like the form of
-    # another site (see `visitor.require_own_form`). Other sites get no referrer either way.
+    # Not no-referrer: then a browser would send `Origin: null` with a page's own form, as for a form of another site
+    # (see `visitor.require_own_form`). Other sites get no referrer either way.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""Header fields in addition to those of all answers of the gateway."""
+"""Header fields of the pages, in addition to those of all answers of the gateway."""
 
 _HOME: Final = f"{BASE}/jobs"
 _ROUTES: Final = [*sign_in.ROUTES, *job_list.ROUTES, *job_page.ROUTES, *outbox.ROUTES, *live.ROUTES, *static.ROUTES]
 
 PATHS: Final = tuple(BASE + route.path for route in _ROUTES)
-"""The paths of all pages, with their parameters in braces."""
+"""The paths of all pages, with parameters in braces."""
 
 
-def add_to(app: FastAPI, service: Service) -> None:
-    """Gives an application its pages."""
+def add_to(app: FastAPI, parts: GatewayParts) -> None:
+    """Adds the pages to the gateway's application."""
     pages = Starlette(
         routes=[Route("/", _home), *_ROUTES, *outbox.OLD_ROUTES],
         exception_handlers={
@@ -55,14 +55,14 @@ def add_to(app: FastAPI, service: Service) -> None:
         },
     )
     pages.router.redirect_slashes = False
-    pages.state.service = service
+    pages.state.parts = parts
     app.add_api_route("/", _home, methods=["GET"], include_in_schema=False)
     app.add_api_route(BASE, _home, methods=["GET"], include_in_schema=False)
     app.mount(BASE, _PageHeaders(pages))
 
 
 class _PageHeaders:
-    """Adds to every answer the header fields that forbid a page to load from, or be shown in, another site."""
+    """ASGI middleware that adds `HEADERS` to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -80,17 +80,17 @@ class _PageHeaders:
         try:
             await self._app(scope, receive, with_headers)
         except Exception:
-            if not answered:  # else it was logged and answered, and Starlette raises it once more
+            if not answered:  # Starlette raises an exception again after it was logged and answered
                 raise
 
 
 async def _home(_: Request) -> Response:
-    """Redirects to the jobs."""
+    """Redirects to the list of jobs."""
     return RedirectResponse(_HOME, HTTPStatus.SEE_OTHER)
 
 
 async def _sign_in(request: Request, _: Exception) -> Response:
-    """Redirects to the form, which leads back to the page that was asked for. A script gets 401 instead."""
+    """Redirects to the sign-in form, which leads back to the page asked for. A script gets 401 instead."""
     if request.method not in ("GET", "HEAD") or _is_script(request):
         return _error_page(HTTPStatus.UNAUTHORIZED, "You are not signed in, or your session has ended.")
     back = quote(address_of(request), safe="/")
@@ -98,7 +98,7 @@ async def _sign_in(request: Request, _: Exception) -> Response:
 
 
 def _is_script(request: Request) -> bool:
-    """Whether the script of the pages asks. Over plain HTTP browsers send Sec-Fetch-Mode only to their own machine."""
+    """Whether a script sent the request. Over plain HTTP, browsers send Sec-Fetch-Mode only to localhost."""
     is_fetch = request.headers.get("sec-fetch-mode", "navigate") != "navigate"
     return is_fetch or "x-script" in request.headers or request.headers.get("accept") == "text/event-stream"
 

@@ -1,4 +1,4 @@
-"""`/pages/static/...`: the style and the script. They are the same for all users and need no sign-in."""
+"""`/pages/static/...`: the style sheet, the script and the icon. They need no sign-in."""
 
 from functools import cache
 from hashlib import sha256
@@ -16,24 +16,24 @@ _KINDS: Final = {"pages.css": "text/css", "pages.js": "text/javascript", "icon.s
 
 @cache
 def content(name: str) -> bytes:
-    """One of the files."""
+    """The bytes of a static file."""
     return (_DIRECTORY / name).read_bytes()
 
 
 @cache
 def version(name: str) -> str:
-    """The end of its address, so that a browser that caches it asks again once it has changed."""
+    """The version of a static file. It is in the file's URL, so that browsers load a changed file again."""
     return sha256(content(name)).hexdigest()[:16]
 
 
 async def get(request: Request) -> Response:
-    """One of the files."""
+    """Answers with a static file; browsers may cache it if the URL names its version."""
     name = request.path_params["name"]
     if name not in _KINDS:
         raise HTTPException(404)
-    asked = request.query_params.get("v")
-    kept = {"Cache-Control": "public, max-age=31536000, immutable"} if asked == version(name) else None
-    return Response(content(name), media_type=_KINDS[name], headers=kept)
+    named = request.query_params.get("v")
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"} if named == version(name) else None
+    return Response(content(name), media_type=_KINDS[name], headers=headers)
 
 
 ROUTES: Final = [Route("/static/{name}", get, methods=["GET"])]

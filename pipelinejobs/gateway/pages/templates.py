@@ -1,4 +1,4 @@
-"""Renders pages from templates. Every value is escaped, and an unknown name in a template is an error."""
+"""Renders pages from templates. All values are escaped; an unknown name in a template is an error."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,12 +28,14 @@ def page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    """A page.
+    """Renders a page as an answer.
 
     Args:
         name: the template's file.
-        content: what it shows, by the names that the template uses.
-        visitor: who is signed in; None on pages that need no sign-in.
+        content: the values for the template, by name.
+        visitor: the user who is signed in; None on pages that need no sign-in.
+        status: the HTTP status.
+        headers: further header fields.
     """
     now = datetime.now(UTC)
     known = {"visitor": visitor, "now": now, "base": BASE, "version": __version__, "here": ""}
@@ -42,7 +44,7 @@ def page(
 
 @cache
 def environment() -> "Environment":
-    """The templates. Jinja2 is loaded with the first page, so that it does not delay the start."""
+    """The environment of the templates. Jinja2 is imported with the first page, so that it does not delay the start."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
@@ -61,10 +63,10 @@ def environment() -> "Environment":
         "counted": counted,
     }
     made.globals |= {"known_states": STATES, "asset": lambda name: f"{BASE}/static/{name}?v={static.version(name)}"}
-    del made.filters["safe"]  # nothing is ever put into a page unescaped
+    del made.filters["safe"]  # no template may put a value into a page unescaped
     return made
 
 
 def sentence(reason: str) -> str:
-    """A reason as a sentence of its own."""
+    """A reason as a sentence: with a capital letter and a full stop."""
     return reason[:1].upper() + reason[1:] + ("" if reason.endswith((".", "!", "?")) else ".")

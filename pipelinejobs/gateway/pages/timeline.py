@@ -1,4 +1,4 @@
-"""The history of a job in parts, the newest entries first."""
+"""The timeline of a job: its history in parts, the newest entries first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from pipelinejobs.gateway.pages.safe_text import DisplayValue, Hide, safe
 from pipelinejobs.store.history import History
 
 PART: Final = 100
-"""Entries of a part."""
+"""Most entries of a part."""
 _BYTES: Final = 1024 * 1024
-"""Bytes of a part, but for one entry alone."""
+"""Most bytes of a part. A single larger entry is a part of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,11 @@ class TimelineEntry:
 
     Attributes:
         number: its position in the whole history, from 1.
+        name: the event's name.
+        date: its date as stored; another program may have stored another type.
         before, after: the job's state before and after it; `after` is None if the lifecycle does not allow the event.
-        implied: whether a report implied it, so that no sender sent it.
-        data: its data, None without any.
+        implied: whether no sender sent it, because a later report implied it.
+        data: its data; None without any.
     """
 
     number: int
@@ -42,7 +44,7 @@ class Timeline:
     Attributes:
         entries: the newest first.
         total: how many entries there are in all.
-        older, newer: the parts before and after this one, by the number of their newest entry; None without one.
+        older, newer: the next older and next newer part, by the number of its newest entry; None without one.
     """
 
     entries: list[TimelineEntry]
@@ -55,9 +57,11 @@ def timeline(history: History, uuid: str, outline: Sequence[Entry], newest: int 
     """A part of a job's history.
 
     Args:
-        outline: all entries; their data is not needed.
-        newest: the number of the newest entry wanted; None: the newest there is.
-        hide: removes secrets from their data.
+        history: the stored histories.
+        uuid: the job.
+        outline: all entries; they may lack their data.
+        newest: the number of the newest entry wanted; None: the newest of all.
+        hide: hides the job's secrets in the data.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -84,7 +88,7 @@ def timeline(history: History, uuid: str, outline: Sequence[Entry], newest: int 
 
 
 def _read(history: History, uuid: str, newest: int) -> tuple[int, list[Entry]]:
-    """The entries up to this one, fewer if they are large, and the number of entries before them."""
+    """The number of entries before the part, and the entries up to `newest`; fewer if they are large."""
     for count in _counts(newest):
         first = newest - count
         page = history.page(uuid, first, count, _BYTES)

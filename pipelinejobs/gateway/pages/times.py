@@ -1,4 +1,4 @@
-"""Times as people write and read them. Pure; all in UTC."""
+"""Reads and shows times in forms for people. All are in UTC. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,13 +16,15 @@ _LONGEST: Final = 60
 
 
 def parse(text: str, now: datetime, name: str) -> datetime:
-    """The time that a text means: a date, UTC without a zone, or a duration before now.
+    """Reads a time: a date, a time (UTC if it has no time zone), or a duration before now, such as `2h`.
 
     Args:
+        text: the text.
+        now: the present time.
         name: the name of the field, for the error.
 
     Raises:
-        Malformed: it is not a time.
+        Malformed: the text is not a time.
     """
     text = text.strip()
     found = _AGO.fullmatch(text)
@@ -42,13 +44,13 @@ def parse(text: str, now: datetime, name: str) -> datetime:
 
 
 def exact(value: Any) -> str:
-    """A stored time in the form of `<time datetime>`; empty if it is not a time."""
+    """A stored time in the form of the attribute `datetime` in HTML; empty if it is not a time."""
     moment = _utc(value)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment is not None else ""
 
 
 def words(value: Any) -> str:
-    """A stored time for people."""
+    """A stored time for people: to the second; another stored value as text."""
     moment = _utc(value)
     if moment is not None:
         return f"{moment:%Y-%m-%d %H:%M:%S}"
@@ -56,7 +58,7 @@ def words(value: Any) -> str:
 
 
 def ago(value: Any, now: datetime) -> str:
-    """How far a stored time is from now, in its largest unit."""
+    """How long ago a stored time is, such as `3 h ago` or `in 5 min`; empty if it is not a time."""
     moment = _utc(value)
     if moment is None:
         return ""
@@ -74,5 +76,5 @@ def _utc(value: Any) -> datetime | None:
         return None
     try:
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    except OverflowError:  # at the ends of the calendar there is no other time zone
+    except OverflowError:  # a time near year 1 or 9999 cannot be converted between time zones
         return value.replace(tzinfo=UTC)

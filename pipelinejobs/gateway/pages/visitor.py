@@ -1,4 +1,4 @@
-"""Who requests a page: the session of the cookie, its user's permission, and where a form comes from."""
+"""Who requests a page: the session in the cookie, the user's permission, and whether a form is the gateway's own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from starlette.requests import Request
 from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.tokens import same
 from pipelinejobs.gateway.http.http_errors import HttpError
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.gateway.routes import call
-from pipelinejobs.gateway.service import Service
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import PipelineJobsError
 from pipelinejobs.util.secret import Secret
@@ -21,11 +21,11 @@ from pipelinejobs.util.secret import Secret
 Result = TypeVar("Result")
 
 BASE: Final = "/pages"
-"""The path of the pages; the cookie is valid for no other."""
+"""The path of the pages. The cookie is valid only below it."""
 
 _MOST_FIELDS: Final = 20
 _MOST_BYTES: Final = 32 * 1024
-"""Of a form: room for the longest token, each character encoded as three, and for the longest address to return to."""
+"""Largest form: the longest token with each character encoded as three, and the longest address to return to."""
 
 
 class SignInNeeded(PipelineJobsError):
@@ -37,7 +37,9 @@ class Visitor:
     """A user who is signed in.
 
     Attributes:
-        form: a text that forms carry, so that only pages of this session can send them.
+        user: the user's name.
+        permission: the highest permission that the user has.
+        form: a secret in each form of this session, so that other sites cannot send such a form.
     """
 
     user: str
@@ -52,95 +54,95 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request for a page."""
+    """One request for a page by a user who is signed in."""
 
     request: Request
-    service: Service
+    parts: GatewayParts
     visitor: Visitor
     deadline: Deadline
 
     async def ask(self, question: Callable[[], Result]) -> Result:
-        """Calls `question`, which may ask the database, in a thread and within the time that is left.
+        """Calls `question`, which may ask the database, in a thread and within the request's deadline.
 
         Raises:
-            HttpError: the database cannot be asked.
+            HttpError: 503 if the database cannot be asked.
         """
-        return await call.asked(self.service, question, self.deadline)
+        return await call.asked(self.parts, question, self.deadline)
 
 
 async def visit_of(request: Request) -> Visit:
-    """The request of a user who is signed in and has the READ permission.
+    """Finds the user who is signed in, and checks the READ permission.
 
     Raises:
         SignInNeeded: the request has no session, or the credential of its session is no longer valid.
-        HttpError: the database cannot be asked.
+        HttpError: 503 if the database cannot be asked.
     """
-    service = call.service_of(request)
-    deadline = Deadline(service.settings.limits.request)
-    visitor = await visitor_of(request, service, deadline)
+    parts = call.parts_of(request)
+    deadline = Deadline(parts.settings.limits.request)
+    visitor = await visitor_of(request, parts, deadline)
     if visitor is None:
         raise SignInNeeded
-    return Visit(request, service, visitor, deadline)
+    return Visit(request, parts, visitor, deadline)
 
 
-async def visitor_of(request: Request, service: Service, deadline: Deadline) -> Visitor | None:
+async def visitor_of(request: Request, parts: GatewayParts, deadline: Deadline) -> Visitor | None:
     """The user who is signed in; None without a valid session.
 
-    The permission is looked up each time, so that the sessions of a deleted credential end with it.
+    The permission is looked up for each request, so that a session ends when its credential is deleted.
     """
     cookie = cookie_of(request)
     if cookie is None:
         return None
 
     def find() -> Visitor | None:
-        session = service.store.sessions.find(cookie)
+        session = parts.store.sessions.find(cookie)
         if session is None:
             return None
-        principal = service.authenticator.recheck(session.user, session.by, session.handle, service.names.scopes)
+        principal = parts.authenticator.recheck(session.user, session.by, session.handle, parts.names.scopes)
         if principal is None or principal.permission < Permission.READ:
             return None
         return Visitor(principal.user, principal.permission, form_text(cookie))
 
-    return await call.asked(service, find, deadline)
+    return await call.asked(parts, find, deadline)
 
 
 def cookie_name(request: Request) -> str:
-    """The cookie's name. With TLS its prefix makes browsers refuse such a cookie from a plain HTTP server."""
+    """The cookie's name. Because of the prefix `__Secure-`, browsers accept the cookie only over TLS."""
     return "__Secure-pipelinejobs" if is_secure(request) else "pipelinejobs"
 
 
 def cookie_of(request: Request) -> Secret | None:
-    """The id of the session in the cookie."""
+    """The session's secret id in the cookie; None without a cookie."""
     text = request.cookies.get(cookie_name(request), "")
     return Secret(text) if text else None
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the browser uses TLS: to the gateway, or to the proxy that is configured as its address."""
-    api = call.service_of(request).settings.gateway.api_server or ""
+    """Whether the browser uses TLS: to the gateway itself, or to the proxy at `gateway.api_server`."""
+    api = call.parts_of(request).settings.gateway.api_server or ""
     return request.scope["scheme"] == "https" or api.startswith("https:")
 
 
 def form_text(session: Secret) -> str:
-    """The text that forms of this session carry. The session's id cannot be derived from it."""
+    """The secret in forms of this session. The session's id cannot be derived from it."""
     return sha256(f"form-1|{session.reveal()}".encode()).hexdigest()[:32]
 
 
 def address_of(request: Request) -> str:
-    """The path and query that were asked for."""
+    """The path and query of the request."""
     path: str = request.scope["path"]
     query = request.scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path
 
 
 def require_own_form(request: Request) -> None:
-    """Refuses a form that a page of another site has sent; every browser says where a form comes from.
+    """Refuses a form from a page of another site, by the headers Sec-Fetch-Site and Origin, which browsers send.
 
     Raises:
-        HttpError: it comes from another site, or the request does not say from where.
+        HttpError: 403 if the form comes from another site, or if the request has neither header.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    configured = call.service_of(request).settings.gateway.api_server
+    configured = call.parts_of(request).settings.gateway.api_server
     ours = {request.headers.get("host", ""), urlsplit(configured or "").netloc} - {""}
     by_site = site is None or site == "same-origin"
     by_origin = origin is None or _netloc(origin) in ours
@@ -149,16 +151,16 @@ def require_own_form(request: Request) -> None:
 
 
 async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
-    """The fields of a form, each once.
+    """Reads the fields of a form. If a field is repeated, the last one counts.
 
     Raises:
-        HttpError: it is no form, or not sent by a page of this gateway.
+        HttpError: the body is not a form (415, 400), is too large (413), or is not from a page of this gateway (403).
     """
     require_own_form(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A form was expected; nothing was done.")
-    with await call.service_of(request).bodies.read(request, deadline.remaining()) as body:
+        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The request is not a form; nothing was done.")
+    with await call.parts_of(request).bodies.read(request, deadline.remaining()) as body:
         if len(body.bytes) > _MOST_BYTES:
             raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large; nothing was done.")
         try:
@@ -169,17 +171,21 @@ async def form_of(request: Request, deadline: Deadline) -> dict[str, str]:
 
 
 async def form_of_session(request: Request, form: str, deadline: Deadline) -> dict[str, str]:
-    """The fields of a form that a page of this session has sent.
+    """Reads the fields of a form of this session.
 
     Args:
-        form: the text that the forms of this session carry.
+        request: the request.
+        form: the secret in forms of this session (`form_text`).
+        deadline: when the browser gives up.
 
     Raises:
-        HttpError: it is another form.
+        HttpError: as `form_of`; 403 if the form is of another session.
     """
     fields = await form_of(request, deadline)
     if not same(fields.pop("form", ""), form):
-        raise HttpError(HTTPStatus.FORBIDDEN, "This form is of another session; load the page again. Nothing was done.")
+        raise HttpError(
+            HTTPStatus.FORBIDDEN, "This form belongs to another session; nothing was done. Load the page again."
+        )
     return fields
 
 

@@ -1,4 +1,4 @@
-"""What every route begins with: the actor in the URL, the principal, and the deadline."""
+"""The common beginning of all routes: the actor in the URL, the principal, and the deadline."""
 
 import re
 from collections.abc import Awaitable, Callable, Collection
@@ -14,9 +14,9 @@ from pipelinejobs.core.permission import Permission
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.auth.credentials import NONCE, TAPIS_HEADER, credentials_of
 from pipelinejobs.gateway.auth.principal import Principal
-from pipelinejobs.gateway.http.envelope import Dialect, dialect
+from pipelinejobs.gateway.http.envelope import Dialect, dialect_of
 from pipelinejobs.gateway.http.http_errors import HttpError
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.store.connection import within
 from pipelinejobs.util import spelling
 from pipelinejobs.util.deadline import Deadline
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,255}")
 
-ActorName = Annotated[str, Path(description="The actor's id or an alias of it.")]
+ActorName = Annotated[str, Path(description="The actor's id or alias.")]
 
 CREDENTIALS: Final = [
     Depends(HTTPBearer(auto_error=False, description="A static token, or a token of TACC or of Tapis v3.")),
@@ -38,60 +38,60 @@ CREDENTIALS: Final = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request that was admitted.
+    """An admitted request.
 
     Attributes:
-        service: the gateway.
-        spoken: the dialect of its path.
-        principal: who sent it.
-        api: the address that links begin with.
+        parts: the parts of the gateway.
+        dialect: of the request's path.
+        principal: the user who sent it.
+        api: the base address of links.
         deadline: when the sender gives up.
     """
 
-    service: Service
-    spoken: Dialect
+    parts: GatewayParts
+    dialect: Dialect
     principal: Principal
     api: str
     deadline: Deadline
 
     @property
     def actor_url(self) -> str:
-        """The actor's own address."""
-        path = "v3/actors" if self.spoken is Dialect.V3 else "actors/v2"
-        return f"{self.api}/{path}/{self.service.names.id}"
+        """The URL of the actor."""
+        path = "v3/actors" if self.dialect is Dialect.V3 else "actors/v2"
+        return f"{self.api}/{path}/{self.parts.names.id}"
 
     def links(self, /, **more: str) -> dict[str, str]:
-        """The links of a result."""
-        profiles = "v3/oauth2/profiles" if self.spoken is Dialect.V3 else "profiles/v2"
+        """The `_links` of a result: `owner`, and the given ones."""
+        profiles = "v3/oauth2/profiles" if self.dialect is Dialect.V3 else "profiles/v2"
         return {"owner": f"{self.api}/{profiles}/{self.principal.user}", **more}
 
     async def ask(self, question: Callable[[], Result]) -> Result:
-        """Calls `question`, which may ask the database, in a thread and within the time that is left.
+        """Calls `question`, which may ask the database, in a thread and within the request's deadline.
 
         Raises:
-            HttpError: the database cannot be asked.
+            HttpError: 503 if the database cannot be asked.
         """
-        return await asked(self.service, question, self.deadline)
+        return await asked(self.parts, question, self.deadline)
 
 
-async def asked(service: Service, question: Callable[[], Result], deadline: Deadline) -> Result:
+async def asked(parts: GatewayParts, question: Callable[[], Result], deadline: Deadline) -> Result:
     """See `Call.ask`."""
     try:
-        return await service.reads.run(partial(_within, deadline, question), deadline.remaining())
+        return await parts.reads.run(partial(_within, deadline, question), deadline.remaining())
     except (Unavailable, WrongSetting) as error:
         reason = error.reason if isinstance(error, Unavailable) else "the gateway's database is not set up correctly"
         raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
 
 
-def service_of(request: Request) -> Service:
-    """The service of the application."""
-    service: Service = request.app.state.service
-    return service
+def parts_of(request: Request) -> GatewayParts:
+    """The parts of the gateway that serves the request."""
+    parts: GatewayParts = request.app.state.parts
+    return parts
 
 
 def api_of(request: Request) -> str:
-    """The address that links begin with: the configured one, otherwise the one in the request."""
-    configured = service_of(request).settings.gateway.api_server
+    """The base address of links: `gateway.api_server`, else the address in the request."""
+    configured = parts_of(request).settings.gateway.api_server
     if configured is not None:
         return configured
     host = request.headers.get("host", "")
@@ -100,15 +100,15 @@ def api_of(request: Request) -> str:
     return f"{request.scope['scheme']}://{host}"
 
 
-def scope_of(service: Service, name: str) -> str:
+def scope_of(parts: GatewayParts, name: str) -> str:
     """The scope that a nonce needs in a URL with this actor's name.
 
     Raises:
-        HttpError: there is no such actor here.
+        HttpError: 404 if the gateway does not serve this actor.
     """
-    scope = service.names.scope(name)
+    scope = parts.names.scope(name)
     if scope is None:
-        known = (service.names.id, *service.names.aliases)
+        known = (parts.names.id, *parts.names.aliases)
         near = [one for one in known if spelling.mistakes(name, one) <= spelling.MOST]
         hint = f"; did you mean {near[0]}?" if near else ""
         raise HttpError(HTTPStatus.NOT_FOUND, f"not found: no actor {name[:64]!a} is served here{hint}")
@@ -119,28 +119,29 @@ async def admit(request: Request, scopes: Collection[str], required: Permission,
     """Admits a request.
 
     Raises:
-        HttpError: it shows no valid credential, or its principal lacks the permission.
+        HttpError: 401 without a valid credential, 403 if the principal lacks the permission.
+        Unavailable: the credential cannot be checked now.
     """
-    service, spoken = service_of(request), dialect(request)
-    principal = await service.authenticator.admit(credentials_of(request), scopes, required, spoken, deadline)
-    return Call(service=service, spoken=spoken, principal=principal, api=api_of(request), deadline=deadline)
+    parts, dialect = parts_of(request), dialect_of(request)
+    principal = await parts.authenticator.admit(credentials_of(request), scopes, required, dialect, deadline)
+    return Call(parts=parts, dialect=dialect, principal=principal, api=api_of(request), deadline=deadline)
 
 
 def actor_call(required: Permission) -> Callable[[Request, str], Awaitable[Call]]:
-    """The dependency of routes with an actor in their URL."""
+    """The FastAPI dependency of routes with an actor in their URL."""
 
     async def call(request: Request, actor: ActorName) -> Call:
-        service = service_of(request)
-        deadline = Deadline(service.settings.limits.request)
-        return await admit(request, [scope_of(service, actor)], required, deadline)
+        parts = parts_of(request)
+        deadline = Deadline(parts.settings.limits.request)
+        return await admit(request, [scope_of(parts, actor)], required, deadline)
 
     return call
 
 
 async def reader_call(request: Request) -> Call:
-    """What routes without an actor in their URL need: the READ permission, by a nonce of the actor or of any alias."""
-    service = service_of(request)
-    return await admit(request, service.names.scopes, Permission.READ, Deadline(service.settings.limits.request))
+    """The FastAPI dependency of routes without an actor in their URL: READ, by a nonce of the actor or of any alias."""
+    parts = parts_of(request)
+    return await admit(request, parts.names.scopes, Permission.READ, Deadline(parts.settings.limits.request))
 
 
 Documented = dict[int | str, dict[str, Any]]
@@ -151,17 +152,18 @@ Owner = Annotated[Call, Depends(actor_call(Permission.UPDATE))]
 JobsReader = Annotated[Call, Depends(reader_call)]
 
 
-def answers(result: Any, spoken: Dialect, *others: int, body: bool = False) -> Documented:
+def answers(result: Any, dialect: Dialect, *others: int, body: bool = False) -> Documented:
     """The documented answers of a route, for openapi.json.
 
     Args:
-        result: the shape of its result.
-        others: statuses besides those that every route has.
-        body: whether it reads a body.
+        result: the type of its result.
+        dialect: of the route.
+        others: further statuses, besides those of every route.
+        body: whether the route reads a body.
     """
-    failed = {"model": schemas.failure(None, spoken.value)}
+    failed = {"model": schemas.failure(None, dialect.value)}
     common = [400, 401, 403, 404, 503, *others] + ([408, 413] if body else [])
-    documented: Documented = {200: {"model": schemas.envelope(result, spoken.value)}}
+    documented: Documented = {200: {"model": schemas.envelope(result, dialect.value)}}
     return documented | dict.fromkeys(sorted(common), failed)
 
 

@@ -1,4 +1,4 @@
-"""`/changes`: jobs as they change, as server-sent events. Best effort: clients that need every change read the jobs."""
+"""`/changes`: the change feed as server-sent events. Best effort: a client that needs every change reads the jobs."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,11 +19,11 @@ from pipelinejobs.util.deadline import Deadline
 
 _MEDIA_TYPE: Final = "text/event-stream"
 _LONGEST_SECONDS: Final = 3600.0
-"""After that a client has to connect again, with a credential that is still valid."""
+"""Longest duration of a stream. The client then connects again, and its credential is checked again."""
 _QUIET_SECONDS: Final = 15.0
-"""Time without a change after which a comment is sent, so that no proxy takes the connection for dead."""
+"""Longest time without output. A comment is sent then, so that proxies do not close the connection."""
 _CHECK_SECONDS: Final = 10.0
-"""Time between two checks whether the client still has the permission."""
+"""Time between two checks of the client's permission."""
 
 
 def router() -> APIRouter:
@@ -44,18 +44,19 @@ def router() -> APIRouter:
 
 
 async def get(call: JobsReader) -> StreamingResponse:
-    """The changes of jobs from now on, for at most an hour. The data of each event is a summary of the job."""
-    return await stream(call.service.feed)
+    """Streams the changes of jobs from now on, for at most an hour. The data of each event is a summary of the job."""
+    return await stream(call.parts.feed)
 
 
 async def stream(feed: ChangeFeed, may_go_on: Callable[[], Awaitable[bool]] | None = None) -> StreamingResponse:
     """An answer that streams the changes from now on.
 
     Args:
-        may_go_on: called from time to time; whether the client still has the permission.
+        feed: the change feed.
+        may_go_on: called about every 10 seconds; False ends the stream, because the client has lost the permission.
 
     Raises:
-        HttpError: too many clients listen already.
+        HttpError: 503 if too many clients listen already.
     """
     try:
         listener = await feed.listen()
@@ -67,7 +68,7 @@ async def stream(feed: ChangeFeed, may_go_on: Callable[[], Awaitable[bool]] | No
 async def _events(
     feed: ChangeFeed, listener: Listener, may_go_on: Callable[[], Awaitable[bool]] | None
 ) -> AsyncIterator[bytes]:
-    """The stream, with a comment from time to time when nothing changes."""
+    """The stream, in bytes."""
     deadline = Deadline(_LONGEST_SECONDS)
     checked = monotonic()
     try:
@@ -84,7 +85,9 @@ async def _events(
                 break
             else:
                 yield b": quiet\n\n"
-        yield _event("end", {"message": "this stream has ended; connect again, and read the jobs for what was missed"})
+        yield _event(
+            "end", {"message": "this stream has ended; connect again, and read the jobs to see missed changes"}
+        )
     finally:
         feed.leave(listener)
 

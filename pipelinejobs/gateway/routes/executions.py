@@ -1,4 +1,4 @@
-"""Executions, the handled messages: `GET .../{actor}/executions[/{id}[/logs]]`."""
+"""Executions, one for each message: `GET .../{actor}/executions[/{id}[/logs]]`."""
 
 import json
 from http import HTTPStatus
@@ -17,13 +17,13 @@ from pipelinejobs.store.executions import Execution
 _LOGS: Final = "Logs retrieved successfully."
 _FLUSH_SECONDS: Final = 2.0
 _KEPT_SECONDS: Final = 0.15
-"""Time in which another worker process stores an execution after its answer."""
+"""Time in which another worker process usually stores an execution after its answer."""
 
 ExecutionId = Annotated[str, Path(description="The id of the execution.", min_length=1, max_length=128)]
 Limit = Annotated[int, Query(description="The largest number of executions, the newest.", ge=1, le=1000)]
 
 
-def router(spoken: Dialect) -> APIRouter:
+def router(dialect: Dialect) -> APIRouter:
     """The routes in one dialect."""
     routes = APIRouter(tags=["executions"])
     for path, call, shape, summary in (
@@ -32,17 +32,17 @@ def router(spoken: Dialect) -> APIRouter:
         ("/{actor}/executions/{execution}/logs", get_logs, schemas.Logs, "Get the log of an execution"),
     ):
         routes.add_api_route(
-            path, call, methods=["GET"], summary=summary, responses=answers(shape, spoken), dependencies=CREDENTIALS
+            path, call, methods=["GET"], summary=summary, responses=answers(shape, dialect), dependencies=CREDENTIALS
         )
     return routes
 
 
 async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
     """The newest executions, and how many are stored."""
-    names, store = call.service.names, call.service.store
+    names, store = call.parts.names, call.parts.store
 
     def look() -> tuple[list[Execution], int]:
-        call.service.executions.flush(_FLUSH_SECONDS)
+        call.parts.executions.flush(_FLUSH_SECONDS)
         return store.executions.newest(names.id, limit), store.executions.count()
 
     found, total = await call.ask(look)
@@ -57,7 +57,7 @@ async def get_all(call: Reader, limit: Limit = 100) -> JSONResponse:
         "totalRuntime": sum(map(_seconds, found)),
         "_links": call.links(self=f"{call.actor_url}/executions"),
     }
-    return success(result, schemas.Executions, call.spoken)
+    return success(result, schemas.Executions, call.dialect)
 
 
 async def get_one(call: Reader, execution: ExecutionId) -> JSONResponse:
@@ -77,7 +77,7 @@ async def get_one(call: Reader, execution: ExecutionId) -> JSONResponse:
         "apiServer": call.api,
         "_links": call.links(self=url, logs=f"{url}/logs"),
     }
-    return success(result, schemas.Execution, call.spoken)
+    return success(result, schemas.Execution, call.dialect)
 
 
 async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
@@ -96,16 +96,16 @@ async def get_logs(call: Reader, execution: ExecutionId) -> JSONResponse:
         "logs": f"{json.dumps(line)}\n",
         "_links": call.links(self=f"{url}/logs", execution=url),
     }
-    return success(result, schemas.Logs, call.spoken, _LOGS)
+    return success(result, schemas.Logs, call.dialect, _LOGS)
 
 
 async def _find(call: Call, execution: str) -> Execution:
     def look() -> Execution | None:
-        call.service.executions.flush(_FLUSH_SECONDS)  # one of a moment ago may not be stored yet
-        found = call.service.store.executions.find(call.service.names.id, execution)
+        call.parts.executions.flush(_FLUSH_SECONDS)  # a very recent execution may not be stored yet
+        found = call.parts.store.executions.find(call.parts.names.id, execution)
         if found is None:
             sleep(_KEPT_SECONDS)  # another worker process may be about to store it
-            found = call.service.store.executions.find(call.service.names.id, execution)
+            found = call.parts.store.executions.find(call.parts.names.id, execution)
         return found
 
     found = await call.ask(look)

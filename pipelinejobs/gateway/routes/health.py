@@ -1,4 +1,4 @@
-"""Health: `/healthz`, `/readyz`, `/metrics`. Open without a credential; no answer names a job or a user."""
+"""Health: `/healthz`, `/readyz`, `/metrics`. They need no credential; no answer names a job or a user."""
 
 from functools import partial
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from pipelinejobs.gateway import metrics, schemas
 from pipelinejobs.gateway.http.envelope import success
 from pipelinejobs.gateway.http.http_errors import HttpError
-from pipelinejobs.gateway.routes.call import Documented, service_of
+from pipelinejobs.gateway.routes.call import Documented, parts_of
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable
 
@@ -41,15 +41,15 @@ def router() -> APIRouter:
 
 
 async def alive() -> JSONResponse:
-    """The process answers, so it is alive."""
+    """Answers 200 as long as the process can answer at all."""
     return success({"alive": True}, schemas.Life)
 
 
 async def ready(request: Request) -> JSONResponse:
-    """Whether messages should be sent to this gateway."""
-    service = service_of(request)
+    """Answers 200 if this gateway can handle messages, else 503 with the reasons."""
+    parts = parts_of(request)
     try:
-        problems = await service.looks.run(service.problems, service.settings.limits.request)
+        problems = await parts.health_checks.run(parts.problems, parts.settings.limits.request)
     except Unavailable as error:
         problems = [error.reason]
     if problems:
@@ -59,7 +59,7 @@ async def ready(request: Request) -> JSONResponse:
 
 async def counted(request: Request) -> Response:
     """The metrics, in the text format of Prometheus."""
-    service = service_of(request)
-    deadline = Deadline(service.settings.limits.request)
-    text = await service.looks.run(partial(service.metrics.text), deadline.remaining())
+    parts = parts_of(request)
+    deadline = Deadline(parts.settings.limits.request)
+    text = await parts.health_checks.run(partial(parts.metrics.text), deadline.remaining())
     return Response(text, media_type=metrics.CONTENT_TYPE)

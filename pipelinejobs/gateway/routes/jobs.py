@@ -24,7 +24,7 @@ from pipelinejobs.util.errors import Malformed
 if TYPE_CHECKING:
     State = str
 else:
-    State = Literal[tuple(STATES)]  # the states of the lifecycle, which no type checker can know
+    State = Literal[tuple(STATES)]  # type checkers cannot know the states of the lifecycle
 
 Found = TypeVar("Found")
 
@@ -32,7 +32,7 @@ Uuid = Annotated[str, Path(description="The uuid of the job.", pattern=f"^{UUID_
 Limit = Annotated[int, Query(description="The largest number of jobs.", ge=1, le=200)]
 Cursor = Annotated[str | None, Query(description="`next` of the previous page.", min_length=1, max_length=500)]
 Text = Annotated[str | None, Query(description="Text in the job's names and paths.", min_length=1, max_length=200)]
-Moment = Annotated[datetime | None, Query(description="A time; UTC unless it names a zone.")]
+Moment = Annotated[datetime | None, Query(description="A time; UTC if it has no time zone.")]
 
 
 def router() -> APIRouter:
@@ -67,7 +67,7 @@ async def get_all(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> JSONResponse:
-    """A page of jobs, without those that were deleted softly."""
+    """A page of jobs, without soft-deleted ones."""
     wanted = Filter(
         states=(state,) if state is not None else (),
         pipeline=pipeline,
@@ -75,7 +75,7 @@ async def get_all(
         updated_since=_utc(since),
         updated_before=_utc(before),
     )
-    find = partial(call.service.store.listing.page, wanted, limit, cursor)
+    find = partial(call.parts.store.listing.page, wanted, limit, cursor)
     try:
         return await _answered(call, find, _listed, schemas.Jobs)
     except Malformed as error:
@@ -83,8 +83,8 @@ async def get_all(
 
 
 async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
-    """One job without its history, and without anything secret."""
-    find = partial(call.service.store.jobs.document, uuid)
+    """One job, without its history and its secrets."""
+    find = partial(call.parts.store.jobs.document, uuid)
     return await _answered(call, find, lambda document: plain(public_job(document)), schemas.Job)
 
 
@@ -96,29 +96,30 @@ async def get_history(
         int, Query(description="The largest number of entries; a page has at most 4 MiB.", ge=1, le=1000)
     ] = 200,
 ) -> JSONResponse:
-    """A part of the history: at most `limit` entries and 4 MiB, but at least one entry if there is any."""
-    find = partial(call.service.store.history.page, uuid, offset, limit)
+    """A part of the history: at most `limit` entries and 4 MiB, but at least one entry if any is left."""
+    find = partial(call.parts.store.history.page, uuid, offset, limit)
     return await _answered(call, find, partial(_part, uuid), schemas.History)
 
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
-    """Why the job is in its state, what was refused and why, the possible next events, and its outbox messages."""
-    return await _answered(call, lambda: snapshot.facts(call.service.store, uuid), plain, schemas.Explanation)
+    """Why the job is in its state, its refused events, its possible next events, and its outbox messages."""
+    return await _answered(call, lambda: snapshot.facts(call.parts.store, uuid), plain, schemas.Explanation)
 
 
 async def _answered(
     call: Call, find: Callable[[], Found | None], shown: Callable[[Found], Any], shape: Any
 ) -> JSONResponse:
-    """The answer with what is found.
+    """Answers with what `find` finds.
 
-    The answer is made in a thread: a large job takes long, and would hold up the answers to other requests.
+    The answer is made in a thread, because a large job takes long and would delay other requests.
 
     Args:
         find: asks the database; None if there is no such job.
-        shown: makes the result, of this shape, from what is found.
+        shown: turns what was found into the result.
+        shape: the type of the result.
 
     Raises:
-        HttpError: there is no such job, or the database cannot be asked.
+        HttpError: 404 if there is no such job, 503 if the database cannot be asked.
     """
 
     def answer() -> JSONResponse | None:
@@ -127,7 +128,7 @@ async def _answered(
 
     answered = await call.ask(answer)
     if answered is None:
-        raise HttpError(HTTPStatus.NOT_FOUND, "there is no such job")
+        raise HttpError(HTTPStatus.NOT_FOUND, "not found: no such job")
     return answered
 
 
@@ -157,7 +158,7 @@ def _in_list(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    """A stored value, which another program may have written, as text."""
+    """A stored value as text. Another program may have stored a value of another type."""
     return None if value is None else str(value)
 
 
@@ -167,4 +168,4 @@ def _utc(moment: datetime | None) -> datetime | None:
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
-        raise HttpError(HTTPStatus.BAD_REQUEST, "parameter: the time is beyond the calendar") from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, "parameter: the time is out of range") from None

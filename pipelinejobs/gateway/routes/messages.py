@@ -15,8 +15,9 @@ from pipelinejobs.core.permission import Permission
 from pipelinejobs.core.verdict import STATUSES, Verdict
 from pipelinejobs.gateway import actor_names, schemas
 from pipelinejobs.gateway.deliveries import UNREAD, may_be_report, parameters_of
-from pipelinejobs.gateway.http.envelope import Dialect, dialect, failure, success
+from pipelinejobs.gateway.http.envelope import Dialect, dialect_of, failure, success
 from pipelinejobs.gateway.http.http_errors import HttpError
+from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.gateway.routes.call import (
     CREDENTIALS,
     ActorName,
@@ -24,10 +25,9 @@ from pipelinejobs.gateway.routes.call import (
     Reader,
     admit,
     answers,
+    parts_of,
     scope_of,
-    service_of,
 )
-from pipelinejobs.gateway.service import Service
 from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, is_wrapping
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.util.deadline import Deadline
@@ -39,12 +39,12 @@ _PARAMETERS = [
     {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": meaning}
     for name, meaning in (
         ("uuid", "The job."),
-        ("event", "The event's name; `name` is the same."),
+        ("event", "The event's name (also accepted as `name`)."),
         ("token", "The job's token, or an administrative one."),
-        ("status", "A job system's word for the job's state; `state` is the same."),
+        ("status", "The status that a job system reports (also accepted as `state`)."),
         ("note", "Text for the history."),
-        ("session", "Text for the history that correlates."),
-        ("x_event_id", "The sender's own id of the event, by which a repetition is recognised."),
+        ("session", "Text for the history, to correlate events."),
+        ("x_event_id", "The sender's own id of the event; an event that is sent again with it is applied once."),
     )
 ]
 _HEADER = {
@@ -56,21 +56,21 @@ _HEADER = {
 }
 _BODY = {
     "content": {"application/json": {"schema": {}}, "application/x-www-form-urlencoded": {"schema": {}}},
-    "description": "A JSON event, a job system's callback, or an event's data; see message.jsonschema.",
+    "description": "An event, a callback of a job system, or the data of an event; see message.jsonschema.",
 }
 
 
-def router(spoken: Dialect) -> APIRouter:
+def router(dialect: Dialect) -> APIRouter:
     """The routes in one dialect."""
     routes = APIRouter(tags=["messages"])
-    refused: dict[str, Any] = {"model": schemas.failure(schemas.Refusal, spoken.value)}
-    documented = answers(schemas.Message, spoken, 409, body=True)
+    refused: dict[str, Any] = {"model": schemas.failure(schemas.Refusal, dialect.value)}
+    documented = answers(schemas.Message, dialect, 409, body=True)
     documented |= {status: refused for status in documented if status not in (200, 404)}
     routes.add_api_route(
         "/{actor}/messages",
         post,
         methods=["POST"],
-        summary="Send a message; the answer comes when its event is durable",
+        summary="Send a message; the answer comes once its event is durable",
         responses=documented,
         dependencies=CREDENTIALS,
         openapi_extra={"parameters": [*_PARAMETERS, _HEADER], "requestBody": _BODY},
@@ -79,26 +79,26 @@ def router(spoken: Dialect) -> APIRouter:
         "/{actor}/messages",
         get,
         methods=["GET"],
-        summary="How many messages wait",
-        responses=answers(schemas.Mailbox, spoken),
+        summary="Count the pending messages",
+        responses=answers(schemas.Mailbox, dialect),
         dependencies=CREDENTIALS,
     )
     return routes
 
 
 async def post(request: Request, actor: ActorName) -> Response:
-    """Takes a message."""
-    service, spoken, execution = service_of(request), dialect(request), actor_names.new_id()
+    """Handles a message: admits the request, reads the body, and answers with the verdict."""
+    parts, dialect, execution = parts_of(request), dialect_of(request), actor_names.new_id()
     at, began = datetime.now(UTC), monotonic()
-    deadline = Deadline(service.settings.limits.request)
-    scope = scope_of(service, actor)
+    deadline = Deadline(parts.settings.limits.request)
+    scope = scope_of(parts, actor)
     query = request.scope["query_string"]
     try:
         call = await admit(request, [scope], Permission.EXECUTE, deadline)
     except HttpError as error:
-        return _refused(service, spoken, error, Outcome(Verdict.UNAUTHORISED, error.reason, execution), began)
+        return _refused(parts, dialect, error, Outcome(Verdict.UNAUTHORISED, error.reason, execution), began)
     except Unavailable as error:
-        return _put_off(service, spoken, error, execution, began)
+        return _put_off(parts, dialect, error, execution, began)
     unread = Delivery(
         id=execution,
         parameters=parameters_of(query),
@@ -110,65 +110,65 @@ async def post(request: Request, actor: ActorName) -> Response:
     )
     try:
         of_report = partial(may_be_report, query)
-        with await service.bodies.read(request, deadline.remaining(), of_report=of_report) as body:
+        with await parts.bodies.read(request, deadline.remaining(), of_report=of_report) as body:
             delivery = unread._replace(body=body.bytes, missing=body.missing)
-            came = await service.deliveries.take(delivery, at, began, deadline)
-            return _answered(call, came, is_too_large=body.missing is not None or len(body.bytes) > MAX_BYTES)
+            judged = await parts.deliveries.take(delivery, at, began, deadline)
+            return _answered(call, judged, is_too_large=body.missing is not None or len(body.bytes) > MAX_BYTES)
     except HttpError as error:
-        told = Outcome(Verdict.MALFORMED, error.reason, execution)
-        service.deliveries.keep_unread(unread._replace(missing=error.reason), told)
-        return _refused(service, spoken, error, told, began)
+        refusal = Outcome(Verdict.MALFORMED, error.reason, execution)
+        parts.deliveries.keep_unread(unread._replace(missing=error.reason), refusal)
+        return _refused(parts, dialect, error, refusal, began)
     except Unavailable as error:
-        return _put_off(service, spoken, error, execution, began)
+        return _put_off(parts, dialect, error, execution, began)
 
 
 async def get(call: Reader) -> JSONResponse:
-    """Tells how many messages wait."""
+    """How many messages are being judged or are pending."""
     links = call.links(self=f"{call.actor_url}/messages")
-    result: schemas.Mailbox = {"messages": call.service.batcher.inside, "_links": links}
-    return success(result, schemas.Mailbox, call.spoken)
+    result: schemas.Mailbox = {"messages": call.parts.batcher.inside, "_links": links}
+    return success(result, schemas.Mailbox, call.dialect)
 
 
-def _refused(service: Service, spoken: Dialect, error: HttpError, told: Outcome, began: float) -> Response:
-    """The answer to a request that is refused before its message is read, counted and logged."""
-    service.metrics.delivered(told.verdict, UNREAD, monotonic() - began)
-    fields = {"execution": told.execution, "verdict": told.verdict.value, "status": int(error.status)}
-    log = logger.error if told.verdict is Verdict.UNAVAILABLE else logger.warning
-    log(told.reason, extra={"fields": fields})
-    return failure(error.status, told.reason, _refusal(told), spoken, error.headers)
+def _refused(parts: GatewayParts, dialect: Dialect, error: HttpError, refusal: Outcome, began: float) -> Response:
+    """Answers, counts and logs a request that is refused before its message is read."""
+    parts.metrics.delivered(refusal.verdict, UNREAD, monotonic() - began)
+    fields = {"execution": refusal.execution, "verdict": refusal.verdict.value, "status": int(error.status)}
+    log = logger.error if refusal.verdict is Verdict.UNAVAILABLE else logger.warning
+    log(refusal.reason, extra={"fields": fields})
+    return failure(error.status, refusal.reason, _refusal(refusal), dialect, error.headers)
 
 
-def _put_off(service: Service, spoken: Dialect, error: Unavailable, execution: str, began: float) -> Response:
-    """The answer to a request that should be sent again."""
-    told = outcome.unavailable(error, execution)
-    return _refused(service, spoken, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason), told, began)
+def _put_off(parts: GatewayParts, dialect: Dialect, error: Unavailable, execution: str, began: float) -> Response:
+    """Answers, counts and logs a request that the sender should send again."""
+    refusal = outcome.unavailable(error, execution)
+    return _refused(parts, dialect, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason), refusal, began)
 
 
-def _answered(call: Call, came: Outcome, *, is_too_large: bool) -> Response:
-    """The answer to a message that was judged."""
-    if STATUSES[came.verdict] == HTTPStatus.OK:
-        return success(_result(call, came), schemas.Message, call.spoken)
-    is_too_large = is_too_large and came.verdict is Verdict.MALFORMED
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_too_large else HTTPStatus(STATUSES[came.verdict])
-    error = HttpError(status, came.reason)
-    return failure(error.status, came.reason, _refusal(came), call.spoken, error.headers)
+def _answered(call: Call, judged: Outcome, *, is_too_large: bool) -> Response:
+    """The answer to a judged message."""
+    if STATUSES[judged.verdict] == HTTPStatus.OK:
+        return success(_result(call, judged), schemas.Message, call.dialect)
+    is_too_large = is_too_large and judged.verdict is Verdict.MALFORMED
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_too_large else HTTPStatus(STATUSES[judged.verdict])
+    error = HttpError(status, judged.reason)
+    return failure(error.status, judged.reason, _refusal(judged), call.dialect, error.headers)
 
 
-def _result(call: Call, came: Outcome) -> schemas.Message:
+def _result(call: Call, judged: Outcome) -> schemas.Message:
     return {
-        "executionId": came.execution,
-        "msg": _shown(came.message),
-        "verdict": cast("Any", came.verdict.value),
-        "reason": came.reason,
-        "job": {"uuid": came.uuid or "", "state": came.state, "lastEvent": came.last_event},
+        "executionId": judged.execution,
+        "msg": _shown(judged.message),
+        "verdict": cast("Any", judged.verdict.value),
+        "reason": judged.reason,
+        "job": {"uuid": judged.uuid or "", "state": judged.state, "lastEvent": judged.last_event},
         "_links": call.links(
-            self=f"{call.actor_url}/executions/{came.execution}", messages=f"{call.actor_url}/messages"
+            self=f"{call.actor_url}/executions/{judged.execution}", messages=f"{call.actor_url}/messages"
         ),
     }
 
 
 def _shown(message: dict[str, Any] | None) -> Any:
-    """The message as Abaco repeats it, but for the token in it."""
+    """The message as Abaco repeats it in its answer, with the token hidden."""
     if message is None:
         return ""
     if is_wrapping(message):
@@ -176,6 +176,6 @@ def _shown(message: dict[str, Any] | None) -> Any:
     return message | {"token": HIDDEN} if "token" in message else message
 
 
-def _refusal(told: Outcome) -> schemas.Refusal:
-    verdict = cast("Any", told.verdict.value)
-    return {"verdict": verdict, "reason": told.reason, "executionId": told.execution}
+def _refusal(refusal: Outcome) -> schemas.Refusal:
+    verdict = cast("Any", refusal.verdict.value)
+    return {"verdict": verdict, "reason": refusal.reason, "executionId": refusal.execution}

@@ -1,4 +1,4 @@
-"""The body of a request for a new nonce: JSON or a form, every field optional."""
+"""The body of a request for a new nonce: JSON or a form. All fields are optional."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,10 +18,13 @@ _MOST_FIELDS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class NonceRequest:
-    """What the body asks for, with Abaco's defaults.
+    """The nonce that the body asks for, with Abaco's defaults.
 
     Attributes:
-        seconds: how long the nonce is valid; None: without end.
+        level: its level.
+        max_uses: how often it can be used; `UNLIMITED` (-1): without limit.
+        description: free text.
+        seconds: how long it is valid; None: without limit.
     """
 
     level: Permission = Permission.EXECUTE
@@ -34,10 +37,12 @@ def read(body: bytes, content_type: str | None, *, alias: bool) -> NonceRequest:
     """Reads a body.
 
     Args:
-        alias: whether the nonce is for an alias, whose level can be no higher than EXECUTE.
+        body: the bytes of the body; empty: all defaults.
+        content_type: the header Content-Type.
+        alias: whether the nonce is for an alias; then its level is at most EXECUTE.
 
     Raises:
-        Malformed: the body cannot be read, or a field has no allowed value.
+        Malformed: the body cannot be read, or a field has a value that is not allowed.
     """
     fields = _fields(body, content_type)
     return NonceRequest(
@@ -57,7 +62,7 @@ def _fields(body: bytes, content_type: str | None) -> dict[str, Any]:
             form = body.decode("ascii").strip()
             return dict(parse_qsl(form, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
         except ValueError:
-            raise Malformed("body", "is labelled a form and is not one") from None
+            raise Malformed("body", "is not a form, although Content-Type says so") from None
     text = text_of(body, "application/json")
     value = message_text.parse(text, literal=False) if text is not None else {}
     if isinstance(value, Flaw):
@@ -106,7 +111,7 @@ def _description(value: Any) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    """A whole number, or the text of one, as forms hold it."""
+    """A whole number, also as text, because forms hold only text; None for any other value."""
     if isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii() and len(value) < 12:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,8 +1,8 @@
-"""Applied events of jobs that no other program is known to write to are looked for in memory, some seconds later.
+"""Checks some seconds later that applied events were not undone. The events are kept in memory.
 
-While no other program is known to write to the database, a job that this project made has nothing in the journal
-(`pipelinejobs.service.reapply`), which spares it a write for each event. Still another program may write to one for
-the first time and undo an event. Events in memory cost next to nothing.
+While no other program is known to write to the database, events of jobs that this project made are not written to the
+journal (`pipelinejobs.service.reapply`): that saves a write for each event. But another program may write to such a job
+for the first time, and undo an event. This check finds that at almost no cost.
 """
 
 from collections import deque
@@ -13,14 +13,14 @@ from pipelinejobs.core.journaled import Journaled
 from pipelinejobs.service.reapply import FIRST_LOOK_SECONDS, SETTLED_SECONDS, Reapplier
 
 _SECONDS: Final = (FIRST_LOOK_SECONDS, SETTLED_SECONDS - FIRST_LOOK_SECONDS)
-"""Until the first look, and from there to the second."""
+"""The time until the first check, and from there to the second."""
 _MOST: Final = 300
-"""Events that wait for either look; of more the oldest are not looked for, since a look has its price too."""
+"""Most events that wait for either check. Beyond that the oldest are not checked, to bound the cost."""
 _BATCH: Final = 500
 
 
 class AppliedWatch:
-    """The events of the last seconds. One thread adds them, another one looks."""
+    """The applied events of the last seconds. One thread adds events, another one checks them."""
 
     def __init__(self, reapplier: Reapplier) -> None:
         self._reapplier = reapplier
@@ -28,14 +28,14 @@ class AppliedWatch:
         self._due: list[list[Journaled]] = [[] for _ in _SECONDS]
 
     def add(self, event: Journaled) -> None:
-        """One more."""
+        """Adds an event, to be checked twice."""
         self._waiting[0].append((monotonic() + _SECONDS[0], event))
 
     def look(self) -> None:
-        """Looks for those whose time has come.
+        """Checks the events that are due, and applies those again that were undone.
 
         Raises:
-            Unavailable: the database cannot be asked; the next look begins with the same events.
+            Unavailable: the database cannot be asked; the next call checks the same events.
         """
         for number in reversed(range(len(_SECONDS))):
             while due := self._taken(number):
@@ -46,7 +46,7 @@ class AppliedWatch:
                 due.clear()
 
     def hand_over(self) -> None:
-        """Writes those that may still be undone into the journal, for other gateways and the next runs.
+        """Writes all waiting events into the journal, so that other gateways and later runs check them.
 
         Raises:
             Unavailable: the database cannot be asked.
@@ -57,7 +57,7 @@ class AppliedWatch:
                 due.clear()
 
     def _taken(self, number: int, *, whether_due: bool = True) -> list[Journaled]:
-        """Some of those that wait for this look; those that a look has failed for are among them."""
+        """A batch of events for this check, including events whose last check failed."""
         waiting, due = self._waiting[number], self._due[number]
         while waiting and len(due) < _BATCH and not (whether_due and waiting[0][0] > monotonic()):
             due.append(waiting.popleft()[1])

@@ -1,4 +1,4 @@
-"""Work that is done after the answers, in batches, by one thread."""
+"""Work that is done after the answers, in batches, in a thread of its own."""
 
 import threading
 from collections import deque
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class Background(Generic[Item]):
-    """Does `work` on whatever was added meanwhile. What does not fit any more is dropped, the oldest first."""
+    """Calls `work` with batches of the added items. If too many items wait, the oldest are dropped."""
 
     def __init__(
         self,
@@ -26,12 +26,12 @@ class Background(Generic[Item]):
     ) -> None:
         """
         Args:
-            name: for the log and the count.
-            work: does a batch, and may raise our errors: then the batch is lost, and the log says so.
-            most: how many items may wait.
-            dropped: told the name, and how many more were not done.
-            batch: how many are done together.
-            pause: seconds to wait for more after the first of a batch.
+            name: for the log and for `dropped`.
+            work: does a batch. If it raises an exception, the batch is lost, and the log says so.
+            most: most items that may wait.
+            dropped: called with the name and the number of items that were dropped or lost.
+            batch: most items in a batch.
+            pause: seconds to wait for more items after the first of a batch.
         """
         self._name, self._work, self._most, self._dropped = name, work, most, dropped
         self._batch, self._pause = batch, pause
@@ -44,7 +44,7 @@ class Background(Generic[Item]):
         self._thread.start()
 
     def add(self, item: Item) -> None:
-        """Something more to do."""
+        """Adds an item."""
         with self._changed:
             self._items.append(item)
             self._added += 1
@@ -55,13 +55,13 @@ class Background(Generic[Item]):
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
-        """Waits until all that was added before is done; False when that takes longer."""
+        """Waits until all items added before are done. Returns False if that takes longer than `seconds`."""
         with self._changed:
             wanted = self._added
             return self._changed.wait_for(lambda: self._done >= wanted, seconds)
 
     def close(self, seconds: float) -> None:
-        """Does what is left, in so many seconds at the most, and ends."""
+        """Does the waiting items for at most `seconds`, and ends."""
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
@@ -88,4 +88,4 @@ class Background(Generic[Item]):
 
     def _lose(self, count: int, why: str) -> None:
         self._dropped(self._name, count)
-        logger.warning(f"{self._name}: not everything could be done after the answers", extra={"fields": {"why": why}})
+        logger.warning(f"{self._name}: records could not be stored after their answers", extra={"fields": {"why": why}})

@@ -1,22 +1,21 @@
 """The batcher: events that are pending at the same time are judged together, as a batch.
 
-A batch is read together, decided and written together, and costs the database little more than one event alone. The
-attempts pending for one job stand in a line, and only the first of a line is ever in a batch: a second event of the
-same job would only lose the race for it. A job is *ready* when it has pending attempts and none of them is in a batch.
+The events of a batch are read, decided and written together; a batch costs the database little more than one event.
+The pending attempts of one job form a line. Only the first of a line is ever in a batch, because a second event of the
+same job would lose the race for it. A job is *ready* if it has pending attempts and none of them is in a batch.
 
-When a batch begins (`_may_begin`): as soon as any job is ready and
+A batch begins (`_may_begin`) as soon as
 
-- a full batch is (`_LARGEST`); or
-- a batch is running, but has been for so long (`_SLOW_SECONDS`) that the others should not wait for its end; or
-- none is running, and either as many jobs are ready as the *target size* says, or the *linger* is over.
+- enough jobs are ready for a full batch (`_LARGEST`); or
+- any job is ready, and the running batch is slow (`_SLOW_SECONDS`), so that the job should not wait for its end; or
+- any job is ready, no batch is running, and either the *target size* is reached or the *linger* is over.
 
-The target size is how many events there were a moment ago: those of the batch before, and those that became ready
-meanwhile. Senders answered in one batch tend to send again together, and come one by one.
+The target size is the number of events a moment ago: those of the batch before, and those that became ready meanwhile.
+Senders answered in one batch tend to send again together, but their events arrive one by one.
 
-The linger is how long a batch is waited for that has not reached the target size, counted from when its first job
-became ready. It is zero while the processor is the limit: an event that waits then gains nothing. It is as long as the
-batch before took, and at most `_LONGEST_LINGER_SECONDS`, if that batch has waited for the disk of the database: to a
-disk it matters how many batches there are, and not what is in them.
+The linger is the longest time to wait for the target size, counted from when the first job became ready. If the batch
+before was limited by the processor, the linger is zero: waiting gains nothing. If it waited for the database's disk,
+the linger is the duration of that batch, at most `_LONGEST_LINGER_SECONDS`: fewer batches mean fewer disk writes.
 """
 
 import asyncio
@@ -36,45 +35,46 @@ from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import OutcomeUnknown
 
 _LARGEST: Final = 64
-"""Events in a batch."""
+"""Most events in a batch."""
 _SLOW_SECONDS: Final = 0.05
-"""How long a batch may take before another is begun beside it."""
+"""How long a batch may take before another begins beside it."""
 _CORE_SECONDS: Final = 0.00025
 _LEAST_CORE_SECONDS: Final = 0.002
-"""How long a core is busy with a batch, for each of its events and at the least. A batch that takes longer has waited
-for the disk of the database."""
+"""Processor time of a batch, for each of its events and at least. A batch that takes longer has waited for the disk of
+the database."""
 _LONGEST_LINGER_SECONDS: Final = 0.005
 """Longest time to wait for a batch to fill."""
 _LATE: Final = "timed out; the event may or may not be applied - send it again with the same id"
 
 
 class Batcher:
-    """A number of threads that judge what is pending. Used from one event loop."""
+    """Threads that judge pending events in batches. Use it from one event loop."""
 
     def __init__(self, judge: Judge, threads: int, pending: int) -> None:
         """
         Args:
-            threads: how many batches are judged at the same time, where one takes its time.
-            pending: how many events may be here; more are put off.
+            judge: judges a batch.
+            threads: most batches that are judged at the same time.
+            pending: most events that may be judged or pending; further ones are refused as overload.
         """
         self._judge = judge
         self._most = pending
         self._answers: dict[Attempt, asyncio.Future[Outcome]] = {}
-        """What senders wait for; changed in the event loop alone."""
+        """The answers that senders wait for. Changed only in the event loop."""
         self._closing = False
 
         self._changed = threading.Condition()
-        """Guards all that follows."""
+        """Guards all attributes below."""
         self._lines: dict[str, deque[Attempt]] = {}
-        """The attempts of each job, in their order; the first may be in a batch."""
+        """The attempts of each job, in order; the first may be in a batch."""
         self._ready: deque[str] = deque()
-        """Jobs with pending attempts, none of which is in a batch or pauses before its next round."""
+        """Jobs whose first attempt is neither in a batch nor pausing before its next round."""
         self._running = 0
         """How many batches are being judged."""
         self._last_began = 0.0
-        """When the newest of them began."""
+        """Monotonic time at which the newest running batch began."""
         self._watching = 0
-        """How many threads look now and then whether the newest batch has become slow."""
+        """How many threads check regularly whether the newest batch has become slow."""
         self._target_size = 1
         self._linger = 0.0
         self._linger_began = 0.0
@@ -90,12 +90,18 @@ class Batcher:
     async def judge(
         self, event: Event, execution: str, deadline: Deadline, *, is_new: bool = False, is_large: bool = False
     ) -> Outcome:
-        """The outcome of an event; `is_new` and `is_large` as in `Attempt`.
+        """Judges an event; waits for its outcome.
+
+        Args:
+            event: the event.
+            execution: the id of its execution.
+            deadline: when the sender gives up.
+            is_new, is_large: see `Attempt`.
 
         Raises:
-            Overloaded: there is too much to do already.
-            OutcomeUnknown: it is not judged in time.
-            WrongSetting: the database refuses our user.
+            Overloaded: too many events are pending.
+            OutcomeUnknown: the event was not judged before the deadline.
+            WrongSetting: the database refuses the gateway's user.
         """
         if self.inside >= self._most:
             raise too_many("messages")
@@ -111,7 +117,7 @@ class Batcher:
             late.cancel()
 
     def close(self, seconds: float) -> None:
-        """Ends the threads once they have judged what was accepted, or after so many seconds."""
+        """Ends the threads once all accepted events are judged, or after `seconds`."""
         deadline = Deadline(seconds)
         with self._changed:
             self._closing = True
@@ -134,7 +140,7 @@ class Batcher:
         if len(self._ready) == 1:
             self._linger_began = monotonic()
         if not self._running and len(self._ready) in (1, self._target_size):
-            self._changed.notify()  # the thread that wakes takes all that is ready by then
+            self._changed.notify()  # the woken thread takes all jobs that are ready by then
 
     def _run(self) -> None:
         while batch := self._next():
@@ -143,7 +149,7 @@ class Batcher:
             self._ended(batch, monotonic() - began)
 
     def _next(self) -> list[Attempt]:
-        """The next batch, waited for; an empty one at the end."""
+        """Waits for the next batch. An empty batch means the end."""
         with self._changed:
             while not self._may_begin():
                 if self._closing and not self._lines:
@@ -152,7 +158,7 @@ class Batcher:
             self._running += 1
             self._last_began = monotonic()
             if not self._watching:
-                self._changed.notify()  # another thread has to look whether this batch becomes slow
+                self._changed.notify()  # another thread has to check whether this batch becomes slow
             return [self._lines[self._ready.popleft()][0] for _ in range(min(_LARGEST, len(self._ready)))]
 
     def _may_begin(self) -> bool:
@@ -164,7 +170,7 @@ class Batcher:
         return is_complete or monotonic() - self._linger_began >= self._linger
 
     def _wait(self) -> None:
-        """Waits until a batch may begin, or something changes on which that depends."""
+        """Waits until a batch may begin, or until that has to be checked again."""
         if self._running:
             self._watching += 1
             self._changed.wait(_SLOW_SECONDS)
@@ -181,14 +187,14 @@ class Batcher:
             if len(batch) == 1:
                 batch[0].error = error
                 return
-            for attempt in batch:  # one of them may be to blame, and must not take the others with it
+            for attempt in batch:  # judged one by one: only the one that causes the error fails
                 if attempt.outcome is None:
                     self._judge_batch([attempt])
 
     def _ended(self, batch: Sequence[Attempt], seconds: float) -> None:
-        """Answers what is done, and makes ready what may be in the next batch.
+        """Answers finished attempts, and makes the next attempts of their jobs ready.
 
-        An attempt that has no outcome yet stays the first of its line, and is ready again after its pause.
+        An attempt without an outcome stays the first of its line, and its job is ready again after a pause.
 
         Args:
             seconds: how long the batch took.
@@ -205,7 +211,7 @@ class Batcher:
             if self._closing:
                 self._changed.notify_all()
         loop = self._answers[batch[0]].get_loop()
-        with suppress(RuntimeError):  # the loop has ended, and with it all senders who waited
+        with suppress(RuntimeError):  # the event loop has ended, so no sender waits any more
             if done:
                 loop.call_soon_threadsafe(self._answer, done)
             for attempt in batch:
@@ -227,7 +233,7 @@ class Batcher:
     def _answer(self, done: Sequence[Attempt]) -> None:
         for attempt in done:
             answer = self._answers.pop(attempt)
-            if answer.done():  # its sender waits no more
+            if answer.done():  # the sender no longer waits
                 continue
             if attempt.outcome is not None:
                 answer.set_result(attempt.outcome)

@@ -1,6 +1,6 @@
-"""The change feed: jobs as they change, for all listeners. The database is polled once for all of them together.
+"""The change feed: tells all listeners which jobs change. One poll of the database serves all listeners.
 
-Best effort. A listener may miss a change when very much changes at once; a client that needs all reads the jobs.
+Best effort: if very many jobs change at once, a listener may miss a change. A client that needs all reads the jobs.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from pipelinejobs.util.errors import PipelineJobsError
 from pipelinejobs.util.log import logger
 
 _BACK_SECONDS: Final = 10
-"""How far back behind the last look is looked: the dates of changes are their writers', whose clocks differ."""
+"""How far each poll reaches back before the last one: changes carry the dates of their writers, whose clocks differ."""
 _MOST_CHANGES: Final = 1000
-_MOST_TOLD: Final = 10_000
+_MOST_REMEMBERED: Final = 10_000
 _MOST_WAITING: Final = 1000
 _LOOK_SECONDS: Final = 5.0
 
 
 class TooManyListeners(PipelineJobsError):
-    """Too many listen already; try again."""
+    """Too many clients listen already; try again."""
 
 
 class Listener:
@@ -33,10 +33,10 @@ class Listener:
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(_MOST_WAITING)
         self.ended = False
-        """Whether nothing will come any more: the gateway ends, or the listener did not keep up."""
+        """Whether no more changes will come: the gateway ends, or the listener is too slow."""
 
     async def next(self, seconds: float) -> dict[str, Any] | None:
-        """The next change; None when there is none for so long, or when it has `ended`."""
+        """The next change; None if there is none within `seconds`, or if the feed has `ended`."""
         if self.ended and self._waiting.empty():
             return None
         try:
@@ -45,7 +45,7 @@ class Listener:
             return None
 
     def tell(self, change: dict[str, Any]) -> None:
-        """Says that a job has changed. A listener that does not keep up is let go."""
+        """Adds a change. If the listener is too slow to read its changes, it is ended."""
         if self.ended:
             return
         try:
@@ -54,38 +54,39 @@ class Listener:
             self.ended = True
 
     def end(self) -> None:
-        """Says that nothing will come any more."""
+        """Ends the listener; it still gets the changes that wait."""
         self.ended = True
         if self._waiting.empty():
             self._waiting.put_nowait(None)
 
 
 class ChangeFeed:
-    """Looks for changes while there are listeners. For one event loop."""
+    """Polls for changes while there are listeners. Use it from one event loop."""
 
     def __init__(self, store: Store, *, interval: float = 1.0, most: int = 100) -> None:
         """
         Args:
-            interval: seconds between two looks.
-            most: how many may listen.
+            store: the database.
+            interval: seconds between two polls.
+            most: most listeners at the same time.
         """
         self._store = store
         self._interval = interval
         self._most = most
-        # Held weakly: a stream that is never begun, because its caller went away, never says `leave`.
+        # Weak references: if a client goes away before its stream begins, `leave` is never called.
         self._listeners: WeakSet[Listener] = WeakSet()
-        self._told: OrderedDict[str, Any] = OrderedDict()
+        self._sent: OrderedDict[str, Any] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self._closing = asyncio.Event()
-        self._looked = 0.0
+        self._last_poll = 0.0
         self._complained = False
 
     async def listen(self) -> Listener:
-        """Begins to listen: to what changes from now on. Say `leave` in the end.
+        """A new listener, for changes from now on. Call `leave` at the end.
 
         Raises:
-            TooManyListeners: as many as may already do.
+            TooManyListeners: the limit is reached, or the feed is closed.
         """
         if len(self._listeners) >= self._most or self._closing.is_set():
             raise TooManyListeners
@@ -101,11 +102,11 @@ class ChangeFeed:
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Ends listening."""
+        """Removes a listener."""
         self._listeners.discard(listener)
 
     async def close(self) -> None:
-        """Lets all listeners go, and waits for the end of the poll that is running."""
+        """Ends all listeners, and waits for the end of a running poll."""
         self._closing.set()
         for listener in list(self._listeners):
             listener.end()
@@ -113,9 +114,9 @@ class ChangeFeed:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        """Polls until there are no listeners, or the feed is closed. It is never cancelled: its thread could not be."""
-        self._looked = monotonic()
-        await self._look()  # what has changed before is no news
+        """Polls until there are no listeners, or the feed is closed. Never cancelled, because its thread cannot be."""
+        self._last_poll = monotonic()
+        await self._look()  # changes from before are not sent
         self._begun.set()
         while self._listeners and not self._closing.is_set():
             with suppress(TimeoutError):
@@ -131,31 +132,31 @@ class ChangeFeed:
                 listener.tell(change)
 
     async def _look(self) -> list[dict[str, Any]]:
-        """What has changed and was not told yet."""
+        """One poll: the changes that were not sent yet."""
         begun = monotonic()
         try:
-            changes = await asyncio.to_thread(self._changes, begun - self._looked + _BACK_SECONDS)
-        except Exception as error:  # whatever it is, the next look may go well
+            changes = await asyncio.to_thread(self._changes, begun - self._last_poll + _BACK_SECONDS)
+        except Exception as error:  # after any error, the next poll may succeed
             if not self._complained:
                 why = error.reason if isinstance(error, PipelineJobsError) else type(error).__name__
-                logger.warning("changes cannot be looked for", extra={"fields": {"why": why}})
+                logger.warning("the change feed cannot poll the database", extra={"fields": {"why": why}})
             self._complained = True
             return []
-        self._looked = begun
+        self._last_poll = begun
         self._complained = False
         return [change for change in changes if self._is_news(change)]
 
     def _changes(self, seconds: float) -> list[dict[str, Any]]:
-        """The changes of the last seconds, by the database's time."""
+        """The changes of the last `seconds`, by the database's clock."""
         with within(_LOOK_SECONDS):
             moment = self._store.outbox.now() - timedelta(seconds=seconds)
             return self._store.changes.since(moment, _MOST_CHANGES)
 
     def _is_news(self, change: dict[str, Any]) -> bool:
         uuid, stand = str(change.get("uuid")), (change.get("revision"), change.get("updated"))
-        is_news = self._told.get(uuid) != stand
-        self._told[uuid] = stand
-        self._told.move_to_end(uuid)
-        if len(self._told) > _MOST_TOLD:
-            self._told.popitem(last=False)
+        is_news = self._sent.get(uuid) != stand
+        self._sent[uuid] = stand
+        self._sent.move_to_end(uuid)
+        if len(self._sent) > _MOST_REMEMBERED:
+            self._sent.popitem(last=False)
         return is_news

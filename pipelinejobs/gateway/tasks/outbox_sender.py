@@ -1,7 +1,7 @@
-"""Sends outbox messages to the Indexer, all the time.
+"""Sends pending outbox messages to the Indexer, in the background.
 
-Any number of gateways share the work: a row is sent by the one that gets the lease on it
-(`pipelinejobs.service.outbox_relay`), and one whose holder has died comes back when its lease is over.
+Any number of gateways share the work: the gateway that gets the lease on a message sends it
+(`pipelinejobs.service.outbox_relay`). If that gateway dies, the message is due again when the lease ends.
 """
 
 import threading
@@ -21,24 +21,25 @@ _MOST: Final = 100
 
 
 class OutboxSender:
-    """Looks for messages that are due, when told of one and every now and then, and sends some at a time."""
+    """Sends messages that are due: at once when woken, and at each poll. Several are sent at the same time."""
 
     def __init__(
         self,
         outbox: OutboxRelay,
-        told: Callable[[Tally], None],
+        report: Callable[[Tally], None],
         *,
         workers: int = WORKERS,
         poll: float = _POLL_SECONDS,
     ) -> None:
         """
         Args:
-            told: called with what came of each attempt, in any thread.
+            outbox: finds and sends messages.
+            report: called with the result of each attempt, in any thread.
             workers: how many messages are sent at the same time.
-            poll: seconds between two looks, when nothing is told.
+            poll: seconds between two polls for messages that are due.
         """
         self._outbox = outbox
-        self._told = told
+        self._report = report
         self._poll = poll
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="sender")
         self._room = threading.Semaphore(workers)
@@ -50,15 +51,15 @@ class OutboxSender:
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Says that a job may owe something now."""
+        """Polls now, because a job may have a new message."""
         self._wake.set()
 
     def close(self, seconds: float) -> None:
-        """Sends what is due now, as far as that goes in so many seconds, and ends."""
+        """Sends messages that are due for at most `seconds`, and ends."""
         deadline = Deadline(seconds)
         self._closing.set()
         self._wake.set()
@@ -66,7 +67,7 @@ class OutboxSender:
         self._pool.shutdown(wait=False)
         for _ in range(WORKERS):
             if not self._room.acquire(timeout=deadline.remaining()):
-                return  # still sending; its lease ends by itself, and another process goes on
+                return  # still sending; its lease ends by itself, and another process sends the message
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -76,39 +77,41 @@ class OutboxSender:
         self._round()
 
     def _round(self) -> bool:
-        """Begins sending what is due now. Returns whether there was as much as is looked at in one round."""
+        """Begins to send the messages that are due. Returns whether more may be due than one round reads."""
         try:
             due = self._outbox.due(_MOST)
         except PipelineJobsError as error:
             if not self._complained:
-                logger.error("pending messages cannot be looked up", extra={"fields": {"why": error.reason}})
+                logger.error("pending outbox messages cannot be read", extra={"fields": {"why": error.reason}})
             self._complained = True
             return False
         self._complained = False
         begun = 0
-        for owed in due:
+        for message in due:
             with self._lock:
-                if owed.key in self._sending:
+                if message.key in self._sending:
                     continue
-                self._sending.add(owed.key)
+                self._sending.add(message.key)
             self._room.acquire()
             try:
-                self._pool.submit(self._send, owed)
-            except RuntimeError:  # it was closed while this waited for room
+                self._pool.submit(self._send, message)
+            except RuntimeError:  # the pool was closed while this thread waited
                 return False
             begun += 1
         return begun == _MOST
 
-    def _send(self, owed: OutboxMessage) -> None:
+    def _send(self, message: OutboxMessage) -> None:
         try:
-            self._told(self._outbox.attempt(owed))
+            self._report(self._outbox.attempt(message))
         except Unavailable as error:
-            fields = {"job": owed.job, "why": error.reason}
-            logger.warning("it is not known what came of a message; it stays pending", extra={"fields": fields})
+            fields = {"job": message.job, "why": error.reason}
+            logger.warning(
+                "it is not known whether an outbox message was delivered; it stays pending", extra={"fields": fields}
+            )
         except Exception as error:
-            fields = {"job": owed.job, "why": type(error).__name__}
-            logger.error("a message could not be sent; this is a defect", extra={"fields": fields})
+            fields = {"job": message.job, "why": type(error).__name__}
+            logger.error("an outbox message could not be sent; this is a defect", extra={"fields": fields})
         finally:
             with self._lock:
-                self._sending.discard(owed.key)
+                self._sending.discard(message.key)
             self._room.release()

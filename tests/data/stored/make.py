@@ -116,7 +116,7 @@ def run(checkout: Path, database: Database[Document]) -> list[Document]:
             "_REACTOR_MONGODB_DATABASE": database.name,
             "_REACTOR_TOKENS_ADMIN_KEY": ADMIN_KEY,
             "_REACTOR_TOKENS_ADMIN_SECRET": ADMIN_SECRET,
-            "_REACTOR_PIPELINES_JOB_INDEXER_URL": "http://127.0.0.1:1/",  # nobody is there
+            "_REACTOR_PIPELINES_JOB_INDEXER_URL": "http://127.0.0.1:1/",  # no server listens there
             **settings,
             **message["parameters"],
             "_abaco_username": "jdoe",

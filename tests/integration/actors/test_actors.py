@@ -48,9 +48,9 @@ MISBEHAVIOUR: Final[dict[str, tuple[Script, str]]] = {
     "drips one header": (then_drips(HEAD + b"X-More: ", b"1"), "did not answer in full"),
     "drips the body": (then_drips(HEAD + b"Content-Length: 90000\r\n\r\n", b"{"), "did not answer in full"),
     "says continue for ever": (then_drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "did not answer in full"),
-    "closes at once": (says(), "broke off"),
-    "closes half-way through the body": (says(HEAD + b"Content-Length: 9\r\n\r\n{"), "broke off"),
-    "closes in a chunk": (says(HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{"), "broke off"),
+    "closes at once": (says(), "closed the connection"),
+    "closes half-way through the body": (says(HEAD + b"Content-Length: 9\r\n\r\n{"), "closed the connection"),
+    "closes in a chunk": (says(HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{"), "closed the connection"),
     "not HTTP": (says(b"220 canary ESMTP\r\n"), "gave no HTTP answer"),
     "endless header line": (says(HEAD + b"X-Long: " + b"x" * 100_000), "gave no HTTP answer"),
     "many headers": (says(HEAD + b"X-More: 1\r\n" * 1_000), "gave no HTTP answer"),
@@ -82,7 +82,7 @@ def threads() -> set[threading.Thread]:
 
 
 def wait_for_the_end_of_others(before: set[threading.Thread]) -> None:
-    """Whatever a server still does, the thread that sent to it ends soon."""
+    """Waits for threads that still send: each ends soon, whatever its server does."""
     end = time.monotonic() + BOUND
     while left := threads() - before:
         assert time.monotonic() < end, left
@@ -128,7 +128,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch, *found: str) -> list[str]:
 
 @contextmanager
 def black_hole(host: str, port: int) -> Iterator[int]:
-    """A port, which is given back, that answers nothing at all to who wants to connect."""
+    """Gives a port that does not answer connection attempts."""
     with socket.create_server((host, port), backlog=0) as full, socket.socket() as first, socket.socket() as second:
         for filler in (first, second):  # takes a place in the queue, of which there are not more
             filler.setblocking(False)
@@ -276,7 +276,7 @@ def test_after_a_resolver_that_hangs_nothing_is_sent(monkeypatch: pytest.MonkeyP
         answer.set()
         time.sleep(0.3)
     assert "did not answer" in error.reason
-    assert server.requests == [], "whoever waited has given up, and will send it again"
+    assert server.requests == [], "the caller has given up waiting, and will send the message again"
 
 
 def test_without_time_nothing_is_sent() -> None:
@@ -534,9 +534,9 @@ def test_a_url_of_the_settings() -> None:
     ("api_server", "actor_id", "nonce", "reason"),
     [
         (f"https://{API}", "jobs-indexer.prod", None, "pipelines.job_indexer_nonce"),
-        (f"http://{API}", "jobs-indexer.prod", NONCE, "https only"),
+        (f"http://{API}", "jobs-indexer.prod", NONCE, "agavepy needs https"),
         (f"https://{API}", "../../meta/v2/data", NONCE, "neither an id nor an alias"),
-        ("https://", "jobs-indexer.prod", NONCE, "names no usable host"),
+        ("https://", "jobs-indexer.prod", NONCE, "has no usable host"),
     ],
 )
 def test_what_agavepy_is_not_asked(api_server: str, actor_id: str, nonce: str | None, reason: str) -> None:

@@ -22,7 +22,7 @@ class Done:
 
     @property
     def json(self) -> Any:
-        """What it printed, which must be strict JSON."""
+        """The printed JSON, which must be strict."""
 
         def refuse(constant: str) -> None:
             raise AssertionError(f"{constant} is not JSON")
@@ -38,7 +38,7 @@ class Cli:
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, *arguments: str, stdin: bytes = b"", **environment: Any) -> Done:
-        """Runs one command. Whatever it is given, it must not end in a traceback or an unexpected error."""
+        """Runs a command. It must never end with a traceback or an unexpected error."""
         with self.monkeypatch.context() as patch:
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
             for name, value in environment.items():
@@ -53,13 +53,13 @@ class Cli:
         return Done(exit_code, out, err)
 
     def ok(self, *arguments: str, **environment: Any) -> Any:
-        """What a command that must succeed prints with --json."""
+        """Runs a command with --json, which must succeed, and returns its data."""
         done = self(*arguments, "--json", **environment)
         assert done.exit_code == 0, done
         return done.json
 
     def make(self, **data: Any) -> dict[str, str]:
-        """A new job, as `create` tells of it."""
+        """Makes a job with `create`, and returns its data."""
         job: dict[str, str] = self.ok("create", "--pipeline-name", "sample", "--data", json.dumps(data))
         return job
 
@@ -71,7 +71,7 @@ def cli(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Cli:
-    """The commands, on the test's own database and with no way to reach an Indexer."""
+    """The commands, on the test's own database, and without an Indexer's address."""
     monkeypatch.setenv("_REACTOR_MONGODB_URI", mongodb_uri)
     monkeypatch.setenv("_REACTOR_MONGODB_DATABASE", database.name)
     return Cli(monkeypatch, capsys)

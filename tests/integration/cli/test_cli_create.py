@@ -44,7 +44,7 @@ def test_the_archive_path_is_each_jobs_own(cli: Cli) -> None:
     assert job["archive_path"] == f"/products/v2/{job['pipeline_uuid']}/{job['uuid']}"
 
 
-def test_the_archive_path_may_be_said(cli: Cli, jobs: Jobs) -> None:
+def test_the_archive_path_can_be_given(cli: Cli, jobs: Jobs) -> None:
     cli.ok("create", "--pipeline-name", "sample", "--archive-path", "/products/v2/run-42")
     assert jobs.distinct("archive_path") == ["/products/v2/run-42"]
 
@@ -60,7 +60,7 @@ def test_says_what_the_indexer_is_to_index(cli: Cli, jobs: Jobs) -> None:
     assert stored["archive_system"] == "data-sd2e-community"
 
 
-def test_the_archive_system_may_be_said(cli: Cli, jobs: Jobs) -> None:
+def test_the_archive_system_can_be_given(cli: Cli, jobs: Jobs) -> None:
     cli.ok("create", "--pipeline-name", "sample", "--archive-system", "data-mine")
     assert jobs.distinct("archive_system") == ["data-mine"]
 
@@ -115,7 +115,7 @@ def test_leaves_a_job_that_exists_as_it_is(cli: Cli, jobs: Jobs) -> None:
     done = cli("create", "--pipeline-name", "sample", "--data", '{"n": 1}')
     assert done.exit_code == 1
     assert job["uuid"] in done.err
-    assert "left as it is" in done.err
+    assert "it was not changed" in done.err
     assert len(done.err.splitlines()) == 1
     assert done.out == ""
     assert list(jobs.find()) == [before]

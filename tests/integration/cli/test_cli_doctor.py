@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong with settings, server, indexes, jobs and owed messages."""
+"""`doctor`: problems of settings, server, indexes, jobs and outbox messages."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from tools.demo.indexer import Indexer
 
 Jobs = Collection[dict[str, Any]]
 ADMINISTRATION: dict[str, Any] = {"_REACTOR_TOKENS_ADMIN_KEY": "k" * 20, "_REACTOR_TOKENS_ADMIN_SECRET": "s" * 20}
-CURE = f"(doctor --repair {UUID} says what can be mended)"
+CURE = f"(doctor --repair {UUID} says what can be repaired)"
 VECTORS = Path(__file__).resolve().parents[2] / "data" / "token-vectors.json"
 
 
@@ -43,7 +43,7 @@ def test_a_sound_deployment(fixed: Cli) -> None:
     with Indexer() as indexer:
         sound = {**ADMINISTRATION, "_REACTOR_GATEWAY_PORT": "0", "_REACTOR_PIPELINES_JOB_INDEXER_URL": indexer.url}
         done = fixed("doctor", "--json", **sound)
-    assert found(done, "jobs") == [("ok", "1 looked at, history and state agree")]
+    assert found(done, "jobs") == [("ok", "1 job checked; history and state agree")]
     assert found(done, "pins") == [("note", found(done, "pins")[0][1])]
     assert {finding["level"] for finding in done.json["findings"] if finding["what"] != "pins"} == {"ok"}
 
@@ -62,7 +62,7 @@ def test_makes_missing_indexes_when_told_to(cli: Cli) -> None:
     assert "jobs.uuid_1" in text
     ((level, text),) = found(cli("doctor", "--fix", "--json"), "indexes")
     assert (level, text[:5]) == ("ok", "made:")
-    assert found(cli("doctor", "--json"), "indexes") == [("ok", "all there")]
+    assert found(cli("doctor", "--json"), "indexes") == [("ok", "all indexes are there")]
 
 
 def test_documents_with_the_same_uuid(cli: Cli, jobs: Jobs) -> None:
@@ -73,7 +73,7 @@ def test_documents_with_the_same_uuid(cli: Cli, jobs: Jobs) -> None:
     done = cli("doctor", "--fix", "--json")
     assert found(done, "jobs") == [("wrong", f"{UUID} is the uuid of more than one document")]
     assert found(done, "indexes")[0][0] == "wrong"
-    assert found(done, "outbox") == [("ok", "every message is delivered")]
+    assert found(done, "outbox") == [("ok", "all messages are delivered")]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_documents_with_the_same_uuid(cli: Cli, jobs: Jobs) -> None:
         ({"history.1.name": "index"}, "its history does not follow the lifecycle: index while CREATED"),
         ({"history": None}, f"it cannot be changed: history is not an array {CURE}"),
         ({"state": "LOST"}, f"it cannot be changed: state is not one of the lifecycle's {CURE}"),
-        ({"_salt": None}, "it has no _salt, so that it has no token and nothing can be sent to the Indexer for it"),
+        ({"_salt": None}, "it has no _salt, so it has no token, and nothing can be sent to the Indexer for it"),
     ],
 )
 def test_jobs_that_disagree_with_themselves(fixed: Cli, jobs: Jobs, damage: dict[str, Any], problem: str) -> None:
@@ -95,7 +95,7 @@ def test_jobs_that_disagree_with_themselves(fixed: Cli, jobs: Jobs, damage: dict
     assert ("wrong", f"{UUID}: {problem}") in findings
     assert findings[-1] == (
         "note",
-        "doctor --repair UUID says what can be repaired in one job; --yes repairs it",
+        "doctor --repair UUID prints what can be repaired in one job; with --yes it repairs the job",
     )
 
 
@@ -113,7 +113,7 @@ def test_a_job_that_cannot_be_read_hides_no_other(fixed: Cli, jobs: Jobs, monkey
     assert found(fixed("doctor", "--json"), "jobs") == [
         ("wrong", f"{broken}: it cannot be read (ValueError)"),
         ("wrong", f"{wrong}: its state is RUNNING, but its history leads to CREATED"),
-        ("note", "doctor --repair UUID says what can be repaired in one job; --yes repairs it"),
+        ("note", "doctor --repair UUID prints what can be repaired in one job; with --yes it repairs the job"),
     ]
 
 
@@ -128,7 +128,7 @@ class TestRepair:
         assert found(done, "history.0.uuid")[0][0] == "wrong"
         (said,) = found(done, "history.1.date")
         assert said == ("wrong", 'would become "2018-11-05T17:25:40Z": it is text')
-        assert found(done, "job") == [("note", "nothing was changed; --yes repairs it")]
+        assert found(done, "job") == [("note", "nothing was changed; add --yes to repair the job")]
 
     def test_with_yes_it_does_and_the_job_takes_events(self, fixed: Cli, jobs: Jobs) -> None:
         jobs.insert_one(catalogued("job-of-2018.json"))
@@ -136,19 +136,22 @@ class TestRepair:
         assert f"doctor --repair {self.OLD}" in problem
         done = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
         assert (done.exit_code, done.json["mended"]) == (0, True)
-        assert found(done, "_properties.revision")[0] == ("ok", "became 1: it is 0; so many events came after create")
-        assert found(done, "job") == [("ok", "history and state agree, and it takes events")]
+        assert found(done, "_properties.revision")[0] == (
+            "ok",
+            "became 1: it is 0, but the history has 1 event after create",
+        )
+        assert found(done, "job") == [("ok", "history and state agree, and the job accepts events")]
         assert fixed.ok("send", self.OLD, "finish")["verdict"] == "applied"
         assert fixed.ok("explain", self.OLD)["problems"] == []
         again = fixed("doctor", "--repair", self.OLD, "--yes", "--json")
         assert [finding["what"] for finding in again.json["findings"]] == ["job"]
 
-    def test_what_is_left_is_said(self, fixed: Cli, jobs: Jobs) -> None:
+    def test_what_cannot_be_repaired_is_reported(self, fixed: Cli, jobs: Jobs) -> None:
         jobs.insert_one(catalogued("job-finished.json"))
         jobs.update_one({}, {"$set": {"history.1.name": "may_run", "last_event": "run"}})
         done = fixed("doctor", "--repair", UUID, "--yes", "--json")
         assert done.exit_code == 1
-        assert found(done, "last_event") == [("ok", "became \"finish\": it is 'run', and the history ends so")]
+        assert found(done, "last_event") == [("ok", "became \"finish\": it is 'run', but the last entry is finish")]
         ((level, text),) = found(done, "left")
         assert (level, "may_run while CREATED" in text) == ("note", True)
         assert found(done, "job")[0][0] == "wrong"
@@ -156,13 +159,13 @@ class TestRepair:
     def test_a_sound_job(self, fixed: Cli) -> None:
         uuid = fixed.make()["uuid"]
         done = fixed("doctor", "--repair", uuid)
-        assert (done.exit_code, done.out) == (0, "ok     job: history and state agree, and it takes events\n")
+        assert (done.exit_code, done.out) == (0, "ok     job: history and state agree, and the job accepts events\n")
 
     @pytest.mark.parametrize(
         ("arguments", "exit_code"),
         [(["--yes"], 2), (["--repair", "107"], 2), (["--repair", UUID], 1), (["--repair", UUID, "--yes"], 1)],
     )
-    def test_what_it_cannot_do_is_said_in_one_line(self, fixed: Cli, arguments: list[str], exit_code: int) -> None:
+    def test_errors_are_one_line(self, fixed: Cli, arguments: list[str], exit_code: int) -> None:
         done = fixed("doctor", *arguments)
         assert (done.exit_code, done.out) == (exit_code, "")
         assert len(done.err.splitlines()) == 1
@@ -185,7 +188,7 @@ class TestTheGatewaysPort:
                 fixed("doctor", "--json", _REACTOR_GATEWAY_PORT=str(port), _REACTOR_GATEWAY_HOST=host), "gateway"
             )
         assert level == "note"
-        assert text.startswith(f"gateway.port: {host} port {port} is in use: by this gateway if it runs, else by ")
+        assert text.startswith(f"gateway.port: {host} port {port} is in use. If the gateway is not running, ")
 
     @pytest.mark.parametrize(
         ("host", "said"),
@@ -211,7 +214,7 @@ class TestTheGatewaysPort:
 def test_looks_into_no_more_jobs_than_told(fixed: Cli) -> None:
     for n in range(3):
         fixed.make(n=n)
-    assert found(fixed("doctor", "--jobs", "2", "--json"), "jobs")[0][1].startswith("2 looked at")
+    assert found(fixed("doctor", "--jobs", "2", "--json"), "jobs")[0][1].startswith("2 jobs checked")
 
 
 def test_jobs_whose_salt_was_changed_before_we_first_wrote(fixed: Cli, jobs: Jobs) -> None:

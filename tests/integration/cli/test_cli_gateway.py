@@ -1,4 +1,4 @@
-"""Commands for those who host the gateway: `nonce`, `bearer`; and `serve` where its libraries are missing."""
+"""Commands for operators of the gateway: `nonce`, `bearer-token`; and `serve` without its libraries."""
 
 import re
 from pathlib import Path
@@ -49,7 +49,7 @@ class TestNonce:
         with pytest.raises(NonceRefused):
             store.nonces.redeem(Secret(made["id"]), [ALIAS], Permission.READ)
         done = cli("nonce", "delete", made[key])
-        assert (done.exit_code, done.err) == (1, "nonce: there is no such nonce of the manager\n")
+        assert (done.exit_code, done.err) == (1, "nonce: the actor has no such nonce\n")
         assert cli("nonce", "list").out == "no nonces\n"
 
     def test_of_the_actor(self, cli: Any, store: Store) -> None:
@@ -63,8 +63,8 @@ class TestNonce:
         assert cli.ok("nonce", "list", "--name", "jobs-manager.prod", **variables) == []
 
     def test_what_cannot_be(self, cli: Any, database: Database[Any]) -> None:
-        assert "EXECUTE at most" in cli("nonce", "add", "--level", "UPDATE").err
-        assert "the manager has no name other" in cli("nonce", "add", "--name", "other").err
+        assert "at most the level EXECUTE" in cli("nonce", "add", "--level", "UPDATE").err
+        assert "the actor has no alias or id other" in cli("nonce", "add", "--name", "other").err
         assert cli("nonce").exit_code == 2
         assert cli("nonce", "add", "--max-uses", "0").exit_code == 2
         assert database["gateway_nonces"].count_documents({}) == 0

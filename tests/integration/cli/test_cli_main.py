@@ -98,7 +98,7 @@ class TestProcesses:
         assert (done.stdout, done.stderr) == ("0\n", "")
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-    def test_a_full_disk_is_said(self) -> None:
+    def test_a_full_disk_is_reported(self) -> None:
         with Path("/dev/full").open("w") as full:
             done = process("diagram", capture_output=False, stdout=full, stderr=subprocess.PIPE)
         assert done.returncode == 1

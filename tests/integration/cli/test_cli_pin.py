@@ -62,7 +62,7 @@ class TestPin:
         assert done.err == f"pin: {said}\n"
         assert config.read_text() == before
 
-    def test_other_names_are_nobodys_business(self, cli: Cli, config: Path, secrets: Path) -> None:
+    def test_names_of_other_programs_are_ignored(self, cli: Cli, config: Path, secrets: Path) -> None:
         secrets.write_text(json.dumps({**SECRETS, "OTHER": "x"}))
         assert cli.ok("pin", "--secrets", str(secrets), "--config", str(config))["warnings"] == []
 
@@ -103,7 +103,7 @@ class TestPin:
 
 
 class TestTheOriginals:
-    """Its secrets.json, as it is."""
+    """The original reactor's secrets.json, unchanged."""
 
     def test_what_is_not_ours_is_named_in_one_line_and_left_alone(self, cli: Cli, config: Path, secrets: Path) -> None:
         original = json.loads(ORIGINAL.read_text())
@@ -121,11 +121,11 @@ class TestTheOriginals:
         environ = {name: str(value) for name, value in original.items() if value is not None}
         assert load(environ, config).tokens.admin_lifetime == 1800
 
-    def test_a_key_alone_is_said_in_one_sentence(self, cli: Cli, config: Path, secrets: Path) -> None:
+    def test_a_key_without_its_secret_is_one_warning(self, cli: Cli, config: Path, secrets: Path) -> None:
         secrets.write_text(json.dumps({"CATALOG_ADMIN_TOKEN_KEY": "a-key"}))
         told = cli.ok("pin", "--secrets", str(secrets), "--config", str(config))
         said = "CATALOG_ADMIN_TOKEN_KEY is set without CATALOG_ADMIN_TOKEN_SECRET"
-        assert told["warnings"] == [f"{said}, so that there are no administrative tokens"]
+        assert told["warnings"] == [f"{said}, so there are no administrative tokens"]
 
     def test_commands_take_it(
         self, cli: Cli, mongodb_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

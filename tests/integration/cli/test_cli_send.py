@@ -71,7 +71,7 @@ def test_a_bad_uuid_is_malformed_and_asks_no_database(cli: Cli, uuid: str) -> No
     assert "uuid" in done.json["reason"]
 
 
-def test_an_unknown_job_is_said_plainly_to_the_operator(cli: Cli) -> None:
+def test_an_operator_is_told_that_a_job_is_unknown(cli: Cli) -> None:
     done = cli("send", UNKNOWN, "run", "--json")
     assert (done.exit_code, done.json["verdict"]) == (77, "unauthorised")
     assert f"there is no job {UNKNOWN} in the database" in done.json["reason"]
@@ -133,7 +133,7 @@ def test_refuses_wrong_arguments_in_one_line(cli: Cli, arguments: list[str]) -> 
 
 
 class TestByCallback:
-    """What the client does with an event is told in tests/unit/client; here, that it is the same one."""
+    """tests/unit/client tests the client; these tests check that `send` uses it."""
 
     @pytest.fixture
     def served(self) -> Iterator[Manager]:
@@ -161,7 +161,7 @@ class TestByCallback:
 
 class TestMessages:
     def send(self, cli: Cli, body: object, *parameters: str) -> Any:
-        """Sends a message from stdin; gives what is told, with the exit code."""
+        """Sends a message from stdin; returns the data with the exit code."""
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         options = [part for parameter in parameters for part in ("--parameter", parameter)]
         done = cli("send", "--message", "-", *options, "--json", stdin=text)
@@ -205,7 +205,7 @@ class TestMessages:
     @pytest.mark.parametrize(
         ("body", "words"),
         [
-            ({}, ["says nothing of what happened"]),
+            ({}, ["names no event"]),
             ({"uuid": UNKNOWN}, ["name: is missing"]),
             ({"uuid": 5, "name": "finsh", "extra": 1, "data": []}, ["uuid: must be text", "name:", "extra", "data:"]),
             ({"uuid": UNKNOWN, "name": "run", "data": None}, ["data: must be an object, not null"]),
@@ -216,9 +216,9 @@ class TestMessages:
             (b"\xff\xfe", ["UTF-8"]),
             (b"[1]", ["must be an object"]),
             (b"hello", ["JSON"]),
-            (b"", ["says nothing of what happened"]),
+            (b"", ["names no event"]),
             (b"{" * 5000, ["JSON"]),
-            (b" " * (1024 * 1024 + 2), ["says nothing of what happened"]),
+            (b" " * (1024 * 1024 + 2), ["names no event"]),
             (b"x" * (1024 * 1024 + 2), ["larger than"]),
         ],
         ids=lambda value: str(value)[:40],

@@ -1,4 +1,4 @@
-"""What others wrote into jobs cannot steer the terminal of whoever looks at them."""
+"""Text of other programs in jobs cannot control the operator's terminal."""
 
 import json
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ COMMANDS: Final = [
 
 @pytest.fixture
 def hostile(store: Store, jobs: Jobs) -> Jobs:
-    """Such texts wherever something stored can be a text, or a name."""
+    """A job with hostile texts in all stored texts and names."""
     document = catalogued("job-finished.json")
     data = {HOSTILE: HOSTILE, "list": [HOSTILE, {"note": HOSTILE}]}
     entries = [{**entry, "data": data} for entry in document["history"]]
@@ -66,7 +66,7 @@ def test_what_looks_at_jobs(cli: Cli, hostile: Jobs, command: list[str], form: l
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_what_makes_jobs_and_sends_to_them(cli: Cli, form: list[str]) -> None:
-    """Texts of the caller, who may have pasted them."""
+    """Hostile texts in the arguments, which the operator may have pasted."""
     told = [
         cli("create", "--pipeline-name", HOSTILE, *form),
         cli("create", "--pipeline", HOSTILE, *form),

@@ -21,7 +21,7 @@ PATIENCE = 20.0
 
 
 def run(test: Callable[[ChangeFeed], Coroutine[Any, Any, None]], store: Store, **more: Any) -> None:
-    """Runs a test over a feed. Afterwards the feed has left no task behind, and no thread that looks."""
+    """Runs a test with a feed, and checks that the feed leaves no task and no thread behind."""
 
     async def whole() -> None:
         feed = ChangeFeed(store, **{"interval": INTERVAL, **more})
@@ -37,7 +37,7 @@ def run(test: Callable[[ChangeFeed], Coroutine[Any, Any, None]], store: Store, *
 
 
 def change(store: Store, job: StoredJob, revision: int, seconds: float = 0) -> None:
-    """Changes a job, so many seconds ago by the database's time."""
+    """Changes a job with a date some seconds ago, by the database's clock."""
     moment = store.outbox.now() - timedelta(seconds=seconds)
     job.jobs.update_one(
         {"uuid": job.uuid},
@@ -61,7 +61,7 @@ async def until(true: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_everybody_hears_each_change_once(store: Store, jobs: Documents) -> None:
+def test_each_listener_gets_each_change_once(store: Store, jobs: Documents) -> None:
     before, job = insert_job(jobs), insert_job(jobs)
     change(store, before, 1)
 
@@ -77,7 +77,7 @@ def test_everybody_hears_each_change_once(store: Store, jobs: Documents) -> None
 
 
 def test_a_job_that_is_made_again_is_news(store: Store, jobs: Documents) -> None:
-    """It has the revision that it had before, but another date."""
+    """The job has the same revision as before, but another date."""
     job = insert_job(jobs)
 
     async def test(feed: ChangeFeed) -> None:
@@ -101,7 +101,7 @@ def test_a_writer_whose_clock_is_late_is_heard(store: Store, jobs: Documents) ->
     run(test, store)
 
 
-def test_one_look_for_all_and_none_for_nobody(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_poll_serves_all_listeners(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0
     look = store.changes.since
 
@@ -131,9 +131,7 @@ def test_one_look_for_all_and_none_for_nobody(store: Store, jobs: Documents, mon
     run(test, store)
 
 
-def test_who_does_not_keep_up_is_ended_and_the_others_are_not(
-    store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_slow_listener_is_ended(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_feed, "_MOST_WAITING", 3)
     job = insert_job(jobs)
 
@@ -150,7 +148,7 @@ def test_who_does_not_keep_up_is_ended_and_the_others_are_not(
     run(test, store)
 
 
-def test_there_is_an_end_to_listeners(store: Store) -> None:
+def test_the_number_of_listeners_is_bounded(store: Store) -> None:
     async def test(feed: ChangeFeed) -> None:
         one, _two = await feed.listen(), await feed.listen()
         with pytest.raises(TooManyListeners):
@@ -161,8 +159,8 @@ def test_there_is_an_end_to_listeners(store: Store) -> None:
     run(test, store, most=2)
 
 
-def test_who_is_forgotten_takes_nobodys_place(store: Store, jobs: Documents) -> None:
-    """A caller may go away before the stream begins; then nobody says that it has left."""
+def test_a_forgotten_listener_frees_its_place(store: Store, jobs: Documents) -> None:
+    """If a client goes away before its stream begins, `leave` is never called."""
     job = insert_job(jobs)
 
     async def test(feed: ChangeFeed) -> None:
@@ -178,7 +176,7 @@ def test_who_is_forgotten_takes_nobodys_place(store: Store, jobs: Documents) -> 
     run(test, store, most=1)
 
 
-def test_whose_call_is_given_up_takes_nobodys_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_listener_frees_its_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     looking, go_on = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> list[Any]:
@@ -200,7 +198,7 @@ def test_whose_call_is_given_up_takes_nobodys_place(store: Store, monkeypatch: p
 
 
 @pytest.mark.parametrize("trouble", [Unavailable, RuntimeError])
-def test_a_database_that_is_away_is_told_once_and_what_changed_meanwhile_afterwards(
+def test_an_unreachable_database_is_logged_once_and_missed_changes_are_sent_afterwards(
     store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
 ) -> None:
     told: list[str] = []
@@ -226,7 +224,7 @@ def test_a_database_that_is_away_is_told_once_and_what_changed_meanwhile_afterwa
             seen = looks
             await until(lambda: looks > seen + 30)  # so that more has passed than a look back by itself would see
         assert await heard(listener) == (job.uuid, 1)
-        assert told == ["changes cannot be looked for"]
+        assert told == ["the change feed cannot poll the database"]
 
     run(test, store)
 
@@ -262,10 +260,8 @@ def test_the_end_ends_all_and_waits_for_the_look(store: Store, monkeypatch: pyte
     run(test, store)
 
 
-def test_what_was_told_is_not_remembered_for_ever(
-    store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(change_feed, "_MOST_TOLD", 5)
+def test_the_memory_of_sent_changes_is_bounded(store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_feed, "_MOST_REMEMBERED", 5)
 
     async def test(feed: ChangeFeed) -> None:
         listener = await feed.listen()
@@ -273,6 +269,6 @@ def test_what_was_told_is_not_remembered_for_ever(
             change(store, insert_job(jobs, updated=None), 1, seconds=-60)
         uuids = {(await heard(listener))[0] for _ in range(12)}
         assert len(uuids) == 12
-        assert len(feed._told) == 5
+        assert len(feed._sent) == 5
 
     run(test, store)

@@ -20,7 +20,7 @@ from support.process import StoredJob
 
 
 class Heard:
-    """What a listener hears."""
+    """The events that a listener receives."""
 
     def __init__(self) -> None:
         self.lines: Queue[str] = Queue()
@@ -72,7 +72,7 @@ def listening(gateway: Gateway) -> Iterator[Heard]:
             assert not thread.is_alive()
 
 
-def test_what_changes_is_told(gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
+def test_changes_are_streamed(gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
     before, job = new_job(), new_job()
     gateway.post(before.event("run"))
     with listening(gateway) as heard:
@@ -85,7 +85,7 @@ def test_what_changes_is_told(gateway: Gateway, new_job: Callable[..., StoredJob
         assert heard.event()[1]["state"] == "FINISHED"
 
 
-def test_what_another_gateway_writes_is_told_to_everybody(
+def test_changes_by_another_gateway_are_streamed_to_all(
     mongodb_uri: str, database: Database[Any], gateway: Gateway, job: StoredJob
 ) -> None:
     with serving(settings(mongodb_uri, database.name)) as other, listening(gateway) as one, listening(gateway) as two:
@@ -93,8 +93,8 @@ def test_what_another_gateway_writes_is_told_to_everybody(
         assert one.event()[1]["uuid"] == two.event()[1]["uuid"] == job.uuid
 
 
-def test_nobody_listens_nobody_looks(gateway: Gateway, job: StoredJob) -> None:
-    feed = gateway.service.feed
+def test_without_listeners_the_database_is_not_polled(gateway: Gateway, job: StoredJob) -> None:
+    feed = gateway.parts.feed
     assert feed._task is None
     with listening(gateway):
         assert feed._task is not None
@@ -102,13 +102,13 @@ def test_nobody_listens_nobody_looks(gateway: Gateway, job: StoredJob) -> None:
     eventually(lambda: feed._task is None and not feed._listeners)
 
 
-def test_there_is_an_end_to_listeners(gateway: Gateway) -> None:
-    gateway.service.feed = ChangeFeed(gateway.service.store, most=1)
+def test_the_number_of_listeners_is_bounded(gateway: Gateway) -> None:
+    gateway.parts.feed = ChangeFeed(gateway.parts.store, most=1)
     with listening(gateway):
         answer = gateway.ask("GET", "/changes", "READ")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
-    eventually(lambda: not gateway.service.feed._listeners)
+    eventually(lambda: not gateway.parts.feed._listeners)
 
 
 def test_the_end_of_the_gateway_ends_it(mongodb_uri: str, database: Database[Any]) -> None:
@@ -130,15 +130,15 @@ def test_a_database_that_is_away_ends_nothing(
     gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listening(gateway) as heard:
-        look = gateway.service.store.changes.since
+        look = gateway.parts.store.changes.since
         failed = threading.Event()
 
         def away(*_: object) -> Any:
             failed.set()
             raise Unavailable
 
-        monkeypatch.setattr(gateway.service.store.changes, "since", away)
+        monkeypatch.setattr(gateway.parts.store.changes, "since", away)
         assert failed.wait(20)
         gateway.post(job.event("run"))
-        monkeypatch.setattr(gateway.service.store.changes, "since", look)
+        monkeypatch.setattr(gateway.parts.store.changes, "since", look)
         assert heard.event()[1]["uuid"] == job.uuid

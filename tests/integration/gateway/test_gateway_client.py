@@ -1,4 +1,4 @@
-"""The client for senders, with a real gateway: every verdict, callbacks, and a gateway that was away."""
+"""The client for senders, with a real gateway: every verdict, callbacks, and a gateway that was unreachable."""
 
 import threading
 import time
@@ -80,7 +80,7 @@ class TestVerdicts:
     def test_a_manager_that_stumbles(
         self, gateway: Gateway, job: StoredJob, nonce: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        judge, asked = gateway.service.batcher._judge.judge, []
+        judge, asked = gateway.parts.batcher._judge.judge, []
 
         def stumbling(*given: Any) -> Any:
             asked.append(given)
@@ -88,10 +88,10 @@ class TestVerdicts:
                 raise RuntimeError("it stumbles")
             return judge(*given)
 
-        monkeypatch.setattr(gateway.service.batcher._judge, "judge", stumbling)
+        monkeypatch.setattr(gateway.parts.batcher._judge, "judge", stumbling)
         assert attached(gateway.url, job, nonce=nonce, timeout=60).run().verdict == "applied"
         assert job.names == ["create", "run"]
-        monkeypatch.setattr(gateway.service.batcher._judge, "judge", lambda *_: 1 / 0)
+        monkeypatch.setattr(gateway.parts.batcher._judge, "judge", lambda *_: 1 / 0)
         with pytest.raises(Undelivered) as caught:
             attached(gateway.url, job, nonce=nonce, timeout=2.5).update()
         assert caught.value.verdict == "unavailable"

@@ -1,4 +1,4 @@
-"""Who gets in: every credential against every route, generated from one table of what each needs."""
+"""Authentication: every credential against every route, generated from one table of required permissions."""
 
 import threading
 import time
@@ -45,7 +45,7 @@ def level(name: str) -> Permission:
 
 @dataclass(frozen=True)
 class World:
-    """A gateway with something of everything in it."""
+    """A gateway with a job, an execution and nonces in its database."""
 
     gateway: Gateway
     job: StoredJob
@@ -56,7 +56,7 @@ class World:
 
     def nonce(self, scope: str, permission: Permission, **more: Any) -> str:
         fields: dict[str, Any] = {"tenant": "SD2E", "owner": "operator", "by_operator": True} | more
-        secret, _ = self.gateway.service.store.nonces.make(NewNonce(scope=scope, level=permission, **fields))
+        secret, _ = self.gateway.parts.store.nonces.make(NewNonce(scope=scope, level=permission, **fields))
         return secret.reveal()
 
     def status(self, method: str, path: str, permission: str | None = None, nonce: str | None = None) -> int:
@@ -69,7 +69,7 @@ class World:
 @pytest.fixture
 def world(gateway: Gateway, job: StoredJob) -> World:
     execution = gateway.post(job.event("update")).json()["result"]["executionId"]
-    nonces = gateway.service.store.nonces
+    nonces = gateway.parts.store.nonces
     _, nonce = nonces.make(NewNonce(scope=f"actor:{ACTOR}", tenant="SD2E", owner="x"))
     return World(gateway, job, {"execution": execution, "nonce": nonce.handle, "job": job.uuid, "alias": ALIAS})
 
@@ -130,7 +130,7 @@ def test_every_route_is_in_the_table(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(OPEN))
-def test_open_to_everybody(gateway: Gateway, path: str) -> None:
+def test_routes_without_a_credential(gateway: Gateway, path: str) -> None:
     assert gateway.client.get(path).status_code == 200
 
 
@@ -205,7 +205,7 @@ def test_nonces_do_not_wait_for_a_server_that_hangs(
             thread.start()
         scope = f"alias:{ALIAS}"
         new = NewNonce(scope=scope, tenant="SD2E", owner="operator", by_operator=True)
-        nonce, _ = gateway.service.store.nonces.make(new)
+        nonce, _ = gateway.parts.store.nonces.make(new)
         began = time.monotonic()
         assert gateway.post(None, job.url("run", **{"x-nonce": nonce.reveal()}), permission=None).status_code == 200
         assert time.monotonic() - began < 4  # the others wait for 5 seconds
@@ -239,7 +239,7 @@ def with_oauth2(uri: str, database: str, server: RudeServer, **more: str) -> Ite
         yield running
 
 
-def test_tacc_says_whose_a_token_is(
+def test_tacc_identifies_the_user_of_a_token(
     mongodb_uri: str, database: Database[Any], new_job: Callable[..., StoredJob]
 ) -> None:
     job = new_job()
@@ -250,7 +250,7 @@ def test_tacc_says_whose_a_token_is(
             answer = gateway.post(job.event(name), permission=None, headers=headers)
             assert answer.json()["result"]["verdict"] == "applied", answer.text
         assert gateway.ask("POST", f"/actors/v2/{ALIAS}/nonces", None, headers=headers).status_code == 403
-        assert gateway.ask("GET", "/jobs").status_code == 200  # a static token asks nobody
+        assert gateway.ask("GET", "/jobs").status_code == 200  # a static token needs no other server
         (asked,) = tacc.requests
         assert (asked.path, asked.headers["authorization"]) == ("/profiles/v2/me", headers["Authorization"])
 

@@ -1,4 +1,4 @@
-"""Executions over HTTP: what became of a message, for whoever asks later."""
+"""Executions over HTTP: the stored outcomes of messages."""
 
 import json
 import time
@@ -80,7 +80,7 @@ def test_one_of_another_gateway_on_the_same_database(mongodb_uri: str, database:
     configured = settings(mongodb_uri, database.name)
     with serving(configured) as one, serving(configured) as other:
         execution = one.post(job.event("run")).json()["result"]["executionId"]
-        one.service.executions.flush(10)
+        one.parts.executions.flush(10)
         assert get(other, f"{BASE}/{execution}")["result"]["exitCode"] == 0
 
 
@@ -94,7 +94,7 @@ def test_they_are_kept_for_days(mongodb_uri: str, database: Database[Any]) -> No
 
 
 class Writes(monitoring.CommandListener):
-    """The collections that were written to, with the write concern."""
+    """Records the collections that are written to, with the write concern."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, Any]] = []
@@ -127,7 +127,7 @@ def test_no_second_durable_write(
         with serving(settings(mongodb_uri, database.name)) as gateway:
             writes.seen.clear()
             assert gateway.post(job.event("run")).status_code == 200
-            gateway.service.executions.flush(10)
+            gateway.parts.executions.flush(10)
             durable = {"w": "majority", "j": True}
             assert [name for name, concern in writes.seen if concern == durable] == expected
             others = [name for name, concern in writes.seen if concern != durable]
@@ -136,13 +136,15 @@ def test_no_second_durable_write(
         monitoring._LISTENERS.command_listeners.remove(writes)
 
 
-def test_what_cannot_be_kept_holds_nobody_up(gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_executions_that_cannot_be_stored_delay_no_answer(
+    gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(gateway.service.store.executions, "add", broken)
+    monkeypatch.setattr(gateway.parts.store.executions, "add", broken)
     assert gateway.post(job.event("run")).status_code == 200
-    gateway.service.executions.flush(10)
+    gateway.parts.executions.flush(10)
     assert 'pipelinejobs_dropped_total{what="executions"} 1.0' in gateway.client.get("/metrics").text
 
 

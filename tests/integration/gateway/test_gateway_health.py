@@ -1,4 +1,4 @@
-"""Whether the gateway lives and is ready, what it counts, what it logs, and what it does without a database."""
+"""Health and readiness, metrics, log lines, and the gateway without its database."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ def test_alive_and_ready(gateway: Gateway) -> None:
 
 def test_not_ready_without_its_indexes(gateway: Gateway, database: Database[Any]) -> None:
     database["jobs_refused"].drop_indexes()
-    gateway.service._checked = 0.0
+    gateway.parts._checked = 0.0
     answer = gateway.client.get("/readyz")
     assert answer.status_code == 503
     assert "jobs_refused.job_date" in answer.json()["message"]
@@ -33,14 +33,14 @@ def test_not_ready_without_its_indexes(gateway: Gateway, database: Database[Any]
 
 
 def test_not_ready_while_it_is_stopped(gateway: Gateway) -> None:
-    gateway.service.stopping = True
+    gateway.parts.stopping = True
     assert gateway.client.get("/readyz").status_code == 503
 
 
 def test_it_makes_the_indexes(mongodb_uri: str, database: Database[Any]) -> None:
     database.client.drop_database(database.name)
     with serving(settings(mongodb_uri, database.name)) as gateway:
-        assert gateway.service.store.missing_indexes() == []
+        assert gateway.parts.store.missing_indexes() == []
     assert "uuid_1" in database["jobs"].index_information()
 
 
@@ -61,8 +61,8 @@ def test_a_database_that_goes_away_and_comes_back(embedded: Mongod) -> None:
         assert eventually(lambda: gateway.client.get("/readyz").status_code == 503)
         assert gateway.client.get("/metrics").status_code == 200
         nonce = gateway.client.post(f"/actors/v2/{ALIAS}/messages", params={"x-nonce": "SD2E_JKx3PqOeWvLm"})
-        assert nonce.status_code == 503  # whether it is good, nobody knows
-        counted = gateway.client.get("/metrics").text  # as an outage, not as somebody's wrong credential
+        assert nonce.status_code == 503  # whether the nonce is valid is not known
+        counted = gateway.client.get("/metrics").text  # counted as an outage, not as an invalid credential
         assert 'pipelinejobs_verdicts_total{kind="unread",verdict="unavailable"} 1.0' in counted
         assert 'pipelinejobs_requests_refused_total{reason="unavailable"}' not in counted
         assert gateway.post({"uuid": "x"}).status_code == 400  # that is known without a database
@@ -122,8 +122,8 @@ class TestMetrics:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Any:
-    """The log as it would be written: a list of objects."""
-    formatter = log.Lines()
+    """The log lines, parsed from JSON."""
+    formatter = log.JsonFormatter()
     with caplog.at_level(logging.INFO, logger="pipelinejobs"):
         yield lambda: [json.loads(formatter.format(record)) for record in caplog.records]
 

@@ -1,4 +1,4 @@
-"""Reading over HTTP: jobs in pages, one job, its history, why it is where it is."""
+"""Reading over HTTP: lists of jobs, one job, its history, and the explanation of its state."""
 
 import json
 import threading
@@ -28,7 +28,7 @@ def get(gateway: Gateway, path: str, status: int = 200, /, **parameters: Any) ->
 
 
 def test_an_answer_ends_its_line(gateway: Gateway, job: StoredJob) -> None:
-    """So that a shell's prompt does not stand behind it."""
+    """An answer ends with a newline, so that a shell prompt begins on its own line."""
     for path in ("/jobs", f"/jobs/{job.uuid}", f"/jobs/{UNKNOWN}", "/nowhere", "/jobs?since=yesterday"):
         answer = gateway.ask("GET", path, "READ")
         assert answer.content.endswith(b"}\n")
@@ -122,7 +122,7 @@ class TestOne:
 
     @pytest.mark.parametrize("path", ["", "/history", "/explain"])
     def test_there_is_none(self, gateway: Gateway, path: str) -> None:
-        assert get(gateway, f"/jobs/{UNKNOWN}{path}", 404) == "there is no such job"
+        assert get(gateway, f"/jobs/{UNKNOWN}{path}", 404) == "not found: no such job"
         assert get(gateway, f"/jobs/nonsense{path}", 400).startswith("parameter uuid")
 
     def test_what_foreign_writers_left_there(self, gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
@@ -156,7 +156,7 @@ class TestHistory:
     def test_one_that_was_moved_in_part(
         self, gateway: Gateway, job: StoredJob, mongodb_uri: str, database: Database[Any]
     ) -> None:
-        gateway.service.store.history.limits = history.HistoryLimits(entries=10)
+        gateway.parts.store.history.limits = history.HistoryLimits(entries=10)
         for number in range(50):
             assert gateway.post(job.event("update", {"n": number})).status_code == 200
         assert len(job.stored()["history"]) <= 12
@@ -168,7 +168,7 @@ class TestHistory:
             assert part["next"] == (offset + 7 if offset + 7 < 51 else None)
 
     def test_of_large_entries(self, gateway: Gateway, job: StoredJob, jobs: Documents) -> None:
-        """A part ends at 4 MiB as they are stored, and says where the next one begins."""
+        """A part ends at 4 MiB of stored entries; `next` says where the next part begins."""
         for number in range(10):
             data = {"n": number, "zeros": [0] * 60_000}  # 0.7 MB where they are stored
             assert gateway.post(job.event("update", data)).status_code == 200
@@ -184,7 +184,7 @@ class TestHistory:
         assert parts == 2
 
     def test_what_a_crash_left_in_both_places(self, gateway: Gateway, job: StoredJob, jobs: Documents) -> None:
-        gateway.service.store.history.limits = history.HistoryLimits(entries=11)
+        gateway.parts.store.history.limits = history.HistoryLimits(entries=11)
         for number in range(9):
             gateway.post(job.event("update", {"n": number}))
         before = job.stored()
@@ -205,10 +205,10 @@ class TestHistory:
 
 @pytest.mark.promise("S20")
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/{}", "/jobs/{}/history", "/jobs/{}/explain"])
-def test_an_answer_is_made_where_it_keeps_nobody_waiting(
+def test_an_answer_is_made_in_a_thread(
     gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """To word a large job takes seconds, in which the loop of the gateway would answer nobody."""
+    """Rendering a large job takes seconds; done in the event loop, it would delay all other answers."""
     places = []
 
     def seen(function: Any) -> Any:
@@ -222,7 +222,7 @@ def test_an_answer_is_made_where_it_keeps_nobody_waiting(
     monkeypatch.setattr(JSONResponse, "render", seen(JSONResponse.render))
     get(gateway, path.format(job.uuid))
     assert len(places) >= 2
-    assert {place.partition("_")[0] for place in places} == {"reading"}
+    assert {place.partition("_")[0] for place in places} == {"database reads"}
 
 
 class TestExplain:
@@ -243,7 +243,7 @@ class TestExplain:
         assert (facts["owed"], facts["problems"]) == ([], [])
 
     def test_of_a_history_that_was_moved(self, gateway: Gateway, job: StoredJob) -> None:
-        gateway.service.store.history.limits = history.HistoryLimits(entries=10)
+        gateway.parts.store.history.limits = history.HistoryLimits(entries=10)
         gateway.post(job.event("run", {"by": "hand"}))
         for number in range(30):
             gateway.post(job.event("update", {"n": number}))

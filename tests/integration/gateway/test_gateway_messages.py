@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 
 
 def result(answer: Any, status: int = 200) -> Answer:
-    """The result in an answer, whose envelope is held against Abaco's."""
+    """The result in an answer. Checks that the envelope is Abaco's."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     whole: Answer = answer.json()
@@ -158,7 +158,7 @@ class TestVerdicts:
         told = result(gateway.post(job.event("finish")), 409)
         assert told["verdict"] == "illegal"
         assert "CREATED" in told["reason"]
-        (kept,) = eventually(lambda: list(gateway.service.store.refused.of(job.uuid)))
+        (kept,) = eventually(lambda: list(gateway.parts.store.refused.of(job.uuid)))
         assert (kept["verdict"], kept["execution"], kept["sender"]) == ("illegal", told["executionId"], "sender")
 
     @pytest.mark.promise("S1")
@@ -204,17 +204,19 @@ class TestVerdicts:
         assert result(gateway.ask("POST", f"/actors/v2/{ALIAS}/messages?{query}", "EXECUTE"), 400)
 
     def test_malformed_asks_no_database(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gateway.service.batcher._judge, "judge", lambda *_: pytest.fail("it was asked"))
+        monkeypatch.setattr(gateway.parts.batcher._judge, "judge", lambda *_: pytest.fail("it was asked"))
         assert result(gateway.post({"uuid": "x"}), 400)["verdict"] == "malformed"
 
-    def test_create_is_nobodys(self, gateway: Gateway, job: StoredJob) -> None:
+    def test_create_is_refused_for_all_tokens(self, gateway: Gateway, job: StoredJob) -> None:
         assert result(gateway.post(job.event("create") | {"token": admin_token()}), 403)["verdict"] == "unauthorised"
 
-    def test_what_went_wrong_inside_is_not_told(self, gateway: Gateway, job: StoredJob, monkeypatch: Any) -> None:
+    def test_internal_errors_are_not_shown_to_the_sender(
+        self, gateway: Gateway, job: StoredJob, monkeypatch: Any
+    ) -> None:
         def broken(*_: object) -> None:
             raise RuntimeError(f"canary {job.token}")
 
-        monkeypatch.setattr(gateway.service.batcher._judge, "judge", broken)
+        monkeypatch.setattr(gateway.parts.batcher._judge, "judge", broken)
         answer = gateway.post(job.event("run"))
         assert result(answer, 503)["verdict"] == "unavailable"
         assert answer.headers["retry-after"] == "1"
@@ -235,7 +237,7 @@ class TestWhatIsNotRead:
     def test_it_says_what_to_send_instead(self, gateway: Gateway, headers: dict[str, str], content: bytes) -> None:
         assert "send" in result(gateway.post(content, headers=headers), 400)["reason"]
 
-    def test_an_actor_that_is_not_here(self, gateway: Gateway, job: StoredJob) -> None:
+    def test_an_unknown_actor(self, gateway: Gateway, job: StoredJob) -> None:
         answer = gateway.post(job.event("run"), name="jobs-manager.staging")
         assert answer.status_code == 404
         assert answer.json()["result"] is None

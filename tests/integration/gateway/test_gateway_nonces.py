@@ -164,7 +164,7 @@ def test_bodies_that_ask_for_what_there_is_not(gateway: Gateway, body: Any, plac
     assert gateway.ask("GET", OF_ALIAS).json()["result"] == []
 
 
-def test_a_body_is_read_where_it_keeps_nobody_waiting(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_is_read_in_a_thread(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     read, places = nonce_request.read, []
 
     def seen(*given: Any, **more: Any) -> nonce_request.NonceRequest:
@@ -174,15 +174,15 @@ def test_a_body_is_read_where_it_keeps_nobody_waiting(gateway: Gateway, monkeypa
     monkeypatch.setattr(nonce_request, "read", seen)
     made(gateway, json={"maxUses": 2})
     (place,) = places
-    assert place.startswith("reading")
+    assert place.startswith("database reads")
 
 
 def test_a_form_of_very_many_fields(gateway: Gateway) -> None:
-    """Each would be taken apart, a third of a million of them in one body."""
+    """Without a limit, a third of a million fields in one body would be parsed."""
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert gateway.ask("POST", OF_ALIAS, content=b"maxUses=2&" + b"a=1&" * 90, headers=form).status_code == 200
     answer = gateway.ask("POST", OF_ALIAS, content=b"maxUses=2&" + b"a=1&" * 100, headers=form)
-    assert (answer.status_code, answer.json()["message"]) == (400, "body: is labelled a form and is not one")
+    assert (answer.status_code, answer.json()["message"]) == (400, "body: is not a form, although Content-Type says so")
 
 
 def test_a_nonce_of_the_actor_may_update(gateway: Gateway) -> None:
@@ -225,7 +225,7 @@ def test_the_id_is_stored_nowhere(gateway: Gateway, job: StoredJob, database: Da
     nonce = made(gateway)["id"]
     assert send(gateway, nonce, job) == 200
     gateway.ask("GET", f"{OF_ALIAS}/{nonce}")
-    gateway.service.executions.flush(5)
+    gateway.parts.executions.flush(5)
     assert nonce not in dump(database)
     assert nonce not in caplog.text
     assert nonce not in gateway.client.get("/metrics").text

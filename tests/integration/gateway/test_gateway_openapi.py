@@ -1,4 +1,4 @@
-"""openapi.json is true: whatever fits it, or does not, is answered as it says, and never with an error of ours."""
+"""openapi.json is true: requests that fit it and requests that do not are answered as it says, never with 500."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from pipelinejobs.gateway.app import application
-from pipelinejobs.gateway.service import Service
+from pipelinejobs.gateway.parts import GatewayParts
 from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
 from support.process import StoredJob, insert_job
 from support.selection import examples
@@ -38,7 +38,7 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def gateway(mongodb_uri: str, mongodb_client: MongoClient[dict[str, Any]]) -> Iterator[Gateway]:
-    """One gateway for all of them, with a job and an execution in it."""
+    """One gateway for all tests of this module, with a job and an execution."""
     name = f"test_{uuid4().hex}"
     try:
         with serving(settings(mongodb_uri, name)) as running:
@@ -49,7 +49,7 @@ def gateway(mongodb_uri: str, mongodb_client: MongoClient[dict[str, Any]]) -> It
 
 @pytest.fixture(scope="module")
 def stored(gateway: Gateway, mongodb_client: MongoClient[dict[str, Any]]) -> StoredJob:
-    job = insert_job(gateway.service.store.database["jobs"], "job-finished.json")
+    job = insert_job(gateway.parts.store.database["jobs"], "job-finished.json")
     gateway.post(job.event("validate"))
     return job
 
@@ -59,7 +59,7 @@ def api(gateway: Gateway) -> Any:
     return schemathesis.openapi.from_url(f"{gateway.url}/openapi.json")
 
 
-DOCUMENT = application(cast("Service", None)).openapi()
+DOCUMENT = application(cast("GatewayParts", None)).openapi()
 OPERATIONS = [
     pytest.param(path, method.upper(), id=f"{method.upper()} {path}")
     for path, methods in DOCUMENT["paths"].items()
@@ -75,7 +75,7 @@ OPERATIONS = [
 def test_whatever_is_asked(
     gateway: Gateway, stored: StoredJob, api: Any, path: str, method: str, mode: GenerationMode
 ) -> None:
-    """schemathesis makes up requests that fit the document, and others that do not."""
+    """schemathesis generates requests that fit the document, and requests that do not."""
 
     @effort(max_examples=examples(25, 5), derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=api[path][method].as_strategy(generation_mode=mode), known=strategies.booleans())

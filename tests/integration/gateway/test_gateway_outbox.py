@@ -98,7 +98,7 @@ def test_what_a_dead_gateway_held_is_sent_when_its_lease_is_over(
     with Indexer(status=500) as down, another(mongodb_uri, database.name, down, outbox__first_delay="600") as dead:
         finish(dead, job)
         eventually(lambda: job.stored()["_outbox"][0]["error"])
-    now = gateway.service.store.outbox.now()
+    now = gateway.parts.store.outbox.now()
     lease = {"_outbox.0.holder": "dead", "_outbox.0.next": now + timedelta(seconds=1.5)}
     jobs.update_one({"uuid": job.uuid}, {"$set": lease})
     eventually(lambda: job.stored()["_outbox"] == [], 30)
@@ -115,7 +115,9 @@ def test_what_is_owed_when_it_ends_is_sent(mongodb_uri: str, database: Database[
         assert not database["jobs"].count_documents({"_outbox.0": {"$exists": True}})
 
 
-def test_nothing_says_how_to_reach_the_indexer(mongodb_uri: str, database: Database[Any], job: StoredJob) -> None:
+def test_without_the_indexers_address_nothing_is_sent(
+    mongodb_uri: str, database: Database[Any], job: StoredJob
+) -> None:
     with serving(settings(mongodb_uri, database.name)) as gateway:
         finish(gateway, job)
         assert [row["status"] for row in job.stored()["_outbox"]] == ["pending"]

@@ -1,4 +1,4 @@
-"""Too much at once: what there is no room for is put off, and everything else goes on."""
+"""Overload: requests beyond the limits get 503, and all others are answered."""
 
 import socket
 import threading
@@ -23,19 +23,19 @@ def head(length: int) -> bytes:
 
 
 @pytest.mark.promise("P10")
-def test_what_there_is_no_room_for_is_put_off(
+def test_events_beyond_the_limit_are_refused_as_overload(
     mongodb_uri: str, database: Database[Any], job: StoredJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured = settings(mongodb_uri, database.name, gateway__workers="2", gateway__waiting="3")
     with serving(configured) as gateway:
         goes_on = threading.Event()
-        judge = gateway.service.batcher._judge.judge
+        judge = gateway.parts.batcher._judge.judge
 
         def slow(*arguments: Any) -> Any:
             goes_on.wait(20)
             return judge(*arguments)
 
-        monkeypatch.setattr(gateway.service.batcher._judge, "judge", slow)
+        monkeypatch.setattr(gateway.parts.batcher._judge, "judge", slow)
         statuses: list[int] = []
         threads = [
             threading.Thread(target=lambda: statuses.append(gateway.post(job.event("update")).status_code))
@@ -43,7 +43,7 @@ def test_what_there_is_no_room_for_is_put_off(
         ]
         for thread in threads:
             thread.start()
-        eventually(lambda: gateway.service.batcher.inside == 5)
+        eventually(lambda: gateway.parts.batcher.inside == 5)
         assert gateway.ask("GET", f"/actors/v2/{ALIAS}/messages").json()["result"]["messages"] == 5
         answer = gateway.post(job.event("update"))
         assert answer.status_code == 503
@@ -66,25 +66,25 @@ def test_one_that_takes_too_long_is_not_waited_for(
 ) -> None:
     goes_on = threading.Event()
     with serving(settings(mongodb_uri, database.name, limits__request="0.5")) as gateway:
-        judge = gateway.service.batcher._judge.judge
-        monkeypatch.setattr(gateway.service.batcher._judge, "judge", lambda *a: (goes_on.wait(20), judge(*a))[1])
+        judge = gateway.parts.batcher._judge.judge
+        monkeypatch.setattr(gateway.parts.batcher._judge, "judge", lambda *a: (goes_on.wait(20), judge(*a))[1])
         answer = gateway.post(job.event("run"))
         assert answer.status_code == 503
         assert "may or may not be applied" in answer.json()["message"]
         goes_on.set()
-        eventually(lambda: gateway.service.batcher.inside == 0)
+        eventually(lambda: gateway.parts.batcher.inside == 0)
 
 
 def test_a_body_that_drips_is_given_up(mongodb_uri: str, database: Database[Any]) -> None:
     with serving(settings(mongodb_uri, database.name, limits__request="0.5")) as gateway:
         answer = raw(gateway.port, head(100) + b'{"uuid"')
         assert answer.startswith(b"HTTP/1.1 408")
-        assert gateway.service.bodies._room == Bodies()._room
+        assert gateway.parts.bodies._room == Bodies()._room
 
 
 @pytest.mark.promise("F16")
 def test_large_bodies_that_never_end_take_no_more_than_they_may(gateway: Gateway, job: StoredJob) -> None:
-    gateway.service.bodies = Bodies(2 * MIB)
+    gateway.parts.bodies = Bodies(2 * MIB)
     slow = []
     try:
         for _ in range(4):
@@ -93,11 +93,11 @@ def test_large_bodies_that_never_end_take_no_more_than_they_may(gateway: Gateway
             slow.append(connection)
         connection.settimeout(20)
         assert any(b" 503 " in first_line(connection) for connection in slow[2:])
-        assert gateway.service.bodies._room >= 0
+        assert gateway.parts.bodies._room >= 0
     finally:
         for connection in slow:
             connection.close()
-    eventually(lambda: gateway.service.bodies._room == 2 * MIB)
+    eventually(lambda: gateway.parts.bodies._room == 2 * MIB)
     assert gateway.post(job.event("run")).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""A report is a fact: what a job system sends is taken over HTTP, whatever its wrapping."""
+"""A report is a fact: what a job system sends is accepted over HTTP, whatever its form."""
 
 import gzip
 import json
@@ -24,12 +24,12 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def running(new_job: NewJob) -> StoredJob:
-    """A job that is known to run."""
+    """A job in the state RUNNING."""
     return new_job(state="RUNNING")
 
 
 def told(gateway: Gateway, body: bytes | None, query: str, **headers: str) -> dict[str, Any]:
-    """The result of a report, which has to be a success."""
+    """Sends a report, which has to succeed, and returns the result."""
     answer = gateway.ask(
         "POST",
         f"/actors/v2/{ALIAS}/messages?{query}",
@@ -141,10 +141,10 @@ class TestSize:
     def test_of_a_still_larger_one_that_in_the_url(self, gateway: Gateway, running: StoredJob) -> None:
         body = odd("agave", json.dumps("x" * LARGEST))
         assert told(gateway, body, url(running, status="FINISHED"))["job"]["state"] == "FINISHED"
-        room = gateway.service.bodies._room
+        room = gateway.parts.bodies._room
         answer = gateway.ask("POST", f"/actors/v2/{ALIAS}/messages?{url(running)}", "EXECUTE", content=body)
         assert answer.status_code == 413, "its own status cannot be looked for"
-        assert gateway.service.bodies._room == room
+        assert gateway.parts.bodies._room == room
 
     def test_a_command_is_read_no_further_than_ever(self, gateway: Gateway, running: StoredJob) -> None:
         for query in (url(running, event="fail"), f"uuid={running.uuid}&status=FAILED", f"token={running.token}"):
@@ -218,7 +218,7 @@ class TestWhatIsKept:
         else:
             answer = gateway.post(running.event("finsh"))
         assert answer.status_code == 400
-        (row,) = eventually(lambda: list(gateway.service.store.refused.of(running.uuid)))
+        (row,) = eventually(lambda: list(gateway.parts.store.refused.of(running.uuid)))
         reason = answer.json()["result"]["reason"]
         assert (row["verdict"], row["reason"], row["state"], row["sender"]) == (
             "malformed",
@@ -235,14 +235,14 @@ class TestWhatIsKept:
 
     def test_one_that_was_too_large(self, gateway: Gateway, running: StoredJob) -> None:
         assert gateway.post(b"x" * (MIB + 1), running.url("update")).status_code == 413
-        (row,) = eventually(lambda: list(gateway.service.store.refused.of(running.uuid)))
+        (row,) = eventually(lambda: list(gateway.parts.store.refused.of(running.uuid)))
         assert (row["verdict"], row["event"]) == ("malformed", "update")
 
     def test_one_whose_id_was_used_for_something_else(self, gateway: Gateway, running: StoredJob) -> None:
         for name in ("update", "resource"):
             answer = gateway.post(running.event(name), headers={"Idempotency-Key": "one"})
         assert answer.status_code == 400
-        (row,) = eventually(lambda: list(gateway.service.store.refused.of(running.uuid)))
+        (row,) = eventually(lambda: list(gateway.parts.store.refused.of(running.uuid)))
         assert (row["verdict"], row["event"]) == ("malformed", "resource")
 
     def test_of_others_nothing_is(self, gateway: Gateway, running: StoredJob) -> None:
@@ -255,11 +255,11 @@ class TestWhatIsKept:
         last = gateway.post(b"nonsense", running.url()).json()["result"]["executionId"]
 
         def kept() -> list[str]:
-            return [row["execution"] for row in gateway.service.store.refused.of(running.uuid)]
+            return [row["execution"] for row in gateway.parts.store.refused.of(running.uuid)]
 
         eventually(lambda: last in kept())  # after the others
         assert kept() == [last]
-        assert list(gateway.service.store.refused.of("10700000-0000-5000-8000-000000000000")) == []
+        assert list(gateway.parts.store.refused.of("10700000-0000-5000-8000-000000000000")) == []
 
 
 @hypothesis_settings(max_examples=examples(200, 20), suppress_health_check=[HealthCheck.function_scoped_fixture])

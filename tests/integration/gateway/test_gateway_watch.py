@@ -1,4 +1,4 @@
-"""Events of jobs that this project made: the gateway keeps them in memory for some seconds, and looks for them."""
+"""Events of jobs that this project made: the gateway checks some seconds later that they were not undone."""
 
 from typing import Any
 

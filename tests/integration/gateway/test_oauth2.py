@@ -1,4 +1,4 @@
-"""Tokens of TACC: asked for, remembered, and never refused because of an outage."""
+"""Tokens of TACC: identified by its server, cached, and never refused because of an outage."""
 
 import json
 import threading
@@ -45,7 +45,7 @@ def tacc() -> Iterator[RudeServer]:
         yield server
 
 
-def test_whose_a_token_is(tacc: RudeServer, clock: Clock) -> None:
+def test_the_user_of_a_token(tacc: RudeServer, clock: Clock) -> None:
     oauth2 = Oauth2(tacc.url, PERMISSIONS, clock=clock)
     for _ in range(3):
         assert oauth2.identify(bearer()) == Principal("jdoe", Permission.EXECUTE, "oauth2")
@@ -53,7 +53,7 @@ def test_whose_a_token_is(tacc: RudeServer, clock: Clock) -> None:
     assert (asked.method, asked.path, asked.headers["authorization"]) == ("GET", "/profiles/v2/me", f"Bearer {TOKEN}")
 
 
-def test_it_is_believed_for_a_minute(tacc: RudeServer, clock: Clock) -> None:
+def test_a_valid_token_is_cached_for_a_minute(tacc: RudeServer, clock: Clock) -> None:
     oauth2 = Oauth2(tacc.url, PERMISSIONS, clock=clock)
     oauth2.identify(bearer())
     clock.now += 59
@@ -112,13 +112,13 @@ def test_an_outage_is_no_refusal(script: Any, clock: Clock) -> None:
         assert len(server.requests) == 2
 
 
-def test_nobody_is_there(free_port: int, clock: Clock) -> None:
+def test_no_server_listens(free_port: int, clock: Clock) -> None:
     with pytest.raises(Unavailable):
         Oauth2(f"http://127.0.0.1:{free_port}", PERMISSIONS, clock=clock).identify(bearer())
 
 
 @pytest.mark.parametrize("token", ["x" * 2049, "a b", "a\tb", "ä", "\0"])
-def test_what_can_be_no_token_costs_no_question(tacc: RudeServer, token: str) -> None:
+def test_a_text_that_cannot_be_a_token_is_not_sent_to_tacc(tacc: RudeServer, token: str) -> None:
     with pytest.raises(BadCredential):
         Oauth2(tacc.url, PERMISSIONS).identify(bearer(token))
     assert not tacc.requests
@@ -154,7 +154,7 @@ def test_many_at_once_ask_once(tacc: RudeServer) -> None:
     assert len(tacc.requests) == 1
 
 
-def test_a_user_without_any_right_is_still_known(tacc: RudeServer) -> None:
+def test_a_user_without_permissions_is_identified(tacc: RudeServer) -> None:
     assert Oauth2(tacc.url, Permissions([])).identify(bearer()) == Principal("jdoe", Permission.NONE, "oauth2")
 
 

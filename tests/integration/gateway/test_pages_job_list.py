@@ -17,12 +17,12 @@ PIPELINE = "10650844-1baa-55c5-a481-5e945b19c065"
 
 
 def listed(page: str) -> list[str]:
-    """The jobs of a page, by uuid, from above."""
+    """The uuids of the jobs on a page, from top to bottom."""
     return re.findall(r'<tr id="job-([^"]*)"', page)
 
 
 def link(page: str, words: str) -> str:
-    """Where a link with these words leads."""
+    """The target of the link with this text."""
     found = re.search(rf'<a class="button" href="([^"]*)"[^>]*>{words}<', page)
     assert found is not None, words
     return unescape(found[1])
@@ -34,7 +34,7 @@ def test_the_newest_changed_come_first(gateway: Gateway, new_job: Callable[..., 
         assert listed(visiting.get("/pages/jobs")) == [jobs[1].uuid, jobs[2].uuid, jobs[0].uuid]
 
 
-def test_what_is_said_of_one(gateway: Gateway, job: StoredJob) -> None:
+def test_the_columns_of_a_job(gateway: Gateway, job: StoredJob) -> None:
     gateway.post(job.event("run"))
     with visitor(gateway) as visiting:
         page = visiting.get("/pages/jobs")
@@ -79,13 +79,13 @@ class TestFilters:
         ("name", "value", "words"),
         [
             ("state", "LOST<b>", "LOST<b> is not a state of a job."),
-            ("pipeline", "x", "named by its uuid"),
-            ("text", "x" * 201, "At most 200 characters"),
+            ("pipeline", "x", "Enter the uuid of a pipeline"),
+            ("text", "x" * 201, "at most 200 characters"),
             ("since", "soon", "not a time in an accepted form"),
             ("before", "soon", "not a time in an accepted form"),
         ],
     )
-    def test_what_is_wrong_is_said_beside_the_field(
+    def test_an_invalid_filter_is_reported_beside_its_field(
         self, gateway: Gateway, job: StoredJob, name: str, value: str, words: str
     ) -> None:
         with visitor(gateway) as visiting:
@@ -97,7 +97,7 @@ class TestFilters:
             assert f'aria-describedby="{name}-hint {name}-wrong"' in page
         assert "<b>" not in page
 
-    def test_what_means_nothing_is_passed_over(self, gateway: Gateway, job: StoredJob) -> None:
+    def test_unknown_parameters_are_ignored(self, gateway: Gateway, job: StoredJob) -> None:
         with visitor(gateway) as visiting:
             page = visiting.get("/pages/jobs", **{"pipeline[$ne]": "x", "state[]": "x", "limit": "0"})
         assert listed(page) == [job.uuid]
@@ -126,9 +126,9 @@ class TestParts:
             assert link(second, "Newest") == "/pages/jobs?state=CREATED"
 
     @pytest.mark.parametrize("cursor", ["nonsense", "x" * 600, "WzEsMCwibyIsIngiXQ"])
-    def test_a_cursor_that_is_none(self, gateway: Gateway, job: StoredJob, cursor: str) -> None:
+    def test_an_invalid_cursor(self, gateway: Gateway, job: StoredJob, cursor: str) -> None:
         with visitor(gateway) as visiting:
-            assert "The address names no position in the list." in visiting.get("/pages/jobs", 400, cursor=cursor)
+            assert "The cursor in the address is invalid." in visiting.get("/pages/jobs", 400, cursor=cursor)
 
 
 def test_whatever_others_have_stored_is_only_text(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
@@ -148,26 +148,26 @@ def test_whatever_others_have_stored_is_only_text(gateway: Gateway, jobs: Docume
     assert "\\u202egnorw" in page
 
 
-def test_a_database_that_is_away_is_said_as_a_page(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_reported_as_a_page(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     with visitor(gateway) as visiting:
 
         def away(*_: Any) -> None:
             raise Unavailable("no MongoDB server could be reached in time; nothing was changed")
 
-        monkeypatch.setattr(gateway.service.store.listing, "page", away)
+        monkeypatch.setattr(gateway.parts.store.listing, "page", away)
         answer = visiting.client.get("/pages/jobs")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
         assert "no MongoDB server could be reached" in seen(answer.text)
 
 
-def test_a_defect_is_said_as_a_page_and_shows_nothing_of_it(
+def test_a_defect_is_a_page_without_details(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, visited: Visitor
 ) -> None:
     def broken(*_: Any) -> None:
         raise RuntimeError("inner words")
 
-    monkeypatch.setattr(gateway.service.store.listing, "page", broken)
+    monkeypatch.setattr(gateway.parts.store.listing, "page", broken)
     page = visited.get("/pages/jobs", 500)
     assert "inner words" not in page
     assert "Unexpected error" in page
@@ -175,6 +175,6 @@ def test_a_defect_is_said_as_a_page_and_shows_nothing_of_it(
 
 @pytest.fixture
 def visited(gateway: Gateway) -> Any:
-    """Somebody who is signed in."""
+    """A user who is signed in."""
     with visitor(gateway) as visiting:
         yield visiting

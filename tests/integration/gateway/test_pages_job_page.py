@@ -22,7 +22,7 @@ def page_of(gateway: Gateway, job: StoredJob, permission: str = "READ", **query:
 
 
 def numbers(page: str) -> list[int]:
-    """The numbers of the events that a page shows, from above."""
+    """The numbers of the events on a page, from top to bottom."""
     return [int(number) for number in re.findall(r'<span class="number" aria-hidden="true">(\d+)<', page)]
 
 
@@ -32,7 +32,7 @@ def section(page: str, name: str) -> str:
 
 
 def of_its_own(new_job: Callable[..., StoredJob], **changes: Any) -> StoredJob:
-    """A job whose life nobody else has, so that its older history is its own as well."""
+    """A job with a life of its own, so that its older history belongs to no other test."""
     create = {"date": datetime.now(UTC), "data": {}, "name": "create", "uuid": f"108{str(uuid.uuid4())[3:]}"}
     return new_job(history=[create], **changes)
 
@@ -41,7 +41,7 @@ def test_everything_of_it(gateway: Gateway, indexer: Indexer, job: StoredJob) ->
     indexer.status = 500
     gateway.post(callback("agave", "FINISHED"), job.url())
     gateway.post(job.event("finalize", {"why": "early"}))
-    eventually(lambda: list(gateway.service.store.refused.of(job.uuid)))
+    eventually(lambda: list(gateway.parts.store.refused.of(job.uuid)))
     eventually(lambda: "500" in (job.stored()["_outbox"][0]["error"] or ""))
     page = page_of(gateway, job)
     stored = job.stored()
@@ -70,7 +70,7 @@ def test_everything_of_it(gateway: Gateway, indexer: Indexer, job: StoredJob) ->
 
 def test_what_could_not_be_read(gateway: Gateway, job: StoredJob) -> None:
     reason = gateway.post(b"nonsense", job.url()).json()["message"]
-    eventually(lambda: list(gateway.service.store.refused.of(job.uuid)))
+    eventually(lambda: list(gateway.parts.store.refused.of(job.uuid)))
     text = section(page_of(gateway, job), "refused")
     assert "a message that could not be read malformed while CREATED, from sender" in text
     assert reason in text
@@ -88,7 +88,7 @@ def test_there_is_none(gateway: Gateway, name: str) -> None:
         assert "There is no such" in visiting.get(f"/pages/jobs/{name}", 404)
 
 
-def test_what_is_wrong_with_it_is_said(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
+def test_problems_of_the_job_are_shown(gateway: Gateway, jobs: Documents, job: StoredJob) -> None:
     jobs.update_one({"uuid": job.uuid}, {"$set": {"state": "INDEXING"}})
     page = page_of(gateway, job)
     assert "its state is INDEXING, but its history leads to CREATED" in seen(page)
@@ -115,7 +115,7 @@ def test_a_damaged_one_is_shown(gateway: Gateway, jobs: Documents, job: StoredJo
 
 class TestTimeline:
     def test_in_parts(self, gateway: Gateway, new_job: Callable[..., StoredJob]) -> None:
-        gateway.service.store.history.limits = history.HistoryLimits(entries=60)
+        gateway.parts.store.history.limits = history.HistoryLimits(entries=60)
         job = of_its_own(new_job)
         for number in range(2, 252):
             gateway.post(job.event("update", {"n": number}))
@@ -184,8 +184,8 @@ def test_whatever_was_sent_is_only_text(gateway: Gateway, jobs: Documents, job: 
         "state": HOSTILE,
         "data": HOSTILE,
     }
-    gateway.service.store.database["jobs_refused"].insert_one({"job": job.uuid, "date": datetime.now(UTC), **rows})
-    now = gateway.service.store.outbox.now()
+    gateway.parts.store.database["jobs_refused"].insert_one({"job": job.uuid, "date": datetime.now(UTC), **rows})
+    now = gateway.parts.store.outbox.now()
     row = {
         "id": HOSTILE.replace("\u202e", ""),
         "name": HOSTILE,
@@ -204,14 +204,14 @@ def test_whatever_was_sent_is_only_text(gateway: Gateway, jobs: Documents, job: 
 
 @pytest.mark.keeps_secrets
 @pytest.mark.promise("P6")
-def test_no_secret_is_shown_wherever_somebody_has_put_it(gateway: Gateway, job: StoredJob) -> None:
+def test_no_secret_is_shown_wherever_a_writer_has_stored_it(gateway: Gateway, job: StoredJob) -> None:
     salt = job.stored()["_salt"]
     nonce = gateway.ask("POST", f"/actors/v2/{ALIAS}/nonces").json()["result"]["id"]
     data = {"note": f"token {job.token}, salt {salt}", "token": "whatever", "url": f"https://x/?x-nonce={nonce}"}
     for event in ("run", "validate"):
         headers = {"Authorization": f"Bearer {TOKENS['EXECUTE']}"}  # the answer repeats what its sender has said
         gateway.client.post(f"/actors/v2/{ALIAS}/messages", json=job.event(event, data), headers=headers)
-    eventually(lambda: list(gateway.service.store.refused.of(job.uuid)))
+    eventually(lambda: list(gateway.parts.store.refused.of(job.uuid)))
     page = page_of(gateway, job, "UPDATE")  # which looks for the job's token by itself
     for secret in (job.token, salt, nonce, "whatever", "_salt"):
         assert secret not in page

@@ -1,4 +1,4 @@
-"""`/pages/changes`: what open pages listen to."""
+"""`/pages/changes`: the change feed of open pages."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ def lines(visiting: Visitor) -> Any:
     return visiting.client.stream("GET", "/pages/changes")
 
 
-def test_what_changes_is_told(gateway: Gateway, job: StoredJob) -> None:
+def test_changes_are_streamed(gateway: Gateway, job: StoredJob) -> None:
     with visitor(gateway) as visiting, lines(visiting) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
@@ -46,7 +46,7 @@ def test_it_ends_with_its_session(gateway: Gateway, job: StoredJob, monkeypatch:
                 with httpx.Client(base_url=gateway.url, cookies=visiting.client.cookies, trust_env=False) as other:
                     assert Visitor(other).post("/pages/sign-out", {"form": form}).status_code == 303
             else:
-                monkeypatch.setattr(gateway.service.store.sessions, "find", _away)
+                monkeypatch.setattr(gateway.parts.store.sessions, "find", _away)
             gateway.post(job.event("run"))
             rest = []
             for line in told:
@@ -56,7 +56,7 @@ def test_it_ends_with_its_session(gateway: Gateway, job: StoredJob, monkeypatch:
 
 
 def test_as_many_listen_as_may(gateway: Gateway) -> None:
-    gateway.service.feed = ChangeFeed(gateway.service.store, most=0)
+    gateway.parts.feed = ChangeFeed(gateway.parts.store, most=0)
     with visitor(gateway) as visiting:
         answer = visiting.client.get("/pages/changes")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

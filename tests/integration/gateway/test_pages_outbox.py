@@ -42,7 +42,7 @@ def row(job: StoredJob) -> dict[str, Any]:
 
 
 def test_the_messages_are_listed(gateway: Gateway, failed: list[StoredJob]) -> None:
-    now = gateway.service.store.outbox.now()
+    now = gateway.parts.store.outbox.now()
     pending = {"_outbox.0.status": "pending", "_outbox.0.next": now + FOR_GOOD}
     failed[1].jobs.update_one({"uuid": failed[1].uuid}, {"$set": pending})
     with visitor(gateway) as visiting:
@@ -76,7 +76,7 @@ def test_no_message(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("permission", ["READ", "EXECUTE"])
-def test_without_the_right_there_is_no_button_and_no_way(
+def test_without_the_permission_there_is_no_button_and_sending_is_refused(
     gateway: Gateway, indexer: Indexer, failed: list[StoredJob], permission: str
 ) -> None:
     indexer.status = 200
@@ -102,7 +102,7 @@ class TestOne:
             assert "1 delivered to the Indexer." in seen(visiting.get(answer.headers["location"]))
             assert failed[0].stored()["_outbox"] == []
             again = visiting.post("/pages/outbox/send", fields)
-            assert "No message was left to send." in seen(visiting.get(again.headers["location"]))
+            assert "There was no message to send." in seen(visiting.get(again.headers["location"]))
         assert [failed[0].uuid in str(one.body) for one in indexer.received[before:]] == [True]
         assert row(failed[1])["status"] == "undelivered"
 
@@ -117,12 +117,12 @@ class TestOne:
         assert "503 Service Unavailable" in text
         assert row(failed[0])["status"] == "undelivered"
 
-    def test_what_somebody_else_is_sending_is_left_to_them(
+    def test_a_message_that_another_process_sends_is_left_alone(
         self, gateway: Gateway, indexer: Indexer, failed: list[StoredJob]
     ) -> None:
         indexer.status = 200
         before = len(indexer.received)
-        held = {"status": "pending", "holder": "another", "next": gateway.service.store.outbox.now() + FOR_GOOD}
+        held = {"status": "pending", "holder": "another", "next": gateway.parts.store.outbox.now() + FOR_GOOD}
         changes = {f"_outbox.0.{name}": value for name, value in held.items()}
         failed[0].jobs.update_one({"uuid": failed[0].uuid}, {"$set": changes})
         with visitor(gateway, "UPDATE") as visiting:
@@ -133,7 +133,7 @@ class TestOne:
         assert len(indexer.received) == before
 
     @pytest.mark.parametrize("fields", [{"job": "x", "key": "y"}, {"job": "x"}, {"key": "y"}, {"job": ""}])
-    def test_what_is_not_there_sends_nothing(
+    def test_an_unknown_message_sends_nothing(
         self, gateway: Gateway, indexer: Indexer, failed: list[StoredJob], fields: dict[str, str]
     ) -> None:
         before = len(indexer.received)
@@ -151,7 +151,7 @@ class TestAll:
         gateway.post(waits.event("run"))
         gateway.post(waits.event("finish"))
         eventually(lambda: row(waits)["status"] == "undelivered")
-        now = gateway.service.store.outbox.now()
+        now = gateway.parts.store.outbox.now()
         pending = {"_outbox.0.status": "pending", "_outbox.0.next": now + FOR_GOOD}
         waits.jobs.update_one({"uuid": waits.uuid}, {"$set": pending})
         indexer.status = 200
@@ -173,12 +173,12 @@ class TestAll:
             text = seen(visiting.get(answer.headers["location"]))
             assert "1 not attempted" in text
 
-    def test_where_nothing_says_how_to_reach_the_indexer(
+    def test_without_the_indexers_address_the_page_says_so(
         self, mongodb_uri: str, database: Database[Any], gateway: Gateway, failed: list[StoredJob]
     ) -> None:
         with serving(settings(mongodb_uri, database.name)) as mute, visitor(mute, "UPDATE") as visiting:
             page = visiting.get("/pages/outbox")
-            assert "No setting says how to reach the Indexer" in page
+            assert "pipelines.job_indexer_url" in page
             assert "/pages/outbox/send" not in page
             assert visiting.post("/pages/outbox/send", {"form": visiting.form}).status_code == 409
 

@@ -1,4 +1,4 @@
-"""Signing in to the pages and out of them, and what a session is good for."""
+"""Signing in to the pages and out of them, and the life of a session."""
 
 import re
 import ssl
@@ -48,7 +48,7 @@ class TestWithout:
         "headers", [{"Sec-Fetch-Mode": "cors"}, {"X-Script": "pages"}, {"Accept": "text/event-stream"}], ids=str
     )
     def test_a_script_is_told(self, gateway: Gateway, path: str, headers: dict[str, str]) -> None:
-        """Over plain HTTP browsers send the first of these to their own machine alone."""
+        """Over plain HTTP, browsers send the first of these headers only to localhost."""
         with visitor(gateway, None) as visiting:
             assert visiting.client.get(path, headers=headers).status_code == 401
 
@@ -62,7 +62,7 @@ class TestWithout:
             answer = gateway.client.get(path)
             assert (answer.status_code, answer.headers["location"]) == (303, "/pages/jobs")
 
-    def test_what_is_not_there_is_said_as_a_page(self, gateway: Gateway) -> None:
+    def test_an_unknown_path_is_a_page(self, gateway: Gateway) -> None:
         for path in ("/pages/nothing", "/pages/static/nothing", "/pages/static/..%2fsite.py"):
             answer = gateway.client.get(path)
             assert answer.status_code == 404
@@ -94,12 +94,12 @@ class TestSigningIn:
             ("", 400, "Enter a token"),
             ("  ", 400, "Enter a token"),
             ("x" * 9000, 400, "Enter a token"),
-            ("nobody-knows-this", 401, "not known here"),
+            ("nobody-knows-this", 401, "Unknown Bearer token"),
             ("SD2E_" + "x" * 24, 401, "Nonce does not exist"),
-            ("<script>alert(1)</script>", 401, "not known here"),
+            ("<script>alert(1)</script>", 401, "Unknown Bearer token"),
         ],
     )
-    def test_what_is_no_credential_is_said_beside_the_field(
+    def test_an_invalid_credential_is_reported_beside_the_field(
         self, gateway: Gateway, credential: str, status: int, words: str
     ) -> None:
         with visitor(gateway, None) as visiting:
@@ -150,8 +150,8 @@ class TestSigningIn:
             headers = {"Authorization": f"Bearer {TOKENS['READ']}"}
             assert visiting.client.get("/pages/jobs", headers=headers).status_code == 303
 
-    def test_somebody_who_comes_by_a_link_from_elsewhere_passes_through_a_page_of_ours(self, gateway: Gateway) -> None:
-        """With such a navigation a browser sends no strict cookie; with the next it does."""
+    def test_a_link_from_another_site_leads_through_a_page_of_the_gateway(self, gateway: Gateway) -> None:
+        """A browser sends no strict cookie with a navigation from another site; with the next one it does."""
         with visitor(gateway, None) as visiting:
             headers = {"Sec-Fetch-Site": "cross-site"}
             answer = visiting.client.get("/pages/sign-in?next=/pages/outbox", headers=headers)
@@ -199,7 +199,7 @@ class TestCookie:
         assert job.state == "CREATED"
 
     @pytest.mark.parametrize("value", ["", "x", "x" * 5000, '"$ne"'])
-    def test_a_made_up_one_is_nobody(self, gateway: Gateway, value: str) -> None:
+    def test_an_invented_session_is_not_accepted(self, gateway: Gateway, value: str) -> None:
         answer = gateway.client.get("/pages/jobs", headers={"Cookie": f"pipelinejobs={value}"})
         assert answer.status_code == 303
 
@@ -230,7 +230,7 @@ class TestEnd:
     def test_with_its_time(self, gateway: Gateway, database: Database[Any]) -> None:
         with visitor(gateway) as visiting:
             assert is_in(visiting)
-            database["gateway_sessions"].update_one({}, {"$set": {"expires": gateway.service.store.outbox.now()}})
+            database["gateway_sessions"].update_one({}, {"$set": {"expires": gateway.parts.store.outbox.now()}})
             assert not is_in(visiting)
 
     def test_with_its_nonce(self, gateway: Gateway) -> None:
@@ -242,23 +242,23 @@ class TestEnd:
             assert not is_in(visiting)
 
     def test_with_the_time_of_its_nonce(self, gateway: Gateway, database: Database[Any]) -> None:
-        made, _ = gateway.service.store.nonces.make(
+        made, _ = gateway.parts.store.nonces.make(
             NewNonce(scope=f"alias:{ALIAS}", tenant="SD2E", seconds=60, owner="jdoe", by_operator=True)
         )
         with visitor(gateway, None) as visiting:
             visiting.sign_in(made.reveal())
             assert is_in(visiting)
-            database["gateway_nonces"].update_one({}, {"$set": {"expires": gateway.service.store.outbox.now()}})
+            database["gateway_nonces"].update_one({}, {"$set": {"expires": gateway.parts.store.outbox.now()}})
             assert not is_in(visiting)
 
     def test_with_its_static_token(self, mongodb_uri: str, database: Database[Any], gateway: Gateway) -> None:
-        """As after a restart of the gateway, with the token taken out of the settings."""
+        """As after a restart of the gateway with the token removed from the settings."""
         without = settings(mongodb_uri, database.name, gateway__tokens="")
         with visitor(gateway) as visiting, serving(without) as other:
             headers = {"Cookie": f"pipelinejobs={visiting.client.cookies['pipelinejobs']}"}
             assert other.client.get("/pages/jobs", headers=headers).status_code == 303
 
-    def test_a_right_that_was_taken_is_gone_at_once(self, gateway: Gateway, database: Database[Any]) -> None:
+    def test_a_revoked_permission_ends_at_once(self, gateway: Gateway, database: Database[Any]) -> None:
         text, _ = nonce(gateway, "UPDATE")
         with visitor(gateway, None) as visiting:
             visiting.sign_in(text)
@@ -281,7 +281,7 @@ class TestEnd:
             assert not is_in(first)
 
     def test_of_an_authority_that_this_gateway_does_not_ask(self, gateway: Gateway) -> None:
-        session = gateway.service.store.sessions.make("jdoe", "oauth2", "", 60)
+        session = gateway.parts.store.sessions.make("jdoe", "oauth2", "", 60)
         with visitor(gateway, None) as visiting:
             visiting.client.cookies.set("pipelinejobs", session.reveal(), path="/pages")
             assert not is_in(visiting)
@@ -300,7 +300,7 @@ def test_a_form_has_an_end(gateway: Gateway) -> None:
 
 @pytest.mark.promise("S24")
 class TestForgery:
-    """A page of somebody else has the browser of somebody who is signed in send a form."""
+    """A page of another site makes the browser of a signed-in user send a form (CSRF)."""
 
     @pytest.mark.parametrize("path", ["/pages/outbox/send", "/pages/sign-out", "/pages/sign-in"])
     @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def port() -> Iterator[int]:
 
 
 def refusal(answer: bytes, status: int) -> str:
-    """The reason in an answer of the protocol's own."""
+    """The reason in an answer that the protocol itself writes."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status), answer
     assert b"content-type: application/json" in head
@@ -168,7 +168,7 @@ def test_requests_behind_each_other(port: int) -> None:
 
 
 class TestAClientThatSaysItIsDone:
-    """As `nc -N` does: it closes its half of the line, and waits for the answer."""
+    """The client closes its direction of the connection and waits for the answer, as `nc -N` does."""
 
     LATE = b"POST /late HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -192,7 +192,7 @@ class TestAClientThatSaysItIsDone:
             while piece := connection.recv(4096):
                 answer += piece
         assert answer.startswith(b"HTTP/1.1 200")
-        assert "breaks off" in refusal(answer[answer.index(b"HTTP/1.1 400") :], 400)
+        assert "the request is incomplete" in refusal(answer[answer.index(b"HTTP/1.1 400") :], 400)
 
     def test_one_that_has_gone_is_let_go_of(self) -> None:
         with server() as running:
@@ -204,7 +204,7 @@ class TestAClientThatSaysItIsDone:
 
 
 class TestUpgrade:
-    """Java's client asks for HTTP/2 at every request that is not encrypted."""
+    """Java's HTTP client asks for an upgrade to HTTP/2 with each plain HTTP request."""
 
     def post(self, body: bytes, upgrade: bytes = b"h2c") -> bytes:
         return (

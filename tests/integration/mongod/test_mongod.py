@@ -1,4 +1,4 @@
-"""The embedded mongod: one server for all who ask, data and port kept, nothing foreign ever signalled."""
+"""The embedded mongod: processes share one server, data and port are kept, and no other process is ever signalled."""
 
 import json
 import os
@@ -32,7 +32,7 @@ print(json.dumps(dataclasses.asdict(Mongod(Path(sys.argv[1])).start(deadline=60)
 
 
 def starters(number: int, directory: Path, program: str = STARTER) -> list[subprocess.Popen[str]]:
-    """So many processes that start the server once they are told to, all ready for it."""
+    """Processes that are ready to start the server at the same moment."""
     ready = [
         subprocess.Popen(
             [sys.executable, "-c", program, str(directory)],
@@ -50,7 +50,7 @@ def starters(number: int, directory: Path, program: str = STARTER) -> list[subpr
 
 
 def begin(starter: subprocess.Popen[str]) -> None:
-    """Tells one of them to."""
+    """Makes one of them start the server."""
     assert starter.stdin is not None
     starter.stdin.write("\n")
     starter.stdin.flush()
@@ -77,7 +77,7 @@ def bystander(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def ended(pid: int) -> bool:
-    """Whether this process ends within a minute; one that is not yet buried by its parent has ended."""
+    """Whether this process ends within a minute; a zombie counts as ended."""
     stat = Path(f"/proc/{pid}/stat")
     for _ in range(600):
         try:
@@ -182,7 +182,7 @@ def test_after_kill_9_the_data_and_the_port_are_kept(embedded: Mongod) -> None:
 
 @contextmanager
 def orphan(embedded: Mongod) -> Iterator[int]:
-    """A mongod on the data that just starts and whose starter is gone; its pid."""
+    """Starts a mongod on the data whose starter has ended; gives its pid."""
     embedded.data.mkdir(parents=True)
     port = host.free_port()
     (embedded.directory / "port").write_text(str(port))
@@ -307,11 +307,11 @@ def test_another_mongod_on_the_port_is_not_taken_for_ours(
 
 
 class TestUsers:
-    """Those who serve with it: where it was started for them, it ends with the last."""
+    """Users of the server: if it was started for them, it ends with the last one."""
 
     @pytest.fixture
     def another(self, embedded: Mongod) -> Mongod:
-        """As another process sees it: with a lock of its own."""
+        """The server as another process sees it: with its own lock."""
         return Mongod(embedded.directory)
 
     def test_it_ends_with_the_last(self, embedded: Mongod, another: Mongod) -> None:

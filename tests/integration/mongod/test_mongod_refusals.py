@@ -1,4 +1,4 @@
-"""What is said when the embedded mongod cannot be started, or does not answer."""
+"""The errors if the embedded mongod cannot be started, or does not answer."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ def test_a_log_that_cannot_be_written(embedded: Mongod) -> None:
     assert refusal.value.setting == "mongodb.embedded_directory"
 
 
-def test_spoilt_data_is_said_with_the_log_and_its_reason(embedded: Mongod) -> None:
+def test_damaged_data_are_reported_with_the_reason_and_the_log(embedded: Mongod) -> None:
     embedded.data.mkdir(parents=True)
     (embedded.data / "WiredTiger.turtle").write_text("spoilt")
     (embedded.data / "WiredTiger.wt").write_text("spoilt")

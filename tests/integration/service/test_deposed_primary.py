@@ -44,7 +44,7 @@ def replica_set(nothing_left: None, tmp_path: Path) -> Iterator[ReplicaSet]:
 
 
 def insisting(write: Callable[[], Any], seconds: float = 60.0) -> None:
-    """Until it is done, which takes as long as an election."""
+    """Repeats a call until it succeeds, which takes as long as an election."""
     until = time.monotonic() + seconds
     while True:
         with suppress(PyMongoError):

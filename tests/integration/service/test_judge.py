@@ -58,7 +58,7 @@ def test_whose_time_is_over_is_not_judged_any_more(manager: Manager, jobs: Jobs)
 
 
 @pytest.mark.promise("F5")
-def test_a_write_that_nobody_confirmed_is_looked_for(
+def test_an_unconfirmed_write_is_looked_up(
     manager: Manager, store: Store, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apply = store.jobs.apply
@@ -83,7 +83,7 @@ def test_a_write_that_nobody_confirmed_is_looked_for(
 def test_a_repetition_in_such_a_group_is_no_application(
     manager: Manager, store: Store, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, moved: bool
 ) -> None:
-    """Its entry was there before the write that nobody confirmed, wherever it is now."""
+    """The entry existed before the unconfirmed write, in the document or in the overflow."""
     store.history.limits = history.HistoryLimits(entries=4)
     first = event_of(OTHERS[0], "update", id="sender:first")
     assert manager.handle(first, "e").verdict is Verdict.APPLIED

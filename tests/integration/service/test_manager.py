@@ -30,7 +30,7 @@ ADMINISTRATION = Policy(admin_key=Secret("a key"), admin_secret=Secret("a secret
 
 
 class Indexer:
-    """Keeps what it is sent; or refuses everything."""
+    """An Indexer that stores the messages sent to it, or refuses all."""
 
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, object], str]] = []
@@ -169,7 +169,7 @@ def test_reset_and_ready_take_an_administrative_token(job: Jobs, send: Sender) -
     assert stored(job)["state"] == "CREATED"
 
 
-def test_nobody_may_create(job: Jobs, send: Sender) -> None:
+def test_create_is_not_allowed(job: Jobs, send: Sender) -> None:
     assert send.command("create") is Verdict.UNAUTHORISED
     assert send.command("create", token=an_admin_token()) is Verdict.UNAUTHORISED
     assert names(job) == ["create"]
@@ -249,7 +249,7 @@ class TestTokensForLife:
 
 class TestManyAtOnce:
     def race(self, manager: Manager, events: list[Event]) -> list[Verdict]:
-        """Sends all at the same moment, each from a thread of its own."""
+        """Sends all events at the same moment, each from its own thread."""
         barrier, verdicts = threading.Barrier(len(events)), []
 
         def one(event: Event) -> None:
@@ -291,11 +291,11 @@ class TestManyAtOnce:
 
 
 class TestUnknownOutcome:
-    """The server has written, or not, and nobody says which."""
+    """A write was sent but never confirmed: it may or may not have happened."""
 
     @pytest.mark.promise("F5")
     @pytest.mark.parametrize("written", [True, False])
-    def test_the_event_is_applied_once_and_said_to_be(
+    def test_the_event_is_applied_once_and_answered_as_applied(
         self, job: Jobs, send: Sender, store: Store, monkeypatch: pytest.MonkeyPatch, written: bool
     ) -> None:
         apply, calls = store.jobs.apply, []
@@ -353,7 +353,7 @@ class TestUnknownOutcome:
         assert manager.handle(event, "second").verdict is Verdict.DUPLICATE
         assert names(job) == ["create", "run"]
 
-    def test_it_is_a_duplicate_where_another_event_followed_so_that_nobody_can_tell(
+    def test_it_is_a_duplicate_if_a_later_event_hides_whose_write_it_was(
         self, job: Jobs, make: Callable[..., Manager], store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         apply = store.jobs.apply
@@ -494,7 +494,7 @@ class TestIndexRequests:
         outbox = OutboxRelay(store, indexer, Backoff(attempts=1), seconds=5)
         assert outbox.drain(Deadline(5)).failed == 1
         assert list(store.outbox.rows()) == []
-        assert len(store.listing.page(_undelivered(), 10).jobs) == 1
+        assert len(store.listing.page(_failed(), 10).jobs) == 1
         indexer.trouble = None
         assert outbox.drain(Deadline(5)).sent == 1
         assert len(indexer.received) == 1
@@ -513,7 +513,7 @@ class TestIndexRequests:
         assert (row.attempts, row.status) == (0, "pending")
 
 
-def _undelivered() -> Any:
+def _failed() -> Any:
     from pipelinejobs.store.listing import Filter
 
-    return Filter(undelivered=True)
+    return Filter(failed=True)

@@ -385,7 +385,7 @@ class TestJobsThatThisProjectMade:
 
 
 class TestTheAnswerWaits:
-    """An event is said to be applied when the journal has it, and not before."""
+    """The verdict `applied` is returned only after the event is in the journal."""
 
     @pytest.mark.parametrize("error", [OutcomeUnknown(), Unavailable("away")])
     def test_while_the_journal_cannot_be_written(
@@ -437,7 +437,7 @@ class TestSeveralLookAtOnce:
         assert (running.names.count("finish"), world.owed(running)) == (1, ["index"])
         assert world.counted + other.counted == [reapply.APPLIED_AGAIN]
 
-    def test_what_is_no_longer_possible_is_said_once(
+    def test_an_event_that_is_no_longer_possible_is_logged_once(
         self, world: World, running: StoredJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         datacatalog.writes(running, "fail", "FAILED", at_the_end=lambda: applied(world.send(running, "finish")))

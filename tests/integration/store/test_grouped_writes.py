@@ -69,7 +69,7 @@ def test_none(store: Store, five: Jobs) -> None:
 
 
 @pytest.mark.promise("P2")
-def test_where_somebody_else_wrote_the_very_same_event_it_is_not_known_who_it_was(store: Store, five: Jobs) -> None:
+def test_the_same_event_by_another_process_cannot_be_attributed(store: Store, five: Jobs) -> None:
     wanted = writes(store)
     assert store.jobs.apply(wanted[:1]) == [Written.YES]
     outcome = store.jobs.apply(wanted)
@@ -123,7 +123,7 @@ def test_what_cannot_be_told_apart_may_have_been_written(
     assert store.jobs.apply(wanted) == [Written.UNKNOWN] * 5
 
 
-def test_one_that_is_too_large_keeps_nobody_back(store: Store, five: Jobs) -> None:
+def test_one_that_is_too_large_delays_no_other(store: Store, five: Jobs) -> None:
     five.update_one({"_id": 2}, {"$set": {"data": {"ballast": "x" * (16 * 1024 * 1024 - 3000)}}})
     outcome = store.jobs.apply(writes(store, data={"more": "y" * 5000}))
     assert outcome == [Written.YES, Written.YES, Written.TOO_LARGE, Written.YES, Written.YES]

@@ -32,7 +32,7 @@ REPEATED: Final = 20
 
 
 class Feeding:
-    """Feeds a job until all is in it, whatever happens to the feeders."""
+    """Feeds a job until all entries are in it, although the feeding processes die."""
 
     def __init__(self, uri: str, database: str, job: StoredJob, directory: Path) -> None:
         self._arguments = (uri, database, job.uuid)

@@ -38,7 +38,7 @@ def test_the_index_of_python_datacatalog_is_taken(store: Store, database: Databa
 
 def test_jobs_with_one_uuid_stop_it_with_a_clear_sentence(store: Store, database: Database[dict[str, Any]]) -> None:
     database["jobs"].insert_many([{"uuid": "107-same"}, {"uuid": "107-same"}])
-    with pytest.raises(CommandFailed, match="documents with the same uuid"):
+    with pytest.raises(CommandFailed, match="several documents have the same uuid"):
         store.ensure_indexes()
 
 

@@ -151,7 +151,7 @@ def test_one_that_is_deleted_while_it_is_redeemed_is_gone(store: Store, monkeypa
     assert kind(store, secret) == "unknown"
 
 
-def test_without_a_database_nobody_knows(database: Database[Any], free_port: int) -> None:
+def test_without_a_database_redeeming_is_unavailable(database: Database[Any], free_port: int) -> None:
     away = Store(connect(Secret(f"mongodb://127.0.0.1:{free_port}/"), database.name, timeout=0.3))
     with pytest.raises(Unavailable):
         away.nonces.redeem(Secret("SD2E_x"), [SCOPE], Permission.READ)

@@ -8,7 +8,7 @@ from bson import SON, DBRef, Decimal128
 from pymongo.database import Database
 
 from integration.store.test_store_jobs import POISON
-from pipelinejobs.core import decide, repair
+from pipelinejobs.core import decide, repair, repair_plan
 from pipelinejobs.core.job import Job
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.core.uuids import ENTRY, random
@@ -34,7 +34,7 @@ def read(store: Store, uuid: str = UUID) -> RawJob:
 def mend(store: Store, uuid: str = UUID) -> repair.Plan:
     """Mends the job, and gives the plan."""
     stored = read(store, uuid)
-    plan = repair.plan(stored.document, stored.moved)
+    plan = repair_plan.plan(stored.document, stored.moved)
     assert store.repairs.write(stored, plan)
     return plan
 
@@ -91,7 +91,7 @@ LEFT = ("text", ["text", 5], [UUID, "z"])
 
 
 @pytest.mark.parametrize(("poison", "named"), POISON)
-def test_every_kind_of_damage_is_mended_or_said(store: Store, jobs: Jobs, poison: Any, named: str) -> None:
+def test_every_kind_of_damage_is_repaired_or_reported(store: Store, jobs: Jobs, poison: Any, named: str) -> None:
     jobs.insert_one(catalogued("job-created.json"))
     before = jobs.find_one()
     jobs.update_one({}, poison)
@@ -124,7 +124,7 @@ def test_a_job_that_has_changed_meanwhile_is_left_alone(store: Store, jobs: Jobs
     stored = read(store, OLD)
     jobs.update_one({}, meanwhile)
     before = jobs.find_one()
-    assert not store.repairs.write(stored, repair.plan(stored.document, stored.moved))
+    assert not store.repairs.write(stored, repair_plan.plan(stored.document, stored.moved))
     assert jobs.find_one() == before
 
 

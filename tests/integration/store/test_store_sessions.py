@@ -26,9 +26,7 @@ def test_its_id_is_stored_nowhere_and_no_two_are_the_same(store: Store, database
     assert not any(one in stored for one in ids)
 
 
-def test_it_is_over_when_its_time_is_over_whoever_has_removed_it(
-    store: Store, database: Database[dict[str, Any]]
-) -> None:
+def test_it_ends_with_its_time_whether_or_not_it_was_removed(store: Store, database: Database[dict[str, Any]]) -> None:
     made = store.sessions.make("jdoe", "token", "", HOUR)
     database["gateway_sessions"].update_one({}, {"$set": {"expires": store.outbox.now()}})
     assert store.sessions.find(made) is None

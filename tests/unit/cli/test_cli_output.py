@@ -1,4 +1,4 @@
-"""What a command says: strict JSON, and text that cannot steer a terminal."""
+"""The output of a command: strict JSON, and text that cannot control a terminal."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -30,7 +30,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
         ({1: "one"}, {"1": "one"}),
     ],
 )
-def test_everything_stored_can_be_said_in_json(value: Any, shown: Any) -> None:
+def test_all_stored_values_have_strict_json(value: Any, shown: Any) -> None:
     assert plain(value) == shown
     assert json.loads(Output(data=value).text(as_json=True)) == shown
 

@@ -1,4 +1,4 @@
-"""Progress in plain lines, and who gets which."""
+"""Progress as plain lines and as drawn by rich, and which of the two a stream gets."""
 
 import io
 import subprocess
@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from pipelinejobs.cli.progress import Lines, how_far, progress, silent
+from pipelinejobs.cli.progress import progress, silent
+from pipelinejobs.cli.progress_lines import Lines, how_far
 
 
 class Clock:
@@ -38,7 +39,7 @@ def test_a_step_is_one_line(stream: io.StringIO) -> None:
     assert stream.getvalue() == "Making the indexes ...\n"
 
 
-def test_what_is_followed_is_a_line_every_so_many_seconds(stream: io.StringIO, clock: Clock) -> None:
+def test_counted_work_prints_a_line_every_few_seconds(stream: io.StringIO, clock: Clock) -> None:
     with Lines(stream, every=10, clock=clock).follow("Sending", 400, "messages") as tell:
         for second in range(1, 25):
             clock.time += 1
@@ -50,7 +51,7 @@ def test_what_is_followed_is_a_line_every_so_many_seconds(stream: io.StringIO, c
     ]
 
 
-def test_texts_of_others_cannot_steer_the_terminal(stream: io.StringIO, clock: Clock) -> None:
+def test_foreign_text_cannot_steer_the_terminal_in_plain_lines(stream: io.StringIO, clock: Clock) -> None:
     lines = Lines(stream, every=0, clock=clock)
     lines.say("\x1b[2J\nforged")
     with lines.step("\x1b[2J"), lines.follow("\r", 1, "\x07") as tell:
@@ -59,7 +60,7 @@ def test_texts_of_others_cannot_steer_the_terminal(stream: io.StringIO, clock: C
     assert len(stream.getvalue().splitlines()) == 4
 
 
-def test_a_stream_that_takes_nothing_changes_nothing() -> None:
+def test_a_full_disk_does_not_fail_the_command() -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError(28, "No space left on device")
@@ -83,7 +84,7 @@ def test_how_far(done: float, whole: float, unit: str, said: str) -> None:
     assert how_far(done, whole, unit) == said
 
 
-def test_on_a_terminal_texts_of_others_cannot_steer_it_either() -> None:
+def test_foreign_text_cannot_steer_the_terminal_when_drawn() -> None:
     screen = Screen()
     drawn = progress(screen, {"TERM": "xterm", "NO_COLOR": "1"})
     with drawn.follow("[bold]\x1b[2J", 0, "messages") as tell:
@@ -104,18 +105,18 @@ def test_on_a_terminal_texts_of_others_cannot_steer_it_either() -> None:
         ({}, "Lines"),
     ],
 )
-def test_who_gets_which(environment: dict[str, str], kind: str) -> None:
+def test_only_a_capable_terminal_is_drawn_on(environment: dict[str, str], kind: str) -> None:
     assert type(progress(Screen(), environment)).__name__ == kind
     assert type(progress(io.StringIO(), environment)).__name__ == "Lines"
 
 
-def test_where_rich_is_not_installed_there_are_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_rich_progress_is_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "pipelinejobs.cli.progress_terminal", raising=False)
     monkeypatch.setitem(sys.modules, "rich.console", None)
     assert type(progress(Screen(), {"TERM": "xterm"})).__name__ == "Lines"
 
 
-def test_rich_is_not_imported_where_there_is_no_terminal() -> None:
+def test_rich_is_not_imported_without_a_terminal() -> None:
     program = (
         "import sys; from pipelinejobs.cli import main, progress; p = progress.progress()\n"
         "with p.step('x'): pass\nsys.exit('rich' in sys.modules)"
@@ -124,7 +125,7 @@ def test_rich_is_not_imported_where_there_is_no_terminal() -> None:
     assert (done.returncode, done.stderr) == (0, "x ...\n")
 
 
-def test_the_silent_one_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_silent_progress_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     nothing = silent()
     nothing.say("x")
     with nothing.step("x"), nothing.follow("x", 1, "messages") as tell:

@@ -123,8 +123,8 @@ class Test:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            ([], "which event"),
-            (["run"], "which job"),
+            ([], "name an event"),
+            (["run"], "name the job"),
             (["run", "--callback", "https://host/messages"], "uuid"),
             (["run", "--callback", f"http://manager.example.org/?uuid={JOB}&token={TOKEN}"], "--allow-http"),
             (["run", "--callback", f"https://host/?uuid={JOB}&token={TOKEN}", "--later"], "--spool"),

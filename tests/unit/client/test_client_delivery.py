@@ -185,7 +185,7 @@ class TestTryingAgain:
             answer(503, b"", Retry_After="soon"),
         ],
     )
-    def test_ends_when_somebody_answers(self, trouble: Reply) -> None:
+    def test_ends_when_a_server_answers(self, trouble: Reply) -> None:
         with manager(trouble, trouble, TAKEN) as served:
             assert job(served).run().verdict == "applied"
         assert len(served.asked) == 3
@@ -244,7 +244,7 @@ class TestTryingAgain:
         with pytest.raises(Undelivered, match=r"manager\.example\.org cannot be reached: .*not known"):
             Job("https://manager.example.org/messages", JOB, TOKEN).run()
 
-    def test_a_host_that_is_no_name_is_said_in_words(self, one_attempt: None) -> None:
+    def test_an_invalid_host_is_a_clear_error(self, one_attempt: None) -> None:
         with pytest.raises(Undelivered, match=r"a\.\.b cannot be reached: (?!str$)"):
             Job("https://a..b/messages", JOB, TOKEN).run()
 

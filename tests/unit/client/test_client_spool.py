@@ -56,7 +56,7 @@ class TestAnEvent:
         assert (result.verdict, result.spooled) == ("applied", False)
         assert [path.name for path in spool.iterdir()] == ["lock"]
 
-    def test_that_nobody_takes_waits(self, spool: Path, free_port: int, one_attempt: None) -> None:
+    def test_an_undelivered_event_waits(self, spool: Path, free_port: int, one_attempt: None) -> None:
         result = job(f"http://127.0.0.1:{free_port}{PATH}", spool).run({"a": 1}, event_id="7")
         assert (result.verdict, result.spooled, result.event_id) == (None, True, "7")
         assert "waits in the spool" in result.reason
@@ -67,7 +67,7 @@ class TestAnEvent:
         (asked,) = served.asked
         assert (asked.key, asked.body["data"], asked.parameters["x-nonce"]) == ("7", {"a": 1}, NONCE)
 
-    def test_later_asks_nobody(self, spool: Path) -> None:
+    def test_later_needs_no_server(self, spool: Path) -> None:
         with manager(TAKEN) as served:
             named = job(served.url, spool, later=True)
             assert named.run().spooled
@@ -284,7 +284,7 @@ class TestDamage:
 
 
 class TestRoom:
-    def test_it_is_nobody_elses(self, spool: Path) -> None:
+    def test_its_files_are_private(self, spool: Path) -> None:
         with manager(refusal(409, "illegal")) as served:
             job(served.url, spool, later=True).run()
             with pytest.raises(Illegal):

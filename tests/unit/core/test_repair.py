@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from fsm.lifecycle import INITIAL
 from fsm.machine import allowed, destination
 from pipelinejobs.core import uuids
-from pipelinejobs.core.repair import MovedEntry, Plan, Repair, date_of, plan
+from pipelinejobs.core.repair import MovedEntry, Plan, Repair, date_of
+from pipelinejobs.core.repair_plan import plan
 from support.factories import catalogued
 
 Document = dict[str, Any]
@@ -155,7 +156,7 @@ def test_the_first_of_two_entries_with_one_uuid_keeps_it() -> None:
     document = finished()
     document["history"][2]["uuid"] = document["history"][1]["uuid"]
     (repair,) = plan(document, []).repairs
-    assert (repair.field, repair.why) == ("history.2.uuid", "another entry has the same")
+    assert (repair.field, repair.why) == ("history.2.uuid", "another entry has the same uuid")
     assert repair.value.startswith("108")
 
 
@@ -177,10 +178,10 @@ def test_a_history_that_is_missing_is_made_where_nothing_happened() -> None:
         ({"history": None}, "history is missing, and what happened to the job is stored nowhere else"),
         ({"history": "text"}, "history is not an array, and what happened"),
         ({"history": ["text", 5]}, "history.0 is 'text', not an entry"),
-        ({"uuid": 5}, "uuid is 5: which job it is cannot be told for certain"),
+        ({"uuid": 5}, "uuid is 5: the job cannot be identified"),
         ({"uuid": ["a", "b"]}, "uuid is ['a', 'b']"),
         ({"_salt": None}, "it has no _salt"),
-        ({"_moved": 3}, "_moved says that 3 entries were moved, and jobs_history has 0 of them"),
+        ({"_moved": 3}, "_moved says 3, but jobs_history has only 0 entries"),
     ],
 )
 def test_what_would_have_to_be_guessed_is_said_and_left(damage: Document, said: str) -> None:
@@ -201,7 +202,7 @@ def changed(place: int, **what: Any) -> Document:
         (changed(1, name="may_run"), "its history does not follow the lifecycle (may_run while CREATED)"),
         (changed(1, name=None), "history.1 has no name"),
         (changed(0, name="run"), "its history begins with run, not with create"),
-        (changed(1, date="2018-11-05"), "history.1.date is '2018-11-05', which says no date and time in full"),
+        (changed(1, date="2018-11-05"), "history.1.date is '2018-11-05', not a full date and time"),
         (changed(1, date=1541438411), "history.1.date is 1541438411"),
     ],
 )
@@ -248,7 +249,7 @@ def test_where_moved_entries_are_lost_nothing_is_concluded_from_the_rest() -> No
     document, moved = with_moved(2, state="RUNNING")
     found = plan(document, moved[:1])
     assert found.repairs == []
-    assert any("2 entries were moved, and jobs_history has 1" in one for one in found.left)
+    assert any("_moved says 2, but jobs_history has only 1" in one for one in found.left)
 
 
 def test_an_entry_that_is_in_both_places_counts_once() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelinejobs.core.repair import MovedEntry, Plan, plan
+from pipelinejobs.core.repair import MovedEntry, Plan
+from pipelinejobs.core.repair_plan import plan
 from support.factories import catalogued
 
 DATE = datetime(2018, 11, 5, 17, 20, 11, tzinfo=UTC)
@@ -48,7 +49,7 @@ class TestDerivedUuids:
     @pytest.mark.parametrize("uuid", [None, "", 5])
     def test_an_entry_without_one_is_not_said_to_repeat_another(self, uuid: object) -> None:
         (repair,) = plan(running(UPDATE | {"uuid": uuid}), []).repairs
-        assert repair.why == "the entry has none"
+        assert repair.why == "the entry has no uuid"
 
 
 def test_a_date_that_was_mended_dates_what_follows_from_it() -> None:

@@ -163,7 +163,7 @@ class TestTrustOnFirstUse:
             (a_job("RUNNING", **rotated), a_command("update", ""), policy),
             (a_job("RUNNING", **rotated), a_command("update", None), policy),
         ],
-        ids=["switched off", "never rotated", "seen before", "nobody authenticated", "empty token", "no token"],
+        ids=["switched off", "never rotated", "seen before", "no authenticated sender", "empty token", "no token"],
     )
     def test_otherwise_it_is_not(self, job: Any, event: Any, policy: Policy) -> None:
         assert tokens.authority(job, event, policy, TIME) is Authority.NONE
@@ -177,7 +177,7 @@ class TestTrustOnFirstUse:
         assert tokens.authority(job, a_command("update", sender="stranger"), strict, TIME) is Authority.NONE
 
     @pytest.mark.promise("S18")
-    def test_a_stranger_who_comes_first_locks_nobody_out(self) -> None:
+    def test_a_stranger_who_comes_first_locks_no_sender_out(self) -> None:
         job = a_job("RUNNING", **self.rotated, tokens=("x",), trusted=(self.strangers,))
         assert tokens.authority(job, a_command("update"), self.policy, TIME) is Authority.FIRST_USE
         assert tokens.authority(job, a_command("update", "0" * 16), self.policy, TIME) is Authority.FIRST_USE

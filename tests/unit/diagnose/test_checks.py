@@ -68,7 +68,7 @@ def test_entries_with_the_same_uuid() -> None:
 
 def test_damage_is_the_only_problem_of_a_damaged_job() -> None:
     job = stored("LOST", "create", 9, damage="history is not an array")
-    cure = f"(doctor --repair {job.uuid} says what can be mended)"
+    cure = f"(doctor --repair {job.uuid} says what can be repaired)"
     assert checks.problems(job, []) == [f"it cannot be changed: history is not an array {cure}"]
     assert checks.notes(job) == []
 

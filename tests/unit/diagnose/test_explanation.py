@@ -60,7 +60,7 @@ def test_a_job_without_a_history() -> None:
     found = facts("LOST", damage="history is not an array")
     assert found["meaning"] == "not a state of the lifecycle"
     assert (found["because"], found["next"]) == (None, [])
-    cure = f"(doctor --repair {UUID} says what can be mended)"
+    cure = f"(doctor --repair {UUID} says what can be repaired)"
     assert found["problems"] == [f"it cannot be changed: history is not an array {cure}"]
 
 

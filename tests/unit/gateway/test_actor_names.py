@@ -1,4 +1,4 @@
-"""The names that a gateway answers to."""
+"""The actor names that a gateway serves."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_configured() -> None:
     assert one == ActorNames("G1p783PxpalBB", ("jobs-manager.prod", "a", "b"), "TACC")
 
 
-def test_places() -> None:
+def test_scopes() -> None:
     one = of(gateway_actor_id="G1p783PxpalBB")
     assert one.scope("G1p783PxpalBB") == "actor:G1p783PxpalBB"
     assert one.scope("jobs-manager.prod") == "alias:jobs-manager.prod"
@@ -36,7 +36,7 @@ def test_places() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "jobs-manager.prod", "manager", "G1p783PxpalB", "../..", "\0"])
-def test_what_is_no_id(text: str) -> None:
+def test_texts_that_are_no_id(text: str) -> None:
     assert not is_id(text)
 
 

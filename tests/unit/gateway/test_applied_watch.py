@@ -1,4 +1,4 @@
-"""Applied events that are in no journal are looked for some seconds later."""
+"""Applied events that are not in the journal are checked some seconds later."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -18,7 +18,7 @@ def journaled(number: int) -> Journaled:
 
 
 class Looked:
-    """A journal that notes what it was to look at, and cannot for the first times."""
+    """A reapplier that records the events to check, and fails the first times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
@@ -45,14 +45,14 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def watching(looked: Looked, count: int) -> AppliedWatch:
-    """A watch over so many events."""
+    """A watch with so many events."""
     made = AppliedWatch(cast("Any", looked))
     for number in range(count):
         made.add(journaled(number))
     return made
 
 
-def test_each_is_looked_for_twice_and_some_together(now: list[float]) -> None:
+def test_each_event_is_checked_twice_in_batches(now: list[float]) -> None:
     looked = Looked()
     watched = watching(looked, 5)
     watched.look()
@@ -70,7 +70,7 @@ def test_each_is_looked_for_twice_and_some_together(now: list[float]) -> None:
     assert looked.batches == [[0, 1], [2, 3], [4]] * 2
 
 
-def test_what_could_not_be_looked_for_is_looked_for_the_next_time(now: list[float]) -> None:
+def test_a_failed_check_is_repeated(now: list[float]) -> None:
     looked = Looked(failures=1)
     watched = watching(looked, 3)
     now[0] = 2.0
@@ -80,7 +80,7 @@ def test_what_could_not_be_looked_for_is_looked_for_the_next_time(now: list[floa
     assert looked.batches == [[0, 1], [2]]
 
 
-def test_at_the_end_the_journal_gets_what_may_still_be_undone(now: list[float]) -> None:
+def test_handing_over_writes_waiting_events_to_the_journal(now: list[float]) -> None:
     looked = Looked()
     watched = watching(looked, 3)
     now[0] = 2.0
@@ -97,7 +97,7 @@ def test_at_the_end_the_journal_gets_what_may_still_be_undone(now: list[float]) 
 
 
 @pytest.mark.promise("F16")
-def test_there_are_never_more_than_fit(now: list[float]) -> None:
+def test_the_number_of_waiting_events_is_bounded(now: list[float]) -> None:
     looked = Looked()
     watched = watching(looked, 1_000)
     now[0] = 2.0

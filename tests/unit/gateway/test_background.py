@@ -1,4 +1,4 @@
-"""Work after the answers."""
+"""Work that is done in the background, after the answers."""
 
 import threading
 
@@ -7,10 +7,10 @@ from pipelinejobs.util.errors import Unavailable
 
 
 def _ignored(*_: object) -> None:
-    """Nothing."""
+    """Does nothing."""
 
 
-def test_it_is_done_in_groups_and_in_order() -> None:
+def test_items_are_done_in_batches_and_in_order() -> None:
     groups: list[list[int]] = []
     work = Background[int]("test", groups.append, most=1000, dropped=_ignored, batch=10, pause=0.01)
     for number in range(95):
@@ -21,7 +21,7 @@ def test_it_is_done_in_groups_and_in_order() -> None:
     work.close(10)
 
 
-def test_what_is_left_is_done_at_the_end() -> None:
+def test_closing_does_the_waiting_items() -> None:
     done: list[int] = []
     work = Background[int]("test", done.extend, most=1000, dropped=_ignored, pause=5)
     work.add(1)
@@ -29,7 +29,7 @@ def test_what_is_left_is_done_at_the_end() -> None:
     assert done == [1]
 
 
-def test_what_does_not_fit_is_dropped_the_oldest_first() -> None:
+def test_too_many_items_drop_the_oldest() -> None:
     goes_on, begun = threading.Event(), threading.Event()
     done: list[int] = []
 
@@ -51,7 +51,7 @@ def test_what_does_not_fit_is_dropped_the_oldest_first() -> None:
     work.close(10)
 
 
-def test_a_group_that_fails_is_lost_and_the_next_is_done() -> None:
+def test_a_failed_batch_is_lost_and_the_next_is_done() -> None:
     done: list[int] = []
 
     def work(group: list[int]) -> None:
@@ -72,7 +72,7 @@ def test_a_group_that_fails_is_lost_and_the_next_is_done() -> None:
     background.close(10)
 
 
-def test_flushing_takes_no_longer_than_it_may() -> None:
+def test_flush_observes_its_time_limit() -> None:
     goes_on = threading.Event()
     background = Background[int]("test", lambda _: _ignored(goes_on.wait(20)), most=10, dropped=_ignored, pause=0)
     assert background.flush(0.01)

@@ -1,4 +1,4 @@
-"""Events are judged in batches: what waits goes together, of one job one at a time, and each gets its own answer."""
+"""Pending events are judged in batches, one event of a job at a time, and each sender gets its own answer."""
 
 import asyncio
 import threading
@@ -20,7 +20,7 @@ from support.factories import a_command
 
 
 class Judge:
-    """Stands for the judge: applies everything, once it is let go on, and remembers the batches."""
+    """A judge that applies all events once the test lets it, and records the batches."""
 
     def __init__(self) -> None:
         self.goes_on = threading.Event()
@@ -84,7 +84,7 @@ async def until(true: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_what_waits_goes_together() -> None:
+def test_pending_events_are_judged_as_one_batch() -> None:
     async def main() -> None:
         judge = Judge()
         judge.goes_on.clear()
@@ -102,7 +102,7 @@ def test_what_waits_goes_together() -> None:
 
 
 class Disk(Judge):
-    """Takes its time for every batch, as one that waits for a disk does."""
+    """A judge that is slow for each batch, as if it waited for a disk."""
 
     def judge(self, attempts: Sequence[Attempt]) -> None:
         time.sleep(0.3)
@@ -110,7 +110,7 @@ class Disk(Judge):
 
 
 class Clock(Judge):
-    """Takes 0.3 s for every batch, on a clock that nothing else moves."""
+    """A judge that takes 0.3 s for each batch, on a clock of its own."""
 
     now = 0.0
 
@@ -119,8 +119,8 @@ class Clock(Judge):
         super().judge(attempts)
 
 
-def test_who_was_answered_together_goes_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To a disk it matters how many batches there are; and senders come again one by one."""
+def test_senders_answered_in_one_batch_share_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a slow disk, few batches matter; and the senders' next events arrive one by one."""
     clock = Clock()
     clock.goes_on.clear()
     monkeypatch.setattr("pipelinejobs.gateway.tasks.batcher._LONGEST_LINGER_SECONDS", 20)
@@ -144,12 +144,12 @@ def test_who_was_answered_together_goes_together_again(monkeypatch: pytest.Monke
             clock.now += 1  # until then the four wait for the first sender, which does not come again
             await asyncio.gather(*others)
         sizes = [len(batch) for batch in clock.batches]
-        assert sizes == [1, 5, 5, 5, 5, 5, 4]  # at first nobody knew that there are more
+        assert sizes == [1, 5, 5, 5, 5, 5, 4]  # the first batch begins before the other events arrive
 
     run(main())
 
 
-def test_who_does_not_come_again_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_senders_that_stay_away_delay_a_batch_only_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelinejobs.gateway.tasks.batcher._LONGEST_LINGER_SECONDS", 0.1)
 
     async def main() -> None:
@@ -164,7 +164,7 @@ def test_who_does_not_come_again_is_not_waited_for_long(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_of_one_job_one_at_a_time_and_in_order(threads: int) -> None:
+def test_events_of_one_job_are_judged_one_at_a_time_in_order(threads: int) -> None:
     async def main() -> None:
         judge = Judge()
         with batches(judge, threads) as running:
@@ -177,7 +177,7 @@ def test_of_one_job_one_at_a_time_and_in_order(threads: int) -> None:
     run(main())
 
 
-def test_a_batch_has_an_end_and_the_next_thread_takes_the_rest() -> None:
+def test_a_full_batch_leaves_the_rest_to_the_next_thread() -> None:
     async def main() -> None:
         judge = Judge()
         judge.goes_on.clear()
@@ -192,7 +192,7 @@ def test_a_batch_has_an_end_and_the_next_thread_takes_the_rest() -> None:
     run(main())
 
 
-def test_who_lost_a_race_is_judged_again_before_what_came_later() -> None:
+def test_an_attempt_that_lost_a_race_stays_first_of_its_job() -> None:
     async def main() -> None:
         judge = Judge()
         judge.misses = {"0.0": 3}
@@ -204,7 +204,7 @@ def test_who_lost_a_race_is_judged_again_before_what_came_later() -> None:
     run(main())
 
 
-def test_one_that_cannot_be_judged_does_not_take_others_with_it() -> None:
+def test_an_event_that_raises_does_not_fail_its_batch() -> None:
     async def main() -> None:
         judge = Judge()
         judge.broken = {"2.0"}
@@ -223,7 +223,7 @@ def test_one_that_cannot_be_judged_does_not_take_others_with_it() -> None:
 
 
 @pytest.mark.promise("P10")
-def test_there_is_an_end_to_what_may_wait() -> None:
+def test_the_queue_is_bounded() -> None:
     async def main() -> None:
         judge = Judge()
         judge.goes_on.clear()
@@ -239,7 +239,7 @@ def test_there_is_an_end_to_what_may_wait() -> None:
 
 
 @pytest.mark.promise("P10")
-def test_nobody_waits_longer_than_it_may_take() -> None:
+def test_a_sender_waits_no_longer_than_its_deadline() -> None:
     async def main() -> None:
         judge = Judge()
         judge.goes_on.clear()
@@ -253,7 +253,7 @@ def test_nobody_waits_longer_than_it_may_take() -> None:
     run(main())
 
 
-def test_at_the_end_what_was_accepted_is_judged() -> None:
+def test_closing_judges_accepted_events() -> None:
     async def main() -> None:
         judge = Judge()
         judge.misses = {"0.0": 2}
@@ -268,7 +268,7 @@ def test_at_the_end_what_was_accepted_is_judged() -> None:
     run(main())
 
 
-def test_a_batch_that_takes_its_time_does_not_hold_up_the_others() -> None:
+def test_a_slow_batch_does_not_delay_others() -> None:
     async def main() -> None:
         judge = Judge()
         judge.goes_on.clear()
@@ -284,7 +284,7 @@ def test_a_batch_that_takes_its_time_does_not_hold_up_the_others() -> None:
     run(main())
 
 
-def test_where_nobody_waits_any_more_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ended_event_loop_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     judge = Judge()
     judge.goes_on.clear()
     running = Batcher(judge, 1, 10)  # type: ignore[arg-type]  # as above

@@ -22,7 +22,7 @@ def refusal(**variables: str) -> str:
     return wrong.value.reason
 
 
-def test_by_default_nobody_gets_in() -> None:
+def test_by_default_no_token_is_accepted() -> None:
     gateway = load({}).gateway
     assert (gateway.tokens, gateway.permissions, gateway.oauth2_server, gateway.tapis_server) == ((), (), None, None)
     assert gateway.host == "127.0.0.1"
@@ -44,13 +44,13 @@ def test_permissions() -> None:
 @pytest.mark.parametrize(
     "value", ["jdoe", "jdoe:EXECUTE", f"jdoe:NONE:sha256:{DIGEST}", "jdoe:READ:sha256:12", f"*:READ:sha256:{DIGEST}"]
 )
-def test_what_is_no_token(value: str) -> None:
+def test_invalid_tokens(value: str) -> None:
     assert refusal(tokens=value).startswith("gateway.tokens: must be a list of USER:PERMISSION:sha256:DIGEST")
     assert DIGEST not in refusal(tokens=value)
 
 
 @pytest.mark.parametrize("value", ["jdoe", "jdoe:ALL", "jdoe:read", ":READ", "a:READ,a:UPDATE"])
-def test_what_is_no_right(value: str) -> None:
+def test_invalid_permissions(value: str) -> None:
     assert refusal(permissions=value).startswith("gateway.permissions: ")
 
 
@@ -68,7 +68,7 @@ def test_what_is_no_right(value: str) -> None:
         ({"actor_id": "jobs-manager.prod"}, "gateway.actor_id: must be letters and digits"),
     ],
 )
-def test_what_does_not_go_together(variables: dict[str, str], reason: str) -> None:
+def test_settings_that_need_each_other(variables: dict[str, str], reason: str) -> None:
     said = refusal(**variables)
     assert said.startswith(reason)
     assert all(f"_REACTOR_GATEWAY_{name.upper()}" in said for name in variables)

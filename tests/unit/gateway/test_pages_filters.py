@@ -12,7 +12,7 @@ NOW = datetime(2026, 11, 25, 14, 30, tzinfo=UTC)
 PIPELINE = "10650844-1baa-55c5-a481-5e945b19c065"
 
 
-def test_nothing_asked_is_everything() -> None:
+def test_no_filter_matches_all_jobs() -> None:
     read = filters.read([], {}, NOW)
     assert (read.filter, read.is_any, read.query()) == (Filter(), False, "")
 
@@ -44,20 +44,20 @@ def test_all_of_them() -> None:
         ("before", "later"),
     ],
 )
-def test_what_is_wrong_is_said_of_its_field(name: str, value: str) -> None:
+def test_an_invalid_value_is_reported_for_its_field(name: str, value: str) -> None:
     read = filters.read([], {name: value}, NOW)
     assert read.filter is None
     assert list(read.wrong) == [name]
     assert read.texts[name]  # which stays, to be mended
 
 
-def test_a_state_that_is_none() -> None:
+def test_an_unknown_state_is_invalid() -> None:
     read = filters.read(["RUNNING", "LOST"], {}, NOW)
     assert read.wrong == {"state": "LOST is not a state of a job."}
     assert read.states == ("RUNNING",)
 
 
-def test_a_span_that_holds_nothing() -> None:
+def test_an_empty_time_span_is_invalid() -> None:
     assert list(filters.read([], {"since": "1h", "before": "2h"}, NOW).wrong) == ["before"]
 
 

@@ -1,4 +1,4 @@
-"""The picture of the lifecycle: everything is drawn, nothing else is, and the way of a job is marked."""
+"""The picture of the lifecycle: all states and transitions are drawn, and a job's path is marked."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ def test_every_state_is_drawn() -> None:
     assert [box.state for box in picture([], "CREATED").boxes] == list(STATES)
 
 
-def test_every_move_is_drawn_once_and_no_other() -> None:
+def test_each_transition_is_drawn_once() -> None:
     drawn = picture([], "CREATED")
     named = Counter(" ".join([*(box.moves for box in drawn.boxes), *(one.moves for one in drawn.arrows)]).split())
     assert set(named) == ALL
@@ -43,7 +43,7 @@ def test_an_arrow_leads_from_its_state_to_the_one_that_the_lifecycle_says(source
         assert on_side or on_top, (state, x, y)
 
 
-def test_the_frame_holds_what_it_speaks_for() -> None:
+def test_the_frame_surrounds_the_states_that_reset_leaves() -> None:
     left, top, width, height = lifecycle_layout.FRAME
     inside = {
         state
@@ -56,7 +56,7 @@ def test_the_frame_holds_what_it_speaks_for() -> None:
     assert {(state, "reset") for state in inside} == set(lifecycle_layout.moves(lifecycle_layout.ANY, "reset"))
 
 
-def test_nothing_lies_on_anything_else() -> None:
+def test_nothing_overlaps() -> None:
     boxes = [(place, lifecycle_layout.height(state)) for state, place in lifecycle_layout.POSITIONS.items()]
     for number, (one, height) in enumerate(boxes):
         assert lifecycle_layout.BOX_WIDTH / 2 <= one.x <= lifecycle_layout.WIDTH - lifecycle_layout.BOX_WIDTH / 2
@@ -65,7 +65,7 @@ def test_nothing_lies_on_anything_else() -> None:
             assert abs(one.x - other.x) > lifecycle_layout.BOX_WIDTH or abs(one.y - other.y) > (height + its_height) / 2
 
 
-def test_the_way_of_a_job_is_marked() -> None:
+def test_the_path_of_a_job_is_marked() -> None:
     drawn = picture(["create", "run", "update", "finish", "RESET", "ready", "run"], "RUNNING")
     assert arrow(drawn, "CREATED", "run") == 2
     assert arrow(drawn, "RUNNING", "finish") == 1

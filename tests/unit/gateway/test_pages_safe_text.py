@@ -1,4 +1,4 @@
-"""What others wrote, as the pages show it."""
+"""Text of other programs, as the pages show it."""
 
 from datetime import UTC, datetime
 
@@ -18,11 +18,11 @@ from pipelinejobs.util.redaction import HIDDEN
         ("a\0b", "a\\u0000b"),
         ("a\nb\tc", "a\\u000ab\\u0009c"),
         ("\ud800", "\\ud800"),
-        ("\U000e0041", "\\U000e0041"),  # a tag, which nobody sees
+        ("\U000e0041", "\\U000e0041"),  # a tag character, which is invisible
         ("Zürich, 東京", "Zürich, 東京"),
     ],
 )
-def test_what_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
+def test_invisible_characters_become_escapes(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert safe(text) == shown
 
@@ -64,7 +64,7 @@ def test_secrets_are_hidden() -> None:
 
 
 @pytest.mark.parametrize("before", [LONGEST - 8, LONGEST + 2 * 4096 - 8])
-def test_a_secret_at_the_place_of_the_cut_is_hidden_whole(before: int) -> None:
+def test_a_secret_at_the_cut_is_hidden_whole(before: int) -> None:
     token = "0123456789abcdef"
     many = " ".join(["token=" + "y" * 40] * (before // 47))
     for text in ("x" * (before - 1) + token, many + "x" * (before - 1 - len(many)) + token):
@@ -73,5 +73,5 @@ def test_a_secret_at_the_place_of_the_cut_is_hidden_whole(before: int) -> None:
         assert shown.whole
 
 
-def test_what_is_huge_takes_no_longer_than_what_is_large() -> None:
+def test_a_huge_value_takes_no_longer_than_a_large_one() -> None:
     assert len(safe("token=abc " * 1_000_000)) <= LONGEST

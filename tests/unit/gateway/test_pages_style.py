@@ -1,4 +1,4 @@
-"""The colours of the pages can be told from what is behind them (WCAG 2.2, level AA), in light and in dark."""
+"""The colours of the pages have enough contrast (WCAG 2.2, level AA), in the light and in the dark theme."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Templates: every value is escaped, every name is known, and nothing stands in them that the policy forbids."""
+"""Templates: values are escaped, names are known, and nothing violates the Content Security Policy."""
 
 import re
 from pathlib import Path
@@ -24,13 +24,13 @@ def test_an_unknown_name_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("trick", ["{{ a|safe }}", "{{ a|upper|safe }}"])
-def test_nothing_can_be_put_in_as_it_is(trick: str) -> None:
+def test_no_template_can_insert_unescaped_text(trick: str) -> None:
     with pytest.raises(TemplateError):
         templates.environment().from_string(trick)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_a_template_keeps_to_the_policy(path: Path) -> None:
+def test_a_template_obeys_the_content_security_policy(path: Path) -> None:
     text = path.read_text("utf-8")
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|autoescape|Markup|https?://", text)
     assert re.findall(r"<script[^>]*>", text) in ([], ["<script src=\"{{ asset('pages.js') }}\" defer>"])

@@ -1,4 +1,4 @@
-"""Times as people write and read them."""
+"""Reading and showing times in forms for people."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,17 +33,17 @@ NOW = datetime(2026, 11, 25, 14, 30, 10, tzinfo=UTC)
         ("now", NOW),
     ],
 )
-def test_what_is_understood(text: str, moment: datetime) -> None:
+def test_accepted_times(text: str, moment: datetime) -> None:
     assert times.parse(text, NOW, "since") == moment
 
 
 @pytest.mark.parametrize("example", times.ACCEPTED.split(", "))
-def test_every_example_is_understood(example: str) -> None:
+def test_each_example_is_accepted(example: str) -> None:
     times.parse(example, NOW, "since")
 
 
 @pytest.mark.parametrize("text", ["soon", "2h3", "2026-13-01", "0001-01-01T00:00+14:00", "999999w", "9" * 80, "\0"])
-def test_what_is_not(text: str) -> None:
+def test_invalid_times(text: str) -> None:
     with pytest.raises(Malformed, match="since: is not a time"):
         times.parse(text, NOW, "since")
 
@@ -56,12 +56,12 @@ def test_how_long_ago(seconds: int, words: str) -> None:
     assert times.ago(NOW - timedelta(seconds=seconds), NOW) == words
 
 
-def test_what_is_to_come() -> None:
+def test_times_in_the_future() -> None:
     assert times.ago(NOW + timedelta(minutes=5), NOW) == "in 5 min"
 
 
 @pytest.mark.parametrize("value", [None, "soon", 7, DatetimeMS(2**60), {"$date": 1}])
-def test_what_is_no_time(value: Any) -> None:
+def test_stored_values_that_are_no_time(value: Any) -> None:
     assert times.exact(value) == times.ago(value, NOW) == ""
     assert times.words(value)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a parameter, in words."""
+"""The error texts of invalid parameters."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ def said(**values: str) -> str:
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2026-13-01", "18:00", "-", "", "2026-11-23T25:00:00Z", "9" * 40])
-def test_a_time_that_is_none(value: str) -> None:
+def test_an_invalid_time(value: str) -> None:
     problem = said(since=value)
     assert problem.startswith("parameter since: is not a time such as 2026-11-23, 2026-11-23T18:00:00Z, ")
     for example in ("2026-11-23", "2026-11-23T18:00:00Z", "2026-11-23T18:00:00+02:00", "1764000000"):
@@ -36,12 +36,12 @@ def test_no_value_is_repeated() -> None:
     assert "canary" not in said(since="canary") + said(pipeline="canary") + said(name="canary-1")
 
 
-def test_a_uuid_that_is_none() -> None:
+def test_an_invalid_uuid() -> None:
     problem = said(pipeline="106D46FF")
-    assert problem.startswith("parameter pipeline: is not a uuid in small letters, such as ")
+    assert problem.startswith("parameter pipeline: is not a uuid in lower case, such as ")
     assert Parameters.model_validate({"pipeline": problem.split()[-1]}).pipeline
 
 
-def test_what_pydantic_says_well_is_kept() -> None:
+def test_other_texts_of_pydantic_are_kept() -> None:
     assert said(limit="201") == "parameter limit: Input should be less than or equal to 200"
     assert "^[a-z]+$" in said(name="1")

@@ -1,4 +1,4 @@
-"""Spellings of paths, and the routes that nearly right ones meant."""
+"""Extra slashes in paths, and suggestions for misspelt paths."""
 
 import asyncio
 from typing import Any
@@ -52,12 +52,12 @@ def arrived(raw: bytes, path: str = "as it was", **more: Any) -> dict[str, Any]:
         (b"/jobs/%25%2F", "/jobs/%%2F"),
     ],
 )
-def test_slashes_too_many_are_left_out_and_encoded_ones_stay(raw: bytes, path: str) -> None:
+def test_extra_slashes_are_removed_and_encoded_ones_kept(raw: bytes, path: str) -> None:
     assert arrived(raw)["path"] == path
 
 
 @pytest.mark.parametrize("raw", [b"/", b"/jobs", b"/jobs/a%20b", b"*", b""])
-def test_what_has_one_spelling_is_not_touched(raw: bytes) -> None:
+def test_a_path_without_extra_slashes_is_unchanged(raw: bytes) -> None:
     assert arrived(raw) == {"type": "http", "raw_path": raw, "path": "as it was"}
 
 
@@ -103,11 +103,11 @@ def test_every_number_of_slashes_is_one_path(parts: list[str], data: st.DataObje
         ("/" + "a/" * 90, None),
     ],
 )
-def test_a_path_that_is_near_a_real_one(path: str, meant: str | None) -> None:
+def test_a_misspelt_path_has_a_suggestion(path: str, meant: str | None) -> None:
     assert nearest(path, KNOWN) == meant
 
 
 @given(st.text(max_size=80))
-def test_what_is_named_is_plain_and_leads_somewhere(path: str) -> None:
+def test_a_suggestion_is_ascii_and_has_a_route(path: str) -> None:
     meant = nearest(path, KNOWN)
     assert meant is None or (meant.isascii() and meant.isprintable())

@@ -1,4 +1,4 @@
-"""Work that is done again and again, whatever becomes of it."""
+"""Work that is repeated, also after failures."""
 
 import logging
 import threading
@@ -9,7 +9,7 @@ from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.util.errors import Unavailable
 
 
-def test_it_goes_on_after_failures_and_complains_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_failures_are_logged_once_and_the_work_is_repeated(caplog: pytest.LogCaptureFixture) -> None:
     done = threading.Event()
     outcomes: list[Exception | None] = [Unavailable("away"), ValueError("odd"), None, Unavailable("away again"), None]
 
@@ -27,10 +27,10 @@ def test_it_goes_on_after_failures_and_complains_once(caplog: pytest.LogCaptureF
         assert done.wait(60)
         periodic.close(60)
     complaints = [record.message for record in caplog.records]
-    assert complaints == ["looking: cannot be done for now"] * 2
+    assert complaints == ["looking: failed; it will be tried again"] * 2
 
 
-def test_it_ends_when_it_is_told_to_also_before_it_has_begun() -> None:
+def test_closing_works_before_and_after_the_start() -> None:
     Periodic("never begun", lambda: None, 1).close(1)
     begun = threading.Event()
     periodic = Periodic("begun", begun.set, 3600)

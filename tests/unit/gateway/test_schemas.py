@@ -1,4 +1,4 @@
-"""The shapes of answers in both dialects."""
+"""The types of answers in both dialects."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_type_hints
@@ -23,7 +23,7 @@ def test_snake_case() -> None:
     ]
 
 
-def test_a_shape_in_snake_case() -> None:
+def test_a_type_in_snake_case() -> None:
     converted = schemas.in_snake_case(schemas.Executions)
     assert "total_executions" in keys(converted)
     schema = TypeAdapter(converted).json_schema()

@@ -15,7 +15,7 @@ from pipelinejobs.util.errors import WrongSetting
 
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A descriptor that takes the place of 3, which belongs to somebody else in this process."""
+    """A descriptor used instead of 3, which this process uses for something else."""
     with socket.socket() as one:
         descriptor = os.dup(one.fileno())
     monkeypatch.setattr(systemd, "_FIRST", descriptor)
@@ -25,7 +25,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def hand(monkeypatch: pytest.MonkeyPatch, pid: int, number: str = "1") -> None:
-    """As systemd sets the environment."""
+    """Sets the environment as systemd does."""
     monkeypatch.setenv("LISTEN_PID", str(pid))
     monkeypatch.setenv("LISTEN_FDS", number)
 
@@ -45,13 +45,13 @@ def test_a_listening_socket_is_used_instead_of_the_settings(monkeypatch: pytest.
     assert "LISTEN_FDS" not in os.environ, "a process that this one starts would take it for its own"
 
 
-def test_one_for_another_process_is_left_alone(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+def test_a_socket_for_another_process_is_ignored(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
     hand(monkeypatch, os.getpid() + 1)
     assert systemd.inherited_socket() is None
 
 
 @pytest.mark.parametrize("number", ["0", "2", "x", ""])
-def test_anything_but_one_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: int, number: str) -> None:
+def test_several_sockets_are_refused(monkeypatch: pytest.MonkeyPatch, place: int, number: str) -> None:
     hand(monkeypatch, os.getpid(), number)
     with pytest.raises(WrongSetting, match="LISTEN_FDS"):
         systemd.inherited_socket()
@@ -63,7 +63,7 @@ def test_a_socket_that_does_not_listen_is_refused(monkeypatch: pytest.MonkeyPatc
         systemd.inherited_socket()
 
 
-def test_what_is_no_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: int, tmp_path: Path) -> None:
+def test_a_descriptor_that_is_no_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: int, tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as file:
         os.dup2(file.fileno(), place)
     hand(monkeypatch, os.getpid())
@@ -72,9 +72,7 @@ def test_what_is_no_socket_is_refused(monkeypatch: pytest.MonkeyPatch, place: in
 
 
 @pytest.mark.parametrize("abstract", [False, True])
-def test_it_is_told_that_requests_are_served(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, abstract: bool
-) -> None:
+def test_systemd_is_notified_when_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, abstract: bool) -> None:
     path = f"pipelinejobs-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0{path}" if abstract else path)
@@ -83,6 +81,6 @@ def test_it_is_told_that_requests_are_served(
         assert listening.recv(100) == b"READY=1"
 
 
-def test_a_service_manager_that_has_gone_is_no_trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_service_manager_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     systemd.notify_ready()

@@ -1,4 +1,4 @@
-"""The names of uvicorn that its documentation does not promise, and that the gateway builds on.
+"""The undocumented names of uvicorn that the gateway uses.
 
 When one is gone, its test says which and what it was needed for; then `gateway/http/protocol.py` or `server.py` has to
 change before requirements-gateway.txt can allow that version.
@@ -91,7 +91,7 @@ def test_uvicorn_has_the_name(owner: str, name: str) -> None:
 
 
 def test_the_list_is_complete() -> None:
-    """Every name of uvicorn's that the protocol uses stands above, and no other."""
+    """The list above has all names of uvicorn that the protocol uses, and no other."""
     tree = ast.parse(Path(protocol.__file__).read_text("utf-8"))
     (ours,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "_Limited"]
     methods = {node.name: node for node in ours.body if isinstance(node, ast.FunctionDef)}
@@ -108,7 +108,7 @@ def test_the_list_of_the_server_is_complete() -> None:
     tree = ast.parse(inspect.getsource(server.GatewayServer))
     methods = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     used = methods | _attributes(tree, "self", "super()")
-    assert used - {"__init__", "_service", "_ready", "_ending"} == set(SERVER)
+    assert used - {"__init__", "_parts", "_ready", "_ending"} == set(SERVER)
 
 
 def _attributes(tree: ast.AST, *owners: str) -> set[str]:

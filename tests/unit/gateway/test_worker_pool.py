@@ -1,4 +1,4 @@
-"""So much at once, so much waiting, no more."""
+"""Threads with a bounded queue."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.util.errors import OutcomeUnknown, Overloaded
 
 
-def test_it_gives_results_and_errors() -> None:
+def test_run_returns_results_and_raises_errors() -> None:
     def wrong() -> None:
         raise KeyError("x")
 
@@ -25,7 +25,7 @@ def test_it_gives_results_and_errors() -> None:
     asyncio.run(main())
 
 
-def test_there_is_an_end_to_what_may_wait() -> None:
+def test_the_queue_is_bounded() -> None:
     async def main() -> None:
         pool, goes_on = WorkerPool("test", 1, 2), threading.Event()
         waiting = [asyncio.create_task(pool.run(lambda: goes_on.wait(20), 20)) for _ in range(3)]
@@ -39,10 +39,10 @@ def test_there_is_an_end_to_what_may_wait() -> None:
     asyncio.run(main())
 
 
-def test_what_does_not_end_is_given_up_but_still_counted() -> None:
+def test_work_that_does_not_end_times_out_and_still_counts() -> None:
     async def main() -> None:
         pool, goes_on = WorkerPool("test", 1, 0), threading.Event()
-        with pytest.raises(OutcomeUnknown, match="it is not known"):
+        with pytest.raises(OutcomeUnknown, match="may or may not be carried out"):
             await pool.run(lambda: goes_on.wait(20), -0.9)
         assert pool.inside == 1  # the thread is still at it
         goes_on.set()

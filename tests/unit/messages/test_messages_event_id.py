@@ -7,7 +7,7 @@ import pytest
 from pipelinejobs.messages.event_id import of_delivery, of_report
 from pipelinejobs.messages.report import Report
 
-REPORT = Report(system="agave", job="4183-007", status="RUNNING", data={}, said={"b": 1, "a": ["\xe9"]})
+REPORT = Report(system="agave", job="4183-007", status="RUNNING", data={}, content={"b": 1, "a": ["\xe9"]})
 
 
 def test_of_a_delivery() -> None:
@@ -21,7 +21,7 @@ def test_of_a_report_is_a_digest_of_canonical_json() -> None:
 
 
 def test_the_order_of_keys_does_not_matter() -> None:
-    assert of_report(REPORT._replace(said={"a": ["\xe9"], "b": 1})) == of_report(REPORT)
+    assert of_report(REPORT._replace(content={"a": ["\xe9"], "b": 1})) == of_report(REPORT)
 
 
 @pytest.mark.promise("S3")
@@ -32,8 +32,8 @@ def test_the_order_of_keys_does_not_matter() -> None:
         REPORT._replace(job="4183-00"),
         REPORT._replace(status="FINISHED"),
         REPORT._replace(status=None),
-        REPORT._replace(said={"b": 1, "a": ["e"]}),
-        REPORT._replace(said={"b": True, "a": ["\xe9"]}),
+        REPORT._replace(content={"b": 1, "a": ["e"]}),
+        REPORT._replace(content={"b": True, "a": ["\xe9"]}),
         REPORT._replace(job="4183-007R", status="UNNING"),
     ],
 )

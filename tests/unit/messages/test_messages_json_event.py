@@ -62,7 +62,7 @@ def test_it_is_recognised_by_its_keys_alone(body: dict[str, Any], answer: bool) 
         ({"data": None}, "data: must be an object, not null"),
         ({"data": []}, "data: must be an object, not a list"),
         ({"data": "{}"}, "data: must be an object, not text"),
-        ({"event": "run"}, "event: is not a key of a JSON event; its name goes under `name`"),
+        ({"event": "run"}, "event: is not a key of a JSON event; put the event's name under `name`"),
         ({"Data": {}}, "Data: is not a key of a JSON event, whose keys are uuid, name, token, data"),
         ({"$where": "1"}, 'body["$where"]: is not a key of a JSON event, whose keys are uuid, name, token, data'),
     ],

@@ -78,9 +78,9 @@ class TestValues:
             ("18446744073709551616", "18446744073709551616", "is an integer beyond 64 bits; kept as text"),
             ("-9223372036854775809", "-9223372036854775809", "is an integer beyond 64 bits; kept as text"),
             ("9" * 5000, "9" * 5000, "is an integer beyond 64 bits; kept as text"),
-            ("1e400", "1e400", "is no finite number; kept as text"),
-            ("NaN", "NaN", "is no finite number; kept as text"),
-            ("-Infinity", "-Infinity", "is no finite number; kept as text"),
+            ("1e400", "1e400", "is not a finite number; kept as text"),
+            ("NaN", "NaN", "is not a finite number; kept as text"),
+            ("-Infinity", "-Infinity", "is not a finite number; kept as text"),
             ('"a\\u0000b"', "a\ufffdb", "holds a NUL character; replaced by U+FFFD"),
             (
                 '"\\ud83d"',

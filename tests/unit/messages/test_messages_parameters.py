@@ -162,7 +162,7 @@ def test_event_and_name_are_the_same_thing() -> None:
     assert read({"event": "run"}).name_path == "parameter event"
     assert read({"event": "run", "name": "run"}).name == "run"
     assert read({"event": "run", "name": "${EVENT}"}).name == "run"
-    assert refused(event="run", name="finish").startswith("parameter event: says another event than parameter name")
+    assert refused(event="run", name="finish").startswith("parameter event: names another event than parameter name")
 
 
 def test_wrong_values_are_named() -> None:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from fsm.lifecycle import EVENTS
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
-from pipelinejobs.messages.forms import problems
 from pipelinejobs.messages.json_event import EVENT
 from pipelinejobs.messages.marks import KEY
 from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.messages.reader import explain, read
+from pipelinejobs.messages.recognition import problems
 from pipelinejobs.messages.schema import accepts
 from pipelinejobs.messages.values import check
 from pipelinejobs.util.errors import Malformed

@@ -255,8 +255,10 @@ class TestOrder:
         assert event_of({"a": 1}, uuid=JOB, event="fail", status="FINISHED").kind is Kind.COMMAND
 
     def test_nothing_at_all(self) -> None:
-        assert refusal_of().startswith("body: says nothing of what happened; send ")
-        assert refusal_of(uuid=JOB, note="x", status="${STATUS}").startswith("body: says nothing"), "there is no token"
+        assert refusal_of().startswith("body: names no event; send ")
+        assert refusal_of(uuid=JOB, note="x", status="${STATUS}").startswith("body: names no event"), (
+            "there is no token"
+        )
 
 
 class TestRemarks:
@@ -346,7 +348,7 @@ class TestExplain:
             (
                 {"uuid": JOB, "event": "run", "x": 1},
                 [
-                    "event: is not a key of a JSON event; its name goes under `name`",
+                    "event: is not a key of a JSON event; put the event's name under `name`",
                     "name: is missing",
                     "x: is not a key of a JSON event, whose keys are uuid, name, token, data",
                 ],
@@ -394,7 +396,7 @@ class TestExplain:
         def broken(body: object) -> list[str]:
             raise RuntimeError(body)
 
-        monkeypatch.setattr("pipelinejobs.messages.forms.problems", broken)
+        monkeypatch.setattr("pipelinejobs.messages.recognition.problems", broken)
         assert explain(delivery({"uuid": 5, "name": 5}), Malformed("uuid", "is odd")) == "uuid: is odd"
 
 

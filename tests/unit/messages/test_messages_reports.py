@@ -225,7 +225,7 @@ class TestWithoutAStatus:
     @pytest.mark.parametrize(
         ("body", "place"),
         [
-            ({"any": "object"}, "body: says nothing"),
+            ({"any": "object"}, "body: names no event"),
             ({"uuid": JOB}, "name: is missing"),
             ({"name": "run"}, "uuid: is missing"),
             ({"event": "run"}, "event: is not a key"),
@@ -296,7 +296,9 @@ class TestCommands:
             assert refusal_of(body, **WHERE, **{name: value}, status="FINISHED").startswith(f"parameter {name}: ")
 
     def test_names_that_disagree(self) -> None:
-        assert refusal_of(None, **WHERE, event="run", name="fail", status="FAILED").startswith("parameter event: says")
+        assert refusal_of(None, **WHERE, event="run", name="fail", status="FAILED").startswith(
+            "parameter event: names another event"
+        )
 
 
 @pytest.mark.parametrize("blank", [" {}", "{}\n", "\t{}\r\n"])

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pipelinejobs.messages.forms import MOST_PROBLEMS, problems
+from pipelinejobs.messages.recognition import MOST_PROBLEMS, problems
 from pipelinejobs.messages.schema import accepts
 from pipelinejobs.messages.schema_definition import definition
 from support.message_samples import JOB, TOKEN, sample
@@ -99,7 +99,7 @@ def test_names_every_problem() -> None:
         "data.nan: is not a finite number",
         "data.text[0]: holds a lone surrogate: half a character, or a byte that is not UTF-8",
         'data: has the key "a\\u0000", which holds a NUL character',
-        "event: is not a key of a JSON event; its name goes under `name`",
+        "event: is not a key of a JSON event; put the event's name under `name`",
         "name: is missing",
         "token: must be text, not a number",
         "uuid: is a UUID with upper-case letters; write it in lower case",
@@ -113,7 +113,7 @@ def test_names_every_problem() -> None:
         ({"message": 5}, ["body: must be an object, not a number"]),
         (
             {"event": {"type": "files.x"}},
-            ["event.type: must begin with `jobs.`: of Tapis, only the notifications of Jobs are read"],
+            ["event.type: must begin with `jobs.`: the only notifications of Tapis that are read are those of Jobs"],
         ),
         ({"event": {}}, ["event.type: is missing from what looks like a Tapis notification"]),
         (
@@ -130,7 +130,7 @@ def test_speaks_of_the_form_that_was_meant(body: object, expected: list[str]) ->
 
 
 def test_a_body_that_looks_like_nothing() -> None:
-    assert problems({"any": "object"})[0].startswith("body: says nothing of what happened; send a JSON event")
+    assert problems({"any": "object"})[0].startswith("body: names no event; send a JSON event")
 
 
 def test_not_more_than_one_can_read() -> None:

@@ -106,5 +106,5 @@ def test_the_event_s_id_may_stand_beside_the_event() -> None:
 def test_what_it_says_is_its_event_whatever_is_around_it() -> None:
     first = notification(uuid=..., received=None) | {"uuid": "n1", "subscriptionName": "a"}
     second = notification(uuid=...) | {"uuid": "n2", "subscriptionName": "b", "created": "later"}
-    assert tapis.said(first) == tapis.said(second)
-    assert tapis.said(first) != tapis.said(notification(uuid=..., type="jobs.JOB_NEW_STATUS.FAILED"))
+    assert tapis.content(first) == tapis.content(second)
+    assert tapis.content(first) != tapis.content(notification(uuid=..., type="jobs.JOB_NEW_STATUS.FAILED"))

@@ -5,7 +5,7 @@ import socket
 from pipelinejobs.mongod import host
 
 
-def test_a_port_is_free_until_somebody_listens(free_port: int) -> None:
+def test_a_port_is_free_until_a_server_listens(free_port: int) -> None:
     assert host.is_free(free_port)
     assert not host.listens(free_port, 1.0)
     with socket.create_server((host.LOOPBACK, free_port)):

@@ -1,4 +1,4 @@
-"""Which mongod is taken: the one on PATH, then the one of the wheel; and what is said when there is none."""
+"""Finding mongod: on PATH, then in the wheel; and the error if there is none."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ def program(path: Path, mode: int = 0o755) -> Path:
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Where a mongod on PATH and one of the wheel would be; neither is there yet."""
+    """The paths of a mongod on PATH and of one in the wheel; neither exists yet."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(sys, "path", [str(tmp_path / "lib.zip"), str(tmp_path / "lib")])
     return tmp_path / "bin" / "mongod", tmp_path / "lib" / "fiftyone" / "db" / "bin" / "mongod"

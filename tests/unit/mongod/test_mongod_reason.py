@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelinejobs.mongod.server import reason_in
+from pipelinejobs.mongod.log_reason import reason_in
 
 
 def line(severity: str, message: str, **attributes: object) -> str:
@@ -33,10 +33,10 @@ def test_lines_in_another_form_are_shown(log: Path, text: str) -> None:
     assert reason_in(log) == "terminate called"
 
 
-def test_silence(log: Path) -> None:
+def test_an_empty_or_missing_log(log: Path) -> None:
     assert reason_in(log) is None, "mongod never spoke: it could not be loaded"
     log.write_text("")
-    assert reason_in(log) == "it said nothing"
+    assert reason_in(log) == "the log is empty"
 
 
 def test_a_reason_is_short_and_bytes_of_any_kind_are_read(log: Path) -> None:

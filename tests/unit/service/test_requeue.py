@@ -141,7 +141,9 @@ class TestObstacles:
 
     def test_an_id_that_no_parameter_can_hold(self) -> None:
         event = read(delivery({"uuid": JOB, "name": "run", "token": TOKEN}, execution="e" * 200))
-        assert "cannot be written down again (parameter x_event_id)" in (obstacle(event, again(event, {})) or "")
+        assert "cannot be written as a message again (parameter x_event_id)" in (
+            obstacle(event, again(event, {})) or ""
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""config.yml: what is refused in it, and that the one in the repository says what the code says."""
+"""config.yml: invalid files, and that the one in the repository agrees with the code."""
 
 import json
 import re
@@ -43,14 +43,14 @@ def refusal(tmp_path: Path, text: str | bytes) -> str:
         ("logs: {}\nlogs: {}", "logs: is in the file twice, the second time at line 2"),
         ("logs:\n  level: INFO\n  level: DEBUG", "logs.level: is in the file twice, the second time at line 3"),
         ("pinned:\n  a.b: 1\n  a.b: 2", "pinned.a.b: is in the file twice, the second time at line 3"),
-        (f"tokens:\n  admin_key: *{CANARY}", "config.yml: is not YAML that can be read at line 2"),
-        (f"tokens: {{admin_key: '{CANARY}", "config.yml: is not YAML that can be read at line 1"),
-        (f"tokens: {{admin_key: !{CANARY} x}}", "config.yml: is not YAML that can be read at line 1"),
-        ("tokens: {admin_key: !!python/name:os.system x}", "config.yml: is not YAML that can be read at line 1"),
-        ("a: 1\n---\nb: 2", "config.yml: is not YAML that can be read at line 2"),
-        ("tokens: {admin_key: 2001-99-99}", "config.yml: is not YAML that can be read"),
-        ("? [a]\n: 1", "config.yml: is not YAML that can be read"),
-        ("logs: {level: \x01}", "config.yml: is not YAML that can be read"),
+        (f"tokens:\n  admin_key: *{CANARY}", "config.yml: is not valid YAML at line 2"),
+        (f"tokens: {{admin_key: '{CANARY}", "config.yml: is not valid YAML at line 1"),
+        (f"tokens: {{admin_key: !{CANARY} x}}", "config.yml: is not valid YAML at line 1"),
+        ("tokens: {admin_key: !!python/name:os.system x}", "config.yml: is not valid YAML at line 1"),
+        ("a: 1\n---\nb: 2", "config.yml: is not valid YAML at line 2"),
+        ("tokens: {admin_key: 2001-99-99}", "config.yml: is not valid YAML"),
+        ("? [a]\n: 1", "config.yml: is not valid YAML"),
+        ("logs: {level: \x01}", "config.yml: is not valid YAML"),
         (b"\xff", "config.yml: cannot be read: it is not UTF-8 text"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Defaults that other modules repeat are those of the settings."""
+"""Defaults that other modules repeat equal those of the settings."""
 
 import inspect
 from typing import NamedTuple

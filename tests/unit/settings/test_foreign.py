@@ -1,4 +1,4 @@
-"""Variables that say no setting: of other programs, or misspelt."""
+"""Variables that are not settings: those of other programs, and misspelt ones."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ def test_no_setting_of_the_original_is_taken_for_one_of_ours_misspelt() -> None:
         ("CATALOG_ADMIN_TOKENS_KEY", "CATALOG_ADMIN_TOKEN_KEY"),
     ],
 )
-def test_what_is_close_to_one_of_ours_is_misspelt(name: str, meant: str) -> None:
+def test_a_name_similar_to_a_setting_is_misspelt(name: str, meant: str) -> None:
     assert others([name, "PATH"]) == (["PATH"], {name: meant})
 
 
@@ -72,11 +72,11 @@ def test_two_letters_exchanged_are_one_mistake(known: str, data: st.DataObject) 
 
 
 @given(st.text(LETTERS, min_size=1, max_size=12))
-def test_what_has_nothing_of_ours_is_foreign(name: str) -> None:
+def test_other_names_are_foreign(name: str) -> None:
     assert others([name]) == ([name], {})  # the shortest of ours is longer by far
 
 
-def test_what_is_foreign_is_said_in_one_line() -> None:
+def test_foreign_names_are_reported_in_one_line() -> None:
     (line,) = said({"_REACTOR_SLACK_WEBHOOK": "x", "_REACTOR_DEBUG": "1", "PATH": "/"}, "OTHER")
     assert line == (
         logging.INFO,
@@ -84,7 +84,7 @@ def test_what_is_foreign_is_said_in_one_line() -> None:
     )
 
 
-def test_of_an_environment_that_is_all_ours_nothing_is_said() -> None:
+def test_an_environment_of_settings_only_has_no_remarks() -> None:
     assert said({"_REACTOR_LOGS_LEVEL": "INFO", KEY: "k", SECRET: "s", "HOME": "/root"}) == []
 
 
@@ -97,9 +97,9 @@ def test_what_is_misspelt_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(("alone", "missing"), [(KEY, SECRET), (SECRET, KEY)])
-def test_half_a_pair_is_said_and_gives_no_administrative_tokens(alone: str, missing: str) -> None:
+def test_half_a_pair_is_a_warning_and_gives_no_administrative_tokens(alone: str, missing: str) -> None:
     environ = {alone: "hidden-value"}
     assert load(environ).tokens.admin_key is None
     assert load(environ).tokens.admin_secret is None
     (line,) = said(environ)
-    assert line == (logging.WARNING, f"{alone} is set without {missing}, so that there are no administrative tokens")
+    assert line == (logging.WARNING, f"{alone} is set without {missing}, so there are no administrative tokens")

@@ -1,4 +1,4 @@
-"""Pins: what a sender's URL parameters cannot take over."""
+"""Pins: the settings that a sender's URL parameters cannot change."""
 
 import hashlib
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def test_the_environment_may_supply_what_is_pinned(load: Load, refusal: Callable
 def test_a_null_pin_allows_nothing(load: Load, refusal: Callable[..., str]) -> None:
     config = "pinned: {mongodb.username: null}"
     assert refusal(config, mongodb_username=CANARY) == (
-        "mongodb.username: is pinned in config.yml and may not be set by _REACTOR_MONGODB_USERNAME"
+        "mongodb.username: is pinned to null in config.yml, so _REACTOR_MONGODB_USERNAME may not set it"
     )
     assert load(config, mongodb_username="").mongodb.username is None
     assert load(config).mongodb.username is None
@@ -80,7 +80,7 @@ def test_a_null_pin_allows_nothing(load: Load, refusal: Callable[..., str]) -> N
 
 @pytest.mark.promise("S13")
 def test_a_sender_cannot_unset_what_is_pinned(refusal: Callable[..., str]) -> None:
-    """`?_REACTOR_MONGODB_DATABASE=` would put the default database in place of the actor's own."""
+    """`?_REACTOR_MONGODB_DATABASE=` would select the default database instead of the actor's own."""
     reason = refusal(f"pinned: {{mongodb.database: {sha256('catalog')}}}", mongodb_database="")
     assert reason.startswith("mongodb.database: is pinned in config.yml")
 
@@ -102,7 +102,7 @@ def test_a_value_is_pinned_as_the_environment_spells_it(
     assert refusal(config, **{variable: text + "1"}).startswith(f"{name}: is pinned")
 
 
-def test_what_config_yml_says_itself_needs_no_match(load: Load) -> None:
+def test_values_in_config_yml_need_no_match(load: Load) -> None:
     read = load("mongodb: {database: mine}\npinned: {mongodb.database: null}")
     assert read.mongodb.database == "mine"
 
@@ -141,16 +141,16 @@ def with_pins(tmp_path: Path) -> Path:
 
 
 @pytest.mark.promise("S13")
-def test_pins_hold_for_what_is_said_by_a_variable_of_python_datacatalog(with_pins: Path) -> None:
+def test_pins_hold_for_variables_of_python_datacatalog(with_pins: Path) -> None:
     assert settings.load(THEIRS, with_pins).tokens.admin_lifetime == 60
     assert settings.load(OURS, with_pins).tokens.admin_lifetime == 60
     for name in (*THEIRS, *OURS):
-        with pytest.raises(WrongSetting, match=f"{name} says does not match") as caught:
+        with pytest.raises(WrongSetting, match=f"the value of {name} does not match the pin") as caught:
             settings.load({**THEIRS, name: ANOTHER}, with_pins)
         assert CANARY not in str(caught.value)
         assert ANOTHER not in str(caught.value)
     for name in THEIRS:
-        with pytest.raises(WrongSetting, match=f"{name} says does not match"):
+        with pytest.raises(WrongSetting, match=f"the value of {name} does not match the pin"):
             settings.load({**THEIRS, name: ""}, with_pins)
     for name in OURS:  # an empty one counts as not set; what then counts is what is pinned
         tokens = settings.load({**THEIRS, name: ""}, with_pins).tokens
@@ -159,26 +159,26 @@ def test_pins_hold_for_what_is_said_by_a_variable_of_python_datacatalog(with_pin
 
 
 @pytest.mark.promise("S13")
-def test_an_administrative_key_cannot_be_brought_where_there_is_none(refusal: Callable[..., str]) -> None:
+def test_no_administrative_key_can_be_added_by_the_environment(refusal: Callable[..., str]) -> None:
     table = ", ".join(f"{name}: null" for name in pins.GUARDED)
     reason = refusal(f"require_pins: true\npinned: {{{table}}}", tokens_admin_key=CANARY)
-    assert reason == "tokens.admin_key: is pinned in config.yml and may not be set by _REACTOR_TOKENS_ADMIN_KEY"
+    assert reason == "tokens.admin_key: is pinned to null in config.yml, so _REACTOR_TOKENS_ADMIN_KEY may not set it"
 
 
 @pytest.mark.promise("S13")
 @pytest.mark.parametrize("name", sorted(THEIRS))
-def test_nor_by_a_variable_of_python_datacatalog(tmp_path: Path, name: str) -> None:
+def test_no_administrative_setting_can_be_added_by_a_variable_of_python_datacatalog(tmp_path: Path, name: str) -> None:
     config = tmp_path / "config.yml"
     config.write_text("require_pins: true\n", encoding="utf-8")
     pins_file.write(config, {})
     assert settings.load({name: ""}, config).tokens.admin_key is None
-    with pytest.raises(WrongSetting, match=f"may not be set by {name}"):
+    with pytest.raises(WrongSetting, match=f"so {name} may not set it"):
         settings.load({name: THEIRS[name]}, config)
 
 
 @pytest.mark.parametrize("spelled", ["False", "false", "0", "no"])
 def test_a_truth_value_matches_however_it_is_spelled(load: Load, refusal: Callable[..., str], spelled: str) -> None:
-    """Of a `false` in secrets.json Abaco makes `False`."""
+    """Abaco turns `false` in secrets.json into `False`."""
     config = f"pinned: {{tokens.trust_on_first_use: {sha256('false')}}}"
     assert load(config, tokens_trust_on_first_use=spelled).tokens.trust_on_first_use is False
     assert "does not match" in refusal(config, tokens_trust_on_first_use="true")

@@ -1,4 +1,4 @@
-"""How pins get into config.yml: with every comment, in one step."""
+"""Writing pins into config.yml: comments are kept, and the file is replaced in one step."""
 
 import hashlib
 import stat

@@ -31,7 +31,7 @@ def test_the_file_may_use_a_former_name(tmp_path: Path) -> None:
     read = load(tmp_path, "handback: {attempts: 7}\ngateway: {rights: ['jdoe:READ']}")
     assert read.requeue.attempts == 7
     assert [grant.user for grant in read.gateway.permissions] == ["jdoe"]
-    rest = "is a former name, which the next release will not know; it is now"
+    rest = "is deprecated and will stop working in the next release; use"
     assert said(read) == [
         Remark(logging.WARNING, f"gateway.rights {rest} gateway.permissions"),
         Remark(logging.WARNING, f"handback.attempts {rest} requeue.attempts"),
@@ -43,8 +43,8 @@ def test_the_environment_may_use_a_former_name(tmp_path: Path) -> None:
     read = load(tmp_path, "requeue: {longest_delay: 4}", environ)
     assert read.requeue.longest_delay == 3
     (remark,) = said(read, environ)
-    assert remark.text.startswith("_REACTOR_HANDBACK_LONGEST_DELAY is a former name")
-    assert remark.text.endswith("it is now _REACTOR_REQUEUE_LONGEST_DELAY")
+    assert remark.text.startswith("_REACTOR_HANDBACK_LONGEST_DELAY is deprecated")
+    assert remark.text.endswith("use _REACTOR_REQUEUE_LONGEST_DELAY")
 
 
 def test_the_present_name_wins_in_the_environment(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_pin_holds_by_either_name(tmp_path: Path, name: str) -> None:
     config = f"pinned: {{{name}: '3'}}"
     for by in (variable("handback.attempts"), variable("requeue.attempts")):
         assert load(tmp_path, config, {by: "3"}).requeue.attempts == 3
-        with pytest.raises(WrongSetting, match=f"what {by} says does not match"):
+        with pytest.raises(WrongSetting, match=f"the value of {by} does not match the pin"):
             load(tmp_path, config, {by: "4"})
 
 

@@ -13,7 +13,7 @@ KEY = "_REACTOR_TOKENS_ADMIN_KEY"
 
 
 def written(directory: Path, content: object) -> dict[str, str]:
-    """The environment that names a file with this content."""
+    """Writes a file with this content, and returns an environment that names it."""
     file = directory / "secrets.json"
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     return {VARIABLE: str(file)}
@@ -37,7 +37,9 @@ def test_the_same_value_twice_is_no_contradiction(tmp_path: Path) -> None:
 
 
 def test_two_values_for_one_name_are_refused_and_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(WrongSetting, match=f"{KEY} is in the file and, with another value") as refused:
+    with pytest.raises(
+        WrongSetting, match=f"{KEY} has one value in the file and another in the environment"
+    ) as refused:
         joined({**written(tmp_path, {KEY: "hidden-one"}), KEY: "hidden-other"})
     assert "hidden" not in str(refused.value)
 
@@ -50,7 +52,7 @@ def test_a_misspelt_name_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "[]", "{", f'{{"{KEY}": [1]}}', f'{{"{KEY}": {{}}}}', '{"A": "b", "A": "c"}', "\udcff"]
 )
-def test_what_is_no_such_file_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "secrets.json"
     file.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(Unreadable, match=r"secrets\.json is not"):
@@ -87,7 +89,7 @@ def test_the_file_of_the_original_works_as_it_is() -> None:
     assert found.environment.keys() & set(found.foreign) == set()
 
 
-def test_where_it_is_no_json_is_told_and_nothing_of_what_is_there(tmp_path: Path) -> None:
+def test_invalid_json_is_located_and_not_quoted(tmp_path: Path) -> None:
     file = tmp_path / "secrets.json"
     file.write_text('{\n  "A": "a-secret-word",\n}')
     with pytest.raises(Unreadable, match="line 3, column 1") as caught:

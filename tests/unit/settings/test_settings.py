@@ -1,4 +1,4 @@
-"""Settings: what wins over what, what is refused and in which words, and that no secret is shown."""
+"""Settings: precedence, errors and their texts, and that no secret is shown."""
 
 import base64
 import subprocess
@@ -40,7 +40,7 @@ def load(tmp_path: Path) -> Load:
 
 @pytest.fixture
 def refusal(load: Load) -> Callable[..., str]:
-    """The reason for which `load` refuses; it never holds the canary and is one line."""
+    """The error of `load`. Checks that it is one line and does not hold the canary."""
 
     def refusal(text: str = "", /, **environ: str) -> str:
         with pytest.raises(WrongSetting) as caught:
@@ -153,7 +153,7 @@ def tokens_of(path: Path, text: str, **environ: str) -> tuple[str, str, int]:
         ("", {"_REACTOR_TOKENS_ADMIN_LIFETIME": "30"}, ("their-key", "their-secret", 30)),
     ],
 )
-def test_they_count_where_ours_are_not_set(
+def test_they_count_if_the_setting_itself_is_not_set(
     tmp_path: Path, text: str, environ: dict[str, str], read: tuple[str, str, int]
 ) -> None:
     assert tokens_of(tmp_path / "config.yml", text, **environ) == read
@@ -165,7 +165,7 @@ def test_a_wrong_one_is_named() -> None:
     assert refused.value.reason.endswith(", not 'long' (set by CATALOG_ADMIN_TOKEN_LIFETIME)")
 
 
-def test_a_key_of_ours_that_is_alone_is_refused_still(refusal: Callable[..., str]) -> None:
+def test_a_setting_of_the_manager_without_its_other_half_is_an_error(refusal: Callable[..., str]) -> None:
     assert refusal("", tokens_admin_key="ours").startswith("tokens.admin_secret: is missing")
 
 
@@ -237,9 +237,7 @@ def test_the_level_is_held_in_upper_case(load: Load) -> None:
         ("pipelines.job_manager_id", " "),
     ],
 )
-def test_an_unfit_text_is_refused_naming_setting_and_variable(
-    refusal: Callable[..., str], name: str, text: str
-) -> None:
+def test_an_invalid_text_names_setting_and_variable(refusal: Callable[..., str], name: str, text: str) -> None:
     reason = refusal("", **{name.replace(".", "_"): text})
     assert reason.startswith(f"{name}: must be ")
     assert reason.endswith(f"(set by _REACTOR_{name.replace('.', '_').upper()})")
@@ -263,7 +261,7 @@ def test_an_unfit_text_is_refused_naming_setting_and_variable(
         ("logs.level", "3"),
     ],
 )
-def test_an_unfit_value_in_the_file_is_refused_naming_the_setting_alone(
+def test_an_invalid_value_in_the_file_names_only_the_setting(
     refusal: Callable[..., str], name: str, value: str
 ) -> None:
     section, key = name.split(".")
@@ -422,7 +420,7 @@ def test_uri_and_authn_may_say_the_same(load: Load) -> None:
 
 def test_uri_and_authn_may_not_differ(refusal: Callable[..., str]) -> None:
     reason = refusal("", mongodb_uri=f"mongodb://u:{CANARY}@h/", mongodb_authn=AUTHN)
-    assert reason.startswith("mongodb.uri: is not the same as what mongodb.authn says")
+    assert reason.startswith("mongodb.uri: differs from mongodb.authn")
     assert reason.endswith("(set by _REACTOR_MONGODB_AUTHN, _REACTOR_MONGODB_URI)")
 
 

@@ -27,7 +27,7 @@ def own_logger() -> Iterator[None]:
     logger = log.logger
     kept = (logger.level, list(logger.handlers), logger.propagate)
     known = redaction._known
-    redaction._known = redaction._Known()  # type: ignore[misc]
+    redaction._known = redaction._KnownSecrets()  # type: ignore[misc]
     yield
     redaction._known = known  # type: ignore[misc]
     logger.handlers[:] = kept[1]

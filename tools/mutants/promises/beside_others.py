@@ -72,8 +72,8 @@ BESIDE_OTHERS: Final = (
         old='row.sender in (None, event.sender) and row.attempt in ("", job.attempt)',
         new='row.attempt in ("", job.attempt)',
         tests=(
-            "tests/unit/core/test_tokens.py::TestTrustOnFirstUse::test_a_stranger_who_comes_first_locks_nobody_out",
-            "tests/acceptance/test_standard_agent.py::test_a_stranger_who_comes_first_locks_nobody_out",
+            "tests/unit/core/test_tokens.py::TestTrustOnFirstUse::test_a_stranger_who_comes_first_locks_no_sender_out",
+            "tests/acceptance/test_standard_agent.py::test_a_stranger_who_comes_first_locks_no_sender_out",
         ),
     ),
     Mutant(
@@ -103,7 +103,7 @@ BESIDE_OTHERS: Final = (
         where="pipelinejobs/service/reapply.py:Reapplier._look",
         old="""
             for uuid in found.moved:
-                self._mend(uuid)
+                self._repair(uuid)
         """,
         new="pass",
         tests=("tests/integration/service/test_reapply.py::test_entries_that_have_moved_out_of_the_job_meanwhile",),
@@ -114,6 +114,6 @@ BESIDE_OTHERS: Final = (
         where="pipelinejobs/store/new_jobs.py:_remembering",
         old='{"$each": [token], "$position": 0}',
         new='{"$each": [token], "$slice": -1}',
-        tests=("tests/integration/service/test_first_tokens.py::test_tokens_that_were_remembered_meanwhile_stay",),
+        tests=("tests/integration/service/test_remember_tokens.py::test_tokens_that_were_remembered_meanwhile_stay",),
     ),
 )

@@ -40,7 +40,7 @@ DURABLE: Final = (
         where="pipelinejobs/gateway/tasks/batcher.py:Batcher._judge_batch",
         old="self._judge.judge(batch)",
         new="self._judge.judge([one for first in batch for one in tuple(self._lines[first.event.job])[:2]])",
-        tests=("tests/unit/gateway/test_batcher.py::test_of_one_job_one_at_a_time_and_in_order",),
+        tests=("tests/unit/gateway/test_batcher.py::test_events_of_one_job_are_judged_one_at_a_time_in_order",),
     ),
     Mutant(
         promises=("P1",),

@@ -26,7 +26,7 @@ NO_CRASH: Final = (
         promises=("P8", "F6"),
         what="never sends the outbox messages of a process that died",
         where="pipelinejobs/service/manager.py:Manager.settle",
-        old="self._outbox.send_overdue(_OTHERS_ROWS, deadline)",
+        old="self._outbox.send_overdue(_MOST_OVERDUE, deadline)",
         new="pass",
         tests=(
             "tests/integration/service/test_manager.py::TestIndexRequests::test_what_a_dead_process_owed_is_sent_by_the_next_run_of_any_job",

@@ -48,7 +48,7 @@ NO_SECRET: Final = (
     Mutant(
         promises=("P6", "S15"),
         what="stores the token with a refusal",
-        where="pipelinejobs/store/refused.py:Refused.row",
+        where="pipelinejobs/store/refused.py:RefusedDeliveries.row",
         old="event.data",
         new="event.message",
         tests=("tests/acceptance/test_attacks.py::TestLeakage::test_nothing_of_it_is_shown_or_stored",),

@@ -59,7 +59,7 @@ ONCE: Final = (
         old="attempt.unconfirmed",
         new="not attempt.unconfirmed",
         tests=(
-            "tests/integration/service/test_manager.py::TestUnknownOutcome::test_the_event_is_applied_once_and_said_to_be",
+            "tests/integration/service/test_manager.py::TestUnknownOutcome::test_the_event_is_applied_once_and_answered_as_applied",
         ),
     ),
     Mutant(

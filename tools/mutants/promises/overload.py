@@ -11,7 +11,9 @@ OVERLOAD: Final = (
         where="pipelinejobs/gateway/tasks/batcher.py:Batcher.judge",
         old="self.inside >= self._most",
         new="self.inside < 0",
-        tests=("tests/integration/gateway/test_gateway_overload.py::test_what_there_is_no_room_for_is_put_off",),
+        tests=(
+            "tests/integration/gateway/test_gateway_overload.py::test_events_beyond_the_limit_are_refused_as_overload",
+        ),
     ),
     Mutant(
         promises=("P10",),
@@ -19,7 +21,7 @@ OVERLOAD: Final = (
         where="pipelinejobs/gateway/tasks/worker_pool.py:WorkerPool.run",
         old="self.inside >= self._most",
         new="self.inside < 0",
-        tests=("tests/unit/gateway/test_worker_pool.py::test_there_is_an_end_to_what_may_wait",),
+        tests=("tests/unit/gateway/test_worker_pool.py::test_the_queue_is_bounded",),
     ),
     Mutant(
         promises=("P10", "F3"),
@@ -27,7 +29,7 @@ OVERLOAD: Final = (
         where="pipelinejobs/gateway/tasks/worker_pool.py:WorkerPool.run",
         old="asyncio.wait_for(asyncio.shield(future), seconds + GRACE_SECONDS)",
         new="asyncio.shield(future)",
-        tests=("tests/unit/gateway/test_worker_pool.py::test_what_does_not_end_is_given_up_but_still_counted",),
+        tests=("tests/unit/gateway/test_worker_pool.py::test_work_that_does_not_end_times_out_and_still_counts",),
     ),
     Mutant(
         promises=("P10",),
@@ -35,7 +37,9 @@ OVERLOAD: Final = (
         where="pipelinejobs/gateway/http/http_errors.py:HttpError.__init__",
         old='self.headers["Retry-After"] = str(RETRY_SECONDS)',
         new="pass",
-        tests=("tests/integration/gateway/test_gateway_overload.py::test_what_there_is_no_room_for_is_put_off",),
+        tests=(
+            "tests/integration/gateway/test_gateway_overload.py::test_events_beyond_the_limit_are_refused_as_overload",
+        ),
     ),
     Mutant(
         promises=("P10", "F3"),
@@ -68,7 +72,7 @@ OVERLOAD: Final = (
     Mutant(
         promises=("S20",),
         what="keeps any number of refusals of one job",
-        where="pipelinejobs/store/refused.py:Refused.keep",
+        where="pipelinejobs/store/refused.py:RefusedDeliveries.keep",
         old="self._refused.delete_many(...)",
         new="pass",
         tests=("tests/integration/store/test_store_refused.py::test_no_more_than_so_many_for_a_job",),

@@ -23,7 +23,7 @@ PAGES: Final = (
         old="timeline(store.history, uuid, explained.entries, newest, hide)",
         new="timeline(store.history, uuid, explained.entries, newest, str)",
         tests=(
-            "tests/integration/gateway/test_pages_job_page.py::test_no_secret_is_shown_wherever_somebody_has_put_it",
+            "tests/integration/gateway/test_pages_job_page.py::test_no_secret_is_shown_wherever_a_writer_has_stored_it",
         ),
     ),
     Mutant(
@@ -76,9 +76,7 @@ PAGES: Final = (
         where="pipelinejobs/gateway/pages/visitor.py:visitor_of.find",
         old="principal is None or principal.permission < Permission.READ",
         new="principal is None",
-        tests=(
-            "tests/integration/gateway/test_pages_sign_in.py::TestEnd::test_a_right_that_was_taken_is_gone_at_once",
-        ),
+        tests=("tests/integration/gateway/test_pages_sign_in.py::TestEnd::test_a_revoked_permission_ends_at_once",),
     ),
     Mutant(
         promises=("S25", "S18"),
@@ -86,6 +84,8 @@ PAGES: Final = (
         where="pipelinejobs/gateway/pages/outbox.py:send",
         old="visit.visitor.may_resend",
         new="visit.visitor.user",
-        tests=("tests/integration/gateway/test_pages_outbox.py::test_without_the_right_there_is_no_button_and_no_way",),
+        tests=(
+            "tests/integration/gateway/test_pages_outbox.py::test_without_the_permission_there_is_no_button_and_sending_is_refused",
+        ),
     ),
 )

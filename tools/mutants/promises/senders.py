@@ -14,7 +14,7 @@ SENDERS: Final = (
             away[event.host] = error
             spool.remove(name)
         """,
-        tests=("tests/unit/client/test_client_spool.py::TestAnEvent::test_that_nobody_takes_waits",),
+        tests=("tests/unit/client/test_client_spool.py::TestAnEvent::test_an_undelivered_event_waits",),
     ),
     Mutant(
         promises=("P1",),
@@ -22,7 +22,7 @@ SENDERS: Final = (
         where="pipelinejobs/client.py:_AGAIN",
         old="(408, 425, 429, 500, 502, 503, 504)",
         new="(408, 425, 429, 500, 502, 504)",
-        tests=("tests/unit/client/test_client_delivery.py::TestTryingAgain::test_ends_when_somebody_answers",),
+        tests=("tests/unit/client/test_client_delivery.py::TestTryingAgain::test_ends_when_a_server_answers",),
     ),
     Mutant(
         promises=("P1", "P8"),
@@ -38,7 +38,7 @@ SENDERS: Final = (
         where="pipelinejobs/client.py:_post",
         old="event.id",
         new="event.id + os.urandom(4).hex()",
-        tests=("tests/unit/client/test_client_delivery.py::TestTryingAgain::test_ends_when_somebody_answers",),
+        tests=("tests/unit/client/test_client_delivery.py::TestTryingAgain::test_ends_when_a_server_answers",),
     ),
     Mutant(
         promises=("P6",),
@@ -54,7 +54,7 @@ SENDERS: Final = (
         where="pipelinejobs/client.py:_Spool._write",
         old="384",
         new="420",
-        tests=("tests/unit/client/test_client_spool.py::TestRoom::test_it_is_nobody_elses",),
+        tests=("tests/unit/client/test_client_spool.py::TestRoom::test_its_files_are_private",),
     ),
     Mutant(
         promises=("S16", "P6"),

@@ -1,8 +1,8 @@
-// Keeps an open page fresh. Without it a page shows what was true when it was loaded, and all of it can be used.
+// Updates an open page. Without this script, all pages work, but show the state from when they were loaded.
 //
-// Nothing is made of what the feed says: when it says that something has changed, the page itself is fetched again and
-// its parts are put in place of the old ones. Rows of a list stay where they are; what is new is only counted. A tab that
-// is not looked at listens to nothing, since a browser opens few connections to one host.
+// When the change feed reports a change, the script fetches the page again and replaces its parts. It takes no data from
+// the feed itself. In a list, rows stay where they are, and new jobs are only counted. A hidden tab does not listen,
+// because a browser opens only a few connections to one host.
 "use strict";
 
 (() => {
@@ -13,13 +13,13 @@
   const POLL_MS = 5000;
   const SAID_MS = 8000;
   const skew = Date.parse(document.body.dataset.now) - Date.now();
-  let source = null, planned = 0, busy = false, again = false, took = 0, last = 0, over = false, said_until = 0;
+  let source = null, planned = 0, busy = false, again = false, took = 0, last = 0, over = false, hide_timer = 0;
 
-  // What is said below. What needs no answer goes by itself.
+  // The notice at the bottom. A notice without a link disappears by itself.
 
   function say(words, link) {
-    clearTimeout(said_until);
-    if (!link) said_until = setTimeout(() => notice.replaceChildren(), SAID_MS);
+    clearTimeout(hide_timer);
+    if (!link) hide_timer = setTimeout(() => notice.replaceChildren(), SAID_MS);
     const said = document.createElement("p");
     said.append(words);
     if (link) {
@@ -28,10 +28,10 @@
       anchor.textContent = link.words;
       said.append(" ", anchor);
     }
-    if (notice.textContent !== said.textContent) notice.replaceChildren(said);  // the same again would be read out again
+    if (notice.textContent !== said.textContent) notice.replaceChildren(said);  // a screen reader would read an unchanged notice again
   }
 
-  // Times, as far from now as they are
+  // Relative times, such as "3 min ago"
 
   const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
@@ -51,7 +51,7 @@
     }
   }
 
-  // Putting the new in place of the old
+  // Replacing parts of the page
 
   function keep(before, after) {
     for (const open of before.querySelectorAll("details[data-key][open]")) {
@@ -60,7 +60,7 @@
     }
   }
 
-  // Times that have only grown older are no change, and neither is what is unfolded.
+  // A part without what does not count as a change: relative times, and whether details are open.
   function bare(part) {
     const copy = part.cloneNode(true);
     for (const one of copy.querySelectorAll("[data-since]")) one.textContent = "";
@@ -72,7 +72,7 @@
 
   const FOCUSABLE = "a, button, summary, pre";
 
-  // What has the focus: its row, and the how-manieth thing in it that can have it. Rows come and go around it.
+  // Where the focus is: the row, and the index among the focusable elements in it. Rows may be added or removed.
   function where(part) {
     const focused = document.activeElement;
     if (!focused || !part.contains(focused)) return null;
@@ -89,7 +89,7 @@
     if (!held) return;
     const row = held.row && !after.dataset.row ? after.querySelector(`[data-row="${CSS.escape(held.row)}"]`) : after;
     const focused = row && row.querySelectorAll(FOCUSABLE)[held.place];
-    // Where it is gone, nothing else takes its place: who presses Enter again means what was there.
+    // If the element is gone, no other one gets the focus: the user's next Enter was meant for the old element.
     (focused || main).focus({ preventScroll: true });
   }
 
@@ -119,7 +119,7 @@
         document.getElementById(after.id).classList.add("changed");
       }
     }
-    // A row that is gone has changed, or was pushed down by others: it no longer shows what is.
+    // A row that is missing in the new list is outdated: its job has changed, or newer jobs have pushed it down.
     const here = new Set([...found].map((one) => one.id));
     const gone = [...body.children].filter((one) => !here.has(one.id));
     for (const one of body.children) one.classList.toggle("gone", !here.has(one.id));
@@ -128,7 +128,7 @@
 
   function counted(others) {
     if (!others) return;
-    const words = others === 1 ? "1 other job is new here or has changed." : `${others} other jobs are new here or have changed.`;
+    const words = others === 1 ? "1 other job is new or has changed." : `${others} other jobs are new or have changed.`;
     say(words, { to: location.pathname + location.search, words: "Show" });
   }
 
@@ -148,7 +148,7 @@
       if (!answer.ok) throw new Error(answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (kind === "list") counted(rows(fresh));
-      else if (parts(fresh) && kind === "job") say("This job has changed; the page shows it as it is now.");
+      else if (parts(fresh) && kind === "job") say("This job has changed; the page was updated.");
       tick();
     } catch {
       plan(POLL_MS);
@@ -160,19 +160,19 @@
     }
   }
 
-  // A page that takes long to make is not asked for so often.
+  // Waits three times as long as the last fetch took, so that slow pages are fetched less often.
   function plan(least) {
     if (planned || over || document.hidden) return;
     const wait = Math.max(least, LEAST_MS - (performance.now() - last), 3 * took - (performance.now() - last), 50);
     planned = setTimeout(() => { planned = 0; refresh(); }, wait);
   }
 
-  // Listening
+  // The change feed
 
   function end() {
     over = true;
     if (source) source.close();
-    say("Your sign-in is over; this page shows what was.", { to: location.pathname + location.search, words: "Sign in" });
+    say("Your session has ended; this page is no longer updated.", { to: location.pathname + location.search, words: "Sign in" });
   }
 
   function listen() {
@@ -196,7 +196,7 @@
     planned = 0;
   }
 
-  // Copying
+  // Copy buttons
 
   function copying() {
     if (!navigator.clipboard) return;

@@ -7,8 +7,8 @@ import pytest
 from pymongo.database import Database
 
 from pipelinejobs.core.tokens import job_token, token_hash
-from pipelinejobs.service import first_tokens
-from pipelinejobs.service.first_tokens import FirstTokens
+from pipelinejobs.service import remember_tokens
+from pipelinejobs.service.remember_tokens import NewJobTokens
 from pipelinejobs.store import Store
 from pipelinejobs.util.errors import Unavailable
 from support import datacatalog
@@ -17,9 +17,9 @@ from support.process import Documents, StoredJob, insert_job
 
 
 @pytest.fixture
-def looking(store: Store) -> FirstTokens:
+def looking(store: Store) -> NewJobTokens:
     store.ensure_indexes()
-    return FirstTokens(store)
+    return NewJobTokens(store)
 
 
 def remembered(job: StoredJob) -> list[str] | None:
@@ -33,7 +33,7 @@ def first(job: StoredJob) -> list[str]:
     return [token_hash(job.uuid, job.token)]
 
 
-def test_new_jobs_are_found_once(looking: FirstTokens, jobs: Documents) -> None:
+def test_new_jobs_are_found_once(looking: NewJobTokens, jobs: Documents) -> None:
     made = [insert_job(jobs) for _ in range(3)]
     assert looking.look() == 3
     assert [remembered(job) for job in made] == [first(job) for job in made]
@@ -41,7 +41,7 @@ def test_new_jobs_are_found_once(looking: FirstTokens, jobs: Documents) -> None:
 
 
 @pytest.mark.promise("S18")
-def test_the_token_outlives_the_rotation_that_follows(looking: FirstTokens, jobs: Documents) -> None:
+def test_the_token_outlives_the_rotation_that_follows(looking: NewJobTokens, jobs: Documents) -> None:
     job = insert_job(jobs)
     looking.look()
     datacatalog.writes(job, "run", "RUNNING")
@@ -50,7 +50,7 @@ def test_the_token_outlives_the_rotation_that_follows(looking: FirstTokens, jobs
     assert job.token not in str(job.stored())
 
 
-def test_a_job_whose_salt_was_changed_before_is_left_alone(looking: FirstTokens, jobs: Documents) -> None:
+def test_a_job_whose_salt_was_changed_before_is_left_alone(looking: NewJobTokens, jobs: Documents) -> None:
     job = insert_job(jobs)
     datacatalog.writes(job, "run", "RUNNING")
     assert looking.look() == 0
@@ -59,9 +59,9 @@ def test_a_job_whose_salt_was_changed_before_is_left_alone(looking: FirstTokens,
 
 @pytest.mark.parametrize("window", ["in_the_middle", "at_the_end"])
 def test_what_a_program_takes_away_that_had_read_the_job_before_is_remembered_again(
-    looking: FirstTokens, jobs: Documents, window: str, monkeypatch: pytest.MonkeyPatch
+    looking: NewJobTokens, jobs: Documents, window: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_tokens, "_AGAIN_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(remember_tokens, "_AGAIN_SECONDS", (0.0, 0.0))
     job = insert_job(jobs)
     datacatalog.writes(job, "run", "RUNNING", **{window: looking.look})
     looking.look()
@@ -69,9 +69,9 @@ def test_what_a_program_takes_away_that_had_read_the_job_before_is_remembered_ag
 
 
 def test_a_database_that_was_away_costs_no_second_look(
-    looking: FirstTokens, jobs: Documents, store: Store, monkeypatch: pytest.MonkeyPatch
+    looking: NewJobTokens, jobs: Documents, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_tokens, "_AGAIN_SECONDS", (0.0,))
+    monkeypatch.setattr(remember_tokens, "_AGAIN_SECONDS", (0.0,))
     job = insert_job(jobs)
     datacatalog.writes(job, "run", "RUNNING", at_the_end=looking.look)
 
@@ -87,9 +87,9 @@ def test_a_database_that_was_away_costs_no_second_look(
 
 
 def test_tokens_that_were_remembered_meanwhile_stay(
-    looking: FirstTokens, jobs: Documents, monkeypatch: pytest.MonkeyPatch
+    looking: NewJobTokens, jobs: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_tokens, "_AGAIN_SECONDS", (0.0,))
+    monkeypatch.setattr(remember_tokens, "_AGAIN_SECONDS", (0.0,))
     job = insert_job(jobs)
     newest = datacatalog.writes(job, "run", "RUNNING", at_the_end=looking.look)
     jobs.update_one({"uuid": job.uuid}, {"$set": {"_tokens": [token_hash(job.uuid, newest)]}})
@@ -98,9 +98,9 @@ def test_tokens_that_were_remembered_meanwhile_stay(
 
 
 def test_nothing_is_put_into_a_job_that_was_made_again(
-    looking: FirstTokens, jobs: Documents, monkeypatch: pytest.MonkeyPatch
+    looking: NewJobTokens, jobs: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_tokens, "_AGAIN_SECONDS", (0.0,))
+    monkeypatch.setattr(remember_tokens, "_AGAIN_SECONDS", (0.0,))
     job = insert_job(jobs)
     datacatalog.writes(job, "run", "RUNNING", at_the_end=looking.look)
     datacatalog.makes_again(job)
@@ -118,7 +118,7 @@ def test_nothing_is_put_into_a_job_that_was_made_again(
     ],
     ids=["no uuids", "no history", "null tokens", "unknown state"],
 )
-def test_odd_jobs_stand_in_nobodys_way(looking: FirstTokens, jobs: Documents, odd: dict[str, Any]) -> None:
+def test_odd_jobs_delay_no_other_job(looking: NewJobTokens, jobs: Documents, odd: dict[str, Any]) -> None:
     insert_job(jobs, **odd)
     job = insert_job(jobs)
     looking.look()
@@ -126,7 +126,7 @@ def test_odd_jobs_stand_in_nobodys_way(looking: FirstTokens, jobs: Documents, od
 
 
 @pytest.mark.parametrize("odd", [{"_salt": None}, {"_salt": 5}, {"uuid": 7}, {"uuid": ["x"]}])
-def test_jobs_without_a_token_are_passed_over(looking: FirstTokens, jobs: Documents, odd: dict[str, Any]) -> None:
+def test_jobs_without_a_token_are_passed_over(looking: NewJobTokens, jobs: Documents, odd: dict[str, Any]) -> None:
     stored = insert_job(jobs).stored() | odd
     jobs.replace_one({"_id": stored["_id"]}, stored)
     assert looking.look() == 0
@@ -134,17 +134,17 @@ def test_jobs_without_a_token_are_passed_over(looking: FirstTokens, jobs: Docume
 
 
 def test_more_than_one_look_takes_are_found_one_after_the_other(
-    looking: FirstTokens, jobs: Documents, monkeypatch: pytest.MonkeyPatch
+    looking: NewJobTokens, jobs: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_tokens, "_MOST", 2)
+    monkeypatch.setattr(remember_tokens, "_MOST", 2)
     made = [insert_job(jobs) for _ in range(5)]
     assert [looking.look() for _ in range(4)] == [2, 2, 1, 0]
     assert [remembered(job) for job in made] == [first(job) for job in made]
 
 
-def test_several_may_look_at_once(store: Store, looking: FirstTokens, jobs: Documents) -> None:
+def test_several_may_look_at_once(store: Store, looking: NewJobTokens, jobs: Documents) -> None:
     made = [insert_job(jobs) for _ in range(50)]
-    threads = [threading.Thread(target=FirstTokens(store).look) for _ in range(4)]
+    threads = [threading.Thread(target=NewJobTokens(store).look) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -155,10 +155,10 @@ def test_several_may_look_at_once(store: Store, looking: FirstTokens, jobs: Docu
 def test_without_its_index_it_does_not_look_through_all_jobs(store: Store, jobs: Documents) -> None:
     insert_job(jobs)
     with pytest.raises(Unavailable):
-        FirstTokens(store).look()
+        NewJobTokens(store).look()
 
 
-def test_a_look_examines_new_jobs_alone(looking: FirstTokens, jobs: Documents, database: Database[Any]) -> None:
+def test_a_look_examines_new_jobs_alone(looking: NewJobTokens, jobs: Documents, database: Database[Any]) -> None:
     for _ in range(200):
         insert_job(jobs, "job-finished.json")
     insert_job(jobs)
@@ -174,9 +174,9 @@ class TestFormerVersions:
     """Salts that a former version remembered make tokens; they are replaced by hashes."""
 
     def test_all_of_them_are_replaced(self, store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(first_tokens, "_MOST", 2)
+        monkeypatch.setattr(remember_tokens, "_MOST", 2)
         made = [insert_job(jobs, _salts=[f"old-{number}", "older"]) for number in range(5)]
-        first_tokens.replace_salts(store)
+        remember_tokens.replace_salts(store)
         for number, job in enumerate(made):
             stored = job.stored()
             assert "_salts" not in stored
@@ -186,22 +186,22 @@ class TestFormerVersions:
 
     def test_those_of_a_life_that_is_over_go(self, store: Store, jobs: Documents) -> None:
         job = insert_job(jobs, _salts=["old"], _life="another", _token_pin=token_hash(UUID, TOKEN))
-        first_tokens.replace_salts(store)
+        remember_tokens.replace_salts(store)
         assert not job.stored().keys() & {"_salts", "_token_pin", "_tokens", "_first_use"}
 
     @pytest.mark.parametrize("odd", [{"uuid": 7}, {"_properties": {"revision": "3"}}, {"_properties": None}])
-    def test_damaged_jobs_stand_in_nobodys_way(
+    def test_damaged_jobs_delay_no_other_job(
         self, store: Store, jobs: Documents, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(first_tokens, "_MOST", 1)
+        monkeypatch.setattr(remember_tokens, "_MOST", 1)
         stored = insert_job(jobs, _salts=["old"]).stored()
         jobs.replace_one({"_id": stored["_id"]}, stored | odd)
         job = insert_job(jobs, _salts=["old"])
-        assert first_tokens.replace_salts(store) == 1
+        assert remember_tokens.replace_salts(store) == 1
         assert "_salts" not in job.stored()
 
     def test_jobs_without_any_are_left_alone(self, store: Store, jobs: Documents) -> None:
         job = insert_job(jobs)
         before = job.stored()
-        first_tokens.replace_salts(store)
+        remember_tokens.replace_salts(store)
         assert job.stored() == before

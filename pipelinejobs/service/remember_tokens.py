@@ -1,9 +1,9 @@
-"""The first token of each new job is remembered before another program can change the salt.
+"""Remembers the first token of each new job before another program changes the job's salt.
 
-python-datacatalog's `setup()` makes a job, and puts its token into the callback URLs for good. Seconds later its
-`run()` changes the salt, and after that the token can no longer be computed. So the gateway looks for new jobs all the
-time. A look costs a find by an index that holds nothing but jobs to which nothing has happened yet, on a replica set
-and on a standalone server alike; any number of gateways may look.
+python-datacatalog's `setup()` makes a job and puts its token into the callback URLs. Seconds later its `run()` changes
+the salt, after which the token can no longer be computed. So the gateway looks for new jobs all the time and stores the
+hashes of their tokens. A look is one find by an index that contains only jobs without events. Any number of gateways
+may look at the same time.
 """
 
 from collections import deque
@@ -18,21 +18,21 @@ from pipelinejobs.store import Store, within
 _MOST: Final = 500
 _LOOK_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = (2.0, 8.0)
-"""When it is made sure that the token is still there: a program that had read the job before may have replaced all."""
+"""Seconds after which the token is stored again if it is gone: another program may have replaced the whole document."""
 
 
-class FirstTokens:
-    """Looks for new jobs and remembers their tokens."""
+class NewJobTokens:
+    """Looks for new jobs and stores the hashes of their tokens."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._later: tuple[deque[tuple[float, Job, str]], ...] = tuple(deque() for _ in _AGAIN_SECONDS)
 
     def look(self) -> int:
-        """Remembers the tokens of the jobs that are new, and of those that have lost theirs again.
+        """Stores the token hashes of new jobs, and of jobs that have lost theirs since.
 
         Returns:
-            How many.
+            The number of jobs that got one.
 
         Raises:
             Unavailable: the database cannot be asked; the next look finds the same jobs.
@@ -66,13 +66,13 @@ class FirstTokens:
 
 
 def replace_salts(store: Store) -> int:
-    """Replaces the salts that a former version has stored in jobs by hashes. All jobs are looked through.
+    """Replaces the old salts that a former version stored in jobs by hashes of the tokens. Reads all jobs.
 
     Returns:
-        In how many jobs. Damaged ones, which cannot be written to, are left as they are.
+        The number of changed jobs. Damaged jobs, and jobs that get an event meanwhile, are left as they are.
 
     Raises:
-        Unavailable: the database cannot be asked; what is not done yet stays readable and may be done later.
+        Unavailable: the database cannot be asked; running this again does the rest.
     """
     jobs, count = store.new_jobs.outdated(), 0
     while batch := list(islice(jobs, _MOST)):

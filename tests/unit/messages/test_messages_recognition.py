@@ -6,8 +6,8 @@ import pytest
 
 from pipelinejobs.messages.agave import AGAVE, ALOE
 from pipelinejobs.messages.form import Form
-from pipelinejobs.messages.forms import NO_FORM, form_of
 from pipelinejobs.messages.json_event import EVENT
+from pipelinejobs.messages.recognition import NO_FORM, form_of
 from pipelinejobs.messages.tapis import TAPIS
 from support.message_samples import JOB, refusal_of, sample
 
@@ -54,7 +54,7 @@ A_TAPIS = sample("tapis-notification")
         ({"any": "object"}, f"body: {NO_FORM}"),
         ({"uuid": JOB}, "name: is missing"),
         ({"name": "run"}, "uuid: is missing"),
-        ({"uuid": JOB, "event": "run"}, "event: is not a key of a JSON event; its name goes under `name`"),
+        ({"uuid": JOB, "event": "run"}, "event: is not a key of a JSON event; put the event's name under `name`"),
         (without(AN_AGAVE, "appId"), "appId: is missing from what looks like an Agave callback"),
         (without(AN_AGAVE, "_links"), "_links: is missing from what looks like an Agave callback"),
         (AN_AGAVE | {"status": 5}, "status: must be text, not a number"),
@@ -68,7 +68,7 @@ A_TAPIS = sample("tapis-notification")
         (A_TAPIS | {"event": {"type": 5}}, "event.type: must be text, not a number"),
         (
             A_TAPIS | {"event": {"type": "files.X"}},
-            "event.type: must begin with `jobs.`: of Tapis, only the notifications of Jobs are read",
+            "event.type: must begin with `jobs.`: the only notifications of Tapis that are read are those of Jobs",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The forms of a body that says by itself what happened: which one a body is meant to be, and what is wrong with it."""
+"""Recognises which form of message a body is, or was meant to be, and lists what is wrong with it."""
 
 from itertools import chain, islice
 from typing import Any, Final
@@ -13,12 +13,10 @@ from pipelinejobs.messages.values import wrong_type
 from pipelinejobs.util.errors import Malformed
 
 MOST_PROBLEMS: Final = 20
-"""How many problems of one body are listed."""
+"""The most problems of one body that are listed."""
 
-NO_FORM: Final = (
-    "says nothing of what happened; send a JSON event with `uuid` and `name`, or add the parameters `uuid` and `event`"
-)
-"""What a reason says of a body that looks like no form at all, or of a delivery without a body."""
+NO_FORM: Final = "names no event; send a JSON event with `uuid` and `name`, or add the parameters `uuid` and `event`"
+"""The problem of a body that resembles no form, and of a delivery without a body."""
 
 _TAPIS_KEYS: Final = frozenset({"subscriptionName", "eventUuid", "deliveryTarget"})
 _AGAVE_KEYS: Final = frozenset({*AGAVE.names, *ALOE.names} - {"id"})
@@ -26,22 +24,22 @@ _EVENT_KEYS: Final = frozenset({*EVENT.names, "event"})
 
 
 def form_of(body: dict[str, Any]) -> Form | None:
-    """The form that a body is, or was probably meant to be; None when it looks like none."""
+    """The form that a body is, or was probably meant to be; None if it resembles none."""
     for form in (AGAVE, ALOE):
         if form.fits(body):
             return form
     if isinstance(body.get("event"), dict) or not _TAPIS_KEYS.isdisjoint(body):
         return TAPIS
-    if len(_AGAVE_KEYS.intersection(body)) > 1:  # one alone, such as `status` or `owner`, says little
+    if len(_AGAVE_KEYS.intersection(body)) > 1:  # a single one, such as `status` or `owner`, is too little
         return ALOE if "tenantId" in body and LINKS not in body else AGAVE
     return None if _EVENT_KEYS.isdisjoint(body) else EVENT
 
 
 def refusal(body: dict[str, Any] | None) -> Malformed:
-    """The error for a delivery that is no form of message: the first problem of the form that it looks like.
+    """The error for a delivery that is no form of message: the first problem, judged by the form that it resembles.
 
     Args:
-        body: the message's object, where no parameter says what happened; None where there is no body.
+        body: the message's object; None if there is no body.
     """
     form = None if body is None else form_of(body)
     found = None if form is None or body is None else next(form.problems(body), None)
@@ -49,9 +47,9 @@ def refusal(body: dict[str, Any] | None) -> Malformed:
 
 
 def problems(body: Any) -> list[str]:
-    """Everything that is wrong with a body, as sentences that begin with the path; none: nothing is.
+    """The problems of a body, at most `MOST_PROBLEMS`, as sentences that begin with the path; empty if there are none.
 
-    The body is held against the form that it looks like, after it was unwrapped. At most `MOST_PROBLEMS` are listed.
+    The body is checked without its envelope, against the form that it resembles.
     """
     for _ in range(WRAPPINGS):
         if isinstance(body, dict) and is_wrapping(body):

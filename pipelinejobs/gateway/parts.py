@@ -1,4 +1,4 @@
-"""The parts of a running gateway, put together over the same core as every other entry point."""
+"""The parts of a running gateway: builds, starts and closes them."""
 
 import os
 import socket
@@ -18,8 +18,8 @@ from pipelinejobs.gateway.tasks.change_feed import ChangeFeed
 from pipelinejobs.gateway.tasks.outbox_sender import OutboxSender
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
-from pipelinejobs.service.first_tokens import FirstTokens
 from pipelinejobs.service.reapply import Reapplier
+from pipelinejobs.service.remember_tokens import NewJobTokens
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
 from pipelinejobs.store.outbox import Depth
@@ -33,27 +33,32 @@ _WAITING_READERS: Final = 64
 _REDEEMING: Final = 16
 _MOST_EXECUTIONS: Final = 20_000
 _MOST_REFUSALS: Final = 5_000
-"""How many wait to be kept, when the database is slow: tens of megabytes of either."""
+"""Most executions and refusals that wait to be stored when the database is slow: tens of megabytes each."""
 _REAPPLY_PAUSE_SECONDS: Final = 1.0
 _REAPPLY_SECONDS: Final = 20.0
-"""Between two looks for events that were undone, and how long one may take."""
-_FIRST_TOKENS_PAUSE_SECONDS: Final = 0.1
-"""Between two looks for new jobs. Between the making of a job and its `run()` lie one to some seconds."""
+"""The pause between two searches for events that were undone, and the time limit of one search."""
+_NEW_TOKENS_PAUSE_SECONDS: Final = 0.1
+"""The pause between two searches for new jobs. A program usually calls `run()` seconds after it has created a job."""
 _CHECK_SECONDS: Final = 1.5
 _CHECK_PAUSE_SECONDS: Final = 2.0
-"""How long a look at the database may take that says how the gateway is, and how long its result is used."""
+"""The time limit of a health check of the database, and how long its result is used."""
 
 
-class Service:
+class GatewayParts:
     """The parts of a running gateway.
 
     Attributes:
-        authenticator: who may do what.
-        batcher: where messages are judged; reads: where everything else is asked of the database;
-            looks: where the gateway itself is looked at, which must go on whatever else is asked;
-            resends: where messages are sent again while an operator waits.
-        executions: where executions go to be kept.
-        stopping: whether the end has begun.
+        settings, store, names: the settings, the database, and the actor that the gateway serves.
+        authenticator: finds the principal of a request.
+        deliveries, batcher: handle messages, and judge their events.
+        reads: threads for all other questions to the database.
+        health_checks: threads for /readyz and /metrics; apart, so that other requests cannot delay them.
+        resends: threads that send outbox messages again while an operator waits.
+        outbox: sends outbox messages.
+        feed: the change feed.
+        executions: stores executions after the answers.
+        bodies: the memory budget of request bodies.
+        stopping: whether the gateway has begun to end.
     """
 
     def __init__(self, services: Services) -> None:
@@ -66,12 +71,12 @@ class Service:
         workers, waiting = settings.gateway.workers, settings.gateway.waiting
         self.batcher = Batcher(services.manager.judge, workers, workers + waiting)
         self._reading = WorkerPool("large messages", 1, waiting)
-        self.reads = WorkerPool("reading", _READERS, _WAITING_READERS)
-        self.looks = WorkerPool("looks", 2, 30)
-        self.resends = WorkerPool("sending again", 2, 8)
+        self.reads = WorkerPool("database reads", _READERS, _WAITING_READERS)
+        self.health_checks = WorkerPool("health checks", 2, 30)
+        self.resends = WorkerPool("resends", 2, 8)
         self.outbox = services.outbox
         self._credentials = WorkerPool("credentials", _READERS, waiting)
-        self._redeeming = WorkerPool("nonces", _REDEEMING, waiting)
+        self._nonce_pool = WorkerPool("nonces", _REDEEMING, waiting)
         self.feed = ChangeFeed(services.store)
         self.executions: Background[Execution] = Background(
             "executions",
@@ -83,17 +88,17 @@ class Service:
             "refusals", self._keep_refusals, most=_MOST_REFUSALS, dropped=self.metrics.dropped
         )
         self._sender = OutboxSender(services.outbox, self.metrics.sent) if services.outbox.can_send else None
-        self._first_tokens = FirstTokens(services.store)
+        self._new_job_tokens = NewJobTokens(services.store)
         self._others = services.manager.others
         self._others.known = False
         self._reapplier = Reapplier(services.store, services.manager.judge, self._others, self.metrics.undone)
         self._applied_watch = AppliedWatch(self._reapplier)
         self._periodic = (
-            Periodic("looking for new jobs", self._remember_first_tokens, _FIRST_TOKENS_PAUSE_SECONDS),
+            Periodic("looking for new jobs", self._remember_new_tokens, _NEW_TOKENS_PAUSE_SECONDS),
             Periodic("looking for events that were undone", self._reapply, _REAPPLY_PAUSE_SECONDS),
         )
         self.authenticator = authenticator_for(
-            settings.gateway, services.store.nonces, self._credentials, self._redeeming, self.metrics
+            settings.gateway, services.store.nonces, self._credentials, self._nonce_pool, self.metrics
         )
         self.deliveries = Deliveries(
             services.manager,
@@ -113,10 +118,10 @@ class Service:
         self._gauge()
 
     def start(self) -> None:
-        """Makes the indexes, and begins to send what is owed.
+        """Makes the indexes, and starts the background work: sending outbox messages, finding undone events.
 
         Raises:
-            WrongSetting: the database refuses the user, or is too old.
+            WrongSetting: the database refuses the gateway's user, or is too old.
             Unavailable: the database cannot be asked.
         """
         with within(self.settings.limits.database):
@@ -126,29 +131,27 @@ class Service:
         try:
             self.store.ensure_indexes()
         except CommandFailed as error:
-            logger.error(error.reason)  # the gateway can work without it, and says on /readyz that it should not
+            logger.error(error.reason)  # the gateway can work without them; /readyz reports the missing ones
         self._others.agree()
         for periodic in self._periodic:
             periodic.start()
         if self._sender is None:
-            logger.warning(
-                "nothing says how to reach the Indexer (pipelines.job_indexer_url): index requests stay pending"
-            )
+            logger.warning("pipelines.job_indexer_url is not set: messages to the Indexer stay pending in the outbox")
         else:
             self._sender.start()
 
     def close(self, seconds: float) -> None:
-        """Finishes what was accepted, as far as that goes in so many seconds, and lets everything go."""
+        """Finishes accepted work for at most `seconds`, then closes all parts."""
         self.stopping = True
         deadline = Deadline(seconds)
         for pool in (
             self._reading,
             self.batcher,
             self.reads,
-            self.looks,
+            self.health_checks,
             self.resends,
             self._credentials,
-            self._redeeming,
+            self._nonce_pool,
         ):
             pool.close(deadline.remaining())
         for periodic in self._periodic:
@@ -156,7 +159,10 @@ class Service:
         try:
             self._applied_watch.hand_over()
         except Unavailable as error:
-            logger.warning("events of the last seconds are watched no more", extra={"fields": {"why": error.reason}})
+            logger.warning(
+                "the events of the last seconds are no longer checked for being undone",
+                extra={"fields": {"why": error.reason}},
+            )
         if self._sender is not None:
             self._sender.close(deadline.remaining())
         self._refusals.close(deadline.remaining())
@@ -164,9 +170,9 @@ class Service:
         self.store.close()
 
     def problems(self) -> list[str]:
-        """What stands in the way of good work, as sentences; looked at every other second at most."""
+        """Why the gateway is not ready, as texts; empty if it is. The database is asked every 2 seconds at most."""
         if self.stopping:
-            return ["the gateway is being stopped"]
+            return ["the gateway is stopping"]
         if monotonic() - self._checked > _CHECK_PAUSE_SECONDS:
             self._problems = self._database_problems()
             self._checked = monotonic()
@@ -178,14 +184,14 @@ class Service:
                 missing = self.store.missing_indexes()
         except PipelineJobsError as error:
             return [error.reason]
-        return [f"missing indexes: {', '.join(missing)}; doctor --fix makes them"] if missing else []
+        return [f"missing indexes: {', '.join(missing)}; run doctor --fix to make them"] if missing else []
 
-    def _remember_first_tokens(self) -> None:
-        if self._first_tokens.look():
-            self._others.known = True  # what this project makes is remembered when it is made
+    def _remember_new_tokens(self) -> None:
+        if self._new_job_tokens.look():
+            self._others.known = True  # this project remembers the tokens of its own jobs when it creates them
 
     def _reapply(self) -> None:
-        """Applies again what another program has undone."""
+        """Applies events again that another program has undone."""
         self._others.agree()
         try:
             self._reapplier.look(Deadline(_REAPPLY_SECONDS))
@@ -201,10 +207,10 @@ class Service:
             keep(Deadline(self.settings.limits.database))
 
     def _gauge(self) -> None:
-        """Tells the metrics what to read when they are asked for."""
+        """Adds the gauges, whose values are read when Prometheus asks."""
         watch = self.metrics.watch
         in_progress = "pipelinejobs_messages_in_progress"
-        watch(in_progress, "Messages that are being decided or wait for that.", lambda: self.batcher.inside)
+        watch(in_progress, "Messages that are being judged or are pending.", lambda: self.batcher.inside)
         watch("pipelinejobs_messages_inside", f"Deprecated: use {in_progress}.", lambda: self.batcher.inside)
         self.metrics.watch_outbox(self._depths)
 
