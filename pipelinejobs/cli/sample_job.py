@@ -10,6 +10,8 @@ from pipelinejobs.core.tokens import job_token
 from pipelinejobs.store.nonces import NewNonce
 from pipelinejobs.store.pipelines import ARCHIVE_SYSTEM, NewJob, Owner
 
+LAST_LINE: Final = "Press Ctrl-C to stop the gateway."
+"""The end of what `serve --sample` prints; programs that read it wait for this line."""
 _PIPELINE: Final = "sample"
 _INDEXED: Final = ({"level": "1", "patterns": [r"\.csv$", r"\.json$"]},)
 _DAYS: Final = 7
@@ -78,7 +80,7 @@ def lines(session: Session, address: str) -> list[str]:
         "# why the job is in its state",
         f"curl {insecure}{shlex.quote(explained)}",
         "",
-        "Press Ctrl-C to stop the gateway.",
+        LAST_LINE,
     ]
 
 

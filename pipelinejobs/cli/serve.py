@@ -47,8 +47,8 @@ def run(options: argparse.Namespace, session: Session) -> Output:
 
 def _serve(options: argparse.Namespace, session: Session, others: int) -> Output:
     with session.progress.step("Loading the gateway"):  # only here, because an actor does not install its libraries
-        from pipelinejobs.gateway import metrics, workers
-        from pipelinejobs.gateway.http import descriptors, server, systemd
+        from pipelinejobs.gateway import metrics, server, workers
+        from pipelinejobs.gateway.http import descriptors, systemd
         from pipelinejobs.gateway.parts import GatewayParts
 
     configured = session.settings

@@ -20,6 +20,7 @@ from typing import Final
 import pytest
 
 from pipelinejobs import __version__
+from pipelinejobs.cli.sample_job import LAST_LINE
 from support.gateway import eventually
 from support.served import ROOT, served
 
@@ -145,14 +146,17 @@ def test_a_sample_is_served_and_its_commands_work(bin_directory: Path, empty: Pa
     """Its MongoDB keeps the data in the user's data directory, and ends with it."""
     program = str(bin_directory / "pipelinejobs")
     command = (program, "serve", "--sample", "--port", "0")
-    with served({}, tmp_path, command=command, cwd=empty) as gateway:
-        eventually(lambda: gateway.printed[-1].startswith("Ctrl-C"), SECONDS)
-        posts = [line for line in gateway.printed if line.startswith("curl -X POST")]
-        assert len(posts) == 3
-        for post, state in zip(posts, ("RUNNING", "RUNNING", "FINISHED"), strict=True):
-            done = run(["sh", "-c", f"curl -sS{post.removeprefix('curl')}"], empty, tmp_path)
-            assert re.search(rf'"verdict": ?"applied".*"state": ?"{state}"', done.stdout, re.DOTALL), done
-        assert gateway.end(signal.SIGINT) == 0
+    try:
+        with served({}, tmp_path, command=command, cwd=empty) as gateway:
+            eventually(lambda: gateway.printed[-1].strip() == LAST_LINE, SECONDS)
+            posts = [line for line in gateway.printed if line.startswith("curl -X POST")]
+            assert len(posts) == 3
+            for post, state in zip(posts, ("RUNNING", "RUNNING", "FINISHED"), strict=True):
+                done = run(["sh", "-c", f"curl -sS{post.removeprefix('curl')}"], empty, tmp_path)
+                assert re.search(rf'"verdict": ?"applied".*"state": ?"{state}"', done.stdout, re.DOTALL), done
+            assert gateway.end(signal.SIGINT) == 0
+    finally:  # a gateway that was killed leaves its MongoDB running
+        run([program, "mongod", "stop"], empty, tmp_path)
     data = tmp_path / ".local" / "share" / "pipelinejobs-manager" / ".mongodb"
     assert (data / "mongod.log").is_file()
     assert run([program, "mongod", "status"], empty, tmp_path).stdout == "it is not running\n"

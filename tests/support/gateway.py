@@ -15,7 +15,7 @@ import httpx
 
 from pipelinejobs import bootstrap, runtime
 from pipelinejobs.core.permission import Permission
-from pipelinejobs.gateway.http import server
+from pipelinejobs.gateway import server
 from pipelinejobs.gateway.parts import GatewayParts
 from pipelinejobs.settings import Settings, load
 from support.canaries import assert_hidden

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import ViewportSize, sync_playwright
 
+from pipelinejobs.cli.sample_job import LAST_LINE
 from pipelinejobs.client import Illegal, Job
 from tools.demo.indexer import Indexer
 
@@ -72,7 +73,7 @@ def _sample(directory: Path, indexer: str) -> Iterator[str]:
             printed = ""
             for line in gateway.stdout:
                 printed += line
-                if line.startswith("Ctrl-C"):
+                if line.strip() == LAST_LINE:
                     break
             yield printed
         finally:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelinejobs.gateway.http import server, systemd
+from pipelinejobs.gateway import server
+from pipelinejobs.gateway.http import systemd
 from pipelinejobs.settings.gateway import GatewaySection
 from pipelinejobs.util.errors import WrongSetting
 

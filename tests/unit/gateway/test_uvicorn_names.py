@@ -16,7 +16,8 @@ from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
-from pipelinejobs.gateway.http import protocol, server
+from pipelinejobs.gateway import server
+from pipelinejobs.gateway.http import protocol
 
 PROTOCOL: Final[dict[str, str]] = {
     "connection_made": "to count connections and to wrap the transport",
