@@ -22,12 +22,12 @@ def of_port(gateway: GatewaySection) -> Iterator[Finding]:
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
             probe.bind(address)
-    except socket.gaierror:
-        yield note(
-            "gateway", f"gateway.host: {gateway.host} is not an address of this machine, so serve cannot start here"
-        )
     except OSError as error:
-        yield note("gateway", f"gateway.port: {_why(where, error)}")
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            foreign = f"{gateway.host} is not an address of this machine, so serve cannot start here"
+            yield note("gateway", f"gateway.host: {foreign}")
+        else:
+            yield note("gateway", f"gateway.port: {_why(where, error)}")
     else:
         yield ok("gateway", f"{where} is free")
 

@@ -194,7 +194,7 @@ class TestTheGatewaysPort:
         ("host", "said"),
         [
             ("no.such.host.invalid", "gateway.host: no.such.host.invalid is not"),
-            ("192.0.2.1", "gateway.port: serve"),
+            ("192.0.2.1", "gateway.host: 192.0.2.1 is not"),
         ],
     )
     def test_an_address_of_elsewhere(self, fixed: Cli, free_port: int, host: str, said: str) -> None:
