@@ -31,6 +31,8 @@ from pipelinejobs.messages.event import Event, Kind
 _STARTING_EVENT: Final = "run"
 MOST_EXTERNALS: Final = 1000
 """The most external jobs of one job, over all its attempts."""
+INDEXED_IN: Final = {"finish": "FINISHED", "index": "INDEXING"}
+"""The events that need an index request, with the state into which they take the job then."""
 _SHOWN: Final = 128
 """The most characters of a sender's text that a reason repeats."""
 

@@ -92,3 +92,13 @@ class Job(NamedTuple):
 
     def __repr__(self) -> str:
         return shown(self, "key", "salt", "tokens", "trusted", "former_tokens")
+
+
+def is_count(value: Any) -> bool:
+    """Whether a stored value is a number of entries."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_EVENTS
+
+
+def is_revision(value: Any) -> bool:
+    """Whether a stored value is a number of events. Other programs may store it as a double."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MOST_EVENTS

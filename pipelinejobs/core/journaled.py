@@ -4,17 +4,14 @@ Such a program replaces whole documents without a guard. `pipelinejobs.service.r
 undone and applies them again.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from pipelinejobs.core.decide import Decision
+from pipelinejobs.core.decide import INDEXED_IN, Decision
 from pipelinejobs.core.identity import external_digest
 from pipelinejobs.core.job import Job, Trusted
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
 from pipelinejobs.util.record import shown
-
-_OWED_IN: Final = {"finish": "FINISHED", "index": "INDEXING"}
-"""For each event: the state in which its index request is still needed."""
 
 
 class Journaled(NamedTuple):
@@ -78,7 +75,7 @@ def owing(decision: Decision, job: Job, again: Journaled) -> Decision:
     if change is not None:
         counted = int(job.revision) - (job.entries - 1 + job.moved)
         change = change._replace(
-            owes_index=change.owes_index or (again.owes and change.state == _OWED_IN.get(again.event.name)),
+            owes_index=change.owes_index or (again.owes and change.state == INDEXED_IN.get(again.event.name)),
             counted=max(0, min(counted, len(change.entries))),
             alone=False,
         )

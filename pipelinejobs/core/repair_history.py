@@ -12,7 +12,7 @@ from typing import Any
 
 from fsm.lifecycle import INITIAL
 from pipelinejobs.core import uuids
-from pipelinejobs.core.job import MOST_EVENTS
+from pipelinejobs.core.job import is_count
 from pipelinejobs.core.repair import Findings, MovedEntry, Repair, date_of, is_date, shown
 
 
@@ -118,7 +118,7 @@ class HistoryRepair:
             return True
         there = len(self._moved)
         in_order = [row.seq for row in self._moved] == list(range(there))
-        if count is not None and not _is_count(count):
+        if count is not None and not is_count(count):
             if in_order:
                 self._findings.set("_moved", there, f"it is {shown(count)}; jobs_history has {there} entries")
             else:
@@ -130,7 +130,3 @@ class HistoryRepair:
         if (count or 0) > there:
             self._findings.left.append(f"_moved says {count}, but jobs_history has only {there} entries")
         return in_order and (count or 0) <= there
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_EVENTS

@@ -7,17 +7,15 @@ Where they disagree with it, they are repaired; the history itself is repaired f
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from fsm.lifecycle import STATES
 from fsm.replay import final_state, walk
-from pipelinejobs.core.job import MOST_EVENTS
+from pipelinejobs.core.decide import INDEXED_IN
+from pipelinejobs.core.job import is_revision
 from pipelinejobs.core.repair import Findings, MovedEntry, Plan, date_of, is_date, shown
 from pipelinejobs.core.repair_history import HistoryRepair
 from pipelinejobs.util.plural import counted
-
-_INDEXED_BY: Final = frozenset({("finish", "FINISHED"), ("index", "INDEXING")})
-"""The events for which the Indexer is told, and the states that they lead to."""
 
 
 def plan(document: Mapping[str, Any], moved: Sequence[MovedEntry]) -> Plan:
@@ -110,7 +108,7 @@ class _DerivedFields:
             properties = {**dates, "revision": events, "source": "jobs-manager"}
             why = f"it is {shown(self._document.get('_properties'))}, not an object"
             self._findings.set("_properties", properties, why)
-        elif not _is_number_of_events(revision) or (complete and revision != events):
+        elif not is_revision(revision) or (complete and revision != events):
             why = f"it is {shown(revision)}, but the history has {counted(events, 'event')} after create"
             self._findings.set("_properties.revision", events, why)
         elif revision != events:
@@ -145,11 +143,7 @@ class _DerivedFields:
             return None
         steps = walk(names)
         entered = [number for number, step in enumerate(steps) if step.after not in (None, step.before)]
-        if not entered or (steps[entered[-1]].event, steps[entered[-1]].after) not in _INDEXED_BY:
+        if not entered or steps[entered[-1]].after != INDEXED_IN.get(steps[entered[-1]].event):
             return None
         owes: Mapping[str, Any] = whole[entered[-1]]
         return owes
-
-
-def _is_number_of_events(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MOST_EVENTS

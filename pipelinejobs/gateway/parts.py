@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Final
 
 from pipelinejobs.bootstrap import Services
-from pipelinejobs.gateway import actor_names as actor_names
+from pipelinejobs.gateway import actor_names
 from pipelinejobs.gateway.auth.factory import authenticator_for
 from pipelinejobs.gateway.deliveries import Deliveries, Keep
 from pipelinejobs.gateway.http.body import Bodies

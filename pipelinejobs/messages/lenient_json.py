@@ -11,9 +11,8 @@ from typing import Any, Final
 from pipelinejobs.messages import literal as python_literal
 from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, WRAPPINGS, is_wrapping
 from pipelinejobs.messages.text import CONTINUED_LINE
-from pipelinejobs.messages.values import DEPTH, INT64_MAX, INT64_MIN
+from pipelinejobs.messages.values import DEPTH, INT64_DIGITS, INT64_MAX, INT64_MIN
 
-_INT64_DIGITS: Final = 20
 _DEEPEST: Final = 100_000
 
 
@@ -108,7 +107,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(digits: str) -> int | Number:
     # Python refuses to read an integer of more than 4300 digits, and takes long over shorter ones.
-    if len(digits) <= _INT64_DIGITS and INT64_MIN <= (number := int(digits)) <= INT64_MAX:
+    if len(digits) <= INT64_DIGITS and INT64_MIN <= (number := int(digits)) <= INT64_MAX:
         return number
     return Number(digits, "is an integer beyond 64 bits")
 

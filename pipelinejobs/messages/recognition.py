@@ -60,4 +60,4 @@ def problems(body: Any) -> list[str]:
     if form is None:
         return [Malformed("body", NO_FORM).reason]
     found = chain(form.problems(body), stored.problems(body))
-    return list(islice(dict.fromkeys(problem.reason for problem in islice(found, MOST_PROBLEMS)), MOST_PROBLEMS))
+    return list(dict.fromkeys(problem.reason for problem in islice(found, MOST_PROBLEMS)))

@@ -5,13 +5,11 @@ import re
 from typing import Any, Final
 
 from pipelinejobs.messages import literal as python_literal
-from pipelinejobs.messages.values import TOO_DEEP, TOO_LARGE, Flaw, shown, text_problem
+from pipelinejobs.messages.values import INT64_DIGITS, TOO_DEEP, TOO_LARGE, Flaw, shown, text_problem
 from pipelinejobs.util.errors import Malformed
 
 CONTINUED_LINE: Final = re.compile(r"\\\r?\n")
 """A backslash at the end of a line, as in examples for a shell."""
-
-_INT64_DIGITS = 20  # the length of -9223372036854775808
 
 
 def parse(text: str, *, literal: bool, path: str = "body", plain: bool = False) -> Any:
@@ -88,7 +86,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Flaw:
 
 def _integer(digits: str) -> int | Flaw:
     # Python refuses to read an integer of more than 4300 digits, and takes long over shorter ones.
-    if len(digits) > _INT64_DIGITS:
+    if len(digits) > INT64_DIGITS:
         return Flaw(TOO_LARGE)
     return int(digits)
 

@@ -14,6 +14,7 @@ DEPTH: Final = 32
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
+INT64_DIGITS: Final = len(str(INT64_MIN))
 
 TOO_DEEP: Final = f"is nested deeper than {DEPTH} levels"
 TOO_LARGE: Final = "is an integer beyond 64 bits, which MongoDB cannot hold; send it as text"

@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fsm.lifecycle import STATES
-from pipelinejobs.core.job import MOST_EVENTS, Entry, Job, Trusted
+from pipelinejobs.core.job import Entry, Job, Trusted, is_count, is_revision
 from pipelinejobs.core.tokens import salt_hash
 
 OURS: Final = (
@@ -132,7 +132,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
         alone=ours.get("_alone") is True,
         externals=_externals(ours.get("_externals")),
         entries=int(document.get("entries", 0)),
-        moved=ours["_moved"] if _is_count(ours.get("_moved")) else 0,
+        moved=ours["_moved"] if is_count(ours.get("_moved")) else 0,
         size=int(document.get("size", 0)),
         former_life=former_life,
         outdated=tuple(name for name in OUTDATED if name in ours),
@@ -173,9 +173,9 @@ def _damage(document: Mapping[str, Any], life: str, revision: Any, moved_entries
         return "history does not begin with an entry that has a uuid"
     if _text(document.get("state")) not in STATES:
         return "state is not one of the lifecycle's"
-    if not _is_number(revision) or not 0 <= revision < MOST_EVENTS:
+    if not is_revision(revision):
         return "_properties.revision is not a number of events"
-    if moved_entries is not None and not _is_count(moved_entries):
+    if moved_entries is not None and not is_count(moved_entries):
         return "_moved is not a number of entries"
     if types.get("outbox") not in ("array", "missing"):
         return "_outbox is not an array"
@@ -233,7 +233,3 @@ def _text_or_none(value: Any) -> str | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_EVENTS

@@ -1,6 +1,5 @@
 """`make picture`: the picture in README.rst can be made from the running product."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from support.served import ROOT
-from tools.picture.__main__ import BROWSERS, SCALE, SIZE
+from tools.picture import browser_path
+from tools.picture.__main__ import SCALE, SIZE
 
 
 def test_it_is_made_of_the_running_product(tmp_path: Path) -> None:
-    if not any(map(shutil.which, BROWSERS)):
+    if browser_path() is None:
         pytest.skip("there is no Chromium on PATH; install Debian's package chromium (.ci/run does)")
     file = tmp_path / "job-page.png"
     command = [sys.executable, "-m", "tools.picture", str(file)]

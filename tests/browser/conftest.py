@@ -3,7 +3,6 @@
 The browser has an empty profile of its own and no way out: a request to anything but this machine fails its test.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,16 @@ import pytest
 from playwright.sync_api import BrowserContext, Playwright, expect, sync_playwright
 from pymongo.database import Database
 
-from support.browser import DESKTOP, FLAGS, NAMES, PATIENCE_MS, Browsing, watch
+from support.browser import DESKTOP, FLAGS, PATIENCE_MS, Browsing, watch
 from support.gateway import Gateway, serving, settings
 from tools.demo.indexer import Indexer
+from tools.picture import browser_path
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser's program; without one the tests are skipped."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = browser_path()
     if found is None:
         pytest.skip("there is no Chromium on PATH; install Debian's package chromium (.ci/run does)")
     return found

@@ -8,7 +8,6 @@ from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
 from support.gateway import TOKENS
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 FLAGS: Final = [
     "--headless",
     "--no-sandbox",

@@ -8,7 +8,6 @@ The gateway has an embedded MongoDB in a temporary directory; a stand-in takes t
 import argparse
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,10 +23,10 @@ from playwright.sync_api import ViewportSize, sync_playwright
 from pipelinejobs.cli.sample_job import LAST_LINE
 from pipelinejobs.client import Illegal, Job
 from tools.demo.indexer import Indexer
+from tools.picture import browser_path
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FILE: Final = ROOT / "docs" / "_static" / "job-page.png"
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 SIZE: Final = ViewportSize(width=1000, height=880)
 SCALE: Final = 1.25
 """Pixels of the picture for each pixel of the page: sharp as wide as a README is shown, and below 200 KB."""
@@ -39,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.picture", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("file", nargs="?", type=Path, default=FILE, metavar="FILE", help="default: %(default)s")
     file: Path = parser.parse_args().file
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = browser_path()
     if browser is None:
         print("There is no Chromium on PATH; install it, such as Debian's package chromium.", file=sys.stderr)
         return 1
