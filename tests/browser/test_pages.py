@@ -239,6 +239,7 @@ def test_by_keyboard_alone(window: Window, gateway: Gateway, job: StoredJob) -> 
 
     walk_to("Skip to the content")
     page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()  # the browser goes there a moment after the key
     walk_to("RUNNING")
     page.keyboard.press("Space")
     walk_to("Filter")
