@@ -185,6 +185,14 @@ def update(job: StoredJob, number: int) -> Event:
     return Event(job.uuid, "update", Kind.COMMAND, f"sender:{number}", tokens=(Secret(job.token),), sender="jdoe")
 
 
+def test_the_event_id_is_not_taken(manager: Manager, database: Database[Any], job: StoredJob) -> None:
+    before = everything(database)
+    for _ in range(2):
+        assert manager.would(update(job, 1), "dry").verdict is Verdict.APPLIED
+    assert everything(database) == before, "not even the journal, from which the event would be applied again"
+    assert deliver(manager, update(job, 1)).verdict is Verdict.APPLIED
+
+
 def test_no_token_is_trusted_on_first_use(manager: Manager, database: Database[Any], jobs: Documents) -> None:
     job = made(jobs, "whose salt was changed")
     before = everything(database)

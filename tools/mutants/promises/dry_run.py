@@ -28,7 +28,7 @@ DRY_RUN: Final = (
             if attempt.event.dry_run:
                 concluded = outcome.of_dry_run(concluded, decision.job)
         """,
-        tests=(f"{_SERVICE}::test_it_is_what_the_real_delivery_is_answered_and_changes_nothing",),
+        tests=(f"{_SERVICE}::test_the_event_id_is_not_taken",),
     ),
     Mutant(
         promises=("P12",),
