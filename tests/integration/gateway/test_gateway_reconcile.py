@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from pipelinejobs.gateway.tasks import job_asker
 from pipelinejobs.gateway.tasks.job_asker import JobAsker
-from pipelinejobs.service.reconcile import Reconciled, Reconciler
+from pipelinejobs.service.reconcile import QUESTION_SECONDS, Reconciled, Reconciler
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store
 from support.gateway import Gateway, eventually, serving, settings
@@ -117,7 +117,7 @@ def test_off_where_no_server_is_configured(
     mongodb_uri: str, database: Database[Any], new_job: NewJob, caplog: pytest.LogCaptureFixture
 ) -> None:
     quiet(new_job, "1")
-    with caplog.at_level("INFO"), serving(settings(mongodb_uri, database.name)):
+    with caplog.at_level("INFO", logger="pipelinejobs"), serving(settings(mongodb_uri, database.name)):
         pass
     assert [record.message for record in caplog.records if "job systems are not asked" in record.message] != []
     assert database["jobs_asked"].count_documents({}) == 0
@@ -250,7 +250,12 @@ def test_the_lease_is_renewed_while_it_asks(
     try:
         eventually(lambda: agave.asked)
         taken: list[object] = []
-        eventually(lambda: taken.append(store.asked.begin("agave", "another", 60)) or len(told) == 8, 60)
+
+        def all_told() -> bool:
+            taken.append(store.asked.begin("agave", "another", 60))
+            return len(told) == 8
+
+        eventually(all_told, 60)
         assert set(taken) == {None}
     finally:
         asker.close(30)
@@ -332,7 +337,7 @@ def reconciler_of(store: Store) -> Made:
 def test_no_pause_is_longer_than_the_lease() -> None:
     """So a dead gateway's work is taken over soon after its lease has ended."""
     assert job_asker._LOOK_SECONDS < job_asker.LEASE_SECONDS
-    assert job_asker.QUESTION_SECONDS < job_asker.LEASE_SECONDS / 3
+    assert QUESTION_SECONDS < job_asker.LEASE_SECONDS / 3
 
 
 def test_jobs_are_left_alone_by_questions(
