@@ -16,9 +16,14 @@ from pipelinejobs.util.http_json import JsonAnswer
 from pipelinejobs.util.secret import Secret
 
 BACKOFF: Final = Backoff(first=10.0, longest=900.0)
-"""The seconds between renewals of which none has led to a token that works; `attempts` does not count."""
+"""The seconds of these pauses; `attempts` does not count."""
+
+TOLERATED: Final = 5
+"""Refusals in a row after which no question is asked for a while."""
 
 _EARLY: Final = 60.0
+"""Seconds before its end at which a token is renewed, but not more than the following share of its life."""
+
 _EARLY_SHARE: Final = 0.2
 _LONGEST_LIFE: Final = 10 * 365 * 86_400.0
 
@@ -42,7 +47,10 @@ class Account(Protocol):
 
 
 class AccessToken:
-    """The token of one credential. Threads share it: while one renews it, the others wait."""
+    """The token of one credential. Threads share it: while one renews it, the others wait.
+
+    Renewals that have led to no token that works are followed by growing pauses, and so are refusals in a row.
+    """
 
     def __init__(
         self, token: Secret | None, account: Account | None, *, clock: Callable[[], float] = time.monotonic
@@ -58,16 +66,19 @@ class AccessToken:
         self._clock = clock
         self._lock = threading.Lock()
         self._due, self._end = float("inf"), float("inf")
-        self._in_vain = 0
+        self._refusals = 0
+        """Questions in a row that were answered with 401."""
+        self._renewals = 0
         """Renewals since a token has worked."""
-        self._not_before = float("-inf")
-        """When the token may be renewed again."""
+        self._has_failed = False
+        """Whether the last renewal gave no token."""
+        self._pause_end = float("-inf")
         self._why = ""
 
     def obstacle(self) -> str | None:
-        """Why there is no token now, and for how long; None if there is one, or a renewal would be tried."""
-        left = self._not_before - self._clock()
-        return None if left <= 0 or self._is_valid() else self._pause(left)
+        """Why no token is shown now, and for how long; None if one is shown, or a renewal would be tried."""
+        is_paused = self._clock() < self._pause_end
+        return self._paused() if is_paused and (self._refusals >= TOLERATED or not self._is_valid()) else None
 
     def current(self, host: Host, deadline: Deadline) -> Secret:
         """The token to show; renews it when that is due.
@@ -76,6 +87,8 @@ class AccessToken:
             NoAnswer: there is none, and none can be got now.
         """
         with self._held(deadline):
+            if self._refusals >= TOLERATED and self._clock() < self._pause_end:
+                raise NoAnswer(self._paused())
             if self._token is not None and self._clock() < self._due:
                 return self._token
             try:
@@ -88,20 +101,32 @@ class AccessToken:
     def another(self, refused: Secret, host: Host, deadline: Deadline) -> Secret:
         """The token to show after `refused` was answered with 401: a new one, unless another thread has got it.
 
-        A new token that did not work either is not replaced at once: the server may refuse this one question.
+        A new token that has never worked is kept for a while, because the server may refuse this one question.
 
         Raises:
-            NoAnswer: none can be got now.
+            NoAnswer: there is no other token now.
         """
         with self._held(deadline):
-            if self._token is not None and self._token is not refused:
-                return self._token
+            if self._token is not refused:
+                return self._token if self._token is not None else self._renewed(host, deadline)
+            self._refusals += 1
+            whose = "of the settings is wrong, or has expired" if self._account is None else "is new, and does not work"
+            why = f"{host.where} answered 401: the access token {whose}"
+            if self._refusals >= TOLERATED:
+                self._why = why
+                pause = BACKOFF.pause(self._refusals - TOLERATED + 1)
+                self._pause_end = max(self._pause_end, self._clock() + pause)
+            if self._account is None or self._clock() < self._pause_end:
+                raise NoAnswer(why)
+            self._token = None
             return self._renewed(host, deadline)
 
     def worked(self) -> None:
         """Notes that the server has accepted the token."""
-        self._in_vain = 0
-        self._not_before = float("-inf")
+        self._refusals = 0
+        if not self._has_failed:
+            self._renewals = 0
+            self._pause_end = float("-inf")
 
     @contextmanager
     def _held(self, deadline: Deadline) -> Iterator[None]:
@@ -112,31 +137,31 @@ class AccessToken:
         finally:
             self._lock.release()
 
-    def _pause(self, left: float) -> str:
-        return f"{self._why}; it is not renewed again for {math.ceil(left)} s"
+    def _paused(self) -> str:
+        return f"{self._why}; it is not tried again for {math.ceil(self._pause_end - self._clock())} s"
 
     def _is_valid(self) -> bool:
         return self._token is not None and self._clock() < self._end
 
     def _renewed(self, host: Host, deadline: Deadline) -> Secret:
         if self._account is None:
-            raise NoAnswer(f"{host.where} answered 401: the access token of the settings is wrong, or has expired")
-        left = self._not_before - self._clock()
-        if left > 0:
-            raise NoAnswer(self._pause(left))
-        self._in_vain += 1
-        self._not_before = self._clock() + BACKOFF.pause(self._in_vain)
+            raise NoAnswer("there is no access token, and nothing to get one with")
+        if self._clock() < self._pause_end:
+            raise NoAnswer(self._paused())
+        self._renewals += 1
+        self._pause_end = self._clock() + BACKOFF.pause(self._renewals)
+        self._has_failed = True
         try:
-            renewed = self._account.renew(host, deadline)
+            new = self._account.renew(host, deadline)
         except NoAnswer as error:
             self._why = f"the access token could not be renewed: {error.reason}"
             raise NoAnswer(self._why) from None
+        self._has_failed = False
         self._why = f"{host.where} has not accepted a new access token yet"
-        self._token = renewed.token
         now = self._clock()
-        life = float("inf") if renewed.life is None else renewed.life
-        self._end, self._due = now + life, now + life - min(_EARLY, life * _EARLY_SHARE)
-        return self._token
+        life = float("inf") if new.life is None else new.life
+        self._token, self._end, self._due = new.token, now + life, now + life - min(_EARLY, life * _EARLY_SHARE)
+        return new.token
 
 
 def check(answer: JsonAnswer, where: str, credential: str) -> None:

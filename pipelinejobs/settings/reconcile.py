@@ -1,5 +1,6 @@
 """The section `reconcile` of the settings: which job systems are asked about quiet jobs, and with which credentials."""
 
+import re
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,6 +28,14 @@ class Server:
         return self.parse(Text().accept(value))
 
 
+def _token(text: str) -> None:
+    if not re.fullmatch(r"[!-~]+", text):
+        raise InvalidValue("must be an access token: printable ASCII characters without spaces")
+
+
+_TOKEN: Final = Hidden(_token, "an access token")
+
+
 class ReconcileSection(NamedTuple):
     """Asking job systems about jobs from which no report came for long. Nothing is asked if no server is set."""
 
@@ -39,7 +48,7 @@ class ReconcileSection(NamedTuple):
         str | None, Row(Server(), "The API that is asked about jobs of Agave and Aloe; needs a token or a client.")
     ] = None
     agave_token: Annotated[
-        Secret | None, Row(Hidden(), "An access token for agave_server, which is used until it expires.")
+        Secret | None, Row(_TOKEN, "An access token for agave_server, which is used until it expires.")
     ] = None
     agave_client_key: Annotated[
         Secret | None, Row(Hidden(), "The key of an OAuth client at agave_server; instead of agave_token.")
@@ -52,7 +61,7 @@ class ReconcileSection(NamedTuple):
         str | None, Row(Server(), "The Tapis v3 site that is asked about its jobs; needs a token or a user.")
     ] = None
     tapis_token: Annotated[
-        Secret | None, Row(Hidden(), "An access token for tapis_server, which is used until it expires.")
+        Secret | None, Row(_TOKEN, "An access token for tapis_server, which is used until it expires.")
     ] = None
     tapis_user: Annotated[
         str | None, Row(Text(), "The user whose tokens are used at tapis_server; instead of tapis_token.")

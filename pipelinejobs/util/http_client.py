@@ -1,7 +1,8 @@
-"""A small HTTP client for messages to actors: one request, no redirects, and one time limit for everything.
+"""A small HTTP client: one request, no redirects, and one time limit for everything.
 
 It uses http.client of the standard library, which sends once, follows no redirects, logs nothing, and reads neither
-proxy settings nor password files. All messages to actors are sent by it, also those that agavepy makes.
+proxy settings nor password files. All messages to actors are sent by it, also those that agavepy makes, and all
+questions to other servers (`util.http_json`).
 """
 
 import http.client
