@@ -23,8 +23,8 @@ from pipelinejobs.store.asked import AskedJobs, Place, QuietJob, Round, moment
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.log import logger
 
-LEASE_SECONDS: Final = 60.0
-"""How long a lease lasts. It is renewed after a third of that; the rest is longer than a question and its writes."""
+LEASE_SECONDS: Final = 30.0
+"""How long a lease lasts. It is renewed after a third of that; the rest is longer than a question."""
 _LOOK_SECONDS: Final = 5.0
 """The longest pause between two looks whether a round is due, or the lease of a dead gateway has ended."""
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
