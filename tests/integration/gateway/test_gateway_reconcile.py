@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -71,10 +71,12 @@ def test_a_report_that_was_lost(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It is applied, told to the Indexer, counted, logged, and seen by the change feed, as one that was delivered."""
-    job = quiet(new_job, "1-007")
+    job, began = quiet(new_job, "1-007"), datetime.now(UTC) - timedelta(seconds=5)
     agave.jobs["1-007"] = "FINISHED"
     with gateway_of(mongodb_uri, database, agave, pipelines__job_indexer_url=indexer.url) as gateway:
         eventually(lambda: job.stored().get("_outbox") == [])
+        (change,) = gateway.parts.store.changes.since(began, 10)
+        assert (change["uuid"], change["state"]) == (job.uuid, "FINISHED")
         assert counted(gateway, "missed") == 1
         assert counted(gateway, "unknown") == 0
         explained = gateway.ask("GET", f"/jobs/{job.uuid}/explain", "READ").json()["result"]

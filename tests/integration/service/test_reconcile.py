@@ -412,6 +412,28 @@ class TestDatabase:
         assert running.state == "RUNNING"
         assert one(hasty, running).result is Result.MISSED
 
+    def test_the_confirmation_of_the_write_is_lost(
+        self,
+        reconciler: Reconciler,
+        agave: StandInAgave,
+        running: StoredJob,
+        store: Store,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The report is counted as missed all the same, once."""
+        agave.jobs[ID] = "FINISHED"
+        apply = store.jobs.apply
+
+        def unconfirmed(writes: Any) -> Any:
+            monkeypatch.setattr(store.jobs, "apply", apply)
+            apply(writes)
+            raise OutcomeUnknown
+
+        monkeypatch.setattr(store.jobs, "apply", unconfirmed)
+        assert one(reconciler, running).result is Result.MISSED
+        assert one(reconciler, running).result is Result.KNOWN
+        assert running.names == ["create", "run", "finish"]
+
     def unavailable(self, _: Any) -> Any:
         raise OutcomeUnknown
 
