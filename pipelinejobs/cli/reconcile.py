@@ -1,7 +1,8 @@
 """Ask the job systems about jobs from which no report came for long, and apply the reports that were lost.
 
-Without a UUID, all open jobs (CREATED, RUNNING) are asked about that did not change for --quiet-for. With UUIDs, these
-jobs are; with --quiet-for as well, those of them that are open and quiet. What became of each job is printed:
+Without a UUID, it asks about all open jobs (CREATED, RUNNING) that did not change for --quiet-for, except jobs that
+python-datacatalog has marked as deleted. With UUIDs, it asks about these jobs; with --quiet-for as well, about those of
+them that are open and quiet. What became of each job is printed:
 
   known            the job system says nothing that would change the job
   missed           a report was lost; it is applied now

@@ -7,8 +7,7 @@ from functools import partial
 from time import monotonic
 from typing import Final
 
-from pipelinejobs import bootstrap
-from pipelinejobs.bootstrap import Services
+from pipelinejobs.bootstrap import Services, reconciler
 from pipelinejobs.gateway import actor_names
 from pipelinejobs.gateway.auth.factory import authenticator_for
 from pipelinejobs.gateway.deliveries import Deliveries, Keep
@@ -212,18 +211,18 @@ class GatewayParts:
 
     def _job_asker(self, services: Services) -> JobAsker | None:
         """Asks job systems about quiet jobs; None if no server of one is configured."""
-        reconciler = bootstrap.reconciler(services)
-        if reconciler is None:
+        asking = reconciler(services)
+        if asking is None:
             return None
-        for system in reconciler.names:
+        for system in asking.names:
             self.metrics.asks(system)
         configured = services.settings.reconcile
         return JobAsker(
-            reconciler,
+            asking,
             services.store.asked,
             every=configured.every,
             after=configured.after,
-            tell=partial(self._reconciled, reconciler.names),
+            tell=partial(self._reconciled, asking.names),
         )
 
     def _reconciled(self, names: Collection[str], one: Reconciled) -> None:

@@ -170,23 +170,21 @@ class AskedJobs:
         Raises:
             Unavailable: the database cannot be asked.
         """
+        key = {"_id": _ROUND + system}
         with translated(writing=True):
             now = database_time(self._database)
             free = {"$or": [{"until": {"$lte": now}}, {"holder": {"$eq": holder}}]}
-            try:
-                found = self._asked.find_one_and_update(
-                    {"_id": _ROUND + system, "due": {"$lte": now}, **free},
-                    {
-                        "$set": {"holder": holder, "until": now + timedelta(seconds=lease), "began": now},
-                        "$setOnInsert": {"due": _LONG_AGO},
-                    },
-                    upsert=True,
-                    return_document=ReturnDocument.AFTER,
-                )
-            except DuplicateKeyError:  # the document is there, and says that no round may begin here now
-                return None
-        assert found is not None
-        return _round(found)
+            mine = {"holder": holder, "until": now + timedelta(seconds=lease), "began": now}
+            found = self._asked.find_one_and_update(
+                {**key, "due": {"$lte": now}, **free}, {"$set": mine}, return_document=ReturnDocument.AFTER
+            )
+            if found is None and self._asked.find_one(key) is None:
+                found = {**key, **mine, "due": _LONG_AGO}
+                try:
+                    self._asked.insert_one(found)
+                except DuplicateKeyError:  # another gateway was faster
+                    return None
+        return _round(found) if found is not None else None
 
     def renew(self, system: str, holder: str, lease: float) -> bool:
         """Renews the lease. Returns whether this process still had it.
