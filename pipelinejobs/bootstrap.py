@@ -119,7 +119,7 @@ def reconciler(services: Services) -> "Reconciler | None":
     from pipelinejobs.service.reconcile import Reconciler
 
     settings = services.settings
-    systems = job_systems.from_settings(settings.reconcile)
+    systems = job_systems.from_settings(settings.reconcile, services.store.refresh_tokens)
     if not systems.names:
         return None
     return Reconciler(services.store, services.manager, systems, database_seconds=settings.limits.database)

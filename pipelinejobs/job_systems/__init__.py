@@ -13,6 +13,7 @@ from pipelinejobs.job_systems.agave import Agave, AgaveClient
 from pipelinejobs.job_systems.answer import Answer, Found, unanswered
 from pipelinejobs.job_systems.asker import Asker
 from pipelinejobs.job_systems.host import Host
+from pipelinejobs.job_systems.refresh_token import Keeper
 from pipelinejobs.job_systems.tapis import Tapis, TapisUser
 from pipelinejobs.settings.reconcile import ReconcileSection
 from pipelinejobs.util import http_client
@@ -58,8 +59,13 @@ class JobSystems:
         return f"no server of {system} is configured" if asker is None else asker.obstacle()
 
 
-def from_settings(reconcile: ReconcileSection) -> JobSystems:
-    """The job systems that the settings describe; systems at the same host share its pace."""
+def from_settings(reconcile: ReconcileSection, keeper: Keeper | None = None) -> JobSystems:
+    """The job systems that the settings describe; systems at the same host share its pace.
+
+    Args:
+        reconcile: the settings.
+        keeper: keeps the newest refresh token for other processes; None: each keeps its own in memory.
+    """
     hosts: dict[str, Host] = {}
 
     def host(server: str) -> Host:
@@ -72,7 +78,7 @@ def from_settings(reconcile: ReconcileSection) -> JobSystems:
         client = None
         if reconcile.agave_client_key and reconcile.agave_client_secret and reconcile.agave_refresh_token:
             client = AgaveClient(
-                agave, reconcile.agave_client_key, reconcile.agave_client_secret, reconcile.agave_refresh_token
+                agave, reconcile.agave_client_key, reconcile.agave_client_secret, reconcile.agave_refresh_token, keeper
             )
         asker = Asker(agave, AccessToken(reconcile.agave_token, client), host(agave.server))
         askers |= {"agave": asker, "aloe": asker}

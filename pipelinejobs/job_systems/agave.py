@@ -6,7 +6,9 @@ from urllib.parse import urlencode
 
 from pipelinejobs.job_systems.access_token import Renewed, check, renewed
 from pipelinejobs.job_systems.host import Host
+from pipelinejobs.job_systems.refresh_token import Keeper, RefreshToken
 from pipelinejobs.util.deadline import Deadline
+from pipelinejobs.util.http_json import JsonAnswer
 from pipelinejobs.util.secret import Secret
 
 
@@ -28,31 +30,38 @@ class Agave(NamedTuple):
 class AgaveClient:
     """An OAuth client of a user, with a refresh token.
 
-    An answer may bring a new refresh token, and the former one may be worthless from then on. The new one is kept in
-    memory only, so that a restarted process begins with the configured one.
+    An answer may bring a new refresh token, and the former one may be worthless from then on.
     """
 
-    def __init__(self, agave: Agave, key: Secret, secret: Secret, refresh_token: Secret) -> None:
+    def __init__(
+        self, agave: Agave, key: Secret, secret: Secret, refresh_token: Secret, keeper: Keeper | None = None
+    ) -> None:
         self._url = f"{agave.server}/token"
         self._client = Secret(b64encode(f"{key.reveal()}:{secret.reveal()}".encode()).decode())
-        self._refresh_token = refresh_token
+        self._refresh_token = RefreshToken(refresh_token, agave.server, key, secret, keeper)
 
     def renew(self, host: Host, deadline: Deadline) -> Renewed:
         """See `Account.renew`."""
+        answer = self._answer(host, deadline)
+        # Another process may have renewed its token just before, which ended the refresh token that was sent.
+        if answer.status in (400, 401) and self._refresh_token.look():
+            answer = self._answer(host, deadline)
+        check(answer, host.where, "the client or the refresh token (reconcile.agave_client_key, agave_refresh_token)")
+        grant = answer.document if isinstance(answer.document, dict) else {}
+        token = renewed(grant, host.where)
+        following = grant.get("refresh_token")
+        if isinstance(following, str) and following:
+            self._refresh_token.replace(Secret(following))
+        return token
+
+    def _answer(self, host: Host, deadline: Deadline) -> JsonAnswer:
         form = {
             "grant_type": "refresh_token",
-            "refresh_token": self._refresh_token.reveal(),
+            "refresh_token": self._refresh_token.newest().reveal(),
             "scope": "PRODUCTION",  # as agavepy
         }
         headers = {
             "Authorization": f"Basic {self._client.reveal()}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        answer = host.request("POST", self._url, headers, deadline, urlencode(form).encode())
-        check(answer, host.where, "the client or the refresh token (reconcile.agave_client_key, agave_refresh_token)")
-        grant = answer.document if isinstance(answer.document, dict) else {}
-        token = renewed(grant, host.where)
-        following = grant.get("refresh_token")
-        if isinstance(following, str) and following:
-            self._refresh_token = Secret(following)
-        return token
+        return host.request("POST", self._url, headers, deadline, urlencode(form).encode())

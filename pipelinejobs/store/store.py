@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipelinejobs.store.new_jobs import NewJobs
     from pipelinejobs.store.nonces import Nonces
     from pipelinejobs.store.pipelines import Pipelines
+    from pipelinejobs.store.refresh_tokens import RefreshTokens
     from pipelinejobs.store.repairs import Repairs
     from pipelinejobs.store.sessions import Sessions
 
@@ -51,6 +52,7 @@ class Store:
         nonces: credentials for a number of uses.
         executions: the results of deliveries to the gateway.
         changes: the jobs that changed recently.
+        refresh_tokens: the newest refresh tokens for job systems, sealed.
         sessions: the users who are signed in to the pages.
         repairs: reads and repairs damaged jobs.
     """
@@ -118,6 +120,12 @@ class Store:
         from pipelinejobs.store.sessions import Sessions
 
         return Sessions(self.database)
+
+    @cached_property
+    def refresh_tokens(self) -> "RefreshTokens":
+        from pipelinejobs.store.refresh_tokens import RefreshTokens
+
+        return RefreshTokens(self.database)
 
     @cached_property
     def repairs(self) -> "Repairs":

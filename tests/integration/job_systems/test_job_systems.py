@@ -262,7 +262,7 @@ def test_a_refresh_token_that_is_not_replaced_stays() -> None:
             agave.expire()
 
 
-def test_a_new_process_begins_with_the_configured_refresh_token() -> None:
+def test_without_a_keeper_a_new_process_begins_with_the_configured_refresh_token() -> None:
     with StandInAgave() as agave:
         agave.jobs[JOB] = "RUNNING"
         section = agave.section(account=True, rate=FAST)

@@ -75,4 +75,12 @@ JOB_SYSTEMS: Final = (
             "tests/unit/settings/test_reconcile_settings.py::test_a_sender_on_abaco_cannot_say_where_a_credential_goes",
         ),
     ),
+    Mutant(
+        promises=("S26",),
+        what="keeps the refresh token in the database as it is",
+        where="pipelinejobs/job_systems/refresh_token.py:RefreshToken._sealed",
+        old="Fernet(self._key()).encrypt(json.dumps(content).encode())",
+        new="json.dumps(content).encode()",
+        tests=("tests/integration/job_systems/test_refresh_token.py::test_the_database_shows_no_secret",),
+    ),
 )
