@@ -22,8 +22,8 @@ from typing import Final, NamedTuple
 
 from fsm.lifecycle import ADMINISTRATIVE, INITIAL, RESERVED
 from fsm.machine import allowed, destination
-from pipelinejobs.core import identity, tokens
-from pipelinejobs.core.job import Entry, Job, Trusted
+from pipelinejobs.core import identity, time_limit, tokens
+from pipelinejobs.core.job import Entry, Job, TimeLimit, Trusted
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event, Kind
@@ -48,6 +48,7 @@ class Change(NamedTuple):
         trusted: the tokens trusted on first use after the change; None for a job without a reason to trust any.
         alone: whether no other program is known to write to the job.
         external: digest of a new external job, to be bound to the present attempt; None if there is none.
+        time_limit: for how long the job system lets the external job run, after the change; None if it is not known.
         owes_index: whether an index request has to be sent to the Indexer.
         counted: how many of the new entries the job's revision already counts (see `journaled.owing`).
     """
@@ -59,6 +60,7 @@ class Change(NamedTuple):
     trusted: tuple[Trusted, ...] | None = None
     alone: bool = False
     external: str | None = None
+    time_limit: TimeLimit | None = None
     owes_index: bool = False
     counted: int = 0
 
@@ -205,15 +207,17 @@ def _entry(job: Job, event: Event, now: datetime) -> Entry:
 def _change(job: Job, event: Event, authority: Authority, entries: tuple[Entry, ...], after: str) -> Change:
     digest = identity.external_digest(event.external) if event.external is not None else None
     hashes = tokens.remembered(job)
+    attempt = entries[-1].uuid if event.name == "reset" else job.attempt
     return Change(
         entries=entries,
         state=after,
-        attempt=entries[-1].uuid if event.name == "reset" else job.attempt,
+        attempt=attempt,
         tokens=tuple(hashes),
         trusted=_trusted(job, event, authority),
         # Each event of python-datacatalog changes the salt: a token that is new to us means that it wrote one.
         alone=job.alone and tuple(hashes) == job.tokens,
         external=digest if digest not in job.externals else None,
+        time_limit=time_limit.after(job, event, after, attempt, entries[-1].date),
         owes_index=_owes_index(job, event, after),
     )
 
