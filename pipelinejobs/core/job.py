@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from pipelinejobs.messages.external import External
 from pipelinejobs.util.record import shown
 
 MOST_EVENTS: Final = 2**53
@@ -85,7 +86,9 @@ class Job(NamedTuple):
         former_tokens: hashes of tokens of the job's former lives; none of them is ever trusted.
         others_attempt: whether another program began the present attempt, by writing a `reset`.
         alone: whether this project made the job, and no other program is known to write to it.
-        externals: the attempt of each external job, by the digest of its name (`identity.external_digest`).
+        externals: the attempt of each external job, by the digest of its name (`identity.external_digest`), the newest
+            last.
+        external: the newest external job of the present attempt; None if none is known by name.
         time_limit: for how long the job system lets the external job run; None if no report of the attempt told.
         entries: how many entries the history in the document has.
         moved: how many entries were moved out of the document.
@@ -113,6 +116,7 @@ class Job(NamedTuple):
     alone: bool = False
     externals: Mapping[str, str] = MappingProxyType({})
     time_limit: TimeLimit | None = None
+    external: External | None = None
     entries: int = 1
     moved: int = 0
     size: int = 0

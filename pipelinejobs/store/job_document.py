@@ -13,6 +13,7 @@ have its types. This project's own fields, which python-datacatalog's writes kee
 `_alone`        true in a job that this project made and no other program is known to have changed
 `_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
 `_time_limit`   the job system's limit: `{attempt, external: digest, seconds, running_since, overdue_from}`
+`_external`     the newest external job, by name: `{system, id, attempt: uuid}`
 `_outbox`       messages to other actors that are not delivered yet; see `store.outbox`
 `_moved`        how many history entries were moved to `jobs_history`
 `_execution`    id of the execution that wrote the newest event
@@ -31,6 +32,8 @@ from typing import Any, Final
 from fsm.lifecycle import STATES
 from pipelinejobs.core.job import Entry, Job, TimeLimit, Trusted, is_count, is_revision
 from pipelinejobs.core.tokens import salt_hash
+from pipelinejobs.messages import external
+from pipelinejobs.messages.external import External
 from pipelinejobs.messages.time_limit import LONGEST
 
 OURS: Final = (
@@ -42,6 +45,7 @@ OURS: Final = (
     "_alone",
     "_externals",
     "_time_limit",
+    "_external",
     "_moved",
     "_outbox",
     "_execution",
@@ -89,6 +93,7 @@ HEAD: Final[dict[str, Any]] = {
     "_token_pin": 1,
     "_externals": 1,
     "_time_limit": 1,
+    "_external": 1,
     "_moved": 1,
     "first": _FIRST,
     "resets": _RESETS,
@@ -149,6 +154,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
         alone=ours.get("_alone") is True,
         externals=_externals(ours.get("_externals")),
         time_limit=_time_limit(ours.get("_time_limit"), attempt),
+        external=_external(ours.get("_external"), attempt),
         entries=int(document.get("entries", 0)),
         moved=ours["_moved"] if is_count(ours.get("_moved")) else 0,
         size=int(document.get("size", 0)),
@@ -252,6 +258,13 @@ def _time_limit(value: Any, attempt: str) -> TimeLimit | None:
 
 def _date(value: Any) -> datetime | None:
     return value if isinstance(value, datetime) else None
+
+
+def _external(value: Any, attempt: str) -> External | None:
+    """The external job in a stored row, if it is one of the present attempt."""
+    if not isinstance(value, dict) or value.get("attempt") != attempt:
+        return None
+    return external.parsed(f"{_text(value.get('system'))}:{_text(value.get('id'))}")
 
 
 def _text(value: Any) -> str:
