@@ -1,6 +1,7 @@
 """Explain one job: why it is in its state, and which events are possible next.
 
-Also shows refused events with the reasons, messages to the Indexer that are not delivered, and problems of the job.
+Also shows refused events with the reasons, messages to the Indexer that are not delivered, and problems of the job,
+and says if the job had no event for hours, or runs for longer than the job system's limit.
 
   python -m pipelinejobs explain UUID
 """
@@ -12,6 +13,7 @@ from pipelinejobs.cli import inputs
 from pipelinejobs.cli.output import Output, section, short, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.diagnose import snapshot
+from pipelinejobs.diagnose.silence import QUIET_SECONDS
 from pipelinejobs.store.outbox import PENDING
 from pipelinejobs.util.plural import counted
 
@@ -23,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Output:
     """Explains the job."""
-    facts = snapshot.facts(session.store, options.uuid)
+    facts = snapshot.facts(session.store, options.uuid, QUIET_SECONDS)
     if facts is None:
         raise session.no_job(options.uuid)
     return Output(data=facts, lines=lines_of(facts))

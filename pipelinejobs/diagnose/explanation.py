@@ -1,5 +1,6 @@
 """Explains why a job is in its state and which events are allowed next. Pure."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
@@ -25,7 +26,12 @@ class Explanation(NamedTuple):
 
 
 def facts_of(
-    job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], outbox: list[OutboxMessage]
+    job: Job,
+    entries: list[Entry],
+    problems: list[str],
+    refused: list[dict[str, Any]],
+    outbox: list[OutboxMessage],
+    remarks: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The facts that explain the job, as `explain --json` and the gateway return them.
 
@@ -35,6 +41,7 @@ def facts_of(
         problems: what is wrong with it (`checks.problems`).
         refused: its refused deliveries, oldest first.
         outbox: its pending and failed outbox messages.
+        remarks: what the silence about it says (`silence.remarks`).
     """
     cause = checks.cause(job, entries)
     since = entries[_index(entries, cause) + 1 :] if cause is not None else []
@@ -48,7 +55,7 @@ def facts_of(
         "refused": refused,
         "owed": [_owed(row) for row in outbox],
         "problems": problems,
-        "notes": checks.notes(job),
+        "notes": [*remarks, *checks.notes(job)],
     }
 
 

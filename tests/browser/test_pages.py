@@ -86,7 +86,7 @@ def test_filters(window: Window, gateway: Gateway, new_job: NewJob) -> None:
     expect(page.get_by_text("No job matches.")).to_be_visible()
     page.get_by_role("link", name="Show all jobs").click()
     expect(rows).to_have_count(2)
-    page.get_by_text("Pipeline and time").click()
+    page.get_by_text("Pipeline, time and silence").click()
     page.get_by_label("Changed since").fill("soon")
     page.keyboard.press("Enter")
     wrong = page.get_by_label("Changed since")

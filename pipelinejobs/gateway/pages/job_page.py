@@ -14,6 +14,7 @@ from pipelinejobs.core.job import Job
 from pipelinejobs.core.tokens import LENGTH, remembered, token_hash
 from pipelinejobs.core.views import public_job
 from pipelinejobs.diagnose import snapshot
+from pipelinejobs.diagnose.silence import QUIET_SECONDS
 from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import lifecycle_layout, outbox, templates
 from pipelinejobs.gateway.pages.lifecycle_picture import picture
@@ -72,7 +73,7 @@ async def get(request: Request) -> Response:
 
 
 def _content(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None:
-    explained = snapshot.explain(store, uuid)
+    explained = snapshot.explain(store, uuid, QUIET_SECONDS)
     document = store.jobs.document(uuid)
     if explained is None or document is None:
         return None
