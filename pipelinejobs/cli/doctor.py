@@ -219,7 +219,9 @@ def _silence(store: Store) -> Iterator[Finding]:
             uuids = ", ".join(str(job.get("uuid")) for job in page.jobs)
             number = store.listing.count(wanted, _MOST_COUNTED)
             said = f"{number} or more open jobs" if number == _MOST_COUNTED else counted(number, "open job")
-            yield note("silence", f"{said} {what}; ask the job system about them: {uuids}{' ...' if page.next else ''}")
+            whom = "it" if number == 1 else "them"
+            more = " ..." if page.next else ""
+            yield note("silence", f"{said} {what}; ask the job system about {whom}: {uuids}{more}")
 
 
 def _salts(store: Store, *, fix: bool) -> Iterator[Finding]:
