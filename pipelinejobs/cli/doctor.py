@@ -23,7 +23,6 @@ from pipelinejobs.cli.doctor_repair import repaired
 from pipelinejobs.cli.output import Output
 from pipelinejobs.cli.session import Session, server_trouble
 from pipelinejobs.core.tokens import was_rotated
-from pipelinejobs.diagnose.silence import QUIET_SECONDS
 from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.service.remember_tokens import replace_salts
 from pipelinejobs.settings import TABLE, Settings
@@ -86,7 +85,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
     yield _server(version)
     yield from _guarded("indexes", lambda: _indexes(store, fix=options.fix))
     yield from _guarded("jobs", lambda: _jobs(store, session.settings, options.jobs))
-    yield from _guarded("silence", lambda: _silence(store))
+    yield from _guarded("silence", lambda: _silence(store, session.settings.reconcile.after))
     yield from _guarded("tokens", lambda: _salts(store, fix=options.fix))
     yield from _guarded("journal", lambda: _journal(store))
     yield from _guarded("outbox", lambda: _outbox(store))
@@ -207,10 +206,10 @@ def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
     return (read.problems, was_rotated(read.job)) if read is not None else ([], False)
 
 
-def _silence(store: Store) -> Iterator[Finding]:
+def _silence(store: Store, quiet_after: float) -> Iterator[Finding]:
     """Open jobs that are quiet or overdue. For a person to look at: silence is no proof that anything is wrong."""
     asked = (
-        (Filter(quiet_for=QUIET_SECONDS), f"had no event for {words(QUIET_SECONDS)}"),
+        (Filter(quiet_for=quiet_after), f"had no event for {words(quiet_after)}"),
         (Filter(overdue=True), "exceeded the job system's time limit"),
     )
     for wanted, what in asked:

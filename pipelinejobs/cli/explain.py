@@ -13,7 +13,6 @@ from pipelinejobs.cli import inputs
 from pipelinejobs.cli.output import Output, section, short, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.diagnose.silence import QUIET_SECONDS
 from pipelinejobs.store.outbox import PENDING
 from pipelinejobs.util.plural import counted
 
@@ -25,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Output:
     """Explains the job."""
-    facts = snapshot.facts(session.store, options.uuid, QUIET_SECONDS)
+    facts = snapshot.facts(session.store, options.uuid, session.settings.reconcile.after)
     if facts is None:
         raise session.no_job(options.uuid)
     return Output(data=facts, lines=lines_of(facts))

@@ -14,7 +14,6 @@ from pipelinejobs.cli.output import Output, short, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.views import public_job
 from pipelinejobs.diagnose import silence
-from pipelinejobs.diagnose.silence import QUIET_SECONDS
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +29,8 @@ def run(options: argparse.Namespace, session: Session) -> Output:
     facts = public_job(document)
     lines = [f"{name}: {_line(value)}" for name, value in facts.items()]
     job = session.store.jobs.load(options.uuid)
-    remarks = silence.remarks(job, session.store.outbox.now(), QUIET_SECONDS) if job is not None else []
+    quiet_after = session.settings.reconcile.after
+    remarks = silence.remarks(job, session.store.outbox.now(), quiet_after) if job is not None else []
     return Output(data=facts, lines=lines + [f"note: {remark}" for remark in remarks])
 
 

@@ -1,14 +1,10 @@
 """What the silence about an open job says: that it is quiet, or overdue. Pure. Nothing of this changes a job."""
 
 from datetime import datetime
-from typing import Final
 
 from fsm.lifecycle import OPEN
 from pipelinejobs.core.job import Job
 from pipelinejobs.util.duration import words
-
-QUIET_SECONDS: Final = 21_600.0
-"""After how many seconds without an event an open job is quiet: six hours."""
 
 
 def remarks(job: Job, now: datetime, quiet_after: float) -> list[str]:
@@ -17,7 +13,7 @@ def remarks(job: Job, now: datetime, quiet_after: float) -> list[str]:
     Args:
         job: the job.
         now: the database's time.
-        quiet_after: after how many seconds without an event an open job is quiet.
+        quiet_after: after how many seconds without an event an open job is quiet; the setting `reconcile.after`.
     """
     return [*_quiet(job, now, quiet_after), *_overdue(job, now)]
 

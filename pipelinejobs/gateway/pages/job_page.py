@@ -14,7 +14,6 @@ from pipelinejobs.core.job import Job
 from pipelinejobs.core.tokens import LENGTH, remembered, token_hash
 from pipelinejobs.core.views import public_job
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.diagnose.silence import QUIET_SECONDS
 from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.pages import lifecycle_layout, outbox, templates
 from pipelinejobs.gateway.pages.lifecycle_picture import picture
@@ -57,7 +56,7 @@ async def get(request: Request) -> Response:
     newest = int(upto) if upto is not None and _NUMBER.fullmatch(upto) else None
 
     def answer() -> Response | None:
-        content = _content(visit.parts.store, uuid, newest)
+        content = _content(visit.parts.store, uuid, newest, visit.parts.settings.reconcile.after)
         if content is None:
             return None
         content |= {
@@ -72,8 +71,8 @@ async def get(request: Request) -> Response:
     return answered
 
 
-def _content(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None:
-    explained = snapshot.explain(store, uuid, QUIET_SECONDS)
+def _content(store: Store, uuid: str, newest: int | None, quiet_after: float) -> dict[str, Any] | None:
+    explained = snapshot.explain(store, uuid, quiet_after)
     document = store.jobs.document(uuid)
     if explained is None or document is None:
         return None

@@ -14,7 +14,6 @@ from pydantic import BeforeValidator, WithJsonSchema
 from fsm.lifecycle import STATES
 from pipelinejobs.core.views import plain, public_job
 from pipelinejobs.diagnose import snapshot
-from pipelinejobs.diagnose.silence import QUIET_SECONDS
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success
 from pipelinejobs.gateway.http.http_errors import HttpError
@@ -121,9 +120,8 @@ async def get_history(
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """Why the job is in its state, its refused events, its possible next events, and its outbox messages."""
-    return await _answered(
-        call, lambda: snapshot.facts(call.parts.store, uuid, QUIET_SECONDS), plain, schemas.Explanation
-    )
+    find = partial(snapshot.facts, call.parts.store, uuid, call.parts.settings.reconcile.after)
+    return await _answered(call, find, plain, schemas.Explanation)
 
 
 async def _answered(
