@@ -152,7 +152,7 @@ class TestSilence:
             page = seen(visiting.get(f"/pages/jobs/{silent.uuid}"))
         assert all(note in page for note in notes)
 
-    @pytest.mark.promise("P5")
+    @pytest.mark.promise("P13")
     def test_changes_nothing(self, gateway: Gateway, silent: StoredJob, database: Database[dict[str, Any]]) -> None:
         """Not the state, not a field, no entry: silence is no event."""
         before = {name: list(database[name].find()) for name in ("jobs", "jobs_history", "jobs_refused")}

@@ -253,6 +253,7 @@ class TestCost:
         assert sum(one["docsExamined"] for one in seen) == 1  # the overdue one
         assert all(one["keysExamined"] <= 8 for one in seen), seen
 
+    @pytest.mark.promise("P13")
     def test_nothing_of_it_writes(self, store: Store, jobs: Documents) -> None:
         before = list(jobs.find().sort("_id", 1))
         found(store, quiet_for=0.0)

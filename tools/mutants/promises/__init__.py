@@ -17,6 +17,7 @@ from tools.mutants.promises.overload import OVERLOAD
 from tools.mutants.promises.pages import PAGES
 from tools.mutants.promises.requeued import REQUEUED
 from tools.mutants.promises.senders import SENDERS
+from tools.mutants.promises.silence import SILENCE
 from tools.mutants.promises.state_of_history import STATE_OF_HISTORY
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
@@ -33,6 +34,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *REQUEUED,
     *PAGES,
     *SENDERS,
+    *SILENCE,
     *BESIDE_OTHERS,
     *JOB_SYSTEMS,
 )
