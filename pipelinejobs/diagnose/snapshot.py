@@ -83,7 +83,8 @@ def explain(store: Store, uuid: str, quiet_after: float) -> explanation.Explanat
             entries[index] = entries[index]._replace(data=whole.data)
     outbox = list(store.outbox.rows(job=uuid, statuses=(PENDING, FAILED)))
     remarks = silence.remarks(job, store.outbox.now(), quiet_after) if job.state in OPEN else []
-    explained = explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), outbox, remarks)
+    refused, asked = list(store.refused.of(uuid)), store.asked.of(job)
+    explained = explanation.facts_of(job, entries, problems, refused, outbox, asked, remarks)
     return explanation.Explanation(job, explained, entries, outbox)
 
 

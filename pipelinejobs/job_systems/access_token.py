@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.client import responses
 from typing import Final, NamedTuple, Protocol
 
-from pipelinejobs.job_systems.host import Host, NoAnswer
+from pipelinejobs.job_systems.host import Host, NoAnswer, NotAsked
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.http_json import JsonAnswer
@@ -137,6 +137,12 @@ class AccessToken:
         finally:
             self._lock.release()
 
+    def _pause(self, why: str) -> None:
+        """Allows no further renewal for a while, unless a token works before."""
+        self._renewals += 1
+        self._pause_end = self._clock() + BACKOFF.pause(self._renewals)
+        self._why = why
+
     def _paused(self) -> str:
         return f"{self._why}; it is not tried again for {math.ceil(self._pause_end - self._clock())} s"
 
@@ -148,16 +154,16 @@ class AccessToken:
             raise NoAnswer("there is no access token, and nothing to get one with")
         if self._clock() < self._pause_end:
             raise NoAnswer(self._paused())
-        self._renewals += 1
-        self._pause_end = self._clock() + BACKOFF.pause(self._renewals)
-        self._has_failed = True
         try:
             new = self._account.renew(host, deadline)
+        except NotAsked:
+            raise
         except NoAnswer as error:
-            self._why = f"the access token could not be renewed: {error.reason}"
+            self._has_failed = True
+            self._pause(f"the access token could not be renewed: {error.reason}")
             raise NoAnswer(self._why) from None
         self._has_failed = False
-        self._why = f"{host.where} has not accepted a new access token yet"
+        self._pause(f"{host.where} has not accepted a new access token yet")
         now = self._clock()
         life = float("inf") if new.life is None else new.life
         self._token, self._end, self._due = new.token, now + life, now + life - min(_EARLY, life * _EARLY_SHARE)

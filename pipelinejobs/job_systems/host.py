@@ -28,6 +28,10 @@ class NoAnswer(PipelineJobsError):
     """The job system gave no answer that says anything."""
 
 
+class NotAsked(NoAnswer):
+    """The request was not made."""
+
+
 class Host:
     """Makes the requests to one host, for questions and for tokens.
 
@@ -78,7 +82,8 @@ class Host:
         """Makes a request when it is its turn, and returns the answer, whatever it says.
 
         Raises:
-            NoAnswer: the circuit is open, the turn would come after the deadline, or the request failed.
+            NotAsked: the circuit is open, or the turn would come after the deadline.
+            NoAnswer: the request failed.
         """
         is_trial = self._wait(deadline)
         try:
@@ -96,7 +101,10 @@ class Host:
     def _answer(
         self, method: str, url: str, headers: dict[str, str], deadline: Deadline, body: bytes | None
     ) -> JsonAnswer:
-        answer = http_json.request(method, url, headers, min(deadline.remaining(), LONGEST_ANSWER), body)
+        seconds = min(deadline.remaining(), LONGEST_ANSWER)
+        if seconds <= 0:
+            raise NotAsked(f"the time was over before {self.where} was asked")
+        answer = http_json.request(method, url, headers, seconds, body)
         if answer.status >= 500 or answer.status in _FAILURES_BELOW_500:
             http_client.check(self.where, answer.status, answer.retry_after)
         return answer
@@ -105,14 +113,14 @@ class Host:
         """Waits for the next turn. Returns whether the request is the one that tries an open circuit.
 
         Raises:
-            NoAnswer: no request may be made.
+            NotAsked: no request may be made.
         """
         with self._lock:
             self._check()
             now = self._clock()
             turn = max(now, self._turn)
             if turn - now >= deadline.remaining():
-                raise NoAnswer(
+                raise NotAsked(
                     f"the time was over before a request to {self.where} had its turn ({self._rate:g} a second)"
                 )
             self._turn = turn + 1.0 / self._rate
@@ -126,7 +134,7 @@ class Host:
     def _check(self) -> None:
         why = self._obstacle()
         if why is not None:
-            raise NoAnswer(why)
+            raise NotAsked(why)
 
     def _obstacle(self) -> str | None:
         if self._why is None:

@@ -187,12 +187,10 @@ class Judge:
                 decision = decide(job, event, authority, now, seen)
         if attempt.again is not None:
             return owing(decision, job, attempt.again)
-        if attempt.asked:
-            return asked_in_vain(decision, event)
         if attempt.unconfirmed and decision.verdict is Verdict.DUPLICATE and self._was_written(attempt, job):
             reason = f"{event.name} was applied; the job is {job.state}"
             return decision._replace(verdict=Verdict.APPLIED, reason=reason)
-        return decision
+        return asked_in_vain(decision, event) if attempt.asked else decision
 
     def _was_written(self, attempt: Attempt, job: Job) -> bool:
         """Whether this delivery itself wrote the event, and only the confirmation was lost.

@@ -17,6 +17,7 @@ from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
     from pipelinejobs.store import indexes
+    from pipelinejobs.store.asked import AskedJobs
     from pipelinejobs.store.changes import Changes
     from pipelinejobs.store.executions import Executions
     from pipelinejobs.store.listing import Listing
@@ -43,6 +44,7 @@ class Store:
         outbox: messages to other actors that are not delivered yet.
         journal: applied events that another program may still undo.
         refused: refused deliveries.
+        asked: what became of questions to job systems, and which jobs are to be asked about.
         pipelines: makes pipelines and jobs.
         listing: reads lists of jobs.
         new_jobs: new jobs, whose tokens have to be remembered.
@@ -68,6 +70,12 @@ class Store:
         self.outbox = OutboxRows(database)
         self.journal = Journal(database)
         self.refused = RefusedDeliveries(database, refused_limits or refused.RefusedLimits())
+
+    @cached_property
+    def asked(self) -> "AskedJobs":
+        from pipelinejobs.store.asked import AskedJobs
+
+        return AskedJobs(self.database)
 
     @cached_property
     def pipelines(self) -> "Pipelines":

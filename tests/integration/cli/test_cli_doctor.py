@@ -45,7 +45,9 @@ def test_a_sound_deployment(fixed: Cli) -> None:
         done = fixed("doctor", "--json", **sound)
     assert found(done, "jobs") == [("ok", "1 job checked; history and state agree")]
     assert found(done, "pins") == [("note", found(done, "pins")[0][1])]
-    assert {finding["level"] for finding in done.json["findings"] if finding["what"] != "pins"} == {"ok"}
+    assert found(done, "reconcile")[0][0] == "note"
+    others = [finding for finding in done.json["findings"] if finding["what"] not in ("pins", "reconcile")]
+    assert {finding["level"] for finding in others} == {"ok"}
 
 
 def test_for_people_each_finding_is_a_line(fixed: Cli) -> None:
@@ -350,10 +352,13 @@ def test_jobs_of_which_nothing_was_heard(fixed: Cli, jobs: Jobs) -> None:
     jobs.update_one({"uuid": uuids[0]}, {"$set": late})
     quiet, overdue = found(fixed("doctor", "--json"), "silence")
     assert quiet[0] == overdue[0] == "note"
-    assert quiet[1].startswith("7 open jobs had no event for 6 h; ask the job system about them: ")
+    assert quiet[1].startswith("7 open jobs had no event for 6 h; reconcile asks the job system about them: ")
     assert quiet[1].endswith(" ...")
     assert sum(uuid in quiet[1] for uuid in uuids) == 5
-    assert overdue[1] == f"1 open job exceeded the job system's time limit; ask the job system about it: {uuids[0]}"
+    assert (
+        overdue[1]
+        == f"1 open job exceeded the job system's time limit; reconcile asks the job system about it: {uuids[0]}"
+    )
 
 
 @pytest.mark.promise("S18")

@@ -107,8 +107,10 @@ class TestMetrics:
     def test_open_jobs_are_not_shown_while_they_cannot_be_counted(
         self, gateway: Gateway, database: Database[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(gateway.parts._open_jobs, "_last", None)
-        monkeypatch.setattr(gateway.parts._open_jobs, "_next", float("inf"))
+        watch = gateway.parts._open_jobs
+        eventually(lambda: watch.latest() is not None)
+        monkeypatch.setattr(watch, "_next", float("inf"))
+        monkeypatch.setattr(watch, "_last", None)
         text = gateway.client.get("/metrics").text
         assert "pipelinejobs_jobs{" not in text
         assert "# TYPE pipelinejobs_jobs gauge" in text

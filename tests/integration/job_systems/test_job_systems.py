@@ -6,7 +6,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import pytest
@@ -180,10 +180,10 @@ def test_what_says_nothing_is_unanswered_and_the_next_question_is_asked(served: 
 def test_a_hanging_answer_is_not_waited_for_after_the_deadline(served: StandIn) -> None:
     served.next(hang)
     begin = time.monotonic()
-    answer = ask(systems(served), served, seconds=0.5)
+    answer = ask(systems(served), served, seconds=2)
     assert time.monotonic() - begin < 30  # the stand-in hangs for longer
     assert answer.found is Found.UNANSWERED
-    assert f"{served.host} did not answer in full within 0." in answer.why
+    assert f"{served.host} did not answer in full within " in answer.why
 
 
 @pytest.mark.parametrize("system", ["agave", "tapis"])
@@ -393,7 +393,7 @@ def test_a_host_that_works_is_asked_on(served: StandIn, what: str) -> None:
 
 def test_systems_at_one_host_share_its_pace_and_circuit() -> None:
     with StandInTapis() as tapis:
-        agave = {"agave_server": f"{tapis.url}/agave", "agave_token": Secret("x")}
+        agave: dict[str, Any] = {"agave_server": f"{tapis.url}/agave", "agave_token": Secret("x")}
         asked = from_settings(tapis.section(rate=FAST, **agave))
         tapis.next(too_many(3600))
         ask(asked, tapis)

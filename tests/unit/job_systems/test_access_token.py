@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelinejobs.job_systems.access_token import BACKOFF, TOLERATED, AccessToken, Renewed, check, renewed
-from pipelinejobs.job_systems.host import Host, NoAnswer
+from pipelinejobs.job_systems.host import Host, NoAnswer, NotAsked
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.http_json import JsonAnswer
 from pipelinejobs.util.secret import Secret
@@ -25,12 +25,15 @@ class Issuer:
     def __init__(self, life: float | None = None) -> None:
         self.life = life
         self.fails = False
+        self.is_refused = False
         self.renewals = 0
         self.during: Callable[[], None] = lambda: None
 
     def renew(self, host: Host, deadline: Deadline) -> Renewed:
         self.renewals += 1
         self.during()
+        if self.is_refused:
+            raise NotAsked("api.example.org is not asked again for 60 s")
         if self.fails:
             raise NoAnswer("api.example.org answered 500 Internal Server Error")
         return Renewed(Secret(f"t{self.renewals}"), self.life)
@@ -134,6 +137,16 @@ def test_a_failed_renewal_is_not_repeated_at_once() -> None:
     issuer.fails = False
     assert world.token.obstacle() is None
     assert world.question("t2") == "t2"
+
+
+def test_a_renewal_that_was_not_asked_for_is_no_failure() -> None:
+    issuer = Issuer()
+    world = World(issuer)
+    issuer.is_refused = True
+    assert [world.question() for _ in range(5)] == ["api.example.org is not asked again for 60 s"] * 5
+    issuer.is_refused = False
+    assert world.token.obstacle() is None
+    assert world.question("t6") == "t6"
 
 
 @pytest.mark.promise("F22")

@@ -15,6 +15,7 @@ from tools.mutants.promises.once import ONCE
 from tools.mutants.promises.one_index_request import ONE_INDEX_REQUEST
 from tools.mutants.promises.overload import OVERLOAD
 from tools.mutants.promises.pages import PAGES
+from tools.mutants.promises.quiet import QUIET
 from tools.mutants.promises.requeued import REQUEUED
 from tools.mutants.promises.senders import SENDERS
 from tools.mutants.promises.silence import SILENCE
@@ -34,6 +35,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *REQUEUED,
     *PAGES,
     *SENDERS,
+    *QUIET,
     *SILENCE,
     *BESIDE_OTHERS,
     *JOB_SYSTEMS,

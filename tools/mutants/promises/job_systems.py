@@ -52,7 +52,7 @@ JOB_SYSTEMS: Final = (
     Mutant(
         promises=("F22",),
         what="asks for a new token again as soon as a renewal has failed",
-        where="pipelinejobs/job_systems/access_token.py:AccessToken._renewed",
+        where="pipelinejobs/job_systems/access_token.py:AccessToken._pause",
         old="self._clock() + BACKOFF.pause(self._renewals)",
         new="self._clock()",
         tests=("tests/unit/job_systems/test_access_token.py::test_a_failed_renewal_is_not_repeated_at_once",),

@@ -1,45 +1,55 @@
-"""Jobs of which nothing was heard are found, and are not changed."""
+"""Silence changes nothing, and lost reports are found."""
 
 from typing import Final
 
 from tools.mutants.mutant import Mutant
 
-_OPEN_JOBS: Final = "tests/integration/store/test_store_open_jobs.py"
+_RECONCILE: Final = "tests/integration/service/test_reconcile.py"
+_GATEWAY: Final = "tests/integration/gateway/test_gateway_reconcile.py"
+_STORE: Final = "tests/integration/store/test_store_asked.py"
 
 SILENCE: Final = (
     Mutant(
         promises=("P13",),
-        what="fails the jobs that are overdue when it counts them",
-        where="pipelinejobs/store/open_jobs.py:count",
-        old="return OpenJobs(states, Listing(database).count(Filter(overdue=True), MOST_OVERDUE))",
-        new="""
-            database["jobs"].update_many({"_time_limit.overdue_from": {"$lt": now}}, {"$set": {"state": "FAILED"}})
-            return OpenJobs(states, Listing(database).count(Filter(overdue=True), MOST_OVERDUE))
-        """,
-        tests=(f"{_OPEN_JOBS}::TestCost::test_nothing_of_it_writes",),
+        what="takes an unknown job for one whose status is known",
+        where="pipelinejobs/service/reconcile.py:Reconciler.reconcile",
+        old="answer.found is Found.STATUS",
+        new="answer.found is not Found.UNANSWERED",
+        tests=(
+            f"{_RECONCILE}::TestSilence::test_an_unknown_job",
+            f"{_RECONCILE}::test_only_a_status_that_leads_on_changes_a_job",
+        ),
     ),
     Mutant(
         promises=("P13",),
-        what="calls a job overdue whose outputs are archived after it has run",
-        where="pipelinejobs/core/time_limit.py:_running_since",
-        old="event.status in NOT_RUNNING",
-        new='event.status == ""',
-        tests=("tests/unit/core/test_time_limit.py::test_a_report_of_another_phase_ends_the_time",),
+        what="counts a report as missed that the job has already",
+        where="pipelinejobs/service/reconcile.py:Reconciler._reported",
+        old="outcome.verdict is Verdict.APPLIED",
+        new="True",
+        tests=(f"{_RECONCILE}::TestRaces::test_it_comes_between_question_and_answer",),
     ),
     Mutant(
         promises=("P13",),
-        what="calls a job overdue by the time limit of an attempt before its reset",
-        where="pipelinejobs/store/listing.py:Filter._conditions",
-        old="OF_PRESENT_ATTEMPT",
+        what="asks without a lease",
+        where="pipelinejobs/store/asked.py:AskedJobs.begin",
+        old='{"$or": [{"until": {"$lte": now}}, {"holder": {"$eq": holder}}]}',
         new="{}",
-        tests=(f"{_OPEN_JOBS}::TestOverdue::test_a_limit_that_is_not_of_the_present_attempt",),
+        tests=(f"{_STORE}::TestRounds::test_one_gateway_has_the_lease",),
     ),
     Mutant(
-        promises=("P13", "F12"),
-        what="takes the time of its own host for that of the database when it looks for quiet jobs",
-        where="pipelinejobs/store/listing.py:Listing._now",
-        old="database_time(self._database) if wanted.needs_time else datetime.now(UTC)",
-        new="datetime.now(UTC)",
-        tests=(f"{_OPEN_JOBS}::TestQuiet::test_by_the_clock_of_the_database",),
+        promises=("P13",),
+        what="goes on asking when another gateway has the lease",
+        where="pipelinejobs/gateway/tasks/job_asker.py:_Course.goes_on",
+        old="not self.is_lost",
+        new="True",
+        tests=(f"{_GATEWAY}::test_a_gateway_that_lost_its_lease_asks_no_more",),
+    ),
+    Mutant(
+        promises=("P13",),
+        what="begins every round with the same job, also when a job system failed at it",
+        where="pipelinejobs/gateway/tasks/job_asker.py:_Course.jobs",
+        old="start is None",
+        new="True",
+        tests=(f"{_GATEWAY}::test_when_the_circuit_is_open_the_next_round_begins_where_this_one_ended",),
     ),
 )
