@@ -3,7 +3,7 @@
 Abaco passes the message as `MSG` and the URL parameters as environment variables. The last line on stdout is the
 verdict as one JSON object, log lines go to stderr, and the exit code follows from the verdict
 (`pipelinejobs.core.verdict`). If MongoDB is unavailable, the message is requeued: sent to the actor's own queue again
-(`pipelinejobs.service.requeue`).
+(`pipelinejobs.service.requeue`). With the URL parameter `dry_run=true`, nothing is written, sent or requeued.
 """
 
 import gc
@@ -19,6 +19,7 @@ from pipelinejobs import runtime
 from pipelinejobs.core import outcome
 from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.verdict import EXIT_CODES, EXIT_WRONG_SETTING, Verdict
+from pipelinejobs.messages import parameters
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.runtime import Context, OurReactor, Reactor
@@ -46,8 +47,6 @@ after the answer."""
 _GRACE_SECONDS: Final = 1.0
 """A limit is enforced from outside only if the code has not kept it itself by so much later."""
 
-_NO_ANSWER: Final = (Verdict.UNAVAILABLE, OutcomeUnknown().reason)
-
 
 class Run:
     """One run: reads the environment, handles the message, and returns the exit code."""
@@ -60,6 +59,7 @@ class Run:
         self._exit_code = 0
         self._event: Event | None = None
         self._local = False
+        self._dry_run = bool(parameters.dry_run(self._environment))
         self._rx: Reactor = OurReactor(self._environment, log.configure("INFO", ()))
         """Replaced by the Reactors SDK's, if there is one, once the redaction knows all secrets."""
 
@@ -115,10 +115,12 @@ class Run:
         from pipelinejobs import bootstrap  # here, because it loads the driver
 
         services = bootstrap.services(configured, context, brief=True)
+        if event.dry_run:  # at WARNING, because in the actor's own environment it would be a mistake
+            log.logger.warning("dry run: nothing is written, because the parameter (or variable) dry_run is true")
         judged = self._judge(
             services.manager, event, min(configured.limits.database, configured.limits.one_shot * _JUDGING_SHARE)
         )
-        if judged.verdict is Verdict.UNAVAILABLE:
+        if judged.verdict is Verdict.UNAVAILABLE and not event.dry_run:
             reason = self._requeue(bootstrap.requeue(configured, context), event, deadline)
             self._tell(judged._replace(reason=f"{judged.reason}; {reason}"))
             return
@@ -134,7 +136,7 @@ class Run:
 
     def _store_refusal(self, context: Context, result: Outcome) -> None:
         """Stores the refusal of an unreadable message, if the message names a job and shows a token of that job."""
-        if result.verdict is not Verdict.MALFORMED:
+        if result.verdict is not Verdict.MALFORMED or result.dry_run:
             return
         from pipelinejobs.messages import claim
 
@@ -162,7 +164,8 @@ class Run:
         try:
             return call_within(seconds + _GRACE_SECONDS, lambda: manager.handle(event, self._execution, seconds))
         except TimeoutError:
-            return outcome.about(event, self._execution, *_NO_ANSWER)
+            late = outcome.unavailable(OutcomeUnknown(), self._execution, dry_run=event.dry_run)
+            return late._replace(uuid=event.job, event=event.name)
 
     def _requeue(self, requeue: "Requeue", event: Event, deadline: Deadline) -> str:
         """Sends the message to the actor's own queue, or logs that it is lost. Returns what was done, in words."""
@@ -177,10 +180,10 @@ class Run:
     def _give_up(self, why: str) -> None:
         """Logs at CRITICAL that the message is lost, with all that an operator needs to send it by hand.
 
-        Does nothing if a verdict was already written, or outside Abaco, where the user who reads the verdict has the
-        message on the command line.
+        Does nothing after a verdict was written, in a dry run, or outside Abaco, where the user who reads the verdict
+        has the message on the command line.
         """
-        if self._event is None or self._outcome is not None or self._local:
+        if self._event is None or self._outcome is not None or self._local or self._dry_run:
             return
         from pipelinejobs.service.requeue import by_hand
 
@@ -208,6 +211,7 @@ class Run:
         """Writes the verdict line. Only the first call counts."""
         with self._telling:
             if self._outcome is None:
+                result = result._replace(dry_run=self._dry_run)
                 with suppress(OSError):  # stdout may be closed; the work after the answer is done all the same
                     print(json.dumps(result.as_dict()), flush=True)
                 self._outcome = result
@@ -217,7 +221,7 @@ class Run:
         """Writes the log line with which reactors end, and returns the exit code."""
         assert self._outcome is not None
         about = f"{self._outcome.event} of job {self._outcome.uuid}: " if self._outcome.event is not None else ""
-        line = f"{self._outcome.verdict.value}: {about}{self._outcome.reason}"
+        line = f"{'dry run: ' if self._dry_run else ''}{self._outcome.verdict.value}: {about}{self._outcome.reason}"
         try:
             if self._exit_code == 0:
                 self._rx.on_success(line)
@@ -235,7 +239,8 @@ class Run:
         timer.start()
 
     def _out_of_time(self) -> None:
-        error = Unavailable("the time for this run is over; the event may or may not be applied")
+        unsure = "" if self._dry_run else "; the event may or may not be applied"
+        error = Unavailable(f"the time for this run is over{unsure}")
         self._give_up(error.reason)
         self._tell(outcome.unavailable(error, self._execution))
         leave(self._exit_code)

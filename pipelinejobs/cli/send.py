@@ -6,6 +6,9 @@ JSON event has to name its job itself. The message is checked against message.js
 callback of a job system or a parameter names the event or status. If no token is given, the job's own token is computed
 from the database; --admin uses an administrative token. The exit code is the code of the verdict.
 
+With --dry-run, the verdict is printed as it would be, and nothing is written. The database itself is asked, so
+--dry-run cannot be used together with --callback.
+
 With --callback, the event is sent over the network to the manager at that URL. This needs neither the database nor
 other libraries: it is pipelinejobs/client.py, which can be copied to the machine where a job runs. An event that cannot
 be delivered waits in the directory --spool until --flush.
@@ -49,6 +52,12 @@ _SAYS_WHAT_HAPPENED: Final = ("event", "name", "status", "state")
 _CLIENTS_OWN: Final = ("spool", "later", "flush", "timeout", "allow_http")
 """Arguments that have a meaning only with a callback URL."""
 
+_NOT_BY_CALLBACK: Final = (
+    "--dry-run asks the database itself, so it is not allowed with --callback and its options (an older manager at "
+    "that URL would apply the event); give the job's uuid and the event, or send the message yourself over HTTP "
+    "with the URL parameter dry_run=true"
+)
+
 
 class _NoJob(CommandFailed):
     """There is no such job. Senders are not told that, but operators are."""
@@ -74,19 +83,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--id", metavar="TEXT", help="the event's id (x_event_id); an event that is sent again with it is applied once"
     )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the verdict as it would be; nothing is written or sent"
+    )
     client.arguments(parser.add_argument_group("over the network"))
 
 
 def run(options: argparse.Namespace, session: Session) -> Output:
     """Delivers the event, and returns its verdict."""
     if _goes_by_callback(options):
+        if options.dry_run:
+            raise UsageError(_NOT_BY_CALLBACK)
         return _by_callback(options)
     delivery = _delivery(options)
     event = reading.read(delivery)
     is_report = isinstance(event, Event) and event.kind is Kind.REPORT
     problems = _problems_of_form(delivery) if options.message is not None and not is_report else []
     if problems:
-        return _output(Outcome(verdict=Verdict.MALFORMED, reason="; ".join(problems), execution=delivery.id))
+        reason = "; ".join(problems)
+        return _output(Outcome(Verdict.MALFORMED, reason, execution=delivery.id, dry_run=event.dry_run))
     if isinstance(event, Outcome):
         return _output(event)
     try:
@@ -126,7 +141,9 @@ def _by_callback(options: argparse.Namespace) -> Output:
 def _delivery(options: argparse.Namespace) -> Delivery:
     """The delivery that the arguments describe."""
     parameters: dict[str, str] = {}
-    for name, value in [*options.parameter, ("x_event_id", options.id), ("token", options.token)]:
+    dry_run = "true" if options.dry_run else None
+    given = [*options.parameter, ("x_event_id", options.id), ("token", options.token), ("dry_run", dry_run)]
+    for name, value in given:
         if name not in NAMES:
             raise UsageError(f"{name} is not a parameter of messages; the parameters are {', '.join(NAMES)}")
         if value is not None and parameters.setdefault(name, value) != value:
@@ -197,6 +214,6 @@ def _output(judged: Outcome) -> Output:
     state = f" (now {judged.state})" if judged.state else ""
     return Output(
         data=judged.as_dict(),
-        lines=[f"{judged.verdict.value}{state}: {judged.reason}"],
+        lines=[f"{'dry run: ' if judged.dry_run else ''}{judged.verdict.value}{state}: {judged.reason}"],
         exit_code=EXIT_CODES[judged.verdict],
     )

@@ -119,8 +119,11 @@ class Deliveries:
         return event
 
     def keep_unread(self, delivery: Delivery, refusal: Outcome) -> None:
-        """Stores the refusal of an unreadable delivery with its job, if the delivery shows a token of a job."""
-        claimed = claim.of(delivery)
+        """Stores the refusal of an unreadable delivery with its job, if the delivery shows a token of a job.
+
+        That of a dry run is not stored.
+        """
+        claimed = claim.of(delivery) if not refusal.dry_run else None
         if claimed is not None:
             self._refusals.add(partial(self._manager.keep_unread, claimed, refusal))
 
@@ -139,14 +142,15 @@ class Deliveries:
             for token in event.tokens:
                 redaction.add_secret(token.reveal())
             logger.critical("unexpected error; this is a defect of the manager", exc_info=True)
-            reason = "unexpected error in the manager; the event may or may not be applied"
+            reason = "unexpected error in the manager"
+            reason += "" if event.dry_run else "; the event may or may not be applied"
         return outcome.about(event, delivery.id, Verdict.UNAVAILABLE, reason)
 
     def _note(
         self, delivery: Delivery, judged: Outcome, kind: str, at: datetime, began: float, started: datetime
     ) -> None:
         seconds = monotonic() - began
-        self._metrics.delivered(judged.verdict, kind, seconds)
+        self._metrics.delivered(judged.verdict, kind, seconds, dry_run=judged.dry_run)
         fields = {
             "execution": judged.execution,
             "verdict": judged.verdict.value,
@@ -156,8 +160,11 @@ class Deliveries:
             "state": judged.state,
             "user": delivery.sender,
             "ms": round(seconds * 1000, 1),
+            **({"dry_run": True} if judged.dry_run else {}),
         }
         logger.log(_LEVELS.get(judged.verdict, logging.INFO), judged.reason, extra={"fields": fields})
+        if judged.dry_run:
+            return  # nothing may be written, so no execution is kept
         self._executions.add(
             Execution(
                 id=judged.execution,

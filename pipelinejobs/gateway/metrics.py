@@ -58,6 +58,11 @@ class Metrics:
             "verdict",
             "kind",
         )
+        self._dry_runs = self._counter(
+            "pipelinejobs_dry_runs",
+            "Dry runs answered, by verdict. They are not among the verdicts of pipelinejobs_verdicts_total.",
+            "verdict",
+        )
         self._durable = Histogram(
             "pipelinejobs_durable_seconds",
             "Time from the arrival of a message until its event is durable, of applied events.",
@@ -107,20 +112,25 @@ class Metrics:
         self._asked = CollectorRegistry()
         """Metrics that are the same in all processes, because they are read from the database."""
         for verdict in Verdict:
+            self._dry_runs.labels(verdict.value)
             for kind, old_kind in _OLD_KINDS.items():
                 self._verdicts.labels(verdict.value, kind)
                 self._old_verdicts.labels(verdict.value, old_kind)
 
-    def delivered(self, verdict: Verdict, kind: str, seconds: float) -> None:
-        """Counts an answered message.
+    def delivered(self, verdict: Verdict, kind: str, seconds: float, *, dry_run: bool = False) -> None:
+        """Counts an answered message; a dry run apart, because nothing came of it.
 
         Args:
             verdict: its verdict.
             kind: `Kind.word`, or `unread`.
             seconds: time from its arrival to its answer.
+            dry_run: whether it was a dry run.
         """
         if self._together:
             self._look()  # Prometheus may ask another process, which reads the gauges from the shared directory
+        if dry_run:
+            self._dry_runs.labels(verdict.value).inc()
+            return
         self._verdicts.labels(verdict.value, kind).inc()
         self._old_verdicts.labels(verdict.value, _OLD_KINDS.get(kind, kind)).inc()
         if verdict is Verdict.APPLIED:

@@ -12,15 +12,16 @@ from typing_extensions import TypedDict, is_typeddict
 
 
 class JobInBrief(TypedDict):
-    """The job after a message was judged."""
+    """The job after a message was judged; `stateAfter`, in a dry run alone, is the state that it would have."""
 
     uuid: str
     state: str | None
     lastEvent: str | None
+    stateAfter: NotRequired[str | None]
 
 
 class Message(TypedDict):
-    """The result of a message that was accepted."""
+    """The result of a message that was accepted. `dry_run` is there in a dry run alone: nothing was written."""
 
     executionId: str
     msg: Any
@@ -28,14 +29,16 @@ class Message(TypedDict):
     reason: str
     job: JobInBrief
     _links: dict[str, str]
+    dry_run: NotRequired[Literal[True]]
 
 
 class Refusal(TypedDict):
-    """The result of a message that was refused."""
+    """The result of a message that was refused. `dry_run` is there in a dry run alone."""
 
     verdict: Literal["malformed", "unauthorised", "illegal", "unavailable"]
     reason: str
     executionId: str
+    dry_run: NotRequired[Literal[True]]
 
 
 class Mailbox(TypedDict):

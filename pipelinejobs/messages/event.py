@@ -41,6 +41,7 @@ class Event(NamedTuple):
         tokens: the tokens that came with the event, at most two: the body's, then the URL's.
         sender: the authenticated user's name; None without authentication.
         message: the object in the delivery's body, without its envelope; None if there was no body.
+        dry_run: whether the sender only asks for the verdict. The event is then judged, and nothing is written.
     """
 
     job: str
@@ -53,6 +54,7 @@ class Event(NamedTuple):
     tokens: tuple[Secret, ...] = ()
     sender: str | None = None
     message: dict[str, Any] | None = None
+    dry_run: bool = False
 
     def __repr__(self) -> str:
         return shown(self, "data", "message")

@@ -16,7 +16,10 @@ EVENT: Final = Form(
         Key("data", dict, required=False),
     ),
     is_closed=True,
-    hints={"event": "is not a key of a JSON event; put the event's name under `name`"},
+    hints={
+        "event": "is not a key of a JSON event; put the event's name under `name`",
+        "dry_run": "is not a key of a JSON event; put it into the URL, as the parameter dry_run",
+    },
 )
 
 

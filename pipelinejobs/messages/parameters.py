@@ -26,12 +26,14 @@ NAMES: Final = (
     "x_src_actor_id",
     "x_src_execution_id",
     "x_session",
+    "dry_run",
 )
 """The parameters that are read. Any other name is ignored."""
 
 EVENT_ID_LENGTH: Final = 128
 
 _STATUS: Final = ("status", "state")
+_TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
 _TRIMMED: Final = frozenset({"uuid", "event", "name", *_STATUS})
 _BAD_EVENT_ID: Final = f"must be 1 to {EVENT_ID_LENGTH} printable ASCII characters"
 _OTHER_KEY: Final = "differs from the parameter x_event_id"
@@ -50,6 +52,8 @@ class Parameters(NamedTuple):
         note: free text for the history.
         session: the sender's session, for the history.
         event_id: the sender's own id for the event, from `x_event_id`.
+        dry_run: whether the sender only asks for the verdict, and nothing may be written. `true` or `1`, `false` or
+            `0`; any other value, and an empty one, is malformed.
     """
 
     job: str | None = None
@@ -60,6 +64,7 @@ class Parameters(NamedTuple):
     note: str | None = None
     session: str | None = None
     event_id: str | None = None
+    dry_run: bool = False
 
 
 def read(values: Mapping[str, str], key: str | None = None) -> Parameters:
@@ -76,6 +81,9 @@ def read(values: Mapping[str, str], key: str | None = None) -> Parameters:
     for name, value in present.items():
         if problem := TOO_LARGE if too_large(value) else text_problem(value):
             raise Malformed(f"parameter {name}", problem)
+    is_dry = dry_run(values)
+    if is_dry is None:
+        raise Malformed("parameter dry_run", "must be true or false (or 1 or 0)")
     name_path, event = _event_named(present)
     if key and present.get("x_event_id") not in (None, key):
         raise Malformed("header Idempotency-Key", _OTHER_KEY)
@@ -83,20 +91,23 @@ def read(values: Mapping[str, str], key: str | None = None) -> Parameters:
     if event_id is not None and not _is_event_id(event_id):
         raise Malformed("parameter x_event_id", _BAD_EVENT_ID)
     job = job_uuid(present["uuid"], "parameter uuid") if "uuid" in present else None
-    return _parameters(present, job=job, name=event, name_path=name_path, event_id=event_id)
+    return _parameters(present, job=job, name=event, name_path=name_path, event_id=event_id, is_dry=is_dry)
 
 
 def of_report(values: Mapping[str, str], key: str | None, marks: Marks) -> Parameters | None:
     """The parameters of a possible report, read leniently; None if the delivery cannot be a report.
 
-    It cannot be one if the parameters name no job, or if they name an event: that is a command, which is refused.
+    It cannot be one if the parameters name no job, or if they name an event: that is a command, which is refused. If it
+    cannot be read whether the delivery is a dry run, it is refused too: applying it could be what the sender ruled out.
 
     Args:
         values, key: as for `read`.
         marks: gets a mark for each parameter that is changed or left out.
     """
-    present = _mended(values, marks)
+    present, is_dry = _mended(values, marks), dry_run(values)
     if "event" in present or "name" in present or not is_uuid(present.get("uuid")):
+        return None
+    if is_dry is None:
         return None
     event_id = present.get("x_event_id") or key or None
     if key and event_id != key:
@@ -104,7 +115,14 @@ def of_report(values: Mapping[str, str], key: str | None, marks: Marks) -> Param
     if event_id is not None and not _is_event_id(event_id):
         marks.add("parameter x_event_id", f"{_BAD_EVENT_ID}; its digest counts")
         event_id = f"sha256:{hashlib.sha256(event_id.encode()).hexdigest()}"
-    return _parameters(present, job=present["uuid"], event_id=event_id)
+    return _parameters(present, job=present["uuid"], event_id=event_id, is_dry=is_dry)
+
+
+def dry_run(values: Mapping[str, str]) -> bool | None:
+    """Whether a delivery is a dry run, by its parameters; None if the value of `dry_run` is neither true nor false."""
+    if "dry_run" not in values:
+        return False
+    return _TRUTHS.get(values["dry_run"].strip(BLANKS).lower())
 
 
 def _event_named(present: Mapping[str, str]) -> tuple[str, str | None]:
@@ -147,6 +165,7 @@ def _parameters(
     name: str | None = None,
     name_path: str = "parameter event",
     event_id: str | None,
+    is_dry: bool,
 ) -> Parameters:
     return Parameters(
         job=job,
@@ -157,6 +176,7 @@ def _parameters(
         note=present.get("note"),
         session=present.get("session"),
         event_id=event_id,
+        dry_run=is_dry,
     )
 
 

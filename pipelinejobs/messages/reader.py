@@ -199,6 +199,7 @@ def _command(
         # A callback URL may hold a job's first token while the body has its newest.
         tokens=tuple(one for one in (token, in_url.token) if one is not None),
         sender=delivery.sender,
+        dry_run=in_url.dry_run,
     )
 
 
@@ -224,6 +225,7 @@ def _report(
         status=status,
         tokens=() if in_url.token is None else (in_url.token,),
         sender=delivery.sender,
+        dry_run=in_url.dry_run,
     )
     if callback is None or callback.job is None:
         return event

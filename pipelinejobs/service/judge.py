@@ -23,7 +23,7 @@ from pipelinejobs.util.redaction import without_tokens
 
 _KEPT: Final = frozenset({Verdict.ILLEGAL, Verdict.STALE, Verdict.UNAUTHORISED, Verdict.MALFORMED})
 """Verdicts based only on a read. They are re-checked with a linearizable read before they are returned, and stored for
-`explain`."""
+`explain`. In a dry run every verdict is based only on a read, and none is stored."""
 
 _TOO_LATE: Final = "timed out; nothing was changed - send the same delivery again"
 
@@ -118,13 +118,13 @@ class Judge:
         writes = []
         for attempt in attempts:
             decision = self._decision(attempt, jobs.get(attempt.event.job), moved, now)
-            if decision is not None and decision.verdict in _KEPT:
+            if decision is not None and (decision.verdict in _KEPT or attempt.event.dry_run):
                 # A deposed primary cannot write, but until it learns of its deposition it answers with old data.
                 job = self._store.jobs.load_confirmed(attempt.event.job)
                 decision = self._decision(attempt, job, self._moved([attempt], {job.uuid: job} if job else {}), now)
             if decision is None:
                 continue
-            if decision.change is None:
+            if decision.change is None or attempt.event.dry_run:
                 self._conclude(attempt, decision)
             else:
                 writes.append((attempt, decision))
@@ -165,7 +165,8 @@ class Judge:
             refusal = tokens.refusal(authority, event)
         if job is None or refusal is not None:
             return Decision(Verdict.UNAUTHORISED, refusal or tokens.NO_SUCH_JOB, job=job, authority=authority)
-        if job.damage is None and self._store.history.limits.passed_by(job) and self._store.history.move(job):
+        may_move = job.damage is None and not event.dry_run
+        if may_move and self._store.history.limits.passed_by(job) and self._store.history.move(job):
             return None
         return self._decide(attempt, job, authority, moved, now)
 
@@ -175,13 +176,13 @@ class Judge:
         """Decides, and looks for an earlier application of the event only if the guard of the write would not find it.
 
         The guard looks at the history in the document. A look-up is needed for entries that were moved, if nothing is
-        to be written, and after a missed guard, to find out why it missed.
+        to be written, as in a dry run, and after a missed guard, to find out why it missed.
         """
         event = attempt.event
         uuids = identity.entry_uuids(job, event)
         seen = next((moved[uuid] for uuid in uuids if uuid in moved), None)
         decision = decide(job, event, authority, now, seen)
-        if seen is None and (decision.change is None or attempt.rounds > 0):
+        if seen is None and (decision.change is None or attempt.rounds > 0 or event.dry_run):
             seen = self._store.entry(job, *uuids)
             if seen is not None:
                 decision = decide(job, event, authority, now, seen)
@@ -241,6 +242,9 @@ class Judge:
         project made, unless the event is large.
         """
         concluded = self._outcome(attempt, decision)
+        if attempt.event.dry_run:
+            attempt.outcome = outcome.of_dry_run(concluded, decision.job)
+            return
         if concluded.first_use:
             event = attempt.event
             fields = {"job": event.job, "event": event.name, "user": event.sender, "execution": attempt.execution}

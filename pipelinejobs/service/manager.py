@@ -50,7 +50,7 @@ class Manager:
         self.reapplier = Reapplier(store, self.judge, self.others)
 
     def handle(self, event: Event, execution: str, seconds: float | None = None) -> Outcome:
-        """Judges one event. When this returns `applied`, the event is durable.
+        """Judges one event. When this returns `applied`, the event is durable, unless it is a dry run.
 
         Args:
             event: the event.
@@ -84,6 +84,14 @@ class Manager:
         assert attempt.outcome is not None
         return attempt.outcome._replace(refusal=None)
 
+    def would(self, event: Event, execution: str, seconds: float | None = None, *, asked: bool = False) -> Outcome:
+        """What `handle` would answer now, as a dry run: nothing is written. With `asked`, what `asked` would answer.
+
+        Of a report that was asked for and is no news, `stale` and `duplicate` mean the same, and it may be either.
+        """
+        judge = self.asked if asked else self.handle
+        return judge(event._replace(dry_run=True), execution, seconds)
+
     def keep(self, refusal: dict[str, Any], deadline: Deadline) -> None:
         """Stores a refusal.
 
@@ -100,6 +108,8 @@ class Manager:
     def keep_unread(self, claimed: Event, outcome: Outcome, deadline: Deadline) -> None:
         """Stores the refusal of an unreadable delivery, if the delivery names a job and shows a token of that job.
 
+        That of a dry run is not stored.
+
         Args:
             claimed: the job that the delivery names and the token that it shows (`messages.claim`).
             outcome: the outcome that its sender was told.
@@ -108,6 +118,8 @@ class Manager:
         Raises:
             Unavailable: the database cannot be asked.
         """
+        if outcome.dry_run:
+            return
         with within(min(self._database_seconds, deadline.remaining())):
             job = self._store.jobs.load(claimed.job)
             authority = tokens.authority(job, claimed, self._policy, self._clock().timestamp())
@@ -116,7 +128,7 @@ class Manager:
                 self._store.refused.keep(row)
 
     def settle(self, outcome: Outcome, deadline: Deadline) -> None:
-        """Does the work after the answer.
+        """Does the work after the answer; after a dry run nothing, because nothing may be written.
 
         Stores a refusal, sends the job's outbox messages, applies events again that another program has undone, and
         sends a few overdue outbox messages of other jobs. Nothing here changes the answer. If the database fails, that
@@ -126,6 +138,8 @@ class Manager:
             outcome: the outcome that the sender was told.
             deadline: when this has to be over.
         """
+        if outcome.dry_run:
+            return
         try:
             if outcome.refusal is not None:
                 self.keep(outcome.refusal, deadline)

@@ -5,7 +5,7 @@ Nothing here loads the database driver: a one-shot run that cannot read its mess
 
 from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.verdict import Verdict
-from pipelinejobs.messages import reader
+from pipelinejobs.messages import parameters, reader
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.fields import job_uuid
@@ -23,6 +23,7 @@ def read(delivery: Delivery) -> Event | Outcome:
             reason=without_tokens(reader.explain(delivery, error)),
             execution=delivery.id,
             uuid=_job_named_by(delivery),
+            dry_run=bool(parameters.dry_run(delivery.parameters)),
         )
 
 

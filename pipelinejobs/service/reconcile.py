@@ -10,18 +10,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from pipelinejobs.core import identity
-from pipelinejobs.core.decide import asked_in_vain, decide
 from pipelinejobs.core.job import Job
 from pipelinejobs.core.outcome import Outcome
-from pipelinejobs.core.tokens import Authority
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.job_systems import Answer, Found, JobSystems
 from pipelinejobs.messages import asked
-from pipelinejobs.messages.event import Event
 from pipelinejobs.messages.external import External
 from pipelinejobs.service.external_job import external_job
 from pipelinejobs.service.manager import Manager
@@ -228,9 +225,8 @@ class Reconciler:
     def _reported(self, job: Job, external: External, answer: Answer, *, dry_run: bool) -> Reconciled:
         assert answer.status is not None
         event = asked.report(job.uuid, external, answer.status, answer.body, self._clock())
-        if dry_run:
-            return self._would_be(job, external, event)
-        outcome = self._manager.asked(event, uuid4().hex, self._database_seconds)
+        judge = partial(self._manager.would, asked=True) if dry_run else self._manager.asked
+        outcome = judge(event, uuid4().hex, self._database_seconds)
         if outcome.verdict is Verdict.UNAVAILABLE:
             raise Unavailable(outcome.reason)
         applied = outcome.verdict is Verdict.APPLIED
@@ -240,17 +236,9 @@ class Reconciler:
             *external,
             outcome.state or job.state,
             answer.status,
-            outcome.reason,
-            outcome if applied else None,
+            f"would be applied: {outcome.reason}" if applied and dry_run else outcome.reason,
+            outcome if applied and not dry_run else None,
         )
-
-    def _would_be(self, job: Job, external: External, event: Event) -> Reconciled:
-        seen = self._store.entry(job, *identity.entry_uuids(job, event))
-        decision = asked_in_vain(decide(job, event, Authority.JOB, self._clock(), seen), event)
-        missed = decision.change is not None
-        result = Result.MISSED if missed else Result.KNOWN
-        reason = f"would be applied: {decision.reason}" if missed else decision.reason
-        return Reconciled(job.uuid, result, *external, job.state, event.status, reason)
 
     def _note(self, job: Job, external: External, one: Reconciled) -> None:
         """Stores the result for `explain`. If that fails, the result is no other."""

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from pipelinejobs.messages.parameters import NAMES
 from pipelinejobs.settings.table import VARIABLES, Settings
 from pipelinejobs.util import spelling
 
@@ -46,13 +47,18 @@ def others(names: Iterable[str]) -> Others:
 def remarks(environ: Mapping[str, str], configured: Settings, foreign: Iterable[str] = ()) -> Iterator[Remark]:
     """What the operator should know about the environment: ignored, misspelt and former names. Repeats no value.
 
+    Abaco gives the content of a file of secrets and the parameters of a message to the actor in the same way.
+
     Args:
         environ: the environment; only names that begin with `_REACTOR_` are checked.
         configured: the settings that were read from it.
         foreign: further names of other programs, from a file of secrets.
     """
     found = others(name for name in environ if name.startswith("_REACTOR_"))
-    if ignored := sorted({*foreign, *found.foreign}):
+    if parameters := sorted({*foreign}.intersection(NAMES)):
+        text = f"on Abaco they would be read as parameters of every message, so remove them: {', '.join(parameters)}"
+        yield Remark(logging.WARNING, text)
+    if ignored := sorted({*foreign, *found.foreign}.difference(NAMES)):
         yield Remark(logging.INFO, f"not settings of the manager, and ignored: {', '.join(ignored)}")
     for name, meant in found.misspelt.items():
         yield Remark(logging.WARNING, f"{name} is not a setting and has no effect; did you mean {meant}?")

@@ -23,3 +23,9 @@ def dump(database: Database[Document]) -> str:
     return "".join(
         document.decode("latin-1") for name in database.list_collection_names() for document in raw(database[name])
     )
+
+
+def everything(database: Database[Document]) -> dict[str, list[bytes]]:
+    """Every collection that has documents, byte for byte, to find out whether anything has changed."""
+    found = {name: raw(database[name]) for name in database.list_collection_names()}
+    return {name: documents for name, documents in found.items() if documents}

@@ -28,6 +28,7 @@ _FIELDS: Final = {
     "state": "status",
     "session": "session",
     "x_event_id": "event_id",
+    "dry_run": "dry_run",
 }
 """The attribute of `Parameters` that each parameter is read into."""
 _HERE: Final = "any of these"

@@ -110,7 +110,7 @@ async def _find(call: Call, execution: str) -> Execution:
 
     found = await call.ask(look)
     if found is None:
-        raise HttpError(HTTPStatus.NOT_FOUND, "not found: no such execution, or it has expired")
+        raise HttpError(HTTPStatus.NOT_FOUND, "not found: no such execution, or it has expired, or was a dry run")
     return found
 
 

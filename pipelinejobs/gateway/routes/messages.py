@@ -28,6 +28,7 @@ from pipelinejobs.gateway.routes.call import (
     parts_of,
     scope_of,
 )
+from pipelinejobs.messages import parameters
 from pipelinejobs.messages.body import MAX_BYTES, WRAPPING, is_wrapping
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.util.deadline import Deadline
@@ -45,6 +46,7 @@ _PARAMETERS = [
         ("note", "Text for the history."),
         ("session", "Text for the history, to correlate events."),
         ("x_event_id", "The sender's own id of the event; an event that is sent again with it is applied once."),
+        ("dry_run", "If `true`, the verdict is answered as it would be, and nothing is written; default `false`."),
     )
 ]
 _HEADER = {
@@ -96,9 +98,10 @@ async def post(request: Request, actor: ActorName) -> Response:
     try:
         call = await admit(request, [scope], Permission.EXECUTE, deadline)
     except HttpError as error:
-        return _refused(parts, dialect, error, Outcome(Verdict.UNAUTHORISED, error.reason, execution), began)
+        refusal = Outcome(Verdict.UNAUTHORISED, error.reason, execution, dry_run=_is_dry(query))
+        return _refused(parts, dialect, error, refusal, began)
     except Unavailable as error:
-        return _put_off(parts, dialect, error, execution, began)
+        return _put_off(parts, dialect, outcome.unavailable(error, execution, dry_run=_is_dry(query)), began)
     unread = Delivery(
         id=execution,
         parameters=parameters_of(query),
@@ -115,11 +118,11 @@ async def post(request: Request, actor: ActorName) -> Response:
             judged = await parts.deliveries.take(delivery, at, began, deadline)
             return _answered(call, judged, is_too_large=body.missing is not None or len(body.bytes) > MAX_BYTES)
     except HttpError as error:
-        refusal = Outcome(Verdict.MALFORMED, error.reason, execution)
+        refusal = Outcome(Verdict.MALFORMED, error.reason, execution, dry_run=_is_dry(query))
         parts.deliveries.keep_unread(unread._replace(missing=error.reason), refusal)
         return _refused(parts, dialect, error, refusal, began)
     except Unavailable as error:
-        return _put_off(parts, dialect, error, execution, began)
+        return _put_off(parts, dialect, outcome.unavailable(error, execution, dry_run=_is_dry(query)), began)
 
 
 async def get(call: Reader) -> JSONResponse:
@@ -131,17 +134,17 @@ async def get(call: Reader) -> JSONResponse:
 
 def _refused(parts: GatewayParts, dialect: Dialect, error: HttpError, refusal: Outcome, began: float) -> Response:
     """Answers, counts and logs a request that is refused before its message is read."""
-    parts.metrics.delivered(refusal.verdict, UNREAD, monotonic() - began)
-    fields = {"execution": refusal.execution, "verdict": refusal.verdict.value, "status": int(error.status)}
+    parts.metrics.delivered(refusal.verdict, UNREAD, monotonic() - began, dry_run=refusal.dry_run)
+    fields: dict[str, Any] = {"execution": refusal.execution, "verdict": refusal.verdict.value}
+    fields |= {"status": int(error.status), **({"dry_run": True} if refusal.dry_run else {})}
     log = logger.error if refusal.verdict is Verdict.UNAVAILABLE else logger.warning
     log(refusal.reason, extra={"fields": fields})
     return failure(error.status, refusal.reason, _refusal(refusal), dialect, error.headers)
 
 
-def _put_off(parts: GatewayParts, dialect: Dialect, error: Unavailable, execution: str, began: float) -> Response:
+def _put_off(parts: GatewayParts, dialect: Dialect, refusal: Outcome, began: float) -> Response:
     """Answers, counts and logs a request that the sender should send again."""
-    refusal = outcome.unavailable(error, execution)
-    return _refused(parts, dialect, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error.reason), refusal, began)
+    return _refused(parts, dialect, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, refusal.reason), refusal, began)
 
 
 def _answered(call: Call, judged: Outcome, *, is_too_large: bool) -> Response:
@@ -154,17 +157,26 @@ def _answered(call: Call, judged: Outcome, *, is_too_large: bool) -> Response:
     return failure(error.status, judged.reason, _refusal(judged), call.dialect, error.headers)
 
 
+def _is_dry(query: bytes) -> bool:
+    """Whether the URL of a message asks for a dry run."""
+    return bool(parameters.dry_run(parameters_of(query)))
+
+
 def _result(call: Call, judged: Outcome) -> schemas.Message:
-    return {
+    messages = f"{call.actor_url}/messages"
+    result: schemas.Message = {
         "executionId": judged.execution,
         "msg": _shown(judged.message),
         "verdict": cast("Any", judged.verdict.value),
         "reason": judged.reason,
         "job": {"uuid": judged.uuid or "", "state": judged.state, "lastEvent": judged.last_event},
-        "_links": call.links(
-            self=f"{call.actor_url}/executions/{judged.execution}", messages=f"{call.actor_url}/messages"
-        ),
+        "_links": call.links(self=f"{call.actor_url}/executions/{judged.execution}", messages=messages),
     }
+    if judged.dry_run:
+        result["dry_run"] = True
+        result["job"]["stateAfter"] = judged.state_after
+        result["_links"] = call.links(messages=messages)  # no execution is kept
+    return result
 
 
 def _shown(message: dict[str, Any] | None) -> Any:
@@ -178,4 +190,5 @@ def _shown(message: dict[str, Any] | None) -> Any:
 
 def _refusal(refusal: Outcome) -> schemas.Refusal:
     verdict = cast("Any", refusal.verdict.value)
-    return {"verdict": verdict, "reason": refusal.reason, "executionId": refusal.execution}
+    result: schemas.Refusal = {"verdict": verdict, "reason": refusal.reason, "executionId": refusal.execution}
+    return {**result, "dry_run": True} if refusal.dry_run else result

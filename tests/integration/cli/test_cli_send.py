@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from pymongo.collection import Collection
+from pymongo.database import Database
 
 from integration.cli.conftest import Cli
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
+from support.dump import everything
 from support.message_samples import sample
 from support.misbehaving import TAKEN, Manager, manager, refusal
 
@@ -239,3 +241,65 @@ class TestMessages:
         done = cli("send", "--message", file)
         assert done.exit_code == 1
         assert "cannot be read" in done.err
+
+
+class TestDryRun:
+    def test_prints_the_verdict_and_writes_nothing(self, cli: Cli, database: Database[dict[str, Any]]) -> None:
+        uuid = cli.make()["uuid"]
+        before = everything(database)
+        done = cli("send", uuid, "run", "--dry-run", "--id", "one")
+        assert (done.exit_code, done.out) == (0, "dry run: applied (now CREATED): run: CREATED -> RUNNING\n")
+        told = cli.ok("send", uuid, "run", "--dry-run")
+        assert (told["verdict"], told["state"], told["state_after"]) == ("applied", "CREATED", "RUNNING")
+        assert told["dry_run"] is True
+        done = cli("send", uuid, "finish", "--dry-run", "--json")
+        assert (done.exit_code, done.json["verdict"]) == (70, "illegal")
+        assert everything(database) == before
+        assert cli.ok("send", uuid, "run", "--id", "one")["verdict"] == "applied"
+
+    def test_of_a_callback(self, cli: Cli, tmp_path: Path, jobs: Jobs) -> None:
+        uuid = cli.make()["uuid"]
+        file = tmp_path / "callback.json"
+        file.write_text(json.dumps(sample("agave-callback")))
+        told = cli.ok("send", uuid, "--message", str(file), "--parameter", "status=FINISHED", "--dry-run")
+        assert (told["verdict"], told["state_after"]) == ("applied", "FINISHED")
+        assert jobs.distinct("state") == ["CREATED"]
+
+    def test_of_what_is_malformed(self, cli: Cli) -> None:
+        job = cli.make()
+        told = cli("send", job["uuid"], "finsh", "--dry-run", "--json").json
+        assert (told["verdict"], told["dry_run"]) == ("malformed", True)
+        message = json.dumps({"uuid": job["uuid"], "name": "run", "token": 5}).encode()
+        told = cli("send", "--message", "-", "--dry-run", "--json", stdin=message).json
+        assert (told["verdict"], told["dry_run"]) == ("malformed", True)
+
+    def test_of_an_unknown_job(self, cli: Cli) -> None:
+        done = cli("send", UNKNOWN, "run", "--dry-run", "--json")
+        assert (done.exit_code, done.json["dry_run"]) == (77, True)
+
+    def test_by_the_parameter(self, cli: Cli, jobs: Jobs) -> None:
+        uuid = cli.make()["uuid"]
+        assert cli.ok("send", uuid, "run", "--parameter", "dry_run=1")["dry_run"] is True
+        done = cli("send", uuid, "run", "--parameter", "dry_run=maybe", "--json")
+        assert (done.exit_code, "must be true or false" in done.json["reason"]) == (65, True)
+        assert cli("send", uuid, "run", "--parameter", "dry_run=false", "--dry-run").exit_code == 2
+        assert jobs.distinct("state") == ["CREATED"]
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--callback", CALLBACK, "finish"],
+            ["finish"],
+            ["--flush", "--spool", "spool"],
+            ["--callback", CALLBACK, "finish", "--spool", "spool", "--later"],
+        ],
+    )
+    def test_is_not_sent_to_a_manager_that_may_be_older(
+        self, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        done = cli("send", "--dry-run", *arguments)
+        assert done.exit_code == 2
+        assert "--dry-run" in done.err
+        assert "the URL parameter dry_run=true" in done.err
+        assert list(tmp_path.iterdir()) == []

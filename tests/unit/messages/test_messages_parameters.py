@@ -3,7 +3,7 @@
 import pytest
 
 from pipelinejobs.messages.marks import Marks
-from pipelinejobs.messages.parameters import NAMES, Parameters, has_unresolved_status, of_report, read
+from pipelinejobs.messages.parameters import NAMES, Parameters, dry_run, has_unresolved_status, of_report, read
 from pipelinejobs.util.errors import Malformed
 from support.message_samples import JOB
 
@@ -57,7 +57,7 @@ def test_other_names_are_ignored() -> None:
     assert read(others) == Parameters()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "dry_run"])
 @pytest.mark.parametrize("value", ["", "${STATUS}", "${}", "${JOB_ERROR}"])
 def test_empty_values_and_macros_count_as_absent(name: str, value: str) -> None:
     assert read({name: value}) == Parameters()
@@ -86,6 +86,40 @@ def test_blanks_around_words_do_not_count() -> None:
     given = read({"uuid": f" {JOB}\n", "event": "RUN ", "name": "\trun", "status": "FINISHED\n", "note": " n "})
     assert (given.job, given.name, given.status, given.note) == (JOB, "run", "FINISHED", " n ")
     assert read({"uuid": " ", "event": "\n", "status": " ${STATUS} ", "state": "x"}) == Parameters(status="x")
+
+
+class TestDryRun:
+    """A flag that is read wrongly would have an event applied that was not to be."""
+
+    @pytest.mark.parametrize(
+        ("value", "meant"),
+        [
+            ("true", True),
+            ("1", True),
+            ("True", True),
+            (" TRUE\n", True),
+            ("false", False),
+            ("0", False),
+            ("False", False),
+        ],
+    )
+    def test_its_values(self, value: str, meant: bool) -> None:
+        assert dry_run({"dry_run": value}) is meant
+        assert read({"dry_run": value}).dry_run is meant
+        of_a_report = of_report({"uuid": JOB, "status": "FINISHED", "dry_run": value}, None, Marks())
+        assert of_a_report is not None
+        assert of_a_report.dry_run is meant
+
+    @pytest.mark.parametrize(
+        "value", ["", " ", "yes", "on", "t", "2", "01", "true,false", "${DRY_RUN}", "\uff11", "\udcff"]
+    )
+    def test_any_other_is_refused(self, value: str) -> None:
+        assert dry_run({"dry_run": value}) is None
+        assert refused(dry_run=value) == "parameter dry_run: must be true or false (or 1 or 0)"
+        assert of_report({"uuid": JOB, "status": "FINISHED", "dry_run": value}, None, Marks()) is None
+
+    def test_without_it(self) -> None:
+        assert dry_run({"DRY_RUN": "true"}) is False
 
 
 class TestOfAReport:

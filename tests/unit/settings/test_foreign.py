@@ -84,6 +84,16 @@ def test_foreign_names_are_reported_in_one_line() -> None:
     )
 
 
+def test_parameters_of_messages_in_a_file_of_secrets_are_a_warning() -> None:
+    """With `dry_run` there, every message to the actor would be a dry run."""
+    warning, ignored = said({}, "dry_run", "token", "OTHER")
+    assert warning == (
+        logging.WARNING,
+        "on Abaco they would be read as parameters of every message, so remove them: dry_run, token",
+    )
+    assert ignored == (logging.INFO, "not settings of the manager, and ignored: OTHER")
+
+
 def test_an_environment_of_settings_only_has_no_remarks() -> None:
     assert said({"_REACTOR_LOGS_LEVEL": "INFO", KEY: "k", SECRET: "s", "HOME": "/root"}) == []
 

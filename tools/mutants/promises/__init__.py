@@ -4,6 +4,7 @@ from typing import Final
 
 from tools.mutants.mutant import Mutant
 from tools.mutants.promises.beside_others import BESIDE_OTHERS
+from tools.mutants.promises.dry_run import DRY_RUN
 from tools.mutants.promises.durable import DURABLE
 from tools.mutants.promises.in_any_order import IN_ANY_ORDER
 from tools.mutants.promises.its_job_alone import ITS_JOB_ALONE
@@ -38,5 +39,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *QUIET,
     *SILENCE,
     *BESIDE_OTHERS,
+    *DRY_RUN,
     *JOB_SYSTEMS,
 )
