@@ -25,6 +25,9 @@ STATES: Final[dict[str, str]] = {
 }
 """Each state and what it means for a job."""
 
+OPEN: Final = ("CREATED", "RUNNING")
+"""The states in which a job waits for reports of a job system."""
+
 EVENTS: Final[dict[str, str]] = {
     "create": "Create a new job",
     "run": "Mark the job as running",

@@ -28,13 +28,17 @@ from pipelinejobs.diagnose.snapshot import take_snapshot
 from pipelinejobs.service.remember_tokens import replace_salts
 from pipelinejobs.settings import TABLE, Settings
 from pipelinejobs.store import Store
+from pipelinejobs.store.listing import Filter
 from pipelinejobs.store.outbox import FAILED, PENDING
 from pipelinejobs.store.store import is_too_old
 from pipelinejobs.util import redaction
+from pipelinejobs.util.duration import words
 from pipelinejobs.util.errors import CommandFailed, PipelineJobsError, Unavailable, WrongSetting
 from pipelinejobs.util.plural import counted
 
 _SHOWN: Final = 20
+_FEW: Final = 5
+_MOST_COUNTED: Final = 100_000
 _LATE_SECONDS: Final = 60.0
 
 
@@ -82,6 +86,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
     yield _server(version)
     yield from _guarded("indexes", lambda: _indexes(store, fix=options.fix))
     yield from _guarded("jobs", lambda: _jobs(store, session.settings, options.jobs))
+    yield from _guarded("silence", lambda: _silence(store, session.settings.reconcile.after))
     yield from _guarded("tokens", lambda: _salts(store, fix=options.fix))
     yield from _guarded("journal", lambda: _journal(store))
     yield from _guarded("outbox", lambda: _outbox(store))
@@ -201,6 +206,23 @@ def _look_at(store: Store, uuid: str) -> tuple[list[str], bool]:
     except Exception as error:
         return [f"it cannot be read ({type(error).__name__})"], False
     return (read.problems, was_rotated(read.job)) if read is not None else ([], False)
+
+
+def _silence(store: Store, quiet_after: float) -> Iterator[Finding]:
+    """Open jobs that are quiet or overdue. For a person to look at: silence is no proof that anything is wrong."""
+    asked = (
+        (Filter(quiet_for=quiet_after), f"had no event for {words(quiet_after)}"),
+        (Filter(overdue=True), "exceeded the job system's time limit"),
+    )
+    for wanted, what in asked:
+        page = store.listing.page(wanted, _FEW)
+        if page.jobs:
+            uuids = ", ".join(str(job.get("uuid")) for job in page.jobs)
+            number = store.listing.count(wanted, _MOST_COUNTED)
+            said = f"{number} or more open jobs" if number == _MOST_COUNTED else counted(number, "open job")
+            whom = "it" if number == 1 else "them"
+            more = " ..." if page.next else ""
+            yield note("silence", f"{said} {what}; reconcile asks the job system about {whom}: {uuids}{more}")
 
 
 def _salts(store: Store, *, fix: bool) -> Iterator[Finding]:

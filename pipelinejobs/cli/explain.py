@@ -1,7 +1,8 @@
 """Explain one job: why it is in its state, and which events are possible next.
 
 Also shows refused events with the reasons, messages to the Indexer that are not delivered, what the job system answered
-when it was last asked about the job (see reconcile), and problems of the job.
+when it was last asked about the job (see reconcile), and problems of the job. Says if the job had no event for hours,
+or runs for longer than the job system's limit.
 
   python -m pipelinejobs explain UUID
 """
@@ -24,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Output:
     """Explains the job."""
-    facts = snapshot.facts(session.store, options.uuid)
+    facts = snapshot.facts(session.store, options.uuid, session.settings.reconcile.after)
     if facts is None:
         raise session.no_job(options.uuid)
     return Output(data=facts, lines=lines_of(facts))

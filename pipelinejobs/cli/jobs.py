@@ -3,6 +3,7 @@
 Jobs that python-datacatalog has marked as deleted are shown only with --all.
 
   python -m pipelinejobs jobs --state RUNNING --since 2026-11-23
+  python -m pipelinejobs jobs --quiet-for 6h
 """
 
 import argparse
@@ -25,6 +26,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--before", type=inputs.moment, metavar="TIME", help="only jobs changed before this time (ISO 8601)"
     )
     parser.add_argument("--text", type=inputs.line, help="only jobs with this text in a name or path")
+    parser.add_argument(
+        "--quiet-for",
+        type=inputs.duration,
+        metavar="TIME",
+        help="only jobs that wait for a report (CREATED, RUNNING) and had no event for this long, such as 6h",
+    )
+    parser.add_argument(
+        "--overdue", action="store_true", help="only jobs that run for longer than the job system's own limit"
+    )
     parser.add_argument("--failed", action="store_true", help="only jobs with a failed message to the Indexer")
     parser.add_argument("--undelivered", action="store_true", dest="failed", help=argparse.SUPPRESS)  # its former name
     parser.add_argument("--all", action="store_true", help="also jobs that are marked as deleted")
@@ -41,6 +51,8 @@ def run(options: argparse.Namespace, session: Session) -> Output:
         text=options.text,
         updated_since=options.since,
         updated_before=options.before,
+        quiet_for=options.quiet_for,
+        overdue=options.overdue,
         failed=options.failed,
         hidden=options.all,
     )

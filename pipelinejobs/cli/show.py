@@ -1,6 +1,7 @@
 """Show one job: its state and its links, without history and without secrets.
 
-Fields that begin with an underscore are shown only if they hold no secrets.
+Fields that begin with an underscore are shown only if they hold no secrets. A last line says if the job had no event
+for hours, or runs for longer than the job system's limit.
 
   python -m pipelinejobs show UUID
 """
@@ -12,6 +13,7 @@ from pipelinejobs.cli import inputs
 from pipelinejobs.cli.output import Output, short, when
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.views import public_job
+from pipelinejobs.diagnose import silence
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +27,11 @@ def run(options: argparse.Namespace, session: Session) -> Output:
     if document is None:
         raise session.no_job(options.uuid)
     facts = public_job(document)
-    return Output(data=facts, lines=[f"{name}: {_line(value)}" for name, value in facts.items()])
+    lines = [f"{name}: {_line(value)}" for name, value in facts.items()]
+    job = session.store.jobs.load(options.uuid)
+    quiet_after = session.settings.reconcile.after
+    remarks = silence.remarks(job, session.store.outbox.now(), quiet_after) if job is not None else []
+    return Output(data=facts, lines=lines + [f"note: {remark}" for remark in remarks])
 
 
 def _line(value: Any) -> str:

@@ -25,8 +25,8 @@ from typing import Final, NamedTuple
 
 from fsm.lifecycle import ADMINISTRATIVE, INITIAL, RESERVED
 from fsm.machine import allowed, destination
-from pipelinejobs.core import identity, tokens
-from pipelinejobs.core.job import Entry, Job, Trusted
+from pipelinejobs.core import identity, time_limit, tokens
+from pipelinejobs.core.job import Entry, Job, TimeLimit, Trusted
 from pipelinejobs.core.tokens import Authority
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event, Kind
@@ -52,6 +52,7 @@ class Change(NamedTuple):
         alone: whether no other program is known to write to the job.
         external: the newest external job, as `system:id`, to be remembered and bound to the present attempt; None if
             it is remembered already.
+        time_limit: for how long the job system lets the external job run, after the change; None if it is not known.
         owes_index: whether an index request has to be sent to the Indexer.
         counted: how many of the new entries the job's revision already counts (see `journaled.owing`).
         same: the uuid of an entry that would say the same as the event, if there can be one.
@@ -64,6 +65,7 @@ class Change(NamedTuple):
     trusted: tuple[Trusted, ...] | None = None
     alone: bool = False
     external: str | None = None
+    time_limit: TimeLimit | None = None
     owes_index: bool = False
     counted: int = 0
     same: str | None = None
@@ -225,15 +227,17 @@ def _entry(job: Job, event: Event, now: datetime) -> Entry:
 
 def _change(job: Job, event: Event, authority: Authority, entries: tuple[Entry, ...], after: str) -> Change:
     hashes = tokens.remembered(job)
+    attempt = entries[-1].uuid if event.name == "reset" else job.attempt
     return Change(
         entries=entries,
         state=after,
-        attempt=entries[-1].uuid if event.name == "reset" else job.attempt,
+        attempt=attempt,
         tokens=tuple(hashes),
         trusted=_trusted(job, event, authority),
         # Each event of python-datacatalog changes the salt: a token that is new to us means that it wrote one.
         alone=job.alone and tuple(hashes) == job.tokens,
         external=_new_external(job, event),
+        time_limit=time_limit.after(job, event, after, attempt, entries[-1].date),
         owes_index=_owes_index(job, event, after),
         same=identity.asked_uuid(job, event),
     )

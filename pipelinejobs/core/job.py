@@ -1,7 +1,7 @@
 """A job as the rules see it: everything stored that they need, without the history entries."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -43,6 +43,32 @@ class Trusted(NamedTuple):
     attempt: str = ""
 
 
+class TimeLimit(NamedTuple):
+    """The job system's limit for how long an external job may run; see `core.time_limit`.
+
+    Attributes:
+        attempt: the job's attempt to which the external job belongs.
+        external: digest of the external job; None if its reports do not name it.
+        seconds: the limit; None if no report had one.
+        running_since: when a report said that the external job runs; None if it does not run.
+    """
+
+    attempt: str
+    external: str | None
+    seconds: int | None = None
+    running_since: datetime | None = None
+
+    @property
+    def overdue_from(self) -> datetime | None:
+        """The time from which the job is overdue; None if the limit is not known, or the external job does not run."""
+        if self.seconds is None or self.running_since is None:
+            return None
+        try:
+            return self.running_since + timedelta(seconds=self.seconds)
+        except OverflowError:  # another program has stored a time near the end of the calendar
+            return None
+
+
 class Job(NamedTuple):
     """One job as it was read from the database.
 
@@ -50,6 +76,7 @@ class Job(NamedTuple):
         key: the document's `_id`.
         uuid: the job's uuid.
         state, last_event, revision: as stored; the guard of a write compares state and revision.
+        updated: when the job last changed; None if another program has stored something else.
         life: uuid of the `create` entry. If a job is deleted and made again, its life is another one.
         attempt: uuid of the newest `reset` entry, else of the `create` entry.
         admin: the stored `_admin`, part of the token; `has_admin` is False if the field is absent, which is not null.
@@ -62,6 +89,7 @@ class Job(NamedTuple):
         externals: the attempt of each external job, by the digest of its name (`identity.external_digest`), the newest
             last.
         external: the newest external job of the present attempt; None if none is known by name.
+        time_limit: for how long the job system lets the external job run; None if no report of the attempt told.
         entries: how many entries the history in the document has.
         moved: how many entries were moved out of the document.
         size: the whole document's size in bytes.
@@ -76,6 +104,7 @@ class Job(NamedTuple):
     life: str
     attempt: str
     last_event: str | None = None
+    updated: datetime | None = None
     revision: int | float = 0
     admin: Any = None
     has_admin: bool = True
@@ -86,6 +115,7 @@ class Job(NamedTuple):
     others_attempt: bool = False
     alone: bool = False
     externals: Mapping[str, str] = MappingProxyType({})
+    time_limit: TimeLimit | None = None
     external: External | None = None
     entries: int = 1
     moved: int = 0

@@ -1,5 +1,6 @@
 """Explains why a job is in its state and which events are allowed next. Pure."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
@@ -33,6 +34,7 @@ def facts_of(
     refused: list[dict[str, Any]],
     outbox: list[OutboxMessage],
     asked: Asked | None = None,
+    remarks: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The facts that explain the job, as `explain --json` and the gateway return them.
 
@@ -43,6 +45,7 @@ def facts_of(
         refused: its refused deliveries, oldest first.
         outbox: its pending and failed outbox messages.
         asked: what became of the newest question about it to its job system; None if there was none.
+        remarks: what the silence about it says (`silence.remarks`).
     """
     cause = checks.cause(job, entries)
     since = entries[_index(entries, cause) + 1 :] if cause is not None else []
@@ -57,7 +60,7 @@ def facts_of(
         "owed": [_owed(row) for row in outbox],
         "asked": asked._asdict() if asked is not None else None,
         "problems": problems,
-        "notes": checks.notes(job),
+        "notes": [*remarks, *checks.notes(job)],
     }
 
 

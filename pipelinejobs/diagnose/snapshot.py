@@ -2,8 +2,9 @@
 
 from typing import Any, Final, NamedTuple
 
+from fsm.lifecycle import OPEN
 from pipelinejobs.core.job import Entry, Job
-from pipelinejobs.diagnose import checks, explanation
+from pipelinejobs.diagnose import checks, explanation, silence
 from pipelinejobs.store import Store
 from pipelinejobs.store.outbox import FAILED, PENDING
 
@@ -51,18 +52,23 @@ def take_snapshot(store: Store, uuid: str, *, with_data: bool = False) -> Snapsh
     return snapshot
 
 
-def facts(store: Store, uuid: str) -> dict[str, Any] | None:
+def facts(store: Store, uuid: str, quiet_after: float) -> dict[str, Any] | None:
     """The facts that explain a job (`explanation.facts_of`); None if there is no such job.
+
+    Args:
+        store: where to read.
+        uuid: the job's uuid.
+        quiet_after: see `silence.remarks`.
 
     Raises:
         Unavailable: the database cannot be asked.
     """
-    explained = explain(store, uuid)
+    explained = explain(store, uuid, quiet_after)
     return explained.facts if explained is not None else None
 
 
-def explain(store: Store, uuid: str) -> explanation.Explanation | None:
-    """A job with what explains its state; None if there is no such job.
+def explain(store: Store, uuid: str, quiet_after: float) -> explanation.Explanation | None:
+    """A job with what explains its state; None if there is no such job. The arguments are those of `facts`.
 
     Raises:
         Unavailable: the database cannot be asked.
@@ -76,8 +82,9 @@ def explain(store: Store, uuid: str) -> explanation.Explanation | None:
         if whole is not None:
             entries[index] = entries[index]._replace(data=whole.data)
     outbox = list(store.outbox.rows(job=uuid, statuses=(PENDING, FAILED)))
+    remarks = silence.remarks(job, store.outbox.now(), quiet_after) if job.state in OPEN else []
     refused, asked = list(store.refused.of(uuid)), store.asked.of(job)
-    explained = explanation.facts_of(job, entries, problems, refused, outbox, asked)
+    explained = explanation.facts_of(job, entries, problems, refused, outbox, asked, remarks)
     return explanation.Explanation(job, explained, entries, outbox)
 
 

@@ -26,6 +26,7 @@ from pipelinejobs.messages.event import Kind
 from pipelinejobs.service.outbox_relay import Tally
 from pipelinejobs.service.reapply import OUTCOMES
 from pipelinejobs.service.reconcile import Result
+from pipelinejobs.store.open_jobs import OpenJobs
 from pipelinejobs.store.outbox import FAILED, Depth
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -109,7 +110,7 @@ class Metrics:
             self._undone.labels(outcome)
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
         self._asked = CollectorRegistry()
-        """Metrics that are the same in all processes; read from the database when Prometheus asks."""
+        """Metrics that are the same in all processes, because they are read from the database."""
         for verdict in Verdict:
             self._dry_runs.labels(verdict.value)
             for kind, old_kind in _OLD_KINDS.items():
@@ -184,6 +185,14 @@ class Metrics:
         """
         self._asked.register(_OutboxCollector(depths))
 
+    def watch_open_jobs(self, latest: Callable[[], OpenJobs | None]) -> None:
+        """Adds the metrics of the open jobs.
+
+        Args:
+            latest: the last count; None if there is none, and the metrics then have no values.
+        """
+        self._asked.register(_OpenJobsCollector(latest))
+
     def text(self) -> bytes:
         """All metrics in the text format of Prometheus; with several processes, the sums of all."""
         self._look()
@@ -204,6 +213,32 @@ class Metrics:
 def of_ended_process(number: int) -> None:
     """Removes the gauges of an ended process, by its id. Its counters stay in the sums."""
     mark_process_dead(number)  # type: ignore[no-untyped-call]
+
+
+class _OpenJobsCollector(Collector):
+    def __init__(self, latest: Callable[[], OpenJobs | None]) -> None:
+        self._latest = latest
+
+    def collect(self) -> Iterable[Metric]:
+        jobs = _gauge("pipelinejobs_jobs", "Jobs in the open states, CREATED and RUNNING.", "state")
+        quietest = _gauge(
+            "pipelinejobs_quietest_seconds",
+            "Time since the last event of the open job that had none for the longest time, by state.",
+            "state",
+        )
+        overdue = GaugeMetricFamily(
+            "pipelinejobs_overdue_jobs", "Jobs that are RUNNING for longer than the job system's own limit."
+        )
+        latest = self._latest()
+        if latest is not None:
+            for one in latest.states:
+                jobs.add_metric((one.state,), one.jobs)
+                quietest.add_metric((one.state,), one.quietest)
+            overdue.add_metric((), latest.overdue)
+        return (jobs, quietest, overdue)
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
 
 
 def _label(result: Result) -> str:
@@ -237,5 +272,5 @@ class _OutboxCollector(Collector):
         return ()  # so that registering does not ask the database
 
 
-def _gauge(name: str, help_text: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, help_text, labels=("status",))
+def _gauge(name: str, help_text: str, label: str = "status") -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help_text, labels=(label,))

@@ -18,14 +18,17 @@ from pipelinejobs.gateway.tasks.background import Background
 from pipelinejobs.gateway.tasks.batcher import Batcher
 from pipelinejobs.gateway.tasks.change_feed import ChangeFeed
 from pipelinejobs.gateway.tasks.job_asker import JobAsker
+from pipelinejobs.gateway.tasks.open_jobs_watch import PAUSE_SECONDS, OpenJobsWatch
 from pipelinejobs.gateway.tasks.outbox_sender import OutboxSender
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.service.reapply import Reapplier
 from pipelinejobs.service.reconcile import Reconciled
 from pipelinejobs.service.remember_tokens import NewJobTokens
+from pipelinejobs.store import open_jobs
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
+from pipelinejobs.store.open_jobs import OpenJobs
 from pipelinejobs.store.outbox import Depth
 from pipelinejobs.store.store import is_too_old
 from pipelinejobs.util.deadline import Deadline
@@ -97,10 +100,12 @@ class GatewayParts:
         self._others.known = False
         self._reapplier = Reapplier(services.store, services.manager.judge, self._others, self.metrics.undone)
         self._applied_watch = AppliedWatch(self._reapplier)
+        self._open_jobs = OpenJobsWatch(self._count_open_jobs)
         self._asker = self._job_asker(services)
         self._periodic = (
             Periodic("looking for new jobs", self._remember_new_tokens, _NEW_TOKENS_PAUSE_SECONDS),
             Periodic("looking for events that were undone", self._reapply, _REAPPLY_PAUSE_SECONDS),
+            Periodic("counting the open jobs", self._open_jobs.look, PAUSE_SECONDS),
         )
         self.authenticator = authenticator_for(
             settings.gateway, services.store.nonces, self._credentials, self._nonce_pool, self.metrics
@@ -255,6 +260,11 @@ class GatewayParts:
         watch(in_progress, "Messages that are being judged or are pending.", lambda: self.batcher.inside)
         watch("pipelinejobs_messages_inside", f"Deprecated: use {in_progress}.", lambda: self.batcher.inside)
         self.metrics.watch_outbox(self._depths)
+        self.metrics.watch_open_jobs(self._open_jobs.latest)
+
+    def _count_open_jobs(self) -> OpenJobs:
+        with within(self.settings.limits.database):
+            return open_jobs.count(self.store.database)
 
     def _depths(self) -> list[Depth] | None:
         try:

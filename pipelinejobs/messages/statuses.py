@@ -31,6 +31,9 @@ _EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "update": ("UPDATED", "DELETED", "HEARTBEAT"),
 }
 
+NOT_RUNNING: Final = frozenset(_EVENTS["resource"]) - {"PERMISSION_GRANT", "PERMISSION_REVOKE"}
+"""The statuses of an external job that does not run yet, or no longer: it waits, or its outputs are archived."""
+
 OTHERWISE: Final = "update"
 """The event of any status that is not in the table, and of a report without a status."""
 

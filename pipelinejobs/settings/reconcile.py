@@ -41,7 +41,8 @@ class ReconcileSection(NamedTuple):
 
     every: Annotated[float, Row(Seconds(0, _DAY), "Seconds between two rounds of questions of the gateway.")] = 300.0
     after: Annotated[
-        float, Row(Seconds(0, 365 * _DAY), "Seconds without a report after which the gateway asks about a job.")
+        float,
+        Row(Seconds(0, 365 * _DAY), "Seconds without an event after which a job is called quiet, and is asked about."),
     ] = 21_600.0
     rate: Annotated[float, Row(Number(0, 1000), "Most requests a second to the host of a job system.")] = 5.0
     agave_server: Annotated[

@@ -17,13 +17,11 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from fsm.lifecycle import OPEN
 from pipelinejobs.core.job import Job
 from pipelinejobs.messages.external import External
 from pipelinejobs.messages.values import storable
 from pipelinejobs.store.connection import Document, database_time, translated
-
-OPEN: Final = ("CREATED", "RUNNING")
-"""The states in which a job waits for reports of a job system."""
 
 KEPT_DAYS: Final = 30
 """After so many days without a further question MongoDB removes a job's row."""

@@ -10,10 +10,14 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from fsm.lifecycle import OPEN
 from pipelinejobs.store.asked import KEPT_DAYS as ASKED_DAYS
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.store.new_jobs import INDEX as NEW_TOKENS
 from pipelinejobs.util.errors import CommandFailed
+
+OPEN_INDEX: Final = {state: f"open_{state.lower()}" for state in OPEN}
+"""The name of the index of each open state."""
 
 _DAY: Final = 86400
 _CONFLICTS: Final = frozenset({85, 86, 11000})  # IndexOptionsConflict, IndexKeySpecsConflict, DuplicateKey
@@ -48,6 +52,22 @@ def wanted(days: Days) -> dict[str, list[IndexModel]]:
             # For lists of jobs and the change feed. Filters scan it in this order: an index for each filter would
             # cost a write at each event, and save time only when that filter is used.
             IndexModel([("updated", DESCENDING), ("_id", DESCENDING)], name="newest"),
+            # One for each open state, because MongoDB 5.0 has no partial index on several values. They contain only
+            # open jobs, and with `state` and `_visible` all that is needed to count them without reading them.
+            *(
+                IndexModel(
+                    [("state", ASCENDING), ("updated", ASCENDING), ("_id", ASCENDING), ("_visible", ASCENDING)],
+                    name=OPEN_INDEX[state],
+                    partialFilterExpression={"state": state},
+                )
+                for state in OPEN
+            ),
+            # Contains only running jobs whose time limit is known.
+            IndexModel(
+                [("_time_limit.overdue_from", ASCENDING)],
+                name="overdue",
+                partialFilterExpression={"state": "RUNNING", "_time_limit.overdue_from": {"$exists": True}},
+            ),
         ],
         "jobs_history": [IndexModel([("life", ASCENDING), ("seq", ASCENDING)], name="life_seq")],
         "jobs_journal": [IndexModel([("applied", ASCENDING)], name="oldest")],

@@ -12,6 +12,7 @@ have its types. This project's own fields, which python-datacatalog's writes kee
 `_former_tokens` hashes of tokens of the job's former lives
 `_alone`        true in a job that this project made and no other program is known to have changed
 `_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
+`_time_limit`   the job system's limit: `{attempt, external: digest, seconds, running_since, overdue_from}`
 `_external`     the newest external job, by name: `{system, id, attempt: uuid}`
 `_outbox`       messages to other actors that are not delivered yet; see `store.outbox`
 `_moved`        how many history entries were moved to `jobs_history`
@@ -25,13 +26,15 @@ entry. `_life` then does not match, and all own fields count as absent.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from fsm.lifecycle import STATES
-from pipelinejobs.core.job import Entry, Job, Trusted, is_count, is_revision
+from pipelinejobs.core.job import Entry, Job, TimeLimit, Trusted, is_count, is_revision
 from pipelinejobs.core.tokens import salt_hash
 from pipelinejobs.messages import external
 from pipelinejobs.messages.external import External
+from pipelinejobs.messages.time_limit import LONGEST
 
 OURS: Final = (
     "_life",
@@ -41,6 +44,7 @@ OURS: Final = (
     "_theirs",
     "_alone",
     "_externals",
+    "_time_limit",
     "_external",
     "_moved",
     "_outbox",
@@ -60,10 +64,21 @@ _FIRST: Final = {"$let": {"vars": {"entry": {"$first": _ENTRIES}}, "in": "$$entr
 _IS_RESET: Final = {"$in": ["$$this.name", ["reset", "RESET", "Reset"]]}
 _RESETS: Final = {"$map": {"input": {"$filter": {"input": _ENTRIES, "cond": _IS_RESET}}, "in": "$$this.uuid"}}
 
+OF_PRESENT_ATTEMPT: Final[dict[str, Any]] = {
+    "$expr": {
+        "$and": [
+            {"$eq": ["$_life", _FIRST]},
+            {"$eq": ["$_time_limit.attempt", {"$ifNull": [{"$last": _RESETS}, "$_attempt"]}]},
+        ]
+    }
+}
+"""The condition that `_time_limit` is of the job's present attempt: another program may have begun a new one."""
+
 HEAD: Final[dict[str, Any]] = {
     "uuid": 1,
     "state": 1,
     "last_event": 1,
+    "updated": 1,
     "_properties": 1,
     "_admin": 1,
     "_salt": 1,
@@ -77,6 +92,7 @@ HEAD: Final[dict[str, Any]] = {
     "_salts": 1,
     "_token_pin": 1,
     "_externals": 1,
+    "_time_limit": 1,
     "_external": 1,
     "_moved": 1,
     "first": _FIRST,
@@ -125,6 +141,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
         uuid=_text(document.get("uuid")),
         state=_text(document.get("state")),
         last_event=_text(document.get("last_event")) or None,
+        updated=_date(document.get("updated")),
         revision=revision if _is_number(revision) else 0,
         life=life,
         attempt=attempt,
@@ -136,6 +153,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
         trusted=_trusted(ours),
         alone=ours.get("_alone") is True,
         externals=_externals(ours.get("_externals")),
+        time_limit=_time_limit(ours.get("_time_limit"), attempt),
         external=_external(ours.get("_external"), attempt),
         entries=int(document.get("entries", 0)),
         moved=ours["_moved"] if is_count(ours.get("_moved")) else 0,
@@ -227,6 +245,19 @@ def _externals(value: Any) -> dict[str, str]:
         for row in rows
         if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("attempt"), str)
     }
+
+
+def _time_limit(value: Any, attempt: str) -> TimeLimit | None:
+    """The time limit of the present attempt; None if there is none, or it is of another attempt."""
+    if not isinstance(value, dict) or value.get("attempt") != attempt:
+        return None
+    seconds = value.get("seconds")
+    known = seconds if isinstance(seconds, int) and is_count(seconds) and 0 < seconds <= LONGEST else None
+    return TimeLimit(attempt, _text_or_none(value.get("external")), known, _date(value.get("running_since")))
+
+
+def _date(value: Any) -> datetime | None:
+    return value if isinstance(value, datetime) else None
 
 
 def _external(value: Any, attempt: str) -> External | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pipelinejobs.core.decide import Change
 from pipelinejobs.core.identity import external_digest
-from pipelinejobs.core.job import Entry, Job, Trusted
+from pipelinejobs.core.job import Entry, Job, TimeLimit, Trusted
 from pipelinejobs.messages.external import parsed
 from pipelinejobs.store.job_document import FORMER, OURS, OUTDATED
 
@@ -25,6 +25,12 @@ def from_entry(entry: Entry) -> dict[str, Any]:
 def from_trusted(rows: Iterable[Trusted]) -> list[dict[str, Any]]:
     """Tokens trusted on first use, as they are stored."""
     return [row._asdict() for row in rows]
+
+
+def from_time_limit(limit: TimeLimit) -> dict[str, Any]:
+    """A job system's time limit, as it is stored: without what is not known, and with the time that is searched for."""
+    known = limit._asdict() | {"overdue_from": limit.overdue_from}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def guard(job: Job, change: Change) -> dict[str, Any]:
@@ -68,6 +74,10 @@ def update(job: Job, change: Change, messages: list[dict[str, Any]], execution: 
         gone.append("_alone")
     if change.external is not None:
         fields |= external_fields(change.external, job.externals, change.attempt)
+    if change.time_limit is not None and change.time_limit != job.time_limit:
+        fields["_time_limit"] = from_time_limit(change.time_limit)
+    elif change.time_limit is None and job.time_limit is not None:
+        gone.append("_time_limit")
     if job.others_attempt:
         fields["_theirs"] = job.attempt
     if change.trusted is not None:

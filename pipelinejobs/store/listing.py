@@ -1,28 +1,26 @@
 """Lists of jobs, with filters and pages, for operators and users."""
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-import bson
 from bson import DatetimeMS, ObjectId
-from bson.errors import BSONError
 from pymongo import DESCENDING
 from pymongo.database import Database
 
+from fsm.lifecycle import OPEN
 from pipelinejobs.messages.fields import is_uuid
-from pipelinejobs.store.connection import Document, translated
+from pipelinejobs.store import cursors
+from pipelinejobs.store.connection import Document, database_time, translated
+from pipelinejobs.store.job_document import OF_PRESENT_ATTEMPT
 from pipelinejobs.store.outbox import FAILED
 from pipelinejobs.util.errors import Malformed
 
 LONGEST_TEXT: Final = 200
 """The most characters of a text to search for."""
-LONGEST_CURSOR: Final = 500
 
 _SHOWN: Final = {
     "uuid": 1,
@@ -38,9 +36,6 @@ _SEARCHED: Final = ("uuid", "session", "agent", "task", "archive_path", "pipelin
 # Comparisons match only values of the same type. Unlike $type, MongoDB evaluates these two by an index.
 _DATED: Final[Document] = {"updated": {"$gte": DatetimeMS(-(2**63))}}
 _UNDATED: Final[Document] = {"updated": {"$not": {"$gte": DatetimeMS(-(2**63))}}}
-_VERSION: Final = 1
-_KEYS: Final = {"o": ObjectId, "s": str, "i": int}
-"""The types of `_id` that a cursor can contain. python-datacatalog and this project use only the first."""
 _BELOW: Final = {
     int: ["minKey", "null"],
     str: ["minKey", "null", "number"],
@@ -60,6 +55,8 @@ class Filter:
             job's and the pipeline's uuid.
         updated_since: jobs that changed at this time or later.
         updated_before: jobs that changed before this time.
+        quiet_for: jobs that wait for a report, CREATED or RUNNING, and have not changed for this many seconds.
+        overdue: only jobs that RUN for longer than the job system's own limit (`core.time_limit`).
         failed: only jobs with a failed outbox message.
         hidden: also jobs that python-datacatalog has marked as deleted (`_visible: false`).
     """
@@ -69,20 +66,38 @@ class Filter:
     text: str | None = None
     updated_since: datetime | None = None
     updated_before: datetime | None = None
+    quiet_for: float | None = None
+    overdue: bool = False
     failed: bool = False
     hidden: bool = False
 
     @property
     def may_be_undated(self) -> bool:
         """Whether jobs without a date can match."""
-        return self.updated_since is None and self.updated_before is None
+        return self.updated_since is None and self.updated_before is None and self.quiet_for is None
 
-    def conditions(self) -> list[Document]:
-        """The filter as MongoDB queries. Values of users are only compared, never used as operators.
+    @property
+    def needs_time(self) -> bool:
+        """Whether it depends on the time which jobs match."""
+        return self.quiet_for is not None or self.overdue
+
+    def query(self, now: datetime, *more: Document) -> Document:
+        """The filter as a MongoDB query. Values of users are only compared, never used as operators.
+
+        Args:
+            now: the time; the database's, if `needs_time`.
+            more: further conditions.
 
         Raises:
             Malformed: the text is empty, too long, or not printable.
         """
+        conditions = [*self._conditions(now), *more]
+        if self.quiet_for is None:
+            return {"$and": conditions} if conditions else {}
+        # An `$or` on top, of states alone: only then MongoDB uses the index of each open state, and merges the two.
+        return {"$or": [{"$and": [{"state": {"$eq": state}}, *conditions]} for state in OPEN]}
+
+    def _conditions(self, now: datetime) -> list[Document]:
         conditions: list[Document] = []
         if self.states:
             conditions.append({"state": {"$in": list(self.states)}})
@@ -94,6 +109,14 @@ class Filter:
             conditions.append({"updated": {"$gte": self.updated_since}})
         if self.updated_before is not None:
             conditions.append({"updated": {"$lt": self.updated_before}})
+        if self.quiet_for is not None:
+            conditions.append({"updated": {"$lt": _earlier(now, self.quiet_for)}})
+        if self.overdue:
+            conditions += [
+                {"state": {"$eq": "RUNNING"}},
+                {"_time_limit.overdue_from": {"$lt": now}},
+                OF_PRESENT_ATTEMPT,
+            ]
         if self.failed:
             conditions.append({"_outbox.status": {"$eq": FAILED}})
         if not self.hidden:
@@ -109,18 +132,11 @@ class JobPage:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Position:
-    """The job after which a page begins: its date (None if it has none) and its `_id`."""
-
-    updated: DatetimeMS | None
-    key: ObjectId | str | int
-
-
 class Listing:
     """Reads lists of jobs."""
 
     def __init__(self, database: Database[Document]) -> None:
+        self._database = database
         self._jobs = database["jobs"]
 
     def page(self, wanted: Filter, limit: int, cursor: str | None = None) -> JobPage:
@@ -138,22 +154,35 @@ class Listing:
             Malformed: the cursor is not one, or the text of the filter cannot be searched for.
             Unavailable: the database cannot be asked.
         """
-        conditions = wanted.conditions()
-        position = _position(cursor) if cursor is not None else None
+        position = cursors.read(cursor) if cursor is not None else None
         found: list[Document] = []
         with translated():
+            query = partial(wanted.query, self._now(wanted))
             if position is None or position.updated is not None:
-                found = self._sorted([*conditions, _DATED, *_behind(position)], "updated", limit + 1)
+                found = self._sorted(query(_DATED, *_behind(position)), "updated", limit + 1)
                 position = None
             if len(found) <= limit and wanted.may_be_undated:
                 key = [_below(position.key)] if position is not None else []
-                found += self._sorted([*conditions, _UNDATED, *key], None, limit + 1 - len(found))
-        following = _cursor(found[limit - 1]) if len(found) > limit else None
+                found += self._sorted(query(_UNDATED, *key), None, limit + 1 - len(found))
+        following = cursors.after(found[limit - 1]) if len(found) > limit else None
         return JobPage([_shown(job) for job in found[:limit]], following)
 
-    def _sorted(self, conditions: list[Document], first: str | None, limit: int) -> list[Document]:
+    def count(self, wanted: Filter, most: int) -> int:
+        """The number of matching jobs, at most `most`.
+
+        Raises:
+            Malformed: the text of the filter cannot be searched for.
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            return self._jobs.count_documents(wanted.query(self._now(wanted)), limit=most)
+
+    def _now(self, wanted: Filter) -> datetime:
+        return database_time(self._database) if wanted.needs_time else datetime.now(UTC)
+
+    def _sorted(self, query: Document, first: str | None, limit: int) -> list[Document]:
         order = [(name, DESCENDING) for name in (first, "_id") if name is not None]
-        return list(self._jobs.find({"$and": conditions}, _SHOWN).sort(order).limit(limit))
+        return list(self._jobs.find(query, _SHOWN).sort(order).limit(limit))
 
     def repeated_uuids(self, limit: int) -> list[str]:
         """At most `limit` uuids that more than one document has.
@@ -178,6 +207,14 @@ class Listing:
                     yield job["uuid"]
 
 
+def _earlier(now: datetime, seconds: float) -> datetime:
+    """The time so many seconds before `now`, or the earliest time there is."""
+    try:
+        return now - timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
 def is_searchable(text: str) -> bool:
     """Whether jobs can be searched for this text."""
     return 0 < len(text) <= LONGEST_TEXT and text.isprintable()
@@ -193,7 +230,7 @@ def _containing(text: str) -> Document:
     return {"$or": [{field: pattern} for field in _SEARCHED]}
 
 
-def _behind(position: _Position | None) -> list[Document]:
+def _behind(position: cursors.Position | None) -> list[Document]:
     """The condition for jobs with a date that come after a position.
 
     Another program may have stored an array of dates. MongoDB sorts it by its latest date, so all its dates have to be
@@ -216,45 +253,3 @@ def _shown(job: Document) -> dict[str, Any]:
     admin = job.pop("_admin", None)
     job.pop("_id", None)
     return job | ({"owner": admin.get("owner")} if isinstance(admin, dict) else {})
-
-
-def _cursor(job: Document) -> str | None:
-    """The cursor of the page after this job; None if its `_id` has a type that a cursor cannot contain."""
-    key = job["_id"]
-    kind = next((kind for kind in _KEYS.values() if isinstance(key, kind) and not isinstance(key, bool)), None)
-    if kind is None:
-        return None
-    return _written(_Position(_latest(job.get("updated")), kind(key)))
-
-
-def _latest(updated: Any) -> DatetimeMS | None:
-    """The date by which MongoDB sorts a job. For years after 9999 the driver returns `DatetimeMS`."""
-    values = updated if isinstance(updated, list) else [updated]
-    dates = [DatetimeMS(value) for value in values if isinstance(value, datetime)]
-    dates += [value for value in values if isinstance(value, DatetimeMS)]
-    return max(dates, key=int, default=None)
-
-
-def _written(position: _Position) -> str:
-    moment = int(position.updated) if position.updated is not None else None
-    kind = next(name for name, kind in _KEYS.items() if type(position.key) is kind)
-    text = json.dumps([_VERSION, moment, kind, str(position.key)], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _position(cursor: str) -> _Position:
-    """The position in a cursor. The client may have changed it, so only a date and a key are read from it."""
-    try:
-        if len(cursor) > LONGEST_CURSOR:
-            raise ValueError
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        _, moment, kind, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if isinstance(moment, bool):
-            raise TypeError
-        position = _Position(DatetimeMS(moment) if moment is not None else None, _KEYS[kind](key))
-        bson.encode({"": position.key})  # a number of more than 64 bits, or half a character, is no key
-        if _written(position) != cursor:
-            raise ValueError
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error, BSONError):
-        raise Malformed("parameter cursor", "is not the cursor of a page") from None
-    return position

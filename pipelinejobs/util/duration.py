@@ -1,4 +1,4 @@
-"""Durations as people write them: `90m`, `6h`, `1h30m`."""
+"""Durations as people write them, `90m`, `6h`, `1h30m`, and as they are shown to them, `1 h 30 min`."""
 
 import re
 from typing import Final
@@ -11,6 +11,8 @@ LONGEST: Final = 100 * 366 * UNITS["d"]
 
 WANTED: Final = "a number with a unit, such as 30s, 90m, 6h, 2d or 1w, parts of these such as 1h30m, or seconds"
 """What a duration must be, in words that follow "must be"."""
+
+_SHOWN: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
 _PLAIN = re.compile(_NUMBER)
@@ -35,3 +37,16 @@ def seconds(text: str) -> float:
     if total > LONGEST:
         raise ValueError("must be at most a hundred years (36600d)")
     return total
+
+
+def words(duration: float) -> str:
+    """A number of seconds for people, in its two largest units: `5 h 10 min`, `2 d`, `40 s`. Fractions are left out."""
+    rest = max(int(duration), 0)
+    said: list[str] = []
+    for unit, size in _SHOWN:
+        if rest >= size or (unit == "s" and not said):
+            said.append(f"{rest // size} {unit}")
+            rest %= size
+        elif said:
+            break
+    return " ".join(said[:2])

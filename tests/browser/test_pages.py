@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from support.browser import DESKTOP, PHONE, Browsing
 from support.gateway import Gateway, eventually
 from support.pages import HOSTILE
-from support.process import Documents, StoredJob
+from support.process import Documents, StoredJob, callback
 from tools.demo.indexer import Indexer
 
 Window = Callable[..., Browsing]
@@ -86,13 +86,45 @@ def test_filters(window: Window, gateway: Gateway, new_job: NewJob) -> None:
     expect(page.get_by_text("No job matches.")).to_be_visible()
     page.get_by_role("link", name="Show all jobs").click()
     expect(rows).to_have_count(2)
-    page.get_by_text("Pipeline and time").click()
+    page.get_by_text("Pipeline, time and silence").click()
     page.get_by_label("Changed since").fill("soon")
     page.keyboard.press("Enter")
     wrong = page.get_by_label("Changed since")
     expect(wrong).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#since-wrong")).to_be_visible()
     assert other.uuid not in page.content()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_filter_for_silent_jobs(
+    window: Window, gateway: Gateway, new_job: NewJob, jobs: Documents, javascript: bool
+) -> None:
+    silent, other = [new_job(updated=datetime.now(UTC) - timedelta(hours=7)) for _ in range(2)]
+    gateway.post(callback("agave", "RUNNING"), silent.url())
+    earlier = datetime.now(UTC) - timedelta(hours=7)
+    limit = {"_time_limit.running_since": earlier, "_time_limit.overdue_from": earlier + timedelta(hours=4)}
+    jobs.update_one({"uuid": silent.uuid}, {"$set": {"updated": earlier, **limit}})
+    new_job(updated=datetime.now(UTC))
+    here = window(java_script_enabled=javascript)
+    here.sign_in()
+    page = here.page
+    rows = page.locator("#rows > tr")
+    expect(rows).to_have_count(3)
+    page.get_by_text("Pipeline, time and silence").click()
+    page.get_by_label("Without an event for").fill("6h")
+    page.get_by_role("button", name="Filter").click()
+    expect(rows).to_have_count(2)
+    expect(page.get_by_label("Without an event for")).to_have_value("6h")
+    page.get_by_role("checkbox", name="Running longer than the job system allows").check()
+    page.get_by_role("button", name="Filter").click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(silent.uuid)
+    assert other.uuid not in page.content()
+    assert "quiet_for=6h&overdue=true" in page.url
+    expect(page.get_by_role("checkbox", name="Running longer than the job system allows")).to_be_checked()
+    page.get_by_role("link", name=silent.uuid).click()
+    expect(page.get_by_text("no event for 7 h")).to_be_visible()
+    expect(page.get_by_text("longer than the job system's limit of 4 h")).to_be_visible()
 
 
 class TestLive:

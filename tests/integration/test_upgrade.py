@@ -33,7 +33,7 @@ from tools.demo.indexer import Indexer
 pytestmark = [pytest.mark.promise("F18"), pytest.mark.promise("P5")]
 
 STORED: Final = Path(__file__).resolve().parents[1] / "data" / "stored"
-STATES: Final = ["first-core", "reviewed-core", "before-the-gateway", "gateway", "last-writer", "hashes"]
+STATES: Final = ["first-core", "reviewed-core", "before-the-gateway", "gateway", "last-writer", "hashes", "time-limit"]
 """In the order of time."""
 ADMIN: Final = ("upgrade-secret", "upgrade-key")
 POLICY: Final = Policy(admin_secret=Secret(ADMIN[0]), admin_key=Secret(ADMIN[1]), trust_on_first_use=True)

@@ -266,7 +266,7 @@ class Lives(RuleBasedStateMachine):
         return self._signed(Event(job=self.world.uuid(job), name=name, kind=kind, **fields))
 
     def _report(self, job: int, status: str, run: int) -> Event:
-        data = {"status": status, "id": run}
+        data = {"status": status, "id": run, "maxRunTime": "04:00:00"}
         return self._event(
             job,
             REPORTS[status],

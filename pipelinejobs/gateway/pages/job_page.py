@@ -56,7 +56,7 @@ async def get(request: Request) -> Response:
     newest = int(upto) if upto is not None and _NUMBER.fullmatch(upto) else None
 
     def answer() -> Response | None:
-        content = _content(visit.parts.store, uuid, newest)
+        content = _content(visit.parts.store, uuid, newest, visit.parts.settings.reconcile.after)
         if content is None:
             return None
         content |= {
@@ -71,8 +71,8 @@ async def get(request: Request) -> Response:
     return answered
 
 
-def _content(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | None:
-    explained = snapshot.explain(store, uuid)
+def _content(store: Store, uuid: str, newest: int | None, quiet_after: float) -> dict[str, Any] | None:
+    explained = snapshot.explain(store, uuid, quiet_after)
     document = store.jobs.document(uuid)
     if explained is None or document is None:
         return None

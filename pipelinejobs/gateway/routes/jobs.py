@@ -1,13 +1,15 @@
 """Jobs, for users with the READ permission: `/jobs`, `/jobs/{uuid}`, `/jobs/{uuid}/history`, `/jobs/{uuid}/explain`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
+from inspect import signature
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import BeforeValidator, WithJsonSchema
 
 from fsm.lifecycle import STATES
 from pipelinejobs.core.views import plain, public_job
@@ -19,6 +21,7 @@ from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, JobsReader, answ
 from pipelinejobs.messages.fields import UUID_PATTERN
 from pipelinejobs.store import history, listing
 from pipelinejobs.store.listing import Filter
+from pipelinejobs.util import duration, spelling
 from pipelinejobs.util.errors import Malformed
 
 if TYPE_CHECKING:
@@ -32,6 +35,12 @@ Uuid = Annotated[str, Path(description="The uuid of the job.", pattern=f"^{UUID_
 Limit = Annotated[int, Query(description="The largest number of jobs.", ge=1, le=200)]
 Cursor = Annotated[str | None, Query(description="`next` of the previous page.", min_length=1, max_length=500)]
 Text = Annotated[str | None, Query(description="Text in the job's names and paths.", min_length=1, max_length=200)]
+Duration = Annotated[
+    float | None,
+    BeforeValidator(duration.seconds),
+    WithJsonSchema({"type": "string"}),
+    Query(description="Only jobs that are CREATED or RUNNING and had no event for this long: 90m, 6h, 2d."),
+]
 Moment = Annotated[datetime | None, Query(description="A time; UTC if it has no time zone.")]
 
 
@@ -57,6 +66,7 @@ def router() -> APIRouter:
 
 async def get_all(
     call: JobsReader,
+    request: Request,
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     pipeline: Annotated[
         str | None, Query(description="Only jobs of this pipeline.", pattern=f"^{UUID_PATTERN}$")
@@ -64,16 +74,23 @@ async def get_all(
     text: Text = None,
     since: Moment = None,
     before: Moment = None,
+    quiet_for: Duration = None,
+    overdue: Annotated[
+        bool, Query(description="Only jobs that run for longer than the job system's own limit.")
+    ] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> JSONResponse:
     """A page of jobs, without soft-deleted ones."""
+    _refuse_misspelt(request.query_params)
     wanted = Filter(
         states=(state,) if state is not None else (),
         pipeline=pipeline,
         text=text,
         updated_since=_utc(since),
         updated_before=_utc(before),
+        quiet_for=quiet_for,
+        overdue=overdue,
     )
     find = partial(call.parts.store.listing.page, wanted, limit, cursor)
     try:
@@ -103,7 +120,8 @@ async def get_history(
 
 async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
     """Why the job is in its state, its refused events, its possible next events, and its outbox messages."""
-    return await _answered(call, lambda: snapshot.facts(call.parts.store, uuid), plain, schemas.Explanation)
+    find = partial(snapshot.facts, call.parts.store, uuid, call.parts.settings.reconcile.after)
+    return await _answered(call, find, plain, schemas.Explanation)
 
 
 async def _answered(
@@ -130,6 +148,19 @@ async def _answered(
     if answered is None:
         raise HttpError(HTTPStatus.NOT_FOUND, "not found: no such job")
     return answered
+
+
+def _refuse_misspelt(given: Iterable[str]) -> None:
+    """Refuses a name that is nearly the name of a filter: without that filter, all jobs would match.
+
+    Raises:
+        HttpError: 400; it says which name may be meant.
+    """
+    known = [name for name in signature(get_all).parameters if name not in ("call", "request")]
+    for name in given:
+        near = next((one for one in known if 0 < spelling.mistakes(name, one) <= spelling.MOST), None)
+        if near is not None and name not in known:
+            raise HttpError(HTTPStatus.BAD_REQUEST, f"parameter {name[:64]!a}: is not known; did you mean {near}?")
 
 
 def _part(uuid: str, page: history.HistoryPage) -> dict[str, Any]:

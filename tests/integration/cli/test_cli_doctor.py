@@ -2,7 +2,7 @@
 
 import json
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +337,28 @@ class TestSettings:
         assert "no administrative tokens" in found(done, "tokens")[0][1]
         assert "the Indexer's address is not known" in found(done, "indexer")[0][1]
         assert done.exit_code == 0
+
+
+def test_jobs_of_which_nothing_was_heard(fixed: Cli, jobs: Jobs) -> None:
+    """Notes for a person: whether anything is wrong only the job system knows, so the exit code stays 0."""
+    assert found(fixed("doctor", "--json"), "silence") == []
+    uuids = [fixed.make(n=number)["uuid"] for number in range(7)]
+    earlier = datetime.now(UTC) - timedelta(hours=7)
+    jobs.update_many({}, {"$set": {"updated": earlier}})
+    job = jobs.find_one({"uuid": uuids[0]})
+    assert job is not None
+    life = job["history"][0]["uuid"]
+    late = {"state": "RUNNING", "_attempt": life, "_time_limit": {"attempt": life, "overdue_from": earlier}}
+    jobs.update_one({"uuid": uuids[0]}, {"$set": late})
+    quiet, overdue = found(fixed("doctor", "--json"), "silence")
+    assert quiet[0] == overdue[0] == "note"
+    assert quiet[1].startswith("7 open jobs had no event for 6 h; reconcile asks the job system about them: ")
+    assert quiet[1].endswith(" ...")
+    assert sum(uuid in quiet[1] for uuid in uuids) == 5
+    assert (
+        overdue[1]
+        == f"1 open job exceeded the job system's time limit; reconcile asks the job system about it: {uuids[0]}"
+    )
 
 
 @pytest.mark.promise("S18")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,6 +60,40 @@ def test_odd_documents_of_others_are_shown_as_strict_json(cli: Cli, jobs: Jobs, 
     jobs.insert_one({**catalogued("job-created.json"), "data": odd, "history": entries, "updated": None})
     assert cli.ok(command, UUID)
     assert "\x1b" not in cli(command, UUID).out
+
+
+class TestSilence:
+    """A job of which nothing was heard for long, and whose time limit is over."""
+
+    @pytest.fixture
+    def silent(self, cli: Cli, jobs: Jobs) -> str:
+        silent, _ = cli.make(n=1)["uuid"], cli.make(n=2)
+        job = jobs.find_one({"uuid": silent})
+        assert job is not None
+        earlier = datetime.now(UTC) - timedelta(hours=7)
+        limit = {"attempt": job["history"][0]["uuid"], "seconds": 14_400, "running_since": earlier}
+        limit |= {"overdue_from": earlier + timedelta(hours=4)}
+        own = {"_attempt": limit["attempt"], "_time_limit": limit}
+        jobs.update_one({"uuid": silent}, {"$set": {"state": "RUNNING", "updated": earlier, **own}})
+        return silent
+
+    def test_is_listed(self, cli: Cli, silent: str) -> None:
+        for wanted in (["--quiet-for", "6h"], ["--overdue"], ["--overdue", "--quiet-for", "90m", "--state", "RUNNING"]):
+            assert [job["uuid"] for job in cli.ok("jobs", *wanted)] == [silent]
+        assert cli.ok("jobs", "--quiet-for", "8h") == []
+        assert silent in cli("jobs", "--quiet-for", "6h").out
+
+    @pytest.mark.parametrize("duration", ["soon", "-6h", "9999w", ""])
+    def test_a_duration_that_is_none(self, cli: Cli, duration: str) -> None:
+        done = cli("jobs", f"--quiet-for={duration}")
+        assert done.exit_code == 2
+        assert "argument --quiet-for: must be " in done.err
+
+    def test_is_explained(self, cli: Cli, silent: str) -> None:
+        remarks = ["no event for 7 h", "RUNNING for 7 h, longer than the job system's limit of 4 h"]
+        assert cli.ok("explain", silent)["notes"][:2] == remarks
+        assert cli("show", silent).out.splitlines()[-2:] == [f"note: {remark}" for remark in remarks]
+        assert "note" not in cli("show", cli.make(n=3)["uuid"]).out
 
 
 def test_show(cli: Cli, jobs: Jobs) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pymongo.database import Database
 from pipelinejobs.mongod import Mongod
 from pipelinejobs.util import log
 from support.gateway import ALIAS, TOKENS, Gateway, eventually, serving, settings
-from support.process import StoredJob, insert_job
+from support.process import NewJob, StoredJob, insert_job
 
 
 def test_alive_and_ready(gateway: Gateway) -> None:
@@ -84,6 +85,35 @@ class TestMetrics:
         assert 'pipelinejobs_outbox_size{status="pending"} 0.0' in text
         assert 'pipelinejobs_outbox_oldest_age_seconds{status="failed"} 0.0' in text
         assert "pipelinejobs_messages_in_progress 0.0" in text
+
+    def test_open_jobs(self, gateway: Gateway, new_job: NewJob) -> None:
+        """Counted in the background: the scrape shows the last count."""
+        new_job(updated=datetime.now(UTC) - timedelta(hours=1))
+        late = {"attempt": "108-a", "overdue_from": datetime.now(UTC) - timedelta(hours=1)}
+        history = [{"uuid": "108-a", "name": "create", "data": {}, "date": datetime.now(UTC)}]
+        own = {"_life": "108-a", "_attempt": "108-a", "_time_limit": late, "history": history}
+        new_job(state="RUNNING", updated=datetime.now(UTC) - timedelta(hours=2), **own)
+        watch = gateway.parts._open_jobs
+        eventually(lambda: watch.latest() is not None)
+        watch._next = 0.0
+        watch.look()
+        text = gateway.client.get("/metrics").text
+        assert 'pipelinejobs_jobs{state="CREATED"} 1.0' in text
+        assert 'pipelinejobs_jobs{state="RUNNING"} 1.0' in text
+        assert "pipelinejobs_overdue_jobs 1.0" in text
+        ages = dict(re.findall(r'^pipelinejobs_quietest_seconds{state="(\w+)"} (\S+)', text, re.MULTILINE))
+        assert {state: round(float(age) / 3600) for state, age in ages.items()} == {"CREATED": 1, "RUNNING": 2}
+
+    def test_open_jobs_are_not_shown_while_they_cannot_be_counted(
+        self, gateway: Gateway, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        watch = gateway.parts._open_jobs
+        eventually(lambda: watch.latest() is not None)
+        monkeypatch.setattr(watch, "_next", float("inf"))
+        monkeypatch.setattr(watch, "_last", None)
+        text = gateway.client.get("/metrics").text
+        assert "pipelinejobs_jobs{" not in text
+        assert "# TYPE pipelinejobs_jobs gauge" in text
 
     def test_old_names_are_kept_and_say_the_new_one(self, gateway: Gateway, job: StoredJob) -> None:
         gateway.post(job.event("run"), permission="READ")

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pipelinejobs.store.connection import connect
 from pipelinejobs.util.secret import Secret
 from support.canaries import CANARIES
 from support.gateway import Gateway, eventually
+from support.pages import seen, visitor
 from support.process import Documents, StoredJob, callback
 
 UNKNOWN = "107b93f3-1eae-5e79-8a18-ffffffffffff"
@@ -97,6 +99,13 @@ class TestList:
             ("text", "\0"),
             ("since", "yesterday"),
             ("since", "0001-01-01T00:00:00+14:00"),
+            ("quiet_for", "soon"),
+            ("quiet_for", ""),
+            ("quiet_for", "9999w"),
+            ("overdue", "maybe"),
+            ("quietfor", "6h"),
+            ("quiet-for", "6h"),
+            ("status", "RUNNING"),
         ],
     )
     def test_what_cannot_be_asked(self, gateway: Gateway, name: str, value: str) -> None:
@@ -104,6 +113,57 @@ class TestList:
             assert get(gateway, "/jobs", **{name: value})["jobs"] == []
         else:
             assert get(gateway, "/jobs", 400, **{name: value}).startswith("parameter")
+
+    def test_a_misspelt_filter_is_refused_with_the_name_that_is_meant(self, gateway: Gateway) -> None:
+        assert get(gateway, "/jobs", 400, overdeu="true") == "parameter 'overdeu': is not known; did you mean overdue?"
+        assert get(gateway, "/jobs", 400, quietfor="6h").endswith("did you mean quiet_for?")
+        assert get(gateway, "/jobs", 200, _="1764000000", pretty="true")["jobs"] == []  # near no name: passed over
+
+    def test_what_a_duration_must_be(self, gateway: Gateway) -> None:
+        assert get(gateway, "/jobs", 400, quiet_for="soon").startswith(
+            "parameter quiet_for: must be a number with a unit, such as 30s, 90m, 6h"
+        )
+
+
+class TestSilence:
+    """Jobs of which nothing was heard for long. Looking at them changes nothing."""
+
+    @pytest.fixture
+    def silent(self, gateway: Gateway, new_job: Callable[..., StoredJob], jobs: Documents) -> StoredJob:
+        """A job whose time limit was over hours ago; and one beside it that is not silent."""
+        silent, other = new_job(), new_job()
+        other_report = callback("agave", "RUNNING") | {"id": "another-007"}
+        for job, report in ((silent, callback("agave", "RUNNING")), (other, other_report)):
+            assert gateway.post(report, job.url()).json()["result"]["verdict"] == "applied"
+        earlier = silent.stored()["updated"] - timedelta(hours=7)
+        times = {"updated": earlier, "_time_limit.running_since": earlier}
+        times["_time_limit.overdue_from"] = earlier + timedelta(hours=4)
+        jobs.update_one({"uuid": silent.uuid}, {"$set": times})
+        return silent
+
+    def test_is_found_and_explained(self, gateway: Gateway, silent: StoredJob) -> None:
+        for wanted in ({"quiet_for": "6h"}, {"overdue": "true"}, {"quiet_for": "21600", "overdue": "1"}):
+            (found,) = get(gateway, "/jobs", **wanted)["jobs"]
+            assert found["uuid"] == silent.uuid
+        assert get(gateway, "/jobs", quiet_for="8h")["jobs"] == []
+        notes = get(gateway, f"/jobs/{silent.uuid}/explain")["notes"]
+        assert notes == ["no event for 7 h", "RUNNING for 7 h, longer than the job system's limit of 4 h"]
+        with visitor(gateway) as visiting:
+            page = seen(visiting.get(f"/pages/jobs/{silent.uuid}"))
+        assert all(note in page for note in notes)
+
+    @pytest.mark.promise("P13")
+    def test_changes_nothing(self, gateway: Gateway, silent: StoredJob, database: Database[dict[str, Any]]) -> None:
+        """Not the state, not a field, no entry: silence is no event."""
+        before = {name: list(database[name].find()) for name in ("jobs", "jobs_history", "jobs_refused")}
+        for path in ("?quiet_for=0", "?overdue=true", f"/{silent.uuid}/explain"):
+            gateway.ask("GET", f"/jobs{path}", "READ")
+        with visitor(gateway) as visiting:
+            visiting.get("/pages/jobs", quiet_for="1s", overdue="true")
+            visiting.get(f"/pages/jobs/{silent.uuid}")
+        gateway.parts._count_open_jobs()
+        gateway.client.get("/metrics")
+        assert {name: list(database[name].find()) for name in before} == before
 
 
 class TestOne:

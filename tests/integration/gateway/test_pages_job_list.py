@@ -64,14 +64,21 @@ class TestFilters:
             assert found(since="2d") == {failed.uuid, running.uuid}
             assert found(before="2d") == {old.uuid}
             assert found(pipeline=PIPELINE, state="CREATED") == {old.uuid}
+            assert found(quiet_for="2d") == {old.uuid}
+            assert found(quiet_for="2d", state="RUNNING") == set()
+            assert found(overdue="true") == set()
 
     def test_they_stay_filled_in(self, gateway: Gateway) -> None:
         with visitor(gateway) as visiting:
-            page = visiting.get("/pages/jobs", state=["RUNNING"], text='a"b', since="2h")
+            page = visiting.get(
+                "/pages/jobs", state=["RUNNING"], text='a"b', since="2h", quiet_for="6h", overdue="true"
+            )
         assert 'value="RUNNING" checked' in page
         assert 'value="FAILED" checked' not in page
         assert 'value="a&#34;b"' in page
         assert 'value="2h"' in page
+        assert 'name="quiet_for" value="6h"' in page
+        assert 'name="overdue" value="true" checked' in page
         assert '<details data-key="more" open>' in page
 
     @pytest.mark.promise("S6")
@@ -83,6 +90,7 @@ class TestFilters:
             ("text", "x" * 201, "at most 200 characters"),
             ("since", "soon", "not a time in an accepted form"),
             ("before", "soon", "not a time in an accepted form"),
+            ("quiet_for", "soon", "must be a number with a unit"),
         ],
     )
     def test_an_invalid_filter_is_reported_beside_its_field(

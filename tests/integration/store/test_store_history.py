@@ -320,10 +320,10 @@ def test_explaining_holds_the_data_of_few_entries(store: Store, jobs: Jobs, hist
     fill(jobs, 150, size=100_000)
     jobs.update_one({}, {"$set": {"last_event": "update"}})
     move(store, history)
-    snapshot.facts(store, UUID)  # what is made once and kept does not count
+    snapshot.facts(store, UUID, 3600.0)  # what is made once and kept does not count
     tracemalloc.start()
     try:
-        facts = snapshot.facts(store, UUID)
+        facts = snapshot.facts(store, UUID, 3600.0)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

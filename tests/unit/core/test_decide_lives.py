@@ -76,6 +76,7 @@ class Memory:
             tokens=change.tokens,
             trusted=change.trusted,
             externals=externals,
+            time_limit=change.time_limit,
         )
 
     def tokens(self, job: int) -> list[str]:
@@ -109,7 +110,10 @@ def _without_time(decision: Any, like: Any) -> Any:
         return decision
     pairs = zip(decision.change.entries, like.change.entries, strict=True)
     dated = tuple(entry._replace(date=other.date) for entry, other in pairs)
-    return decision._replace(change=decision.change._replace(entries=dated))
+    limit, dated_limit = decision.change.time_limit, like.change.time_limit
+    if limit is not None and dated_limit is not None:
+        limit = limit._replace(running_since=limit.running_since and dated_limit.running_since)
+    return decision._replace(change=decision.change._replace(entries=dated, time_limit=limit))
 
 
 class InMemory(Lives):

@@ -19,6 +19,7 @@ def test_no_filter_matches_all_jobs() -> None:
 
 def test_all_of_them() -> None:
     given = {"text": " night run ", "pipeline": PIPELINE, "since": "2h", "before": "now"}
+    given |= {"quiet_for": " 6h ", "overdue": "true"}
     read = filters.read(["RUNNING", "FAILED"], given, NOW)
     assert read.filter == Filter(
         states=("RUNNING", "FAILED"),
@@ -26,10 +27,13 @@ def test_all_of_them() -> None:
         text="night run",
         updated_since=NOW - timedelta(hours=2),
         updated_before=NOW,
+        quiet_for=21_600,
+        overdue=True,
     )
     assert read.shows_more
     assert read.query(cursor="c&d") == (
-        f"?state=RUNNING&state=FAILED&text=night+run&pipeline={PIPELINE}&since=2h&before=now&cursor=c%26d"
+        f"?state=RUNNING&state=FAILED&text=night+run&pipeline={PIPELINE}&since=2h&before=now"
+        "&quiet_for=6h&overdue=true&cursor=c%26d"
     )
 
 
@@ -42,6 +46,9 @@ def test_all_of_them() -> None:
         ("text", "a\0b"),
         ("since", "soon"),
         ("before", "later"),
+        ("quiet_for", "soon"),
+        ("quiet_for", "-6h"),
+        ("quiet_for", "9999w"),
     ],
 )
 def test_an_invalid_value_is_reported_for_its_field(name: str, value: str) -> None:
@@ -49,6 +56,18 @@ def test_an_invalid_value_is_reported_for_its_field(name: str, value: str) -> No
     assert read.filter is None
     assert list(read.wrong) == [name]
     assert read.texts[name]  # which stays, to be mended
+
+
+@pytest.mark.parametrize("value", ["true", "1", "on", "YES"])
+def test_the_box_for_overdue_jobs(value: str) -> None:
+    read = filters.read([], {"overdue": value}, NOW)
+    assert (read.filter, read.is_any, read.shows_more) == (Filter(overdue=True), True, True)
+    assert read.query() == "?overdue=true"
+
+
+@pytest.mark.parametrize("value", ["", "false", "0"])
+def test_the_box_is_not_ticked(value: str) -> None:
+    assert filters.read([], {"overdue": value}, NOW).filter == Filter()
 
 
 def test_an_unknown_state_is_invalid() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelinejobs.util.duration import LONGEST, UNITS, seconds
+from pipelinejobs.util.duration import LONGEST, UNITS, seconds, words
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,26 @@ from pipelinejobs.util.duration import LONGEST, UNITS, seconds
 )
 def test_what_a_duration_means(text: str, expected: float) -> None:
     assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("duration", "shown"),
+    [
+        (0, "0 s"),
+        (-5, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (3605, "1 h"),
+        (18_600, "5 h 10 min"),
+        (86_400 + 60, "1 d"),
+        (90_000, "1 d 1 h"),
+        (100 * 86_400, "100 d"),
+    ],
+)
+def test_what_is_shown_to_people(duration: float, shown: str) -> None:
+    assert words(duration) == shown
 
 
 _NONE = ["", " ", "h", "6 h", "6x", "-6h", "+6h", "1e3", "nan", "inf", "6h 30m", "30m6h", "1h1h", "1_000", "٦h", "1.h"]

@@ -16,6 +16,7 @@ from tools.mutants.promises.once import ONCE
 from tools.mutants.promises.one_index_request import ONE_INDEX_REQUEST
 from tools.mutants.promises.overload import OVERLOAD
 from tools.mutants.promises.pages import PAGES
+from tools.mutants.promises.quiet import QUIET
 from tools.mutants.promises.requeued import REQUEUED
 from tools.mutants.promises.senders import SENDERS
 from tools.mutants.promises.silence import SILENCE
@@ -35,6 +36,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *REQUEUED,
     *PAGES,
     *SENDERS,
+    *QUIET,
     *SILENCE,
     *BESIDE_OTHERS,
     *DRY_RUN,
