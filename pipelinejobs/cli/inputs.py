@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pipelinejobs.messages import fields, values
 from pipelinejobs.messages import text as message_text
+from pipelinejobs.util.duration import seconds
 from pipelinejobs.util.errors import CommandFailed, Malformed
 
 _MOST: Final = 2**31 - 1
@@ -111,6 +112,14 @@ def moment(text: str) -> datetime:
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError("is not a date such as 2026-11-23 or 2026-11-23T18:00:00Z") from None
+
+
+def duration(text: str) -> float:
+    """A duration in seconds; see `util.duration`."""
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def parameter(text: str) -> tuple[str, str]:

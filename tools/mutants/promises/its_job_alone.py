@@ -8,8 +8,8 @@ ITS_JOB_ALONE: Final = (
     Mutant(
         promises=("P9", "S1"),
         what="accepts any token as a job's token",
-        where="pipelinejobs/core/tokens.py:authority",
-        old="_any_same(shown, [*remembered(of_job), *_trusted_of(of_job, event.sender)])",
+        where="pipelinejobs/core/tokens.py:authority_of",
+        old="_any_same(hashes, [*remembered(of_job), *_trusted_of(of_job, sender)])",
         new="job is not None",
         tests=(
             "tests/unit/core/test_decide_lives.py::test_lives",
