@@ -57,7 +57,8 @@ class TestReached:
     def test_it_is_true_for_each_state_that_the_job_was_in(
         self, before: list[str], after: list[str], data: st.DataObject
     ) -> None:
-        state, entries, visited, since = "CREATED", ["create"], set(), mark(document("CREATED", "create"))
+        visited: set[str] = set()
+        state, entries, since = "CREATED", ["create"], mark(document("CREATED", "create"))
         for event in before:
             if moved := destination(state, event):
                 state, entries = moved, [*entries, event]
