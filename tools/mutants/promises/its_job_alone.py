@@ -17,6 +17,14 @@ ITS_JOB_ALONE: Final = (
         ),
     ),
     Mutant(
+        promises=("P9", "S18"),
+        what="shows a job to the holder of another job's token",
+        where="pipelinejobs/gateway/routes/jobs.py:_shown_to",
+        old="call.parts.manager.is_shown(uuid, token, call.principal.user)",
+        new="token",
+        tests=("tests/integration/gateway/test_gateway_job_token.py::test_it_reads_its_job_alone[/jobs/{}]",),
+    ),
+    Mutant(
         promises=("P9",),
         what="accepts the tokens of a former life of the job",
         where="pipelinejobs/store/job_document.py:to_job",
