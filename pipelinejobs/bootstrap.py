@@ -19,6 +19,7 @@ from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:  # most runs need none of these
     from pipelinejobs.mongod import Mongod, Running
+    from pipelinejobs.service.reconcile import Reconciler
     from pipelinejobs.service.requeue import Queue, Requeue
 
 _WHERE_MONGODB_IS: Final = frozenset({"mongodb.authn", "mongodb.uri", "mongodb.username"})
@@ -106,6 +107,22 @@ def requeue(settings: Settings, context: Context) -> "Requeue":
 
     limits = Backoff(attempts=settings.requeue.attempts, longest=settings.requeue.longest_delay)
     return Requeue(_own_queue(settings, context), limits)
+
+
+def reconciler(services: Services) -> "Reconciler | None":
+    """Asks job systems about jobs; None if no setting says where one is.
+
+    Raises:
+        WrongSetting: a setting of a job system is missing or not usable.
+    """
+    from pipelinejobs import job_systems
+    from pipelinejobs.service.reconcile import Reconciler
+
+    settings = services.settings
+    systems = job_systems.from_settings(settings.reconcile)
+    if not systems.names:
+        return None
+    return Reconciler(services.store, services.manager, systems, database_seconds=settings.limits.database)
 
 
 def policy(settings: Settings) -> Policy:

@@ -18,6 +18,7 @@ from typing import Final
 
 from pipelinejobs.cli import inputs
 from pipelinejobs.cli.doctor_findings import Finding, note, of_environment, of_settings, ok, output, wrong
+from pipelinejobs.cli.doctor_job_systems import of_job_systems
 from pipelinejobs.cli.doctor_machine import of_port
 from pipelinejobs.cli.doctor_repair import repaired
 from pipelinejobs.cli.output import Output
@@ -84,6 +85,7 @@ def _look(options: argparse.Namespace, session: Session) -> Iterator[Finding]:
     yield from _guarded("tokens", lambda: _salts(store, fix=options.fix))
     yield from _guarded("journal", lambda: _journal(store))
     yield from _guarded("outbox", lambda: _outbox(store))
+    yield from _guarded("reconcile", lambda: of_job_systems(session.services))
 
 
 def _guarded(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Explain one job: why it is in its state, and which events are possible next.
 
-Also shows refused events with the reasons, messages to the Indexer that are not delivered, and problems of the job.
+Also shows refused events with the reasons, messages to the Indexer that are not delivered, what the job system answered
+when it was last asked about the job (see reconcile), and problems of the job.
 
   python -m pipelinejobs explain UUID
 """
@@ -47,13 +48,15 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
         *section("possible next events", steps),
         *section("refused", map(_refusal, facts["refused"])),
         *section("messages to the Indexer that are not delivered", map(_owed, facts["owed"])),
+        *(section("the job system was asked", [_asked(facts["asked"])]) if facts["asked"] else []),
         *section("problems", facts["problems"]),
         *(section("notes", facts["notes"]) if facts["notes"] else []),
     ]
 
 
 def _event(entry: dict[str, Any]) -> str:
-    return f"{entry['event']} at {when(entry['date'])} UTC {short(entry['data'])}".rstrip()
+    how = " (the job system was asked)" if entry["asked"] else ""
+    return f"{entry['event']}{how} at {when(entry['date'])} UTC {short(entry['data'])}".rstrip()
 
 
 def _refusal(row: dict[str, Any]) -> str:
@@ -62,6 +65,12 @@ def _refusal(row: dict[str, Any]) -> str:
         what = f"{what} ({row['status']})"
     sender = f" from {row['sender']}" if row.get("sender") else ""
     return f"{when(row['date'])} UTC {what}{sender}, {row['verdict']} while {row.get('state')}: {row['reason']}"
+
+
+def _asked(row: dict[str, Any]) -> str:
+    again = f"; {counted(row['unanswered'], 'question')} in a row without an answer" if row["unanswered"] else ""
+    where = f"about {row['system']} {row['external']}"
+    return f"{when(row['asked'])} UTC {where}: {row['result']} ({row['why']}){again}"
 
 
 def _owed(row: dict[str, Any]) -> str:

@@ -6,6 +6,8 @@ from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
 from fsm.machine import allowed, destination
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.diagnose import checks
+from pipelinejobs.messages.asked import was_asked
+from pipelinejobs.store.asked import Asked
 from pipelinejobs.store.outbox import OutboxMessage
 
 
@@ -25,7 +27,12 @@ class Explanation(NamedTuple):
 
 
 def facts_of(
-    job: Job, entries: list[Entry], problems: list[str], refused: list[dict[str, Any]], outbox: list[OutboxMessage]
+    job: Job,
+    entries: list[Entry],
+    problems: list[str],
+    refused: list[dict[str, Any]],
+    outbox: list[OutboxMessage],
+    asked: Asked | None = None,
 ) -> dict[str, Any]:
     """The facts that explain the job, as `explain --json` and the gateway return them.
 
@@ -35,6 +42,7 @@ def facts_of(
         problems: what is wrong with it (`checks.problems`).
         refused: its refused deliveries, oldest first.
         outbox: its pending and failed outbox messages.
+        asked: what became of the newest question about it to its job system; None if there was none.
     """
     cause = checks.cause(job, entries)
     since = entries[_index(entries, cause) + 1 :] if cause is not None else []
@@ -47,6 +55,7 @@ def facts_of(
         "next": [_next(job.state, event) for event in allowed(job.state) if event not in RESERVED],
         "refused": refused,
         "owed": [_owed(row) for row in outbox],
+        "asked": asked._asdict() if asked is not None else None,
         "problems": problems,
         "notes": checks.notes(job),
     }
@@ -67,7 +76,8 @@ def _entry(entry: Entry | None) -> dict[str, Any] | None:
     if entry is None:
         return None
     implied = isinstance(entry.data, dict) and entry.data.get("implied") is True
-    return {"event": entry.name, "date": entry.date, "data": entry.data, "implied": implied}
+    asked = was_asked(entry.data)
+    return {"event": entry.name, "date": entry.date, "data": entry.data, "implied": implied, "asked": asked}
 
 
 def _next(state: str, event: str) -> dict[str, str]:

@@ -76,7 +76,8 @@ def explain(store: Store, uuid: str) -> explanation.Explanation | None:
         if whole is not None:
             entries[index] = entries[index]._replace(data=whole.data)
     outbox = list(store.outbox.rows(job=uuid, statuses=(PENDING, FAILED)))
-    explained = explanation.facts_of(job, entries, problems, list(store.refused.of(uuid)), outbox)
+    refused, asked = list(store.refused.of(uuid)), store.asked.of(job)
+    explained = explanation.facts_of(job, entries, problems, refused, outbox, asked)
     return explanation.Explanation(job, explained, entries, outbox)
 
 

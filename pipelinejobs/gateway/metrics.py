@@ -25,6 +25,7 @@ from pipelinejobs.gateway.workers import TOGETHER
 from pipelinejobs.messages.event import Kind
 from pipelinejobs.service.outbox_relay import Tally
 from pipelinejobs.service.reapply import OUTCOMES
+from pipelinejobs.service.reconcile import Result
 from pipelinejobs.store.outbox import FAILED, Depth
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -90,6 +91,13 @@ class Metrics:
             "Applied events that another program had undone, by outcome.",
             "outcome",
         )
+        self._reconciled = self._counter(
+            "pipelinejobs_reconciled",
+            "Quiet jobs about which a job system was asked, by job system and by result; the result missed counts "
+            "reports that were lost on their way.",
+            "system",
+            "result",
+        )
         for what in DROPPABLE:
             self._dropped.labels(what)
         for outcome in OUTCOMES:
@@ -139,6 +147,20 @@ class Metrics:
         """Counts an event that another program had undone; `outcome` is one of `reapply.OUTCOMES`."""
         self._undone.labels(outcome).inc()
 
+    def asks(self, system: str) -> None:
+        """Adds the counters of a job system that is asked, so that they are there before the first result."""
+        for result in Result:
+            self._reconciled.labels(system, _label(result))
+
+    def reconciled(self, system: str, result: Result) -> None:
+        """Counts what became of asking about a job.
+
+        Args:
+            system: the name of a job system that is asked, or `none`.
+            result: the result.
+        """
+        self._reconciled.labels(system, _label(result)).inc()
+
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Adds a gauge whose value is read when Prometheus asks."""
         gauge = Gauge(name, help_text, registry=self._registry, multiprocess_mode="livesum")
@@ -172,6 +194,10 @@ class Metrics:
 def of_ended_process(number: int) -> None:
     """Removes the gauges of an ended process, by its id. Its counters stay in the sums."""
     mark_process_dead(number)  # type: ignore[no-untyped-call]
+
+
+def _label(result: Result) -> str:
+    return result.value.replace(" ", "_")
 
 
 class _OutboxCollector(Collector):

@@ -2,10 +2,12 @@
 
 import os
 import socket
+from collections.abc import Collection
+from functools import partial
 from time import monotonic
 from typing import Final
 
-from pipelinejobs.bootstrap import Services
+from pipelinejobs.bootstrap import Services, reconciler
 from pipelinejobs.gateway import actor_names
 from pipelinejobs.gateway.auth.factory import authenticator_for
 from pipelinejobs.gateway.deliveries import Deliveries, Keep
@@ -15,10 +17,12 @@ from pipelinejobs.gateway.tasks.applied_watch import AppliedWatch
 from pipelinejobs.gateway.tasks.background import Background
 from pipelinejobs.gateway.tasks.batcher import Batcher
 from pipelinejobs.gateway.tasks.change_feed import ChangeFeed
+from pipelinejobs.gateway.tasks.job_asker import JobAsker
 from pipelinejobs.gateway.tasks.outbox_sender import OutboxSender
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.service.reapply import Reapplier
+from pipelinejobs.service.reconcile import Reconciled
 from pipelinejobs.service.remember_tokens import NewJobTokens
 from pipelinejobs.store.connection import within
 from pipelinejobs.store.executions import Execution
@@ -101,6 +105,7 @@ class GatewayParts:
         self._others.known = False
         self._reapplier = Reapplier(services.store, services.manager.judge, self._others, self.metrics.undone)
         self._applied_watch = AppliedWatch(self._reapplier)
+        self._asker = self._job_asker(services)
         self._periodic = (
             Periodic("looking for new jobs", self._remember_new_tokens, _NEW_TOKENS_PAUSE_SECONDS),
             Periodic("looking for events that were undone", self._reapply, _REAPPLY_PAUSE_SECONDS),
@@ -147,11 +152,17 @@ class GatewayParts:
             logger.warning("pipelines.job_indexer_url is not set: messages to the Indexer stay pending in the outbox")
         else:
             self._sender.start()
+        if self._asker is None:
+            logger.info("job systems are not asked about quiet jobs, because no server of one is configured")
+        else:
+            self._asker.start()
 
     def close(self, seconds: float) -> None:
         """Finishes accepted work for at most `seconds`, then closes all parts."""
         self.stopping = True
         deadline = Deadline(seconds)
+        if self._asker is not None:
+            self._asker.stop()
         for pool in (
             self._reading,
             self.batcher,
@@ -163,7 +174,7 @@ class GatewayParts:
             self._nonce_pool,
         ):
             pool.close(deadline.remaining())
-        for periodic in self._periodic:
+        for periodic in (*self._periodic, *([self._asker] if self._asker is not None else ())):
             periodic.close(deadline.remaining())
         try:
             self._applied_watch.hand_over()
@@ -206,6 +217,37 @@ class GatewayParts:
             self._reapplier.look(Deadline(_REAPPLY_SECONDS))
         finally:
             self._applied_watch.look()
+
+    def _job_asker(self, services: Services) -> JobAsker | None:
+        """Asks job systems about quiet jobs; None if no server of one is configured."""
+        asking = reconciler(services)
+        if asking is None:
+            return None
+        for system in asking.names:
+            self.metrics.asks(system)
+        configured = services.settings.reconcile
+        return JobAsker(
+            asking,
+            services.store.asked,
+            every=configured.every,
+            after=configured.after,
+            tell=partial(self._reconciled, asking.names),
+        )
+
+    def _reconciled(self, names: Collection[str], one: Reconciled) -> None:
+        """Counts what became of asking about a job. A report that was applied is treated as one that was delivered."""
+        self.metrics.reconciled(one.system if one.system is not None and one.system in names else "none", one.result)
+        if one.outcome is None:
+            return
+        fields = {"job": one.job, "system": one.system, "external": one.external, "status": one.status}
+        logger.warning(
+            "a report was lost on its way; the job system was asked, and its answer applied",
+            extra={"fields": {**fields, "state": one.state, "execution": one.outcome.execution}},
+        )
+        if one.outcome.watch is not None:
+            self._applied_watch.add(one.outcome.watch)
+        if one.outcome.owes and self._sender is not None:
+            self._sender.wake()
 
     def _keep_executions(self, executions: list[Execution]) -> None:
         with within(self.settings.limits.database):

@@ -10,6 +10,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from pipelinejobs.store.asked import KEPT_DAYS as ASKED_DAYS
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.store.new_jobs import INDEX as NEW_TOKENS
 from pipelinejobs.util.errors import CommandFailed
@@ -50,6 +51,7 @@ def wanted(days: Days) -> dict[str, list[IndexModel]]:
         ],
         "jobs_history": [IndexModel([("life", ASCENDING), ("seq", ASCENDING)], name="life_seq")],
         "jobs_journal": [IndexModel([("applied", ASCENDING)], name="oldest")],
+        "jobs_asked": [IndexModel([("asked", ASCENDING)], name="expiry", expireAfterSeconds=ASKED_DAYS * _DAY)],
         "jobs_refused": [
             IndexModel([("job", ASCENDING), ("date", ASCENDING)], name="job_date"),
             IndexModel([("date", ASCENDING)], name="expiry", expireAfterSeconds=days.refused * _DAY),

@@ -17,6 +17,7 @@ from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
     from pipelinejobs.store import indexes
+    from pipelinejobs.store.asked import AskedJobs
     from pipelinejobs.store.changes import Changes
     from pipelinejobs.store.executions import Executions
     from pipelinejobs.store.listing import Listing
@@ -43,6 +44,7 @@ class Store:
         outbox: messages to other actors that are not delivered yet.
         journal: applied events that another program may still undo.
         refused: refused deliveries.
+        asked: what became of questions to job systems, and which jobs are to be asked about.
         pipelines: makes pipelines and jobs.
         listing: reads lists of jobs.
         new_jobs: new jobs, whose tokens have to be remembered.
@@ -68,6 +70,12 @@ class Store:
         self.outbox = OutboxRows(database)
         self.journal = Journal(database)
         self.refused = RefusedDeliveries(database, refused_limits or refused.RefusedLimits())
+
+    @cached_property
+    def asked(self) -> "AskedJobs":
+        from pipelinejobs.store.asked import AskedJobs
+
+        return AskedJobs(self.database)
 
     @cached_property
     def pipelines(self) -> "Pipelines":
@@ -148,14 +156,18 @@ class Store:
             executions_days=executions_days,
         )
 
-    def entry(self, job: Job, uuid: str) -> Entry | None:
-        """The history entry of a job with this uuid, in the job document or in `jobs_history`; None if there is none.
+    def entry(self, job: Job, *uuids: str) -> Entry | None:
+        """The first history entry of a job with one of these uuids, in the job document or in `jobs_history`, or None.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         # In this order: an entry that is being moved is in both places for a time, and always in one of them.
-        return self.jobs.entry(job, uuid) or self.history.moved_entries([(job, uuid)]).get(uuid)
+        for uuid in uuids:
+            found = self.jobs.entry(job, uuid) or self.history.moved_entries([(job, uuid)]).get(uuid)
+            if found is not None:
+                return found
+        return None
 
     def server_version(self) -> str:
         """The server's version, for example `6.0.5`.

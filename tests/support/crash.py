@@ -89,7 +89,9 @@ def main(file: str, point: str, *command: str) -> NoReturn:
     _wrap(http_client, "post", effects, "send")
     if command[0] != "reactor.py":
         from pipelinejobs.cli.main import main as run
+        from pipelinejobs.job_systems import JobSystems
 
+        _wrap(JobSystems, "ask", effects, "ask")
         sys.exit(run(command))
     import reactor
 

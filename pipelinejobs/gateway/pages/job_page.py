@@ -90,6 +90,7 @@ def _content(store: Store, uuid: str, newest: int | None) -> dict[str, Any] | No
         "timeline": timeline(store.history, uuid, explained.entries, newest, hide),
         "is_newest": newest is None,
         "refused": [_refusal(row, hide) for row in reversed(explained.facts["refused"])],
+        "asked": _asked(explained.facts["asked"], hide),
         "outbox": [outbox.displayed(row) for row in explained.outbox],
     }
 
@@ -117,6 +118,13 @@ def _refusal(row: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
     texts = {name: safe(row.get(name), hide) for name in _OF_A_REFUSAL}
     data = row.get("data")
     return texts | {"date": row.get("date"), "data": safe(data, hide) if data else ""}
+
+
+def _asked(row: Mapping[str, Any] | None, hide: Hide) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    texts = {name: safe(row[name], hide) for name in ("system", "external", "result", "why")}
+    return texts | {"asked": row["asked"], "unanswered": row["unanswered"]}
 
 
 ROUTES: Final = [Route("/jobs/{uuid}", get, methods=["GET"])]

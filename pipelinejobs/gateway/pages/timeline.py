@@ -7,6 +7,7 @@ from typing import Any, Final
 from fsm.replay import walk
 from pipelinejobs.core.job import Entry
 from pipelinejobs.gateway.pages.safe_text import DisplayValue, Hide, safe
+from pipelinejobs.messages.asked import was_asked
 from pipelinejobs.store.history import History
 
 PART: Final = 100
@@ -25,6 +26,7 @@ class TimelineEntry:
         date: its date as stored; another program may have stored another type.
         before, after: the job's state before and after it; `after` is None if the lifecycle does not allow the event.
         implied: whether no sender sent it, because a later report implied it.
+        asked: whether the job system was asked, and did not report by itself.
         data: its data; None without any.
     """
 
@@ -34,6 +36,7 @@ class TimelineEntry:
     before: str
     after: str | None
     implied: bool
+    asked: bool
     data: DisplayValue | None
 
 
@@ -78,6 +81,7 @@ def timeline(history: History, uuid: str, outline: Sequence[Entry], newest: int 
             before=steps[number - 1].before,
             after=steps[number - 1].after,
             implied=isinstance(entry.data, dict) and entry.data.get("implied") is True,
+            asked=was_asked(entry.data),
             data=DisplayValue(entry.data, hide) if entry.data not in (None, {}) else None,
         )
         for number, entry in enumerate(stored, first + 1)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from pipelinejobs.gateway.pages import timeline
+from pipelinejobs.messages import asked
+from pipelinejobs.messages.external import External
 from pipelinejobs.store import history
 from support.gateway import ALIAS, TOKENS, Gateway, eventually
 from support.pages import HOSTILE, assert_harmless, seen, visitor
@@ -215,3 +217,24 @@ def test_no_secret_is_shown_wherever_a_writer_has_stored_it(gateway: Gateway, jo
     page = page_of(gateway, job, "UPDATE")  # which looks for the job's token by itself
     for secret in (job.token, salt, nonce, "whatever", "_salt"):
         assert secret not in page
+
+
+def test_what_the_job_system_was_asked(gateway: Gateway, job: StoredJob) -> None:
+    """An event that was asked for, and the newest question; what a job system says is shown as text."""
+    store = gateway.parts.store
+    callback_of = callback("agave", "RUNNING")
+    gateway.post(callback_of, job.url())
+    external = External("agave", callback_of["id"])
+    services = gateway.parts.deliveries._manager
+    assert services.asked(asked.report(job.uuid, external, "FINISHED", {}, datetime.now(UTC)), "e").state == "FINISHED"
+    read = store.jobs.load(job.uuid)
+    assert read is not None
+    assert "Job system asked" not in page_of(gateway, job)
+    for _ in range(2):
+        store.asked.note(read, external, "unanswered", None, "500 <script>alert(1)</script>", is_answered=False)
+    page = page_of(gateway, job)
+    assert "finish RUNNING to FINISHED the job system was asked" in section(page, "timeline")
+    text = seen(page)
+    assert f"about agave {external.id} : unanswered" in text or f"about agave {external.id}: unanswered" in text
+    assert "2 questions in a row without an answer" in text
+    assert "<script>alert" not in page

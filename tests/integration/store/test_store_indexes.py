@@ -17,6 +17,7 @@ def test_missing_ones_are_named_and_made(store: Store) -> None:
         "jobs.newest",
         "jobs_history.life_seq",
         "jobs_journal.oldest",
+        "jobs_asked.expiry",
         "jobs_refused.job_date",
         "jobs_refused.expiry",
         "gateway_nonces.place",

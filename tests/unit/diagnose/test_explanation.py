@@ -8,6 +8,7 @@ from fsm.lifecycle import STATES
 from pipelinejobs.core.job import Entry
 from pipelinejobs.diagnose import checks, explanation
 from pipelinejobs.store import job_update
+from pipelinejobs.store.asked import Asked
 from pipelinejobs.store.outbox import OutboxMessage
 from support.factories import LIFE, NOW, SALT, UUID, a_job
 
@@ -30,7 +31,7 @@ def facts(state: str, *names: str, refused: Any = (), owed: Any = (), **changes:
 def test_why_it_is_in_its_state() -> None:
     found = facts("RUNNING", "create", "run", "update", "resource")
     assert (found["uuid"], found["state"], found["meaning"]) == (UUID, "RUNNING", STATES["RUNNING"])
-    assert found["because"] == {"event": "run", "date": NOW, "data": {"place": 1}, "implied": False}
+    assert found["because"] == {"event": "run", "date": NOW, "data": {"place": 1}, "implied": False, "asked": False}
     assert found["since_then"]["events"] == 2
     assert found["since_then"]["last"]["data"] == {"place": 3}
     assert found["problems"] == []
@@ -47,6 +48,27 @@ def test_an_event_that_was_implied(data: Any, implied: bool) -> None:
     created, run = entries("create", "run")
     found = explanation.facts_of(a_job("RUNNING"), [created, run._replace(data=data)], [], [], [])
     assert found["because"]["implied"] is implied
+
+
+@pytest.mark.parametrize(("data", "asked"), [({"learned": "asked"}, True), ({"learned": "told"}, False), (None, False)])
+def test_an_event_that_was_asked_for(data: Any, asked: bool) -> None:
+    created, run = entries("create", "run")
+    found = explanation.facts_of(a_job("RUNNING"), [created, run._replace(data=data)], [], [], [])
+    assert found["because"]["asked"] is asked
+
+
+def test_what_became_of_the_newest_question() -> None:
+    asked = Asked(NOW, "agave", "1-007", "unanswered", None, "500", 2)
+    assert facts("RUNNING", "create", "run")["asked"] is None
+    assert explanation.facts_of(a_job("CREATED"), entries("create"), [], [], [], asked)["asked"] == {
+        "asked": NOW,
+        "system": "agave",
+        "external": "1-007",
+        "result": "unanswered",
+        "status": None,
+        "why": "500",
+        "unanswered": 2,
+    }
 
 
 def test_a_state_that_the_history_does_not_explain() -> None:

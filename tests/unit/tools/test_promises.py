@@ -10,9 +10,9 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 PAGE: Final = (ROOT / "docs" / "explanation" / "promises.rst").read_text("utf-8")
 PARAGRAPHS: Final = dict(re.findall(r"^(P\d+) .*\n((?:   .*\n)+)", PAGE, re.MULTILINE))
 ROWS: Final = re.findall(r"^([FS]\d+)  .*(``tests/.*)\n", PAGE, re.MULTILINE)
-PROMISES: Final = [f"P{number}" for number in range(1, 12)]
-FAULTS: Final = [f"F{number}" for number in range(1, 22)]
-ATTACKS: Final = [f"S{number}" for number in range(1, 26)]
+PROMISES: Final = [*(f"P{number}" for number in range(1, 12)), "P13"]
+FAULTS: Final = [f"F{number}" for number in range(1, 23)]
+ATTACKS: Final = [f"S{number}" for number in range(1, 27)]
 MODULES: Final = sorted((ROOT / "tests").rglob("test_*.py"))
 
 

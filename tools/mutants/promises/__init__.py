@@ -7,6 +7,7 @@ from tools.mutants.promises.beside_others import BESIDE_OTHERS
 from tools.mutants.promises.durable import DURABLE
 from tools.mutants.promises.in_any_order import IN_ANY_ORDER
 from tools.mutants.promises.its_job_alone import ITS_JOB_ALONE
+from tools.mutants.promises.job_systems import JOB_SYSTEMS
 from tools.mutants.promises.no_crash import NO_CRASH
 from tools.mutants.promises.no_defect import NO_DEFECT
 from tools.mutants.promises.no_secret import NO_SECRET
@@ -16,6 +17,7 @@ from tools.mutants.promises.overload import OVERLOAD
 from tools.mutants.promises.pages import PAGES
 from tools.mutants.promises.requeued import REQUEUED
 from tools.mutants.promises.senders import SENDERS
+from tools.mutants.promises.silence import SILENCE
 from tools.mutants.promises.state_of_history import STATE_OF_HISTORY
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
@@ -32,5 +34,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *REQUEUED,
     *PAGES,
     *SENDERS,
+    *SILENCE,
     *BESIDE_OTHERS,
+    *JOB_SYSTEMS,
 )
