@@ -13,6 +13,8 @@ from support.canaries import plant
 from support.gateway import ALIAS, Gateway, serving, settings
 from support.process import StoredJob, admin_token
 
+pytestmark = pytest.mark.promise("P9")
+
 UNKNOWN: Final = "107b93f3-1eae-5e79-8a18-ffffffffffff"
 HEADER: Final = "X-Job-Token"
 WRONG: Final = "0123456789abcdef"

@@ -23,6 +23,8 @@ from support import datacatalog
 from support.gateway import TOKENS, Gateway, eventually, serving, settings
 from support.process import Documents, StoredJob, callback
 
+pytestmark = pytest.mark.promise("P10")
+
 UNKNOWN: Final = "107b93f3-1eae-5e79-8a18-ffffffffffff"
 LONG: Final = 50
 """Seconds that are never over in these tests: an answer comes sooner, or the client's own limit of 30 s fails."""
