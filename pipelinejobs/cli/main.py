@@ -28,6 +28,7 @@ from pipelinejobs.cli import (
     send,
     serve,
     show,
+    wait,
 )
 from pipelinejobs.cli.inputs import UsageError
 from pipelinejobs.cli.output import Output, printable
@@ -44,6 +45,7 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "history": history,
     "explain": explain,
     "jobs": jobs,
+    "wait": wait,
     "drain": drain,
     "reconcile": reconcile,
     "serve": serve,
@@ -67,7 +69,7 @@ EXIT_INTERRUPTED: Final = 130
 _EXIT_CODES: Final = f"""\
 exit codes: 0 done; 1 the command failed, or doctor found a problem; 2 wrong arguments;
 {EXIT_CODES[Verdict.UNAVAILABLE]} the database cannot be reached; {EXIT_WRONG_SETTING} a setting is wrong; send exits \
-with its verdict's code."""
+with its verdict's code, and wait has codes of its own."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -117,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         the exit code, as in `--help`: 0 done, 1 failed, 2 wrong arguments, 75 the database cannot be reached, 78 a
-        setting is wrong; for `send`, the code of the verdict.
+        setting is wrong; for `send`, the code of the verdict; for `wait`, see its help.
     """
     try:
         return _run(arguments)

@@ -6,7 +6,7 @@ On a terminal, rich draws it (`cli.progress_terminal`). Elsewhere it is plain li
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, TextIO
 
@@ -21,6 +21,13 @@ class Progress(Protocol):
 
     def step(self, what: str) -> AbstractContextManager[None]:
         """Shows a short step for as long as the context lasts."""
+
+    def watch(self, what: str) -> AbstractContextManager[Callable[[str], None]]:
+        """Shows work whose end is not known, and for how long it lasts already.
+
+        Returns:
+            a context that gives the function to call with each new status.
+        """
 
     def follow(self, what: str, whole: float, unit: str) -> AbstractContextManager[Tell]:
         """Shows how far counted work is.

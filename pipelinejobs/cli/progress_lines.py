@@ -43,6 +43,20 @@ class Lines:
         yield
 
     @contextmanager
+    def watch(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Prints one line when it begins, then one for each other status."""
+        shown = ""
+
+        def tell(status: str) -> None:
+            nonlocal shown
+            if status != shown:
+                shown = status
+                self.say(f"now {status}")
+
+        self.say(f"{what} ...")
+        yield tell
+
+    @contextmanager
     def follow(self, what: str, whole: float, unit: str) -> Iterator[Tell]:
         """Prints one line when it begins, then one every few seconds."""
         printed = self._clock()

@@ -2,12 +2,20 @@
 
 import io
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 from rich.text import Text
 
@@ -42,6 +50,17 @@ class Drawn:
             drawn.add_task(f"{printable(what)} ...")
             yield
         self.say(f"{what} ({time.monotonic() - began:.1f} s)")
+
+    @contextmanager
+    def watch(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Shows a spinner, the status, and the time since the beginning."""
+        with self._drawn(TimeElapsedColumn()) as drawn:
+            task = drawn.add_task(f"{printable(what)} ...")
+
+            def tell(status: str) -> None:
+                drawn.update(task, description=f"{printable(what)}: now {printable(status)}")
+
+            yield tell
 
     @contextmanager
     def follow(self, what: str, whole: float, unit: str) -> Iterator[Tell]:

@@ -10,7 +10,7 @@ compute its tokens from them.
 """
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -143,19 +143,31 @@ def authority(job: Job | None, event: Event, policy: Policy, time: float) -> Aut
     if not event.tokens:
         trusted = event.sender is not None and event.sender in policy.trusted_indexers
         return Authority.INDEXER if job and trusted and event.name in _INDEXERS_EVENTS else Authority.NONE
+    proven = authority_of(job, event.tokens, event.sender, policy, time)
+    if proven is Authority.NONE and job and policy.trust_on_first_use and first_use(job, event) is not None:
+        return Authority.FIRST_USE
+    return proven
+
+
+def authority_of(
+    job: Job | None, shown: Collection[Secret], sender: str | None, policy: Policy, time: float
+) -> Authority:
+    """The authority of tokens that are known to be valid for this job: JOB, ADMINISTRATIVE or NONE.
+
+    Args:
+        job, policy, time: as for `authority`.
+        shown: the tokens. One valid token is enough.
+        sender: the authenticated user who shows them; a token trusted on first use counts for its own sender only.
+    """
     of_job = job or _NO_JOB
-    administrative = _any_same(event.tokens, admin_tokens(policy, time))
-    shown = [token_hash(of_job.uuid, token.reveal()) for token in event.tokens]
-    known = _any_same(shown, [*remembered(of_job), *_trusted_of(of_job, event.sender)])
+    administrative = _any_same(shown, admin_tokens(policy, time))
+    hashes = [token_hash(of_job.uuid, token.reveal()) for token in shown]
+    known = _any_same(hashes, [*remembered(of_job), *_trusted_of(of_job, sender)])
     if job is None:
         return Authority.NONE
     if administrative:
         return Authority.ADMINISTRATIVE
-    if known:
-        return Authority.JOB
-    if policy.trust_on_first_use and first_use(job, event) is not None:
-        return Authority.FIRST_USE
-    return Authority.NONE
+    return Authority.JOB if known else Authority.NONE
 
 
 def first_use(job: Job, event: Event) -> Trusted | None:

@@ -37,6 +37,9 @@ from pipelinejobs.util.log import logger
 
 _READERS: Final = 8
 _WAITING_READERS: Final = 64
+_WAITERS_READERS: Final = 4
+_WAITERS_SHARE: Final = 0.75
+"""The share of connections that requests which wait for a job may hold. The others stay free for senders."""
 _REDEEMING: Final = 16
 _MOST_EXECUTIONS: Final = 20_000
 _MOST_REFUSALS: Final = 5_000
@@ -58,7 +61,9 @@ class GatewayParts:
         settings, store, names: the settings, the database, and the actor that the gateway serves.
         authenticator: finds the principal of a request.
         deliveries, batcher: handle messages, and judge their events.
+        manager: stores refusals, and checks tokens of jobs.
         reads: threads for all other questions to the database.
+        waiters_reads: threads that read for requests which wait for a job.
         health_checks: threads for /readyz and /metrics; apart, so that other requests cannot delay them.
         resends: threads that send outbox messages again while an operator waits.
         outbox: sends outbox messages.
@@ -76,15 +81,18 @@ class GatewayParts:
         self.metrics = Metrics()
         self.bodies = Bodies()
         workers, waiting = settings.gateway.workers, settings.gateway.waiting
+        self.manager = services.manager
         self.batcher = Batcher(services.manager.judge, workers, workers + waiting)
         self._reading = WorkerPool("large messages", 1, waiting)
         self.reads = WorkerPool("database reads", _READERS, _WAITING_READERS)
+        most_waiters = max(1, int(settings.gateway.connections * _WAITERS_SHARE))
+        self.waiters_reads = WorkerPool("reads of waiting requests", _WAITERS_READERS, most_waiters)
         self.health_checks = WorkerPool("health checks", 2, 30)
         self.resends = WorkerPool("resends", 2, 8)
         self.outbox = services.outbox
         self._credentials = WorkerPool("credentials", _READERS, waiting)
         self._nonce_pool = WorkerPool("nonces", _REDEEMING, waiting)
-        self.feed = ChangeFeed(services.store)
+        self.feed = ChangeFeed(services.store, most_waiters=most_waiters)
         self.executions: Background[Execution] = Background(
             "executions",
             self._keep_executions,
@@ -164,6 +172,7 @@ class GatewayParts:
             self._reading,
             self.batcher,
             self.reads,
+            self.waiters_reads,
             self.health_checks,
             self.resends,
             self._credentials,
@@ -259,6 +268,7 @@ class GatewayParts:
         in_progress = "pipelinejobs_messages_in_progress"
         watch(in_progress, "Messages that are being judged or are pending.", lambda: self.batcher.inside)
         watch("pipelinejobs_messages_inside", f"Deprecated: use {in_progress}.", lambda: self.batcher.inside)
+        watch("pipelinejobs_waiters", "Requests that wait for a job.", lambda: self.feed.waiters.count)
         self.metrics.watch_outbox(self._depths)
         self.metrics.watch_open_jobs(self._open_jobs.latest)
 

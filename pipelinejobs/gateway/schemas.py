@@ -135,9 +135,14 @@ class Jobs(TypedDict):
 
 
 class Job(TypedDict, extra_items=Any):  # type: ignore[call-arg]  # mypy does not support PEP 728 yet
-    """One job as it is stored, with the field names of python-datacatalog and without secrets."""
+    """One job as it is stored, with the field names of python-datacatalog and without secrets.
+
+    `revision` is its number of events, null if the stored one is no number. `reached` is there only with `until`.
+    """
 
     uuid: str
+    revision: int | None
+    reached: NotRequired[bool | Literal["never"]]
 
 
 class Explanation(TypedDict):

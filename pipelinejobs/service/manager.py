@@ -17,6 +17,7 @@ from pipelinejobs.store import DocumentFull, Store, within
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.log import logger
+from pipelinejobs.util.secret import Secret
 
 _MOST_OVERDUE: Final = 5
 _OF_KNOWN_SENDER: Final = frozenset({Verdict.APPLIED, Verdict.DUPLICATE, Verdict.STALE, Verdict.ILLEGAL})
@@ -126,6 +127,22 @@ class Manager:
             if job is not None and tokens.is_shown(authority):
                 row = self._store.refused.row(claimed, Verdict.MALFORMED, outcome.reason, job.state, outcome.execution)
                 self._store.refused.keep(row)
+
+    def is_shown(self, uuid: str, token: Secret, sender: str | None) -> bool:
+        """Whether a token authorises events of this job. A token that would be trusted on first use does not yet.
+
+        For an unknown job the same steps are taken, so that the time they take does not tell.
+
+        Args:
+            uuid: the job's uuid.
+            token: a job token or an administrative one, as shown.
+            sender: the authenticated user who shows it.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        now = self._clock().timestamp()
+        return tokens.is_shown(tokens.authority_of(self._store.jobs.load(uuid), (token,), sender, self._policy, now))
 
     def settle(self, outcome: Outcome, deadline: Deadline) -> None:
         """Does the work after the answer; after a dry run nothing, because nothing may be written.

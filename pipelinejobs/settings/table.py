@@ -196,6 +196,10 @@ class LimitsSection(NamedTuple):
     database: Annotated[float, Row(Seconds(0, _HOUR), "One database call.")] = 10.0
     indexer: Annotated[float, Row(Seconds(0, _HOUR), "Sending one message to another actor.")] = 10.0
     request: Annotated[float, Row(Seconds(0, _HOUR), "One request to the gateway; Agave gives up after 10 s.")] = 8.0
+    wait: Annotated[
+        float,
+        Row(Seconds(0, _HOUR), "Longest wait of a request for a job; keep it below what proxies give up at (60 s)."),
+    ] = 50.0
     drain: Annotated[float, Row(Seconds(0, _HOUR), "The gateway's end, in which it finishes accepted requests.")] = 20.0
 
 

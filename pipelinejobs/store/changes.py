@@ -1,5 +1,6 @@
 """The jobs that changed recently, for the change feed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +32,15 @@ class Changes:
                 self._jobs.find({"updated": {"$gte": moment}}, _SHOWN).sort([("updated", -1), ("_id", -1)]).limit(most)
             )
         return [_change(job) for job in reversed(found)]
+
+    def of(self, uuids: Sequence[str]) -> list[dict[str, Any]]:
+        """These jobs as they are now, in any order. Uuids without a job are left out.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():
+            return [_change(job) for job in self._jobs.find({"uuid": {"$in": list(uuids)}}, _SHOWN)]
 
 
 def _change(job: Document) -> dict[str, Any]:

@@ -11,6 +11,9 @@ HEADER_FIELDS: Final = 100
 MOST_PIPELINED: Final = 16
 """Most unanswered requests of one connection. Each needs far more memory than the bytes it arrived in."""
 
+GONE: Final = "pipelinejobs.gone"
+"""The key of a request's scope with a future: done once the client has closed the connection, or its sending side."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipelinejobs.gateway.http.connection_limits import HEADER_BYTES, HEADER_FIELDS, MOST_PIPELINED, ConnectionLimits
+from pipelinejobs.gateway.http.connection_limits import (
+    GONE,
+    HEADER_BYTES,
+    HEADER_FIELDS,
+    MOST_PIPELINED,
+    ConnectionLimits,
+)
 from pipelinejobs.gateway.http.request_refused import RequestRefused, check_request, header_too_large
 from pipelinejobs.gateway.http.transport import Transport
 from pipelinejobs.gateway.http.write_watch import WriteWatch
@@ -66,12 +72,14 @@ class _Limited(HttpToolsProtocol):
         self._due = _Due.NOTHING
         self._clock: asyncio.TimerHandle | None = None
         self._watch: WriteWatch
+        self._gone: asyncio.Future[None]  # for the application: see `GONE`
         self._last: asyncio.TimerHandle | None = None  # set when the server ends: no request after the next one
 
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         self._real = transport
+        self._gone = self.loop.create_future()
         self._watch = WriteWatch(self.loop, transport, self._limits.stall_seconds)
         self._open.add(self)
         super().connection_made(cast(asyncio.Transport, Transport(transport, lambda: self.left, self.leave)))
@@ -83,6 +91,7 @@ class _Limited(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to keep it open
         """The client sends no more, but may wait for its answers. If an answer has begun, the client counts as gone."""
+        self._has_gone()
         if not self.left and self._refusal is None and (self._in_body or self._loose):
             self._refuse(RequestRefused(HTTPStatus.BAD_REQUEST, "the request is incomplete"))
         has_tls = self._real.get_extra_info("sslcontext") is not None
@@ -94,6 +103,7 @@ class _Limited(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.left = True
+        self._has_gone()
         self._set_clock(_Due.NOTHING)
         self._watch.stop()
         if self._last is not None:
@@ -105,6 +115,10 @@ class _Limited(HttpToolsProtocol):
         self._unanswered.clear()
         self.pipeline.clear()
         super().connection_lost(exc)
+
+    def _has_gone(self) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
 
     def shutdown(self) -> None:
         """The server ends. A request that is already arriving is still answered; uvicorn would cut it off."""
@@ -195,6 +209,7 @@ class _Limited(HttpToolsProtocol):
         check_request(self.parser.get_method(), self.parser.get_http_version(), self.headers)
         if self.parser.should_upgrade():
             return  # `_feed` parses it again
+        self.scope[GONE] = self._gone  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         self._in_body = True
         if self._last is not None:

@@ -7,7 +7,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
 
 from pipelinejobs.core.permission import Permission
@@ -17,10 +17,12 @@ from pipelinejobs.gateway.auth.principal import Principal
 from pipelinejobs.gateway.http.envelope import Dialect, dialect_of
 from pipelinejobs.gateway.http.http_errors import HttpError
 from pipelinejobs.gateway.parts import GatewayParts
+from pipelinejobs.gateway.tasks.worker_pool import WorkerPool
 from pipelinejobs.store.connection import within
 from pipelinejobs.util import spelling
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable, WrongSetting
+from pipelinejobs.util.secret import Secret
 
 Result = TypeVar("Result")
 
@@ -74,10 +76,12 @@ class Call:
         return await asked(self.parts, question, self.deadline)
 
 
-async def asked(parts: GatewayParts, question: Callable[[], Result], deadline: Deadline) -> Result:
-    """See `Call.ask`."""
+async def asked(
+    parts: GatewayParts, question: Callable[[], Result], deadline: Deadline, pool: WorkerPool | None = None
+) -> Result:
+    """See `Call.ask`; in a thread of this pool, by default of `parts.reads`."""
     try:
-        return await parts.reads.run(partial(_within, deadline, question), deadline.remaining())
+        return await (pool or parts.reads).run(partial(_within, deadline, question), deadline.remaining())
     except (Unavailable, WrongSetting) as error:
         reason = error.reason if isinstance(error, Unavailable) else "the gateway's database is not set up correctly"
         raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from None
@@ -150,6 +154,18 @@ Documented = dict[int | str, dict[str, Any]]
 Reader = Annotated[Call, Depends(actor_call(Permission.READ))]
 Owner = Annotated[Call, Depends(actor_call(Permission.UPDATE))]
 JobsReader = Annotated[Call, Depends(reader_call)]
+
+
+def job_token(
+    header: Annotated[str | None, Header(alias="X-Job-Token", description="A token of the job.")] = None,
+    token: Annotated[str | None, Query(description="The same, as in a callback URL; the header is preferred.")] = None,
+) -> Secret | None:
+    """The FastAPI dependency of routes about one job: the token of the job that the request shows; None without one."""
+    shown = (header or "").strip() or token
+    return Secret(shown) if shown else None
+
+
+JobToken = Annotated[Secret | None, Depends(job_token)]
 
 
 def answers(result: Any, dialect: Dialect, *others: int, body: bool = False) -> Documented:

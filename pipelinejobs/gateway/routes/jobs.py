@@ -12,17 +12,19 @@ from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator, WithJsonSchema
 
 from fsm.lifecycle import STATES
-from pipelinejobs.core.views import plain, public_job
+from pipelinejobs.core.views import plain
 from pipelinejobs.diagnose import snapshot
 from pipelinejobs.gateway import schemas
 from pipelinejobs.gateway.http.envelope import Dialect, success
 from pipelinejobs.gateway.http.http_errors import HttpError
-from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, JobsReader, answers
+from pipelinejobs.gateway.routes import job_wait
+from pipelinejobs.gateway.routes.call import CREDENTIALS, Call, JobsReader, JobToken, answers
 from pipelinejobs.messages.fields import UUID_PATTERN
 from pipelinejobs.store import history, listing
 from pipelinejobs.store.listing import Filter
 from pipelinejobs.util import duration, spelling
 from pipelinejobs.util.errors import Malformed
+from pipelinejobs.util.secret import Secret
 
 if TYPE_CHECKING:
     State = str
@@ -99,29 +101,58 @@ async def get_all(
         raise HttpError(HTTPStatus.BAD_REQUEST, error.reason) from None
 
 
-async def get_one(call: JobsReader, uuid: Uuid) -> JSONResponse:
-    """One job, without its history and its secrets."""
-    find = partial(call.parts.store.jobs.document, uuid)
-    return await _answered(call, find, lambda document: plain(public_job(document)), schemas.Job)
+async def get_one(
+    request: Request,
+    call: JobsReader,
+    uuid: Uuid,
+    token: JobToken,
+    until: job_wait.Until = None,
+    wait: job_wait.Wait = None,
+    revision: job_wait.Revision = None,
+    prefer: job_wait.Prefer = None,
+) -> JSONResponse:
+    """One job, without its history and its secrets: at once, or with `wait` once it is in a state or has changed.
+
+    With `until`, `reached` is true if the job is in one of the states, or was since the request came; `never`, at once,
+    if no event but an administrative one (`reset`, `ready`) leads there; false otherwise, after `wait` seconds. Repeat
+    the request then.
+    """
+    wished = job_wait.wish(until, wait, revision, prefer, call.parts.settings.limits.wait)
+    find = _shown_to(call, uuid, token, partial(call.parts.store.jobs.document, uuid))
+    return await job_wait.answer(call.parts, request, uuid, wished, find)
 
 
 async def get_history(
     call: JobsReader,
     uuid: Uuid,
+    token: JobToken,
     offset: Annotated[int, Query(description="How many entries to skip.", ge=0, le=2**31)] = 0,
     limit: Annotated[
         int, Query(description="The largest number of entries; a page has at most 4 MiB.", ge=1, le=1000)
     ] = 200,
 ) -> JSONResponse:
     """A part of the history: at most `limit` entries and 4 MiB, but at least one entry if any is left."""
-    find = partial(call.parts.store.history.page, uuid, offset, limit)
+    find = _shown_to(call, uuid, token, partial(call.parts.store.history.page, uuid, offset, limit))
     return await _answered(call, find, partial(_part, uuid), schemas.History)
 
 
-async def get_explanation(call: JobsReader, uuid: Uuid) -> JSONResponse:
+async def get_explanation(call: JobsReader, uuid: Uuid, token: JobToken) -> JSONResponse:
     """Why the job is in its state, its refused events, its possible next events, and its outbox messages."""
-    find = partial(snapshot.facts, call.parts.store, uuid, call.parts.settings.reconcile.after)
+    facts = partial(snapshot.facts, call.parts.store, uuid, call.parts.settings.reconcile.after)
+    find = _shown_to(call, uuid, token, facts)
     return await _answered(call, find, plain, schemas.Explanation)
+
+
+def _shown_to(
+    call: Call, uuid: str, token: Secret | None, find: Callable[[], Found | None]
+) -> Callable[[], Found | None]:
+    """`find`; if the request shows a token that is none of the job's, the job is not found.
+
+    An unknown job and a wrong token look alike.
+    """
+    if token is None:
+        return find
+    return lambda: find() if call.parts.manager.is_shown(uuid, token, call.principal.user) else None
 
 
 async def _answered(

@@ -1,16 +1,19 @@
-"""The change feed: tells all listeners which jobs change. One poll of the database serves all listeners.
+"""The change feed: tells all listeners which jobs change. One poll of the database serves all listeners and waiters.
 
-Best effort: if very many jobs change at once, a listener may miss a change. A client that needs all reads the jobs.
+Best effort: if very many jobs change at once, a listener may miss a change. A client that needs all reads the jobs. A
+waiter does not miss one for that reason, because the jobs that are waited for are then read by their uuids.
 """
 
 import asyncio
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Final
 from weakref import WeakSet
 
+from pipelinejobs.gateway.tasks.waiters import Waiter, Waiters
 from pipelinejobs.store import Store, within
 from pipelinejobs.util.errors import PipelineJobsError
 from pipelinejobs.util.log import logger
@@ -61,15 +64,21 @@ class Listener:
 
 
 class ChangeFeed:
-    """Polls for changes while there are listeners. Use it from one event loop."""
+    """Polls for changes while there are listeners or waiters. Use it from one event loop.
 
-    def __init__(self, store: Store, *, interval: float = 1.0, most: int = 100) -> None:
+    Attributes:
+        waiters: the requests that wait for one job each. They have a limit of their own, and no queue.
+    """
+
+    def __init__(self, store: Store, *, interval: float = 1.0, most: int = 100, most_waiters: int = 1500) -> None:
         """
         Args:
             store: the database.
             interval: seconds between two polls.
             most: most listeners at the same time.
+            most_waiters: most waiters at the same time.
         """
+        self.waiters = Waiters(most_waiters)
         self._store = store
         self._interval = interval
         self._most = most
@@ -92,33 +101,58 @@ class ChangeFeed:
             raise TooManyListeners
         listener = Listener()
         self._listeners.add(listener)
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
         try:
-            await self._begun.wait()
+            await self._polling()
         except asyncio.CancelledError:
             self.leave(listener)
             raise
         return listener
+
+    @asynccontextmanager
+    async def waiter(self, job: str) -> AsyncIterator[Waiter]:
+        """A waiter for changes of this job, for as long as the context lasts.
+
+        Read the job in the context, not before it: then a change either is in what was read, or will be told. If the
+        feed is closed, the waiter has ended already.
+
+        Raises:
+            TooManyWaiters: the limit is reached.
+        """
+        waiter = self.waiters.add(job)
+        try:
+            if self._closing.is_set():
+                waiter.end()
+            else:
+                await self._polling()
+            yield waiter
+        finally:
+            self.waiters.discard(waiter)
+
+    async def _polling(self) -> None:
+        """Begins to poll if no poll is running, and waits for the first one."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        await self._begun.wait()
 
     def leave(self, listener: Listener) -> None:
         """Removes a listener."""
         self._listeners.discard(listener)
 
     async def close(self) -> None:
-        """Ends all listeners, and waits for the end of a running poll."""
+        """Ends all listeners and waiters, and waits for the end of a running poll."""
         self._closing.set()
+        self.waiters.end()
         for listener in list(self._listeners):
             listener.end()
         if self._task is not None:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        """Polls until there are no listeners, or the feed is closed. Never cancelled, because its thread cannot be."""
+        """Polls until there is nothing to tell to, or the feed is closed. Never cancelled: its thread cannot be."""
         self._last_poll = monotonic()
         await self._look()  # changes from before are not sent
         self._begun.set()
-        while self._listeners and not self._closing.is_set():
+        while (self._listeners or self.waiters.count) and not self._closing.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._interval)
                 continue
@@ -127,6 +161,7 @@ class ChangeFeed:
         self._task = None
 
     def _tell(self, changes: list[dict[str, Any]]) -> None:
+        self.waiters.tell(changes)
         for change in changes:
             for listener in list(self._listeners):
                 listener.tell(change)
@@ -135,7 +170,7 @@ class ChangeFeed:
         """One poll: the changes that were not sent yet."""
         begun = monotonic()
         try:
-            changes = await asyncio.to_thread(self._changes, begun - self._last_poll + _BACK_SECONDS)
+            changes = await asyncio.to_thread(self._changes, begun - self._last_poll + _BACK_SECONDS, self.waiters.jobs)
         except Exception as error:  # after any error, the next poll may succeed
             if not self._complained:
                 why = error.reason if isinstance(error, PipelineJobsError) else type(error).__name__
@@ -146,14 +181,23 @@ class ChangeFeed:
         self._complained = False
         return [change for change in changes if self._is_news(change)]
 
-    def _changes(self, seconds: float) -> list[dict[str, Any]]:
-        """The changes of the last `seconds`, by the database's clock."""
+    def _changes(self, seconds: float, waited: Sequence[str]) -> list[dict[str, Any]]:
+        """The changes of the last `seconds`, by the database's clock.
+
+        Args:
+            seconds: how far to look back.
+            waited: the uuids of jobs that are waited for; of these none is missed if there are too many changes.
+        """
         with within(_LOOK_SECONDS):
             moment = self._store.outbox.now() - timedelta(seconds=seconds)
-            return self._store.changes.since(moment, _MOST_CHANGES)
+            changes = self._store.changes.since(moment, _MOST_CHANGES)
+            if len(changes) >= _MOST_CHANGES and waited:
+                changes += self._store.changes.of(waited)
+            return changes
 
     def _is_news(self, change: dict[str, Any]) -> bool:
-        uuid, stand = str(change.get("uuid")), (change.get("revision"), change.get("updated"))
+        uuid = str(change.get("uuid"))
+        stand = (change.get("revision"), change.get("updated"), change.get("state"))
         is_news = self._sent.get(uuid) != stand
         self._sent[uuid] = stand
         self._sent.move_to_end(uuid)

@@ -11,6 +11,7 @@ import pytest
 
 from pipelinejobs.gateway.tasks import change_feed
 from pipelinejobs.gateway.tasks.change_feed import ChangeFeed, Listener, TooManyListeners
+from pipelinejobs.gateway.tasks.waiters import TooManyWaiters
 from pipelinejobs.store import Store
 from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.log import logger
@@ -270,5 +271,112 @@ def test_the_memory_of_sent_changes_is_bounded(store: Store, jobs: Documents, mo
         uuids = {(await heard(listener))[0] for _ in range(12)}
         assert len(uuids) == 12
         assert len(feed._sent) == 5
+
+    run(test, store)
+
+
+def test_a_waiter_hears_of_its_job_alone(store: Store, jobs: Documents) -> None:
+    job, other = insert_job(jobs), insert_job(jobs)
+
+    async def test(feed: ChangeFeed) -> None:
+        async with feed.waiter(job.uuid) as waiter:
+            change(store, other, 1)
+            change(store, job, 2)
+            found = await waiter.next(PATIENCE)
+            assert found is not None
+            assert (found["uuid"], found["revision"], found["state"]) == (job.uuid, 2, "CREATED")
+            assert await waiter.next(INTERVAL * 6) is None
+        assert feed.waiters.count == 0
+        await until(lambda: feed._task is None)
+
+    run(test, store)
+
+
+def test_a_waiter_hears_of_its_job_also_when_too_many_jobs_change(
+    store: Store, jobs: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "_MOST_CHANGES", 2)
+    job = insert_job(jobs)
+    others = [insert_job(jobs) for _ in range(5)]
+
+    async def test(feed: ChangeFeed) -> None:
+        async with feed.waiter(job.uuid) as waiter:
+            for other in others:
+                change(store, other, 1, seconds=-5)  # newer than the change of the job, and so many
+            change(store, job, 1)
+            found = await waiter.next(PATIENCE)
+            assert found is not None
+            assert (found["uuid"], found["revision"]) == (job.uuid, 1)
+
+    run(test, store)
+
+
+def test_a_state_that_changes_alone_is_told(store: Store, jobs: Documents) -> None:
+    """Another program may change the state, and leave date and revision."""
+    job = insert_job(jobs)
+
+    async def test(feed: ChangeFeed) -> None:
+        async with feed.waiter(job.uuid) as waiter:
+            change(store, job, 1)
+            assert await waiter.next(PATIENCE) is not None
+            job.jobs.update_one({"uuid": job.uuid}, {"$set": {"state": "RUNNING"}})
+            found = await waiter.next(PATIENCE)
+            assert found is not None
+            assert found["state"] == "RUNNING"
+
+    run(test, store)
+
+
+def test_waiters_and_listeners_have_places_of_their_own(store: Store) -> None:
+    async def test(feed: ChangeFeed) -> None:
+        listener = await feed.listen()
+        async with feed.waiter("job"):
+            with pytest.raises(TooManyListeners):
+                await feed.listen()
+            with pytest.raises(TooManyWaiters):
+                async with feed.waiter("other"):
+                    pass
+        async with feed.waiter("other"):
+            assert feed.waiters.count == 1
+        feed.leave(listener)
+
+    run(test, store, most=1, most_waiters=1)
+
+
+def test_the_end_ends_waiters_and_later_ones_have_ended_already(store: Store) -> None:
+    async def test(feed: ChangeFeed) -> None:
+        async with feed.waiter("job") as waiter:
+            waiting = asyncio.create_task(waiter.next(PATIENCE))
+            await asyncio.sleep(0)
+            await feed.close()
+            assert await waiting is None
+        async with feed.waiter("job") as late:
+            assert await late.next(PATIENCE) is None
+            assert late.ended
+
+    run(test, store)
+
+
+def test_a_cancelled_waiter_frees_its_place(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> list[Any]:
+        looking.set()
+        assert go_on.wait(PATIENCE)
+        return []
+
+    monkeypatch.setattr(store.changes, "since", slow)
+
+    async def test(feed: ChangeFeed) -> None:
+        async def wait() -> None:
+            async with feed.waiter("job"):
+                pass
+
+        calling = asyncio.create_task(wait())
+        await until(looking.is_set)
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        assert feed.waiters.count == 0
+        go_on.set()
 
     run(test, store)

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pymongo.database import Database
 
 from pipelinejobs.core.views import plain
+from pipelinejobs.gateway.routes import job_wait
 from pipelinejobs.gateway.routes import jobs as routes
 from pipelinejobs.store import Store, history
 from pipelinejobs.store.connection import connect
@@ -278,7 +279,8 @@ def test_an_answer_is_made_in_a_thread(
 
         return called
 
-    monkeypatch.setattr(routes, "plain", seen(plain))
+    for module in (routes, job_wait):
+        monkeypatch.setattr(module, "plain", seen(plain))
     monkeypatch.setattr(JSONResponse, "render", seen(JSONResponse.render))
     get(gateway, path.format(job.uuid))
     assert len(places) >= 2

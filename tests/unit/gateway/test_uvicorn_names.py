@@ -37,6 +37,7 @@ PROTOCOL: Final[dict[str, str]] = {
     "loop": "to set timers",
     "parser": "to feed it in pieces and to replace it after an Upgrade",
     "url": "to read a request again without its header Upgrade",
+    "scope": "to let the application know that the client has gone",
     "headers": "to check and to count the fields of a header",
     "cycle": "to know whether the request that is read has its answer",
     "pipeline": "to drop a request that is refused while it waits",

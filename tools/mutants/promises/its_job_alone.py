@@ -8,13 +8,21 @@ ITS_JOB_ALONE: Final = (
     Mutant(
         promises=("P9", "S1"),
         what="accepts any token as a job's token",
-        where="pipelinejobs/core/tokens.py:authority",
-        old="_any_same(shown, [*remembered(of_job), *_trusted_of(of_job, event.sender)])",
+        where="pipelinejobs/core/tokens.py:authority_of",
+        old="_any_same(hashes, [*remembered(of_job), *_trusted_of(of_job, sender)])",
         new="job is not None",
         tests=(
             "tests/unit/core/test_decide_lives.py::test_lives",
             "tests/acceptance/test_attacks.py::TestTokens::test_the_token_of_another_job",
         ),
+    ),
+    Mutant(
+        promises=("P9", "S18"),
+        what="shows a job to the holder of another job's token",
+        where="pipelinejobs/gateway/routes/jobs.py:_shown_to",
+        old="call.parts.manager.is_shown(uuid, token, call.principal.user)",
+        new="token",
+        tests=("tests/integration/gateway/test_gateway_job_token.py::test_it_reads_its_job_alone[/jobs/{}]",),
     ),
     Mutant(
         promises=("P9",),

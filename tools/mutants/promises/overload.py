@@ -70,6 +70,36 @@ OVERLOAD: Final = (
         ),
     ),
     Mutant(
+        promises=("P10",),
+        what="lets any number of requests wait for jobs",
+        where="pipelinejobs/gateway/tasks/waiters.py:Waiters.add",
+        old="self.count >= self._most",
+        new="self.count < 0",
+        tests=(
+            "tests/integration/gateway/test_gateway_wait.py::TestPlaces::test_they_are_bounded_and_not_those_of_listeners",
+        ),
+    ),
+    Mutant(
+        promises=("P10",),
+        what="does not look at a job again that has changed while a request waits for it",
+        where="pipelinejobs/gateway/routes/job_wait.py:_matters",
+        old="told.state != known.state",
+        new="False",
+        tests=(
+            "tests/integration/gateway/test_gateway_wait.py::test_a_change_right_after_the_first_read_is_not_missed",
+        ),
+    ),
+    Mutant(
+        promises=("P10",),
+        what="keeps the place of a waiting client that has gone away",
+        where="pipelinejobs/gateway/http/protocol.py:_Limited.eof_received",
+        old="self._has_gone()",
+        new="None",
+        tests=(
+            "tests/integration/gateway/test_gateway_wait.py::TestPlaces::test_a_client_that_goes_away_frees_its_place_at_once[closed]",
+        ),
+    ),
+    Mutant(
         promises=("S20",),
         what="keeps any number of refusals of one job",
         where="pipelinejobs/store/refused.py:RefusedDeliveries.keep",
