@@ -67,7 +67,7 @@ SENDERS: Final = (
     Mutant(
         promises=("P10",),
         what="waits without limit for an answer that comes byte by byte",
-        where="pipelinejobs/client.py:_attempt",
+        where="pipelinejobs/client.py:_in_time",
         old="done.get(timeout=seconds)",
         new="done.get()",
         tests=("tests/unit/client/test_client_delivery.py::TestTryingAgain::test_an_answer_that_drips_is_none",),
