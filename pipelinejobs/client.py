@@ -1335,6 +1335,7 @@ class _Reporter:
         self._reason = "the spool did not answer"
         self._said: List[str] = []
         self._progress_id = ""  # the last event with progress
+        self._progress_refused = False
         self._adding = threading.Lock()
         self._changed, self._ending, self._done = threading.Event(), threading.Event(), threading.Event()
         self._ended = False
@@ -1348,9 +1349,9 @@ class _Reporter:
     def variables(self) -> Dict[str, str]:
         """The environment variables of the command: with the same spool, its own events wait behind `run`."""
         marked = {EXEC_VARIABLE: _exec_mark(self._job)}
-        return (
-            marked if self._spool is None else dict(marked, **{SPOOL_VARIABLE: str(self._spool.directory.absolute())})
-        )
+        if self._spool is not None:
+            marked[SPOOL_VARIABLE] = str(self._spool.directory.absolute())
+        return marked
 
     def begin(self, data: Dict[str, Any]) -> None:
         """Writes the event `run` to the spool, before the command starts and may report by itself."""
@@ -1424,11 +1425,11 @@ class _Reporter:
         """Puts an event behind those that wait, in the spool too if that can be used.
 
         Returns:
-            False if the event is not wanted: the end was added, or earlier progress still waits (so that progress
-            cannot fill the spool while the manager is away).
+            False if the event is not wanted: after the end, or progress while earlier progress waits or after the
+            manager refused some. So progress cannot fill the spool.
         """
         with self._adding:
-            if self._ended or (progress and any(one.id == self._progress_id for one, _ in list(self._waiting))):
+            if self._ended or (progress and not self._wants_progress()):
                 return False
             self._count += 1
             try:
@@ -1442,6 +1443,9 @@ class _Reporter:
             self._ended = name in ("finish", "fail")
         self._changed.set()
         return True
+
+    def _wants_progress(self) -> bool:
+        return not self._progress_refused and all(one.id != self._progress_id for one, _ in list(self._waiting))
 
     def _file_of(self, event: _Event) -> Optional[str]:
         """The name of the event's file in the spool; None if it cannot be written."""
@@ -1508,6 +1512,7 @@ class _Reporter:
                 return away
             except Refused as refused:
                 self._say_once("%s was refused: %s" % (event.name, refused.reason))
+                self._progress_refused |= event.id == self._progress_id
             self._waiting.popleft()
         return None
 
@@ -1551,7 +1556,7 @@ class _Child:
         self._process: Optional["subprocess.Popen[bytes]"] = None  # while it runs
         self._group = os.getpgrp()
         numbers = [getattr(signal, "SIG" + name) for name in self.NAMES]
-        # Until `wait`, signals stay pending. TTOU stays blocked, so that this process can move the terminal.
+        # Until `listen`, signals stay pending. TTOU stays blocked, so that this process can move the terminal.
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, [*numbers, signal.SIGTTOU])
         self._handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
         for number in self._handled:
@@ -1563,7 +1568,7 @@ class _Child:
             self._terminal = None
 
     def start(self, command: Sequence[str], environment: Dict[str, str]) -> None:
-        """Starts the command. Signals wait until `wait`.
+        """Starts the command. Signals stay pending until `listen`.
 
         Raises:
             OSError: it cannot be started.
@@ -1592,19 +1597,22 @@ class _Child:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
     def listen(self) -> None:
         """Lets signals in. Call it when all threads run: they go on blocking signals, so that this thread gets each."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._handled)
 
     def wait(self) -> Tuple[int, Any]:
-        """Lets signals in, waits for the child, and passes the signals on meanwhile.
+        """Waits for the child, and passes signals on meanwhile.
 
         Returns:
             The exit code, negative for a signal, and the resources used.
         """
         process = self._process
         assert process is not None
-        self.listen()
         while True:
             _, status, usage = os.wait4(process.pid, 0 if self._terminal is None else os.WUNTRACED)
             if not os.WIFSTOPPED(status):
@@ -1694,29 +1702,33 @@ def _run_command(child: _Child, reporter: Optional[_Reporter], command: Sequence
         why = "%s cannot be started: %s" % (_plain(command[0]), error.strerror or error)
         _say(options, why)
         data: Dict[str, Any] = {"exit_code": code, "reason": why}
-        if reporter is not None:
-            reporter.start(None, 0.0)
-        child.listen()
-    else:
-        if reporter is not None:
-            reporter.start(options.progress, options.update_every or 60.0)
+    if reporter is not None:
+        reporter.start(options.progress, options.update_every or 60.0)
+    child.listen()
+    if child.is_running:
         code, usage = child.wait()
-        data = {"exit_code": code} if code >= 0 else {"signal": _signal_name(-code)}
-        data["seconds"] = round(time.monotonic() - began, 3)
-        if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:  # else it is that of the fork
-            data["max_rss_bytes"] = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        if child.received:
-            data["signals_received"] = child.received
-        if _oom_kills() > kills:
-            data["oom_kills"] = _oom_kills() - kills
+        data = _end_data(child, code, usage, time.monotonic() - began, _oom_kills() - kills)
     if reporter is not None:
         if any(name in child.URGENT for name in child.received):
             reporter.hurry()
-        reporter.end("fail" if code else "finish", dict(data, ended=_now()), options.timeout or TIMEOUT)
+        reporter.end("fail" if code else "finish", data, options.timeout or TIMEOUT)
     if child.is_interrupted(code):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(0, signal.SIGINT)
     return code if code >= 0 else 128 - code
+
+
+def _end_data(child: _Child, code: int, usage: Any, ran: float, oom_kills: int) -> Dict[str, Any]:
+    """What is reported of a command's end."""
+    data: Dict[str, Any] = {"exit_code": code} if code >= 0 else {"signal": _signal_name(-code)}
+    data.update(seconds=round(ran, 3), ended=_now())
+    if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:  # else it is that of the fork
+        data["max_rss_bytes"] = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if child.received:
+        data["signals_received"] = child.received
+    if oom_kills > 0:
+        data["oom_kills"] = oom_kills
+    return data
 
 
 def _batch_job() -> Dict[str, str]:
