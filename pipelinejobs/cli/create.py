@@ -72,6 +72,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session", type=text, metavar="TEXT", help="text to correlate jobs")
     parser.add_argument("--agent", type=text, metavar="URI", help="the actor or app that runs the job")
     parser.add_argument("--task", type=text, metavar="URI", help="the execution, or the job of the job system")
+    parser.add_argument(
+        "--external",
+        type=inputs.external,
+        metavar="SYSTEM:ID",
+        help="the job of the job system that does the work, such as agave:ID, so that it can be asked for",
+    )
     parser.add_argument("--owner", type=text, metavar="NAME", help="owner of the job (default: the present user)")
     parser.add_argument("--project", type=text, metavar="NAME", default="SD2E-Community", help="default: %(default)s")
     parser.add_argument("--tenant", type=text, metavar="NAME", default="sd2e", help="default: %(default)s")
@@ -101,6 +107,7 @@ def run(options: argparse.Namespace, session: Session) -> Output:
             session=options.session,
             agent=options.agent,
             task=options.task,
+            external=options.external,
         ),
         owner,
         now,

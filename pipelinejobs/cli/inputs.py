@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pipelinejobs.messages import fields, values
 from pipelinejobs.messages import text as message_text
+from pipelinejobs.messages.external import External, parsed
 from pipelinejobs.util.errors import CommandFailed, Malformed
 
 _MOST: Final = 2**31 - 1
@@ -32,6 +33,14 @@ def uuid(text: str) -> str:
         return fields.job_uuid(text, "uuid")
     except Malformed as error:
         raise argparse.ArgumentTypeError(error.problem) from None
+
+
+def external(text: str) -> External:
+    """An external job as `SYSTEM:ID`."""
+    found = parsed(text)
+    if found is None:
+        raise argparse.ArgumentTypeError("must be SYSTEM:ID, such as agave:4183620957716350441-a81f0c2e9b7d-0001-007")
+    return found
 
 
 def json_object(text: str) -> dict[str, Any]:

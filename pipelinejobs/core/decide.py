@@ -8,11 +8,14 @@ The rules, in the order in which they are checked:
 1. If the event was applied before, it is a `duplicate`. If an event with its id but other content was applied before,
    it is `malformed`. `pipelinejobs.core.identity` says when two events are the same.
 2. If the stored job is damaged, it cannot be written: a report is `stale`, a command `illegal`.
-3. If a report names an external job of an earlier attempt, or one external job too many, it is `stale`.
+3. If the external job that the event names is one of an earlier attempt, or one external job too many, a report is
+   `stale`, a command `illegal`.
 4. If the lifecycle allows the event in the job's state, it is `applied`.
 5. If a report says that an external job ended, but no event has said that the job runs, the missing `run` is implied:
    both are `applied`.
 6. Otherwise a report has come late and is `stale`, and a command is `illegal`.
+
+A report that was asked for and would leave the job in its state is `stale` too (`asked_in_vain`): it is no news.
 
 If the sender has shown no more than a token of first use, `refused` changes the verdict or the reason.
 """
@@ -47,9 +50,11 @@ class Change(NamedTuple):
         tokens: the hashes of tokens to remember.
         trusted: the tokens trusted on first use after the change; None for a job without a reason to trust any.
         alone: whether no other program is known to write to the job.
-        external: digest of a new external job, to be bound to the present attempt; None if there is none.
+        external: the newest external job, as `system:id`, to be remembered and bound to the present attempt; None if
+            it is remembered already.
         owes_index: whether an index request has to be sent to the Indexer.
         counted: how many of the new entries the job's revision already counts (see `journaled.owing`).
+        same: the uuid of an entry that would say the same as the event, if there can be one.
     """
 
     entries: tuple[Entry, ...]
@@ -61,6 +66,12 @@ class Change(NamedTuple):
     external: str | None = None
     owes_index: bool = False
     counted: int = 0
+    same: str | None = None
+
+    @property
+    def absent(self) -> list[str]:
+        """The uuids of entries that the history must not have when the change is written."""
+        return [*(entry.uuid for entry in self.entries), *(() if self.same is None else (self.same,))]
 
 
 class Decision(NamedTuple):
@@ -89,17 +100,17 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
         event: the event; `tokens.refusal` has allowed it.
         authority: the authority that the sender has shown. A token of first use becomes part of the change.
         now: the time, UTC.
-        seen: the history entry that already has the uuid that this event would get; None if there is none.
+        seen: the history entry that already has a uuid of this event (`identity.entry_uuids`); None if there is none.
     """
     if seen is not None:
         return _repeated(job, event, authority, seen)
     if job.damage is not None:
         return refused(job, event, authority, f"the stored job is damaged and cannot be changed: {job.damage}")
     if identity.attempt_of(job, event) != job.attempt:
-        reason = "the report belongs to an earlier attempt of the job, before its reset"
+        reason = "the external job belongs to an earlier attempt of the job, before its reset"
         return refused(job, event, authority, f"{reason}; the job stays {job.state}")
     if _one_too_many(job, event):
-        reason = f"the job has reports of {MOST_EXTERNALS} external jobs already, and accepts no further one"
+        reason = f"the job has {MOST_EXTERNALS} external jobs already, and accepts no further one"
         return refused(job, event, authority, f"{reason}; the job stays {job.state}")
     after = destination(job.state, event.name)
     if after is not None:
@@ -124,20 +135,30 @@ def decide(job: Job, event: Event, authority: Authority, now: datetime, seen: En
     return refused(job, event, authority, _not_allowed(job, event))
 
 
+def asked_in_vain(decision: Decision, event: Event) -> Decision:
+    """The decision on a report that was asked for: `stale` if the state is the same before and after it.
+
+    Nothing is written then, so that a job can be asked for again and again without filling its history.
+    """
+    job, change = decision.job, decision.change
+    if job is None or change is None or change.state != job.state:
+        return decision
+    return refused(job, event, decision.authority, f"the job is {job.state} already; asked, it is {event.status}")
+
+
 def _one_too_many(job: Job, event: Event) -> bool:
-    """Whether the report names a new external job although the job has the most that are kept.
+    """Whether the event names a new external job although the job has the most that are kept.
 
     No external job may be forgotten: its late reports would then count for the present attempt.
     """
-    return (
-        event.external is not None
-        and len(job.externals) >= MOST_EXTERNALS
-        and identity.external_digest(event.external) not in job.externals
-    )
+    if len(job.externals) < MOST_EXTERNALS:
+        return False
+    external = identity.external_of(event)
+    return external is not None and identity.external_digest(external) not in job.externals
 
 
 def _repeated(job: Job, event: Event, authority: Authority, seen: Entry) -> Decision:
-    if identity.has_same_content(seen, event):
+    if seen.uuid == identity.asked_uuid(job, event) or identity.has_same_content(seen, event):
         verdict, reason = Verdict.DUPLICATE, f"this {event.name} was already applied; the job is {job.state}"
     else:
         shown_id = event.id.partition(":")[2][:_SHOWN]
@@ -203,7 +224,6 @@ def _entry(job: Job, event: Event, now: datetime) -> Entry:
 
 
 def _change(job: Job, event: Event, authority: Authority, entries: tuple[Entry, ...], after: str) -> Change:
-    digest = identity.external_digest(event.external) if event.external is not None else None
     hashes = tokens.remembered(job)
     return Change(
         entries=entries,
@@ -213,9 +233,20 @@ def _change(job: Job, event: Event, authority: Authority, entries: tuple[Entry, 
         trusted=_trusted(job, event, authority),
         # Each event of python-datacatalog changes the salt: a token that is new to us means that it wrote one.
         alone=job.alone and tuple(hashes) == job.tokens,
-        external=digest if digest not in job.externals else None,
+        external=_new_external(job, event),
         owes_index=_owes_index(job, event, after),
+        same=identity.asked_uuid(job, event),
     )
+
+
+def _new_external(job: Job, event: Event) -> str | None:
+    """The event's external job, if it is new, or if it is the newest but a former version did not store its name."""
+    external = identity.external_of(event)
+    if external is None:
+        return None
+    digest = identity.external_digest(external)
+    is_unnamed = job.external is None and [digest] == list(job.externals)[-1:]
+    return external if is_unnamed or digest not in job.externals else None
 
 
 def _trusted(job: Job, event: Event, authority: Authority) -> tuple[Trusted, ...] | None:

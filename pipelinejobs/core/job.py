@@ -5,6 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from pipelinejobs.messages.external import External
 from pipelinejobs.util.record import shown
 
 MOST_EVENTS: Final = 2**53
@@ -58,7 +59,9 @@ class Job(NamedTuple):
         former_tokens: hashes of tokens of the job's former lives; none of them is ever trusted.
         others_attempt: whether another program began the present attempt, by writing a `reset`.
         alone: whether this project made the job, and no other program is known to write to it.
-        externals: the attempt of each external job, by the digest of its name (`identity.external_digest`).
+        externals: the attempt of each external job, by the digest of its name (`identity.external_digest`), the newest
+            last.
+        external: the newest external job of the present attempt; None if none is known by name.
         entries: how many entries the history in the document has.
         moved: how many entries were moved out of the document.
         size: the whole document's size in bytes.
@@ -83,6 +86,7 @@ class Job(NamedTuple):
     others_attempt: bool = False
     alone: bool = False
     externals: Mapping[str, str] = MappingProxyType({})
+    external: External | None = None
     entries: int = 1
     moved: int = 0
     size: int = 0

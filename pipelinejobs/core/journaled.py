@@ -7,7 +7,7 @@ undone and applies them again.
 from typing import NamedTuple
 
 from pipelinejobs.core.decide import INDEXED_IN, Decision
-from pipelinejobs.core.identity import external_digest
+from pipelinejobs.core.identity import external_digest, external_of
 from pipelinejobs.core.job import Job, Trusted
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
@@ -56,8 +56,9 @@ def as_it_was(job: Job | None, again: Journaled) -> Job | None:
         return None
     known = tuple(dict.fromkeys([*again.tokens, *(job.tokens or ())]))
     externals = dict(job.externals)
-    if again.event.external is not None and again.attempt != job.attempt:
-        externals.setdefault(external_digest(again.event.external), again.attempt)
+    external = external_of(again.event)
+    if external is not None and again.attempt != job.attempt:
+        externals.setdefault(external_digest(external), again.attempt)
     trusted = None
     if again.trusted is not None or job.trusted is not None:
         trusted = tuple(dict.fromkeys([*(again.trusted or ()), *(job.trusted or ())]))

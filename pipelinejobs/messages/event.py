@@ -32,7 +32,8 @@ class Event(NamedTuple):
         name: the event's name, one of `fsm.lifecycle.EVENTS`.
         kind: command or report.
         id: the id by which a repetition is recognised. `sender:...` is the sender's own id, `execution:...` the
-            delivery's, `tapis:...` that of the event in a notification, `sha256:...` the digest of a report.
+            delivery's, `tapis:...` that of the event in a notification, `sha256:...` the digest of a report,
+            `asked:...` the external job and its status in a report that this project asked for.
         external: the external job that a report names, as `system:id` (for example `agave:4183...-007`);
             None for commands and for reports that name none.
         data: the payload for the history; None if there is none.

@@ -9,6 +9,8 @@ from pipelinejobs.messages.report import Report
 _EXECUTION: Final = "execution:"
 SENDER: Final = "sender:"
 """The beginning of an id that the sender chose."""
+ASKED: Final = "asked:"
+"""The beginning of the id of a report that this project asked for. No message can bring an id that begins so."""
 _VERSION: Final = "report-1"
 """Part of every digest. It has to change if the digest is made of other parts of a report."""
 
@@ -29,6 +31,16 @@ def of_delivery(event_id: str | None, delivery: str) -> str:
 def as_parameter(event_id: str) -> str:
     """The `x_event_id` by which another delivery of the same event gets the same id."""
     return event_id.removeprefix(SENDER)
+
+
+def of_asked(external: str, status: str | None) -> str:
+    """The id of a report that this project asked for (`messages.asked`).
+
+    Args:
+        external: the external job, as `system:id`.
+        status: its status in upper case.
+    """
+    return ASKED + json.dumps([external, status])
 
 
 def of_report(report: Report) -> str:

@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from pipelinejobs.messages import agave, event_id, http_body, json_event, parameters, recognition, statuses, tapis
+from pipelinejobs.messages import (
+    agave,
+    event_id,
+    external,
+    http_body,
+    json_event,
+    parameters,
+    recognition,
+    statuses,
+    tapis,
+)
 from pipelinejobs.messages.body import KEPT_UNDER, WRAPPING, value_in
 from pipelinejobs.messages.delivery import Delivery
 from pipelinejobs.messages.event import Event, Kind
@@ -179,6 +189,7 @@ def _command(
     Args:
         token: the token in the body; None if there is none.
     """
+    external.check(name, data)
     return Event(
         job=_job(in_url),
         name=name,

@@ -21,6 +21,7 @@ class Attempt:
         deadline: when the judging has to be over.
         is_new: whether the event's id was made for this delivery, so that no history can contain it yet.
         is_large: whether the event is too large to be kept in memory after the answer (`Outcome.watch`).
+        asked: whether the event is a report that this project asked for, which needs no token.
         again: the event as it was first applied, if another program has undone it since; else None.
         rounds: the number of rounds so far.
         unconfirmed: True if a write was sent but never confirmed.
@@ -32,6 +33,7 @@ class Attempt:
 
     __slots__ = (
         "again",
+        "asked",
         "concluded",
         "deadline",
         "error",
@@ -53,6 +55,7 @@ class Attempt:
         *,
         is_new: bool = False,
         is_large: bool = False,
+        asked: bool = False,
         again: Journaled | None = None,
     ) -> None:
         self.event = event
@@ -60,6 +63,7 @@ class Attempt:
         self.deadline = deadline
         self.is_new = is_new
         self.is_large = is_large
+        self.asked = asked
         self.again = again
         self.rounds = 0
         self.unconfirmed = False

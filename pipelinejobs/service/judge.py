@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pipelinejobs.core import identity, outcome, tokens
-from pipelinejobs.core.decide import Decision, decide, refused, without_data
+from pipelinejobs.core.decide import Decision, asked_in_vain, decide, refused, without_data
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.core.journaled import Journaled, as_it_was, owing
 from pipelinejobs.core.outcome import Outcome
@@ -54,15 +54,16 @@ class Judge:
         *,
         is_new: bool = False,
         is_large: bool = False,
+        asked: bool = False,
     ) -> Attempt:
         """A new attempt to judge an event.
 
         Args:
-            event, execution, is_new, is_large: see `Attempt`.
+            event, execution, is_new, is_large, asked: see `Attempt`.
             seconds: the most seconds that judging may take, if less than `limits.database`.
         """
         limit = self._database_seconds if seconds is None else min(self._database_seconds, seconds)
-        return Attempt(event, execution, Deadline(limit), is_new=is_new, is_large=is_large)
+        return Attempt(event, execution, Deadline(limit), is_new=is_new, is_large=is_large, asked=asked)
 
     def finish(self, attempts: Sequence[Attempt]) -> None:
         """Judges events, round after round, until each has its outcome.
@@ -147,7 +148,7 @@ class Judge:
         for attempt in attempts:
             job = jobs.get(attempt.event.job)
             if job is not None and job.moved and not (attempt.is_new and attempt.rounds == 0):
-                wanted.append((job, identity.entry_uuid(job, attempt.event)))
+                wanted += [(job, uuid) for uuid in identity.entry_uuids(job, attempt.event)]
         return self._store.history.moved_entries(wanted) if wanted else {}
 
     def _decision(
@@ -157,6 +158,8 @@ class Judge:
         event = attempt.event
         if attempt.again is not None:
             job, authority, refusal = as_it_was(job, attempt.again), Authority.JOB, None
+        elif attempt.asked:
+            authority, refusal = Authority.JOB, None
         else:
             authority = tokens.authority(job, event, self._policy, now.timestamp())
             refusal = tokens.refusal(authority, event)
@@ -175,15 +178,17 @@ class Judge:
         to be written, and after a missed guard, to find out why it missed.
         """
         event = attempt.event
-        uuid = identity.entry_uuid(job, event)
-        seen = moved.get(uuid)
+        uuids = identity.entry_uuids(job, event)
+        seen = next((moved[uuid] for uuid in uuids if uuid in moved), None)
         decision = decide(job, event, authority, now, seen)
         if seen is None and (decision.change is None or attempt.rounds > 0):
-            seen = self._store.entry(job, uuid)
+            seen = self._store.entry(job, *uuids)
             if seen is not None:
                 decision = decide(job, event, authority, now, seen)
         if attempt.again is not None:
             return owing(decision, job, attempt.again)
+        if attempt.asked:
+            return asked_in_vain(decision, event)
         if attempt.unconfirmed and decision.verdict is Verdict.DUPLICATE and self._was_written(attempt, job):
             reason = f"{event.name} was applied; the job is {job.state}"
             return decision._replace(verdict=Verdict.APPLIED, reason=reason)

@@ -65,6 +65,25 @@ class Manager:
         assert attempt.outcome is not None
         return attempt.outcome
 
+    def asked(self, event: Event, execution: str, seconds: float | None = None) -> Outcome:
+        """Judges a report that this project asked for. It needs no token, and its refusal is not to be stored.
+
+        Args:
+            event: the report (`messages.asked.report`).
+            execution, seconds: see `handle`.
+
+        Returns:
+            `applied` if the report was missing; `stale` or `duplicate` if the job's state says the same already, and
+            then nothing was written; `unauthorised` if there is no such job; `unavailable`.
+
+        Raises:
+            WrongSetting: the database refuses our user.
+        """
+        attempt = self.judge.attempt(event, execution, seconds, asked=True)
+        self.judge.finish([attempt])
+        assert attempt.outcome is not None
+        return attempt.outcome._replace(refusal=None)
+
     def keep(self, refusal: dict[str, Any], deadline: Deadline) -> None:
         """Stores a refusal.
 

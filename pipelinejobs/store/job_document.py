@@ -12,6 +12,7 @@ have its types. This project's own fields, which python-datacatalog's writes kee
 `_former_tokens` hashes of tokens of the job's former lives
 `_alone`        true in a job that this project made and no other program is known to have changed
 `_externals`    which external job belongs to which attempt: `{id: digest, attempt: uuid}`
+`_external`     the newest external job, by name: `{system, id, attempt: uuid}`
 `_outbox`       messages to other actors that are not delivered yet; see `store.outbox`
 `_moved`        how many history entries were moved to `jobs_history`
 `_execution`    id of the execution that wrote the newest event
@@ -29,6 +30,8 @@ from typing import Any, Final
 from fsm.lifecycle import STATES
 from pipelinejobs.core.job import Entry, Job, Trusted, is_count, is_revision
 from pipelinejobs.core.tokens import salt_hash
+from pipelinejobs.messages import external
+from pipelinejobs.messages.external import External
 
 OURS: Final = (
     "_life",
@@ -38,6 +41,7 @@ OURS: Final = (
     "_theirs",
     "_alone",
     "_externals",
+    "_external",
     "_moved",
     "_outbox",
     "_execution",
@@ -73,6 +77,7 @@ HEAD: Final[dict[str, Any]] = {
     "_salts": 1,
     "_token_pin": 1,
     "_externals": 1,
+    "_external": 1,
     "_moved": 1,
     "first": _FIRST,
     "resets": _RESETS,
@@ -131,6 +136,7 @@ def to_job(document: Mapping[str, Any]) -> Job:
         trusted=_trusted(ours),
         alone=ours.get("_alone") is True,
         externals=_externals(ours.get("_externals")),
+        external=_external(ours.get("_external"), attempt),
         entries=int(document.get("entries", 0)),
         moved=ours["_moved"] if is_count(ours.get("_moved")) else 0,
         size=int(document.get("size", 0)),
@@ -221,6 +227,13 @@ def _externals(value: Any) -> dict[str, str]:
         for row in rows
         if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("attempt"), str)
     }
+
+
+def _external(value: Any, attempt: str) -> External | None:
+    """The external job in a stored row, if it is one of the present attempt."""
+    if not isinstance(value, dict) or value.get("attempt") != attempt:
+        return None
+    return external.parsed(f"{_text(value.get('system'))}:{_text(value.get('id'))}")
 
 
 def _text(value: Any) -> str:

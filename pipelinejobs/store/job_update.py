@@ -4,12 +4,14 @@ Only plain update operators are used, with user data only as values: never as a 
 described in `store.job_document`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from pipelinejobs.core.decide import Change
+from pipelinejobs.core.identity import external_digest
 from pipelinejobs.core.job import Entry, Job, Trusted
+from pipelinejobs.messages.external import parsed
 from pipelinejobs.store.job_document import FORMER, OURS, OUTDATED
 
 _DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
@@ -36,7 +38,7 @@ def guard(job: Job, change: Change) -> dict[str, Any]:
         "state": {"$eq": job.state},
         "_properties.revision": {"$eq": job.revision},
         "history.0.uuid": {"$eq": job.life},
-        "history.uuid": {"$nin": [entry.uuid for entry in change.entries]},
+        "history.uuid": {"$nin": change.absent},
         "_moved": moved(job.moved),
     }
 
@@ -65,9 +67,7 @@ def update(job: Job, change: Change, messages: list[dict[str, Any]], execution: 
     if job.alone and not change.alone:
         gone.append("_alone")
     if change.external is not None:
-        bound = {**job.externals, change.external: job.attempt}
-        rows = [{"id": digest, "attempt": attempt} for digest, attempt in bound.items()]
-        fields["_externals"] = rows
+        fields |= external_fields(change.external, job.externals, change.attempt)
     if job.others_attempt:
         fields["_theirs"] = job.attempt
     if change.trusted is not None:
@@ -81,6 +81,22 @@ def update(job: Job, change: Change, messages: list[dict[str, Any]], execution: 
         "$inc": {"_properties.revision": len(change.entries) - change.counted},
     }
     return written | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
+
+
+def external_fields(external: str, bound: Mapping[str, str], attempt: str) -> dict[str, Any]:
+    """The fields that remember an external job.
+
+    Args:
+        external: the external job, as `system:id`. If it is too long to be kept by name, only its digest is stored.
+        bound: `Job.externals` so far.
+        attempt: the attempt to which it belongs.
+    """
+    rows = {**bound, external_digest(external): attempt}
+    named = parsed(external)
+    return {
+        "_externals": [{"id": digest, "attempt": of} for digest, of in rows.items()],
+        **({} if named is None else {"_external": {**named._asdict(), "attempt": attempt}}),
+    }
 
 
 def unchanged(job: Job) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pymongo.errors import BulkWriteError
 from pipelinejobs.core import uuids
 from pipelinejobs.core.decide import Change
 from pipelinejobs.core.job import Entry, Job
+from pipelinejobs.messages.external import External
 from pipelinejobs.store import job_document, job_update, verbatim
 from pipelinejobs.store.connection import TOO_LARGE, Document, DocumentFull, confirmed, translated
 from pipelinejobs.util.errors import Unavailable
@@ -187,6 +188,22 @@ class Jobs:
                     "history.uuid": {"$ne": entry},  # another gateway may have written it again since the job was read
                 },
                 {"$pull": {"_outbox": {"entry": {"$eq": entry}}}},
+            )
+
+    def remember_external(self, job: Job, external: External) -> None:
+        """Stores the name of the external job of the present attempt, which a former version stored as a digest alone.
+
+        Args:
+            job: the job as it was read; if it has changed since, nothing is written.
+            external: the external job.
+
+        Raises:
+            Unavailable: the database cannot be asked.
+        """
+        with translated():  # not `writing`: it does no harm to do it again
+            self._jobs.update_one(
+                {**job_update.unchanged(job), "_life": {"$eq": job.life}},
+                {"$set": job_update.external_fields(str(external), job.externals, job.attempt)},
             )
 
     def document(self, uuid: str) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from pymongo.database import Database
 from fsm.lifecycle import INITIAL
 from pipelinejobs.core import uuids
 from pipelinejobs.core.tokens import job_token, token_hash
+from pipelinejobs.messages.external import External
+from pipelinejobs.store import job_update
 from pipelinejobs.store.connection import Document, translated
 from pipelinejobs.util.errors import CommandFailed
 
@@ -38,6 +40,7 @@ class NewJob:
     Attributes:
         child_of: the uuids of the job's parents.
         archive_patterns, product_patterns: what the Indexer indexes, in the form of python-datacatalog's schemas.
+        external: the external job that does the work, if it is known already.
     """
 
     pipeline_uuid: str
@@ -50,6 +53,7 @@ class NewJob:
     session: str | None = None
     agent: str | None = None
     task: str | None = None
+    external: External | None = None
 
 
 class Pipelines:
@@ -173,12 +177,14 @@ def new_document(new: NewJob, owner: Owner, now: datetime) -> Document:
     }
     optional = ("archive_system", "archive_patterns", "product_patterns", "session", "agent", "task")
     stored = {key: value for key, value in document.items() if key not in optional or value not in (None, [])}
+    life = stored["history"][0]["uuid"]
     token = job_token(stored["uuid"], stored["_salt"], stored["_admin"])
     # The first token's hash is stored at once, before another program can change the salt.
     return stored | {
-        "_life": stored["history"][0]["uuid"],
+        "_life": life,
         "_tokens": [token_hash(stored["uuid"], token)],
         "_alone": True,
+        **({} if new.external is None else job_update.external_fields(str(new.external), {}, life)),
     }
 
 

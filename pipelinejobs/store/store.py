@@ -148,14 +148,18 @@ class Store:
             executions_days=executions_days,
         )
 
-    def entry(self, job: Job, uuid: str) -> Entry | None:
-        """The history entry of a job with this uuid, in the job document or in `jobs_history`; None if there is none.
+    def entry(self, job: Job, *uuids: str) -> Entry | None:
+        """The first history entry of a job with one of these uuids, in the job document or in `jobs_history`, or None.
 
         Raises:
             Unavailable: the database cannot be asked.
         """
         # In this order: an entry that is being moved is in both places for a time, and always in one of them.
-        return self.jobs.entry(job, uuid) or self.history.moved_entries([(job, uuid)]).get(uuid)
+        for uuid in uuids:
+            found = self.jobs.entry(job, uuid) or self.history.moved_entries([(job, uuid)]).get(uuid)
+            if found is not None:
+                return found
+        return None
 
     def server_version(self) -> str:
         """The server's version, for example `6.0.5`.

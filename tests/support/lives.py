@@ -13,7 +13,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from fsm.lifecycle import EVENTS
 from fsm.replay import final_state, walk
 from pipelinejobs.core.tokens import Policy, admin_token
+from pipelinejobs.messages import asked
 from pipelinejobs.messages.event import Event, Kind
+from pipelinejobs.messages.external import External
 from pipelinejobs.util.secret import Secret
 
 BEGINNING: Final = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -51,6 +53,9 @@ class World(Protocol):
         Raises:
             Crash: as asked.
         """
+
+    def ask(self, event: Event, now: datetime) -> str:
+        """Judges a report that was asked for; returns the verdict."""
 
     def tokens(self, job: int) -> list[str]:
         """The tokens that the job's present and former salts make, the present one last."""
@@ -133,6 +138,22 @@ class Lives(RuleBasedStateMachine):
     def arrive_late(self, event: Event) -> Event:
         self._deliver(self._job_of(event), event)
         return event
+
+    @rule(job=st.integers(0, JOBS - 1), status=st.sampled_from(sorted(REPORTS)), run=st.integers(1, 3))
+    def ask_the_job_system(self, job: int, status: str, run: int) -> None:
+        """The answer is applied if it is news; the callback that says the same and comes later is then a duplicate."""
+        event = asked.report(self.world.uuid(job), External("agave", str(run)), status, {}, self.now)
+        before = self.world.look(job)
+        verdict = self.world.ask(event, self.now)
+        after = self.world.look(job)
+        if verdict == "applied":
+            assert after.state != before.state
+            self.applied[self._key(event)] = len(after.names) - len(before.names)
+            self.applied.setdefault((event.job, _report_id(status, run)), 0)
+            self.written[job] = True
+        else:
+            assert verdict in ("stale", "duplicate"), verdict
+            assert after.facts() == before.facts()
 
     @rule(event=events)
     def repeat(self, event: Event) -> None:
@@ -250,7 +271,7 @@ class Lives(RuleBasedStateMachine):
             job,
             REPORTS[status],
             Kind.REPORT,
-            id=f"sha256:{status}-{run}",
+            id=_report_id(status, run),
             external=f"agave:{run}",
             data=data,
             status=status,
@@ -268,3 +289,7 @@ class Lives(RuleBasedStateMachine):
     def _key(self, event: Event) -> tuple[str, str]:
         # The same report after a reset is of the old attempt, or of the new one where it had not come before.
         return (event.job, event.id)
+
+
+def _report_id(status: str, run: int) -> str:
+    return f"sha256:{status}-{run}"

@@ -90,6 +90,14 @@ def test_refuses_patterns_that_the_indexer_would_not_read(
     assert jobs.count_documents({}) == 0
 
 
+def test_the_external_job_can_be_named(cli: Cli, jobs: Jobs) -> None:
+    cli.ok("create", "--pipeline-name", "sample", "--external", "agave:1-007")
+    stored = jobs.find_one()
+    assert stored is not None
+    assert stored["_external"] == {"system": "agave", "id": "1-007", "attempt": stored["_life"]}
+    assert [row["attempt"] for row in stored["_externals"]] == [stored["_life"]]
+
+
 def test_uses_a_pipeline_that_others_registered_under_the_name(cli: Cli, jobs: Jobs) -> None:
     uuid = "106c46ff-b186-5981-859e-6ee0bbdcfd5a"
     jobs.database["pipelines"].insert_one({"uuid": uuid, "name": "RNA-seq", "id": "rnaseq-0.1", "components": [{}]})
@@ -152,6 +160,7 @@ def test_refuses_a_pipeline_that_does_not_exist(cli: Cli, jobs: Jobs) -> None:
         ["--pipeline-name", "a", "--child-of", "10483e8d"],
         ["--pipeline-name", "a", "--owner", "\udcff"],
         ["--pipeline-name", "a", "--archive-path", "\0"],
+        ["--pipeline-name", "a", "--external", "1-007"],
     ],
 )
 def test_refuses_wrong_arguments_in_one_line(cli: Cli, jobs: Jobs, arguments: list[str]) -> None:

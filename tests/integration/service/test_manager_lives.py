@@ -52,6 +52,10 @@ class Real:
             self._crash = None
         return handled.verdict.value
 
+    def ask(self, event: Event, now: datetime) -> str:
+        self._now = now
+        return self._manager.asked(event, "lives").verdict.value
+
     def tokens(self, job: int) -> list[str]:
         return [job_token(self._jobs[job].uuid, salt, ADMIN) for salt in self._salts[job]]
 

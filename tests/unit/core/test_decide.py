@@ -14,6 +14,7 @@ from pipelinejobs.core.job import Entry, Job, Trusted
 from pipelinejobs.core.tokens import Authority, token_hash
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
+from pipelinejobs.messages.external import External
 from support.factories import LIFE, NOW, TOKEN, UUID, a_command, a_job, a_report
 
 TABLE = Path(__file__).parents[2] / "data" / "verdicts.txt"
@@ -140,12 +141,21 @@ class TestAttempts:
     def test_the_first_applied_report_binds_its_external_job(self) -> None:
         decision = judge(a_job(), a_report("run"))
         assert decision.change is not None
-        assert decision.change.external == self.external
+        assert decision.change.external == "agave:1-007"
 
     def test_a_bound_one_is_not_bound_again(self) -> None:
-        decision = judge(a_job("RUNNING", externals={self.external: LIFE}), a_report("update"))
+        job = a_job("RUNNING", externals={self.external: LIFE}, external=External("agave", "1-007"))
+        decision = judge(job, a_report("update"))
         assert decision.change is not None
         assert decision.change.external is None
+
+    @pytest.mark.parametrize("is_newest", [True, False])
+    def test_the_newest_is_named_where_a_former_version_did_not(self, is_newest: bool) -> None:
+        other = identity.external_digest("agave:2-007")
+        order = [other, self.external] if is_newest else [self.external, other]
+        decision = judge(a_job("RUNNING", externals=dict.fromkeys(order, LIFE)), a_report("update"))
+        assert decision.change is not None
+        assert decision.change.external == ("agave:1-007" if is_newest else None)
 
     def test_reports_of_an_earlier_attempt_are_stale(self) -> None:
         job = a_job("CREATED", attempt="108-second", externals={self.external: LIFE})

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from pipelinejobs.core import identity, tokens
-from pipelinejobs.core.decide import decide
+from pipelinejobs.core.decide import asked_in_vain, decide
 from pipelinejobs.core.job import Entry, Job
 from pipelinejobs.core.tokens import job_token
 from pipelinejobs.messages.event import Event
@@ -37,8 +37,8 @@ class Memory:
         authority = tokens.authority(job, event, POLICY, now.timestamp())
         if tokens.refusal(authority, event):
             return "unauthorised"
-        uuid = identity.entry_uuid(job, event)
-        seen = next((entry for entry in self._entries[number] if entry.uuid == uuid), None)
+        known = identity.entry_uuids(job, event)
+        seen = next((entry for entry in self._entries[number] if entry.uuid in known), None)
         decision = decide(job, event, authority, now, seen)
         assert decision == _without_time(decide(job, event, authority, BEGINNING, seen), decision)
         if decision.change is not None:
@@ -49,9 +49,22 @@ class Memory:
                 raise Crash
         return decision.verdict.value
 
+    def ask(self, event: Event, now: datetime) -> str:
+        number = next(number for number, job in enumerate(self._jobs) if job.uuid == event.job)
+        job = self._jobs[number]
+        uuid = identity.entry_uuid(job, event)
+        seen = next((entry for entry in self._entries[number] if entry.uuid == uuid), None)
+        decision = asked_in_vain(decide(job, event, tokens.Authority.JOB, now, seen), event)
+        if decision.change is not None:
+            self._apply(number, decision.change)
+        return decision.verdict.value
+
     def _apply(self, number: int, change: Any) -> None:
         job = self._jobs[number]
-        externals = dict(job.externals) | ({change.external: job.attempt} if change.external else {})
+        externals = dict(job.externals)
+        if change.external is not None:
+            externals[identity.external_digest(change.external)] = job.attempt
+        assert not {entry.uuid for entry in self._entries[number]} & set(change.absent)
         self._entries[number] += change.entries
         if change.owes_index:
             self._intents[number].append(change.entries[-1].uuid)

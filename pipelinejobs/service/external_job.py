@@ -1,0 +1,53 @@
+"""Which external job does the work of a job: remembered in the job, or found in its history.
+
+Former versions stored only a digest of an external job's name, and the whole report in the history.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pipelinejobs.core.identity import external_digest
+from pipelinejobs.core.job import Job
+from pipelinejobs.messages.external import External, parsed
+from pipelinejobs.store import Store
+
+_WITH_ID: Final = ("agave", "aloe")
+"""The job systems whose callbacks have the external job's id under `id`."""
+
+
+def external_job(store: Store, job: Job, *, remember: bool = True) -> External | None:
+    """The newest external job of the job's present attempt; None if no report and no submitter has named one.
+
+    Args:
+        store: the store.
+        job: the job as it was read just now.
+        remember: whether an external job that was found in the history is stored in the job, so that the history need
+            not be read again.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    wanted = [digest for digest, attempt in job.externals.items() if attempt == job.attempt]
+    if job.external is not None or not wanted:
+        return job.external
+    found: External | None = None
+    for entry in store.history.entries(job.uuid):
+        for external in _named_in(entry.data):
+            if external_digest(str(external)) == wanted[-1]:
+                found = external
+    if found is not None and remember:
+        store.jobs.remember_external(job, found)
+    return found
+
+
+def _named_in(data: Any) -> Iterator[External]:
+    """The external jobs that the data of a report may be about. The digest in the job tells which one it was."""
+    if not isinstance(data, dict):
+        return
+    event = data.get("event")
+    named = [(system, data.get("id")) for system in _WITH_ID]
+    named.append(("tapis", event.get("subject") if isinstance(event, dict) else None))
+    for system, job in named:
+        external = parsed(f"{system}:{job.strip()}") if isinstance(job, str) else None
+        if external is not None:
+            yield external
