@@ -136,7 +136,7 @@ LOCK_SECONDS = 30.0
 STALE_SECONDS = 3600.0
 
 WAIT_SECONDS = 25  # one question to the gateway; proxies give up after 30 s and more
-POLL_SECONDS = 5.0  # between questions to a gateway that answers at once
+ASK_SECONDS, POLL_SECONDS = 1.0, 5.0  # the least time between questions; that to a gateway that holds none back
 
 START_SECONDS = 5.0
 """Seconds that `exec` waits at most for the spool before it starts the command."""
@@ -285,7 +285,7 @@ class Waited(NamedTuple):
 
     Attributes:
         state: the job's state.
-        reached: whether it is one of the states that were waited for.
+        reached: whether the job is, or was while this process waited, in one of the states that were waited for.
         never: whether the job can get to none of these states any more, unless an administrator resets it.
         revision: the job's revision, if the answer contains it.
     """
@@ -920,7 +920,7 @@ def _wait(
             if waited.reached or waited.never:
                 return waited
             failures = 0
-            pause = (1.0 - (time.monotonic() - began)) if held else POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+            pause = (ASK_SECONDS - (time.monotonic() - began)) if held else POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
         time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
     if waited is None:
         raise Unanswered(reason)
@@ -937,7 +937,7 @@ def _ask(question: _Event, until: Sequence[str], left: float, last: Optional[Wai
     Returns:
         The answer, and whether the gateway can hold a question back.
     """
-    wait = min(WAIT_SECONDS, int(left))
+    wait = int(min(WAIT_SECONDS, left))
     parameters = {"until": ",".join(until), "wait": str(wait)}
     if last is not None and last.revision is not None:
         parameters["revision"] = str(last.revision)

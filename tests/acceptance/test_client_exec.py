@@ -330,7 +330,7 @@ class TestWhatTheCommandHas:
 
     def test_it_reports_by_itself_behind_run(self, tmp_path: Path) -> None:
         with manager(Judge()) as served:
-            line = f'{sys.executable} {client.__file__} update --data \'{{"a": 1}}\''
+            line = f"{sys.executable} {client.__file__} update --data '{{\"a\": 1}}'"
             code, process = run(
                 tmp_path, None, "sh", "-c", line, options=("--callback", callback(served.url), "--spool", "here")
             )
