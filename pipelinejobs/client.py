@@ -1334,6 +1334,7 @@ class _Reporter:
         self._waiting: Deque[Tuple[_Event, Optional[str]]] = collections.deque()  # with the names of their files
         self._reason = "the spool did not answer"
         self._said: List[str] = []
+        self._unwritten: List[str] = []  # the names of events that the spool has not taken or refused yet
         self._progress_id = ""  # the last event with progress
         self._progress_refused = False
         self._adding = threading.Lock()
@@ -1396,9 +1397,7 @@ class _Reporter:
 
     def _say_what_is_left(self) -> None:
         left = list(self._waiting)
-        lost = [event.name for event, file in left if file is None]
-        if not self._ended:
-            lost.append(self._end[0])
+        lost = [event.name for event, file in left if file is None] + self._unwritten
         if len(left) > sum(file is None for _, file in left):
             names = ", ".join(event.name for event, file in left if file is not None)
             why = "" if self._job._later else " (%s)" % self._reason
@@ -1428,6 +1427,8 @@ class _Reporter:
             False if the event is not wanted: after the end, or progress while earlier progress waits or after the
             manager refused some. So progress cannot fill the spool.
         """
+        if not progress:
+            self._unwritten.append(name)
         with self._adding:
             if self._ended or (progress and not self._wants_progress()):
                 return False
@@ -1440,6 +1441,8 @@ class _Reporter:
             if progress:
                 self._progress_id = event.id
             self._waiting.append((event, self._file_of(event)))
+            if not progress:
+                self._unwritten.remove(name)
             self._ended = name in ("finish", "fail")
         self._changed.set()
         return True

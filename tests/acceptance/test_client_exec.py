@@ -1,5 +1,6 @@
 """`client.py exec` with real processes: every end of a command is reported, and reporting changes nothing for it."""
 
+import fcntl
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ from support.gateway import eventually
 from support.message_samples import JOB, TOKEN
 from support.misbehaving import PATH, Judge, Manager, drip, manager
 from support.terminal import CTRL_C, terminal
+
+pytestmark = pytest.mark.promise("P16")
 
 SECONDS: Final = 60
 COUNTING: Final = """
@@ -419,6 +422,16 @@ class TestReportingNeverStopsTheCommand:
             code, process = run(tmp_path, served.url, "sh", "-c", "exit 3", **more)
         assert (code, served.events) == (3, ["run", "fail"])
         assert ("spool" in process.said) == (mode != "no home")
+
+    def test_a_spool_that_hangs(self, tmp_path: Path) -> None:
+        """Another process holds its lock; so does a file system that hangs."""
+        spool = spool_of(tmp_path)
+        spool.mkdir(0o700, parents=True)
+        with (spool / "lock").open("w") as lock, manager(Judge()) as served:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            code, process = run(tmp_path, served.url, "sh", "-c", "exit 3", options=("--timeout", "0.3"))
+        assert (code, served.events) == (3, [])
+        assert "not reported: run, fail (the spool did not answer)" in process.said
 
     def test_a_refusal(self, tmp_path: Path) -> None:
         with manager(Judge("run", "finish")) as served:

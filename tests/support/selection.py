@@ -24,6 +24,7 @@ PROMISES: Final = {
     "P9": "test_foreign_jobs.py::TestTokensForLife::test_a_job_made_again_forgets_the_tokens_of_its_former_life",
     "P10": "test_gateway_process.py::test_it_raises_the_soft_limit_of_open_files[-n 400-True]",
     "P11": "test_applied_stays_applied.py::test_when_the_gateway_is_killed_before_it_looks",
+    "P16": "test_client_exec.py::TestTheEnd::test_is_reported_and_is_that_of_exec[kill -TERM $$-143-told3]",
 }
 """The acceptance test of each promise that `make test` runs; of the others there are none in whole processes."""
 
