@@ -2069,5 +2069,15 @@ def json_object(text: str) -> Dict[str, Any]:
     return value
 
 
+def _leave(code: int) -> None:
+    """Ends the process. Python's own way to end may crash while threads still wait for a server."""
+    if threading.active_count() == 1:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())
