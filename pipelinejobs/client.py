@@ -1375,7 +1375,7 @@ class _Reporter:
             os.write(self._signalled, bytes((number,)))
 
     def hurry(self) -> None:
-        """Soon this process will be killed."""
+        """Limits the time that is left for sending: this process may be killed soon."""
         self._give_up = min(self._give_up, time.monotonic() + HURRY_SECONDS)
 
     def end(self, name: str, data: Dict[str, Any], seconds: float) -> None:
@@ -1426,26 +1426,25 @@ class _Reporter:
         Returns:
             False if the event is not wanted: after the end, or progress while earlier progress waits or after the
             manager refused some. So progress cannot fill the spool.
+
+        Raises:
+            Misused: the data cannot be sent, as with progress that is NaN.
         """
         if not progress:
             self._unwritten.append(name)
         with self._adding:
-            if self._ended or (progress and not self._wants_progress()):
-                return False
-            self._count += 1
-            try:
+            wanted = not self._ended and (not progress or self._wants_progress())
+            if wanted:
+                self._count += 1
                 event = self._job._event(name, data, "exec-%s-%d" % (self._id, self._count))
-            except Misused as error:
-                self._say_once("not reported: %s (%s)" % (name, error.reason))
-                return False
-            if progress:
-                self._progress_id = event.id
-            self._waiting.append((event, self._file_of(event)))
+                if progress:
+                    self._progress_id = event.id
+                self._waiting.append((event, self._file_of(event)))
+                self._ended = name in ("finish", "fail")
             if not progress:
                 self._unwritten.remove(name)
-            self._ended = name in ("finish", "fail")
         self._changed.set()
-        return True
+        return wanted
 
     def _wants_progress(self) -> bool:
         return not self._progress_refused and all(one.id != self._progress_id for one, _ in list(self._waiting))
@@ -1483,8 +1482,11 @@ class _Reporter:
                 self._say_once("%s cannot be read: %s" % (file, error.strerror or error))
                 continue
             data = None if raw == last else _progress_in(raw)
-            if data is not None and self._add("update", data, progress=True):
-                last = raw
+            try:
+                if data is not None and self._add("update", data, progress=True):
+                    last = raw
+            except Misused as error:
+                self._say_once("%s: not reported: %s" % (file, error.reason))
 
     def _send(self) -> None:
         """Sends until all is sent and the end among it."""

@@ -352,6 +352,8 @@ class TestWhatTheCommandHas:
         options = ("--progress", "progress", "--update-every", "0.05s")
         with manager(Judge()) as served, wrapped(tmp_path, served.url, *command, options=options) as process:
             process.wait_for("ready")
+            (tmp_path / "progress").write_text('{"x": NaN}')
+            eventually(lambda: "progress: not reported: data: is not JSON" in process.said, SECONDS)
             for number, text in enumerate(("0.25", '{"step": 2, "of": 7}', "reading\nwriting\n"), 1):
                 (tmp_path / "new").write_text(text)
                 (tmp_path / "new").rename(tmp_path / "progress")
