@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from pipelinejobs.settings import config_file, mongodb_uri, pins
-from pipelinejobs.settings.field_types import Choice, InvalidValue, Seconds, Switch, Whole
+from pipelinejobs.settings.field_types import Choice, InvalidValue, Number, Switch, Whole
 from pipelinejobs.settings.other_variables import remarks
 from pipelinejobs.settings.table import (
     RENAMED,
@@ -38,7 +38,7 @@ CONFIG: Final = ROOT / "config.yml"
 _SHOWN = 40
 """Most characters of an invalid value that an error repeats."""
 
-_HARMLESS = (Whole, Seconds, Switch, Choice)
+_HARMLESS = (Whole, Number, Switch, Choice)
 """Types whose invalid values an error repeats. For other types, the value may be a misplaced password."""
 
 
@@ -169,10 +169,12 @@ def _check_together(settings: Settings, overridden: Mapping[str, Override]) -> N
         problem = f"is missing, though tokens.admin_{present} is set; set both or neither"
         names = ["tokens.admin_key", "tokens.admin_secret"]
         raise _named(WrongSetting(f"tokens.admin_{missing}", problem), names, overridden)
-    try:
-        settings.gateway.check()
-    except WrongSetting as wrong:
-        raise _named(wrong, [name for name in TABLE if name.startswith("gateway.")], overridden) from None
+    for section in (settings.gateway, settings.reconcile):
+        try:
+            section.check()
+        except WrongSetting as wrong:
+            prefix = wrong.setting.partition(".")[0] + "."
+            raise _named(wrong, [name for name in TABLE if name.startswith(prefix)], overridden) from None
     if settings.outbox.first_delay > settings.outbox.longest_delay:
         names = ["outbox.first_delay", "outbox.longest_delay"]
         raise _named(WrongSetting(names[0], f"must not be longer than {names[1]}"), names, overridden)

@@ -82,15 +82,15 @@ class Whole(NamedTuple):
         return value
 
 
-class Seconds(NamedTuple):
-    """A time in seconds, longer than `above` and at most `most`; fractions are allowed."""
+class Number(NamedTuple):
+    """A number above `above` and at most `most`; fractions are allowed."""
 
     above: float
     most: float
 
     @property
     def wanted(self) -> str:
-        return f"a number of seconds above {self.above:g} and at most {self.most:.16g}"
+        return f"a number above {self.above:g} and at most {self.most:.16g}"
 
     def parse(self, text: str) -> float:
         if not _DECIMAL.fullmatch(text.strip()):  # float() also accepts `nan` and `inf`
@@ -103,6 +103,14 @@ class Seconds(NamedTuple):
         if not self.above < value <= self.most:  # this comparison refuses nan too
             raise InvalidValue(f"must be {self.wanted}")
         return float(value)
+
+
+class Seconds(Number):
+    """A time in seconds, longer than `above` and at most `most`; fractions are allowed."""
+
+    @property
+    def wanted(self) -> str:
+        return f"a number of seconds above {self.above:g} and at most {self.most:.16g}"
 
 
 class Switch:

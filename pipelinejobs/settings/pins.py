@@ -23,10 +23,11 @@ GUARDED: Final = tuple(name for name in TABLE if name.startswith(("tokens.", "mo
 """The guarded settings, which must be pinned: a sender that sets one could take over jobs, or get tokens and nonces."""
 
 PINNABLE: Final = GUARDED + tuple(
-    name for name in TABLE if name.startswith(("history.", "outbox.", "requeue.", "refused.", "limits."))
+    name for name in TABLE if name.startswith(("history.", "outbox.", "requeue.", "refused.", "limits.", "reconcile."))
 )
 """The settings that can be pinned: the guarded ones and others. A sender that sets one of the others could make a run
-lose messages to the Indexer, or forget refusals. So with `require_pins` the environment may set them only as pinned."""
+lose messages to the Indexer, or forget refusals, and a command send a job system's credential elsewhere. So with
+`require_pins` the environment may set them only as pinned."""
 
 DIGEST_PREFIX: Final = "sha256:"
 

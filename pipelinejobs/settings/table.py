@@ -23,6 +23,7 @@ from pipelinejobs.settings.field_types import (
 )
 from pipelinejobs.settings.gateway import ACTOR_PATTERN, ACTOR_WORDS, GatewaySection
 from pipelinejobs.settings.mongodb import MongodbSection
+from pipelinejobs.settings.reconcile import ReconcileSection
 from pipelinejobs.util.record import shown
 from pipelinejobs.util.secret import Secret
 
@@ -219,6 +220,7 @@ class Settings(NamedTuple):
     limits: LimitsSection = LimitsSection()
     logs: LogsSection = LogsSection()
     gateway: GatewaySection = GatewaySection()
+    reconcile: ReconcileSection = ReconcileSection()
     pinned: Mapping[str, str | None] = MappingProxyType({})
     """The pins by name of the setting: SHA-256 of its text in hex; None: the environment may not set it."""
     require_pins: bool = False

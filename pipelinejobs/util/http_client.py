@@ -1,17 +1,17 @@
-"""A small HTTP client for messages to actors: one request, no redirects, and one time limit for everything.
+"""A small HTTP client: one request, no redirects, and one time limit for everything.
 
 It uses http.client of the standard library, which sends once, follows no redirects, logs nothing, and reads neither
-proxy settings nor password files. All messages to actors are sent by it, also those that agavepy makes.
+proxy settings nor password files. All messages to actors are sent by it, also those that agavepy makes, and all
+questions to other servers (`util.http_json`).
 """
 
 import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -19,12 +19,10 @@ from urllib.parse import unquote, urlsplit
 from pipelinejobs.util.deadline import Deadline, call_within
 from pipelinejobs.util.errors import Undelivered
 from pipelinejobs.util.record import shown
+from pipelinejobs.util.retry_after import seconds
 
 ANSWER_BYTES: Final = 64 * 1024
 """The most bytes of an answer that are read. Its content is not needed, but an incomplete answer does not count."""
-
-LONGEST_WAIT: Final = 86_400.0
-"""Seconds. If a receiver asks for a longer wait, a day is waited."""
 
 _LONGEST_HOST: Final = 253  # RFC 1035
 
@@ -166,18 +164,32 @@ def post(to: Target, body: bytes, headers: Mapping[str, str], connection: Connec
         Undelivered: the receiver did not accept the request, or its answer was incomplete.
         TimeoutError: no time is left.
     """
+    with exchange("POST", to, body, headers, connection) as response:
+        check(to.where, response.status, response.getheader("Retry-After"))
+        read = response.read(ANSWER_BYTES)
+        if len(read) < ANSWER_BYTES and response.length:
+            raise http.client.IncompleteRead(read, response.length)
+
+
+@contextmanager
+def exchange(
+    method: str, to: Target, body: bytes | None, headers: Mapping[str, str], connection: Connection
+) -> Iterator[http.client.HTTPResponse]:
+    """Sends a request; in the block, its answer is read.
+
+    Raises:
+        Undelivered: there was no answer, or reading it failed in the block.
+        TimeoutError: no time is left.
+    """
     try:
         with (
             closing(connect(to, connection)) as connected,
             closing(http.client.HTTPConnection(to.host, to.port)) as client,
         ):
             client.sock = connected
-            client.request("POST", to.path, body, {**headers, "Host": to.where})
+            client.request(method, to.path, body, {**headers, "Host": to.where})
             with closing(client.getresponse()) as response:
-                check(to.where, response.status, response.getheader("Retry-After"))
-                read = response.read(ANSWER_BYTES)
-                if len(read) < ANSWER_BYTES and response.length:
-                    raise http.client.IncompleteRead(read, response.length)
+                yield response
     except ssl.SSLCertVerificationError as error:
         raise Undelivered(f"the certificate of {to.where} is not valid: {error.verify_message[:100]}") from None
     except TimeoutError:
@@ -281,19 +293,3 @@ def check(receiver: str, status: int, retry_after: str | None) -> None:
         raise Undelivered(f"{answered}; redirects are not followed")
     asked = seconds(retry_after, datetime.now(UTC)) if retry_after is not None and status in (429, 503) else None
     raise Undelivered(answered, asked)
-
-
-def seconds(retry_after: str, now: datetime) -> float | None:
-    """The seconds to wait, from 0 to a day, in a Retry-After header (RFC 9110, 10.2.3); None if it is unreadable."""
-    text = retry_after.strip()
-    if text.isascii() and text.isdigit() and len(text) <= 9:
-        return min(float(text), LONGEST_WAIT)
-    if len(text) > 64:  # longer than any date
-        return None
-    try:
-        moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:  # "-0000": UTC, from a sender in an unknown zone
-            moment = moment.replace(tzinfo=UTC)
-        return min(max((moment - now).total_seconds(), 0.0), LONGEST_WAIT)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

@@ -474,6 +474,12 @@ def test_every_secret_setting_is_listed(load: Load) -> None:
         "pipelines.job_manager_nonce",
         "tokens.admin_key",
         "tokens.admin_secret",
+        "reconcile.agave_token",
+        "reconcile.agave_client_key",
+        "reconcile.agave_client_secret",
+        "reconcile.agave_refresh_token",
+        "reconcile.tapis_token",
+        "reconcile.tapis_password",
     }
 
 

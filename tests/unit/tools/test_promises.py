@@ -13,6 +13,8 @@ ROWS: Final = re.findall(r"^([FS]\d+)  .*(``tests/.*)\n", PAGE, re.MULTILINE)
 PROMISES: Final = [*(f"P{number}" for number in range(1, 12)), "P16"]
 FAULTS: Final = [f"F{number}" for number in range(1, 22)]
 ATTACKS: Final = [f"S{number}" for number in range(1, 26)]
+FAULTS: Final = [f"F{number}" for number in range(1, 23)]
+ATTACKS: Final = [f"S{number}" for number in range(1, 27)]
 MODULES: Final = sorted((ROOT / "tests").rglob("test_*.py"))
 
 

@@ -7,6 +7,7 @@ from tools.mutants.promises.beside_others import BESIDE_OTHERS
 from tools.mutants.promises.durable import DURABLE
 from tools.mutants.promises.in_any_order import IN_ANY_ORDER
 from tools.mutants.promises.its_job_alone import ITS_JOB_ALONE
+from tools.mutants.promises.job_systems import JOB_SYSTEMS
 from tools.mutants.promises.no_crash import NO_CRASH
 from tools.mutants.promises.no_defect import NO_DEFECT
 from tools.mutants.promises.no_secret import NO_SECRET
@@ -33,4 +34,5 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *PAGES,
     *SENDERS,
     *BESIDE_OTHERS,
+    *JOB_SYSTEMS,
 )

@@ -1,0 +1,78 @@
+"""Job systems are asked politely, and only a status of the asked job is believed."""
+
+from typing import Final
+
+from tools.mutants.mutant import Mutant
+
+_READING: Final = "tests/unit/job_systems/test_job_systems_reading.py"
+_HOST: Final = "tests/unit/job_systems/test_job_systems_host.py"
+_ASKED: Final = "tests/integration/job_systems/test_job_systems.py"
+
+JOB_SYSTEMS: Final = (
+    Mutant(
+        promises=("S26",),
+        what="believes a status that is about another job",
+        where="pipelinejobs/job_systems/reading.py:read",
+        old="any(result.get(key) not in (None, job) for key in _IDS)",
+        new="False",
+        tests=(f"{_READING}::test_what_is_not_a_success_about_this_job_says_nothing",),
+    ),
+    Mutant(
+        promises=("S26",),
+        what="believes an answer whose envelope says error",
+        where="pipelinejobs/job_systems/reading.py:read",
+        old='document.get("status") != "success"',
+        new="not document",
+        tests=(f"{_READING}::test_what_is_not_a_success_about_this_job_says_nothing",),
+    ),
+    Mutant(
+        promises=("S26",),
+        what="puts an id that leads to another path into a request",
+        where="pipelinejobs/job_systems/asker.py:Asker.ask",
+        old='not _ID.fullmatch(job) or ".." in job',
+        new="not _ID.fullmatch(job)",
+        tests=(f"{_ASKED}::test_what_is_not_an_id_is_not_asked_for",),
+    ),
+    Mutant(
+        promises=("F22",),
+        what="ignores Retry-After of a job system",
+        where="pipelinejobs/job_systems/host.py:Host.request",
+        old="self._failed(error.reason, error.retry_after)",
+        new="self._failed(error.reason, None)",
+        tests=(f"{_HOST}::test_a_retry_after_opens_the_circuit_at_once_until_then",),
+    ),
+    Mutant(
+        promises=("F22",),
+        what="goes on asking a host that fails",
+        where="pipelinejobs/job_systems/host.py:Host._failed",
+        old="self._failures >= TOLERATED",
+        new="self._failures < 0",
+        tests=(f"{_HOST}::test_after_failures_in_a_row_the_circuit_opens",),
+    ),
+    Mutant(
+        promises=("F22",),
+        what="asks for a new token again as soon as a renewal has failed",
+        where="pipelinejobs/job_systems/access_token.py:AccessToken._pause",
+        old="self._clock() + BACKOFF.pause(self._renewals)",
+        new="self._clock()",
+        tests=("tests/unit/job_systems/test_access_token.py::test_a_failed_renewal_is_not_repeated_at_once",),
+    ),
+    Mutant(
+        promises=("F22",),
+        what="renews with a refresh token that the server has replaced",
+        where="pipelinejobs/job_systems/agave.py:AgaveClient.renew",
+        old="isinstance(following, str) and following",
+        new="following is None",
+        tests=(f"{_ASKED}::test_how_agave_is_asked_for_a_token",),
+    ),
+    Mutant(
+        promises=("S13",),
+        what="lets a sender say to which server the credential of a job system is shown",
+        where="pipelinejobs/settings/pins.py:PINNABLE",
+        old='("history.", "outbox.", "requeue.", "refused.", "limits.", "reconcile.")',
+        new='("history.", "outbox.", "requeue.", "refused.", "limits.")',
+        tests=(
+            "tests/unit/settings/test_reconcile_settings.py::test_a_sender_on_abaco_cannot_say_where_a_credential_goes",
+        ),
+    ),
+)
