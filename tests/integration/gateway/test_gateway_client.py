@@ -18,6 +18,7 @@ from pipelinejobs.client import Illegal, Job, Malformed, Unauthorised, Undeliver
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
 from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
+from support.message_samples import JOB
 from support.misbehaving import PATH
 from support.process import StoredJob, admin_token, callback
 
@@ -224,7 +225,7 @@ class TestWaiting:
         assert seen == ["CREATED", "RUNNING", "FINISHED"]
 
     def test_ends_with_an_unknown_job_and_without_a_credential(self, gateway: Gateway, job: StoredJob) -> None:
-        unknown = Job(gateway.url + PATH, job.uuid[:-1] + "0", job.token, bearer=TOKENS["UPDATE"])
+        unknown = Job(gateway.url + PATH, JOB, job.token, bearer=TOKENS["UPDATE"])
         with pytest.raises(client.Refused, match=r"no such job$"):
             unknown.wait(timeout=60)
         with pytest.raises(Unauthorised):
