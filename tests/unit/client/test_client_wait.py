@@ -48,7 +48,7 @@ class TestTheQuestion:
     def test_shows_the_nonce_and_the_jobs_token(self) -> None:
         with manager(told("FINISHED", True)) as served:
             url = f"{served.url}?x-nonce={NONCE}&session=blue&uuid={JOB}&token={TOKEN}"
-            assert Job.from_callback(url).wait(("FINISHED", "RETIRED"), 10.5).reached
+            assert Job.from_callback(url).wait(("FINISHED", "RETIRED"), 10.9).reached
         (asked,) = served.asked
         assert asked.target.partition("?")[0] == f"/jobs/{JOB}"
         assert asked.parameters == {"x-nonce": NONCE, "until": "FINISHED,RETIRED", "wait": "10"}
@@ -166,7 +166,7 @@ class TestGoingOn:
             told("RUNNING", False)(handler, asked)
 
         with manager(held) as served:
-            assert Job(served.url, JOB, TOKEN).wait(timeout=2.2).state == "RUNNING"
+            assert Job(served.url, JOB, TOKEN).wait(timeout=2.9).state == "RUNNING"
         assert served.asked[0].parameters["wait"] == "2"
 
 
