@@ -6,7 +6,11 @@
     job.finish()
 
 This file needs only the standard library of Python 3.6 or newer: copy it to the machine where a job runs. It is also a
-command: `python client.py --callback URL finish`; see `python client.py --help`.
+command; see `python client.py --help`:
+
+    python client.py --callback URL finish             sends one event
+    python client.py exec --callback URL -- CMD ...    runs a command, and reports its start and its end
+    python client.py wait --callback URL               waits until the job is finished or has failed
 
 Every event has an id, which stays the same however often the event is sent, so that the manager applies the event once.
 If the network or a server fails, the event is sent again until `timeout` is over. With a spool directory, each event is
@@ -22,11 +26,17 @@ Errors:
     |   +-- Unauthorised     ... because a token or nonce is missing, wrong or not sufficient
     |   +-- Illegal          ... because the job's state does not allow it
     +-- Undelivered          timed out; the event may or may not be applied - send it again with the same id
+    +-- Unanswered           timed out; the job's state could not be read
     +-- SpoolFailed          the spool cannot be used
+
+The sections of this file: limits and errors; `Job` and `flush`; Sending; Reading; The spool; Running a command (its
+reporter, its signals); The command.
 """
 
 import argparse
+import collections
 import contextlib
+import datetime
 import email.utils
 import errno
 import http.client
@@ -38,7 +48,13 @@ import os
 import queue
 import random
 import re
+import shlex
+import shutil
+import signal
+import socket
 import ssl
+import stat
+import subprocess
 import sys
 import threading
 import time
@@ -47,12 +63,30 @@ import urllib.parse
 import urllib.request
 import uuid as uuids
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, TextIO, Tuple, Type, Union
+from typing import (
+    IO,
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    TextIO,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 try:
     import fcntl
-except ImportError:  # Windows: several processes may send the same event, and the manager applies it once
-    fcntl = None  # type: ignore[assignment]
+    import resource
+except ImportError:  # Windows: no `exec`; several processes may send the same event, and the manager applies it once
+    fcntl = resource = None  # type: ignore[assignment]
 
 __all__ = [
     "EVENTS",
@@ -65,8 +99,10 @@ __all__ = [
     "Refused",
     "Result",
     "SpoolFailed",
+    "Unanswered",
     "Unauthorised",
     "Undelivered",
+    "Waited",
     "flush",
 ]
 
@@ -81,6 +117,8 @@ AGAVE_EVENTS = ("RUNNING", "FINISHED", "FAILED", "STOPPED", "KILLED", "ARCHIVING
 
 CALLBACK_VARIABLE = "PIPELINEJOBS_CALLBACK"
 SPOOL_VARIABLE = "PIPELINEJOBS_SPOOL"
+EXEC_VARIABLE = "PIPELINEJOBS_EXEC"
+"""`exec` sets it for its command: the job that it reports on. An `exec` below it does not report on the same job."""
 
 TIMEOUT = 30.0
 """Seconds that sending an event may take, all attempts included."""
@@ -97,6 +135,17 @@ SPOOL_BYTES = 64 * 1024 * 1024
 LOCK_SECONDS = 30.0
 STALE_SECONDS = 3600.0
 
+WAIT_SECONDS = 25  # one question to the gateway; proxies give up after 30 s and more
+ASK_SECONDS, POLL_SECONDS = 1.0, 5.0  # the least time between questions; that to a gateway that holds none back
+
+START_SECONDS = 5.0
+"""Seconds that `exec` waits at most for the spool before it starts the command."""
+HURRY_SECONDS = 10.0
+"""Seconds that `exec` goes on sending at most after a signal. Batch systems kill 10 to 30 s after their SIGTERM."""
+IDLE_PAUSE = 60.0  # the longest pause between attempts while the command runs
+PROGRESS_BYTES = 65536
+TEXT_LENGTH = 1000
+
 _LOG = logging.getLogger("pipelinejobs.client")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MACRO = re.compile(r"\$\{[^{}]*\}")
@@ -108,6 +157,7 @@ _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))  # Abaco answers many te
 _REFUSALS = {401: "unauthorised", 403: "unauthorised", 409: "illegal"}
 
 Data = Optional[Mapping[str, Any]]
+_T = TypeVar("_T")
 
 
 class ClientError(Exception):
@@ -174,6 +224,12 @@ class Undelivered(ClientError):
         self.event_id = event_id
 
 
+class Unanswered(ClientError):
+    """Timed out. The job's state could not be read."""
+
+    exit_code = 75
+
+
 class SpoolFailed(ClientError):
     """The spool cannot be used."""
 
@@ -222,6 +278,22 @@ class Flushed(NamedTuple):
     damaged: List[str]
     left: int
     reason: str
+
+
+class Waited(NamedTuple):
+    """The result of waiting for a job.
+
+    Attributes:
+        state: the job's state.
+        reached: whether the job is, or was while this process waited, in one of the states that were waited for.
+        never: whether the job can get to none of these states any more, unless an administrator resets it.
+        revision: the job's revision, if the answer contains it.
+    """
+
+    state: str
+    reached: bool
+    never: bool = False
+    revision: Optional[int] = None
 
 
 class Job:
@@ -406,6 +478,36 @@ class Job:
             raise Misused("spool: this job has none")
         return _flush(self._spool, time.monotonic() + timeout, self.uuid)
 
+    def wait(
+        self,
+        until: Sequence[str] = ("FINISHED", "FAILED"),
+        timeout: Optional[float] = None,
+        on_change: Optional[Callable[[str], object]] = None,
+    ) -> Waited:
+        """Waits until the job is in one of these states. Needs a gateway: Abaco by itself shows no jobs.
+
+        Lost connections, restarts and overload of the gateway do not end it.
+
+        Args:
+            until: the names of the states.
+            timeout: seconds; None waits without limit.
+            on_change: called with the first state that is read, and with each state after it that is seen.
+
+        Returns:
+            The result. If the time is over, or no way leads to these states, `reached` is False.
+
+        Raises:
+            Misused: an argument is wrong, or the job's URL is not of the form `.../actors/v2/ALIAS/messages`.
+            Refused: the gateway refused the question (status 404: there is no such job).
+            Unauthorised: the credential or the job's token is not sufficient.
+            Unanswered: the time is over, and the gateway never answered; or it never will, as with a bad certificate.
+        """
+        if isinstance(until, str) or not until or not all(re.fullmatch("[A-Z]+", state) for state in until):
+            raise Misused("until: must be names of states, such as FINISHED")
+        if timeout is not None and not timeout > 0:
+            raise Misused("timeout: must be a number of seconds above 0")
+        return _wait(self._question(), until, math.inf if timeout is None else timeout, on_change)
+
     def callback_url(self, **parameters: str) -> str:
         """The callback URL, to which a job system reports on the job. It contains the token and the nonce.
 
@@ -480,6 +582,18 @@ class Job:
         query = urllib.parse.urlencode(dict(self._parameters, x_event_id=event_id))
         return _Event("%s?%s" % (self._where, query), dict(self._headers), self.uuid, name, event_id, text)
 
+    def _question(self) -> "_Event":
+        """A request for the job, in the form of an event so that its errors are handled like an event's."""
+        base, found, _ = self._where.rpartition("/actors/v2/")
+        if not found:
+            base, found, _ = self._where.rpartition("/v3/actors/")
+        if not found:
+            raise Misused("url: jobs can be read only beside .../actors/v2/ALIAS/messages or /v3/actors/ALIAS/messages")
+        nonce = {name: value for name, value in self._parameters.items() if name == "x-nonce"}
+        headers = dict(self._headers, **{"X-Job-Token": self._token})
+        url = "%s/jobs/%s?%s" % (base, self.uuid, urllib.parse.urlencode(nonce))
+        return _Event(url, headers, self.uuid, "wait", "", json.dumps({"token": self._token}))
+
     def _by_spool(self, spool: "_Spool", event: "_Event", deadline: float) -> Result:
         try:
             name = spool.add(event)
@@ -490,18 +604,13 @@ class Job:
         if self._later:
             return Result(event.name, event.id, None, "it waits in the spool", spooled=True)
         flushed = _flush(spool, deadline, self.uuid, until=name)
-        _warn_of_others(flushed, event)
-        for result in flushed.taken:
-            if result.event_id == event.id:
-                return result
-        for refused in flushed.refused:
-            if refused.event_id == event.id:
-                raise refused
+        result = _result_of(spool, event, name, flushed)
+        if result is not None:
+            return result
         left = spool.names(self.uuid)
-        if name not in left:
-            spool.raise_if_refused(name)
-            return Result(event.name, event.id, None, "another process has delivered the event")
-        behind = "" if left[0] == name else " behind %s, which goes to the address it was written with" % left[0]
+        behind = ""
+        if left and left[0] != name:
+            behind = " behind %s, which goes to the address it was written with" % left[0]
         waiting = "it waits in the spool%s: %s" % (behind, flushed.reason)
         return Result(event.name, event.id, None, waiting, spooled=True)
 
@@ -606,22 +715,27 @@ def _deliver_without_spool(event: _Event, deadline: float, why: SpoolFailed) -> 
 
 
 def _attempt(event: _Event, deadline: float) -> Result:
-    """Sends an event once, in a thread: a socket timeout limits neither name look-ups nor slow answers."""
+    """Sends an event once."""
     seconds = min(ATTEMPT_SECONDS, deadline - time.monotonic())
     if seconds <= 0:
         raise _Away("no time was left to send the event")
-    done: queue.Queue[Tuple[Optional[Result], Optional[BaseException]]] = queue.Queue(1)
+    return _in_time(_post, event, seconds)
 
-    def post() -> None:
+
+def _in_time(exchange: Callable[[_Event, float], _T], event: _Event, seconds: float) -> _T:
+    """Does an exchange in a thread: a socket timeout limits neither name look-ups nor slow answers."""
+    done: queue.Queue[Tuple[Optional[_T], Optional[BaseException]]] = queue.Queue(1)
+
+    def work() -> None:
         try:
-            done.put((_post(event, seconds), None))
+            done.put((exchange(event, seconds), None))
         except BaseException as error:
             done.put((None, error))
 
     try:
-        threading.Thread(target=post, name="pipelinejobs-client", daemon=True).start()
+        threading.Thread(target=work, name="pipelinejobs-client", daemon=True).start()
     except RuntimeError:  # no more threads, or the interpreter is ending; then only the socket's timeout counts
-        post()
+        work()
     try:
         result, error = done.get(timeout=seconds)
     except queue.Empty:
@@ -640,9 +754,19 @@ def _post(event: _Event, seconds: float) -> Result:
     request = urllib.request.Request(  # noqa: S310 - only http and https URLs come here
         event.url, event.text.encode("ascii"), headers, method="POST"
     )
+    return _result(event, _exchange(event, request, seconds))
+
+
+def _exchange(event: _Event, request: urllib.request.Request, seconds: float) -> bytes:
+    """The body of an answer with a status 2xx.
+
+    Raises:
+        Refused, _Away: there is no such answer.
+    """
     try:
         with _opener(event.url).open(request, timeout=seconds) as response:
-            return _result(event, response.read(ANSWER_BYTES))
+            body: bytes = response.read(ANSWER_BYTES)
+            return body
     except urllib.error.HTTPError as error:
         raise _failure(event, error) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -763,6 +887,87 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+# Reading
+
+
+def _wait(
+    question: _Event, until: Sequence[str], seconds: float, on_change: Optional[Callable[[str], object]]
+) -> Waited:
+    """Asks until the job is in one of the states, or never will be, or the time is over. The rest is as for `Job.wait`.
+
+    The gateway holds each question back until there is something to say. A gateway that does not (one of an older
+    version) is asked again after a pause.
+    """
+    deadline = time.monotonic() + seconds
+    waited: Optional[Waited] = None
+    reason, failures = "no time was left", 0
+    while time.monotonic() < deadline:
+        began, before = time.monotonic(), waited
+        try:
+            waited, held = _ask(question, until, deadline - began, waited if on_change else None)
+        except Refused as refused:
+            raise _explained(refused) from None
+        except _Away as away:
+            pause = away.pause(failures, math.inf)
+            if pause is None:
+                raise Unanswered(away.reason) from None
+            reason, failures = away.reason, failures + 1
+        else:
+            if on_change and (before is None or before.state != waited.state):
+                on_change(waited.state)
+            if waited.reached or waited.never:
+                return waited
+            failures = 0
+            pause = (ASK_SECONDS - (time.monotonic() - began)) if held else POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+        time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+    if waited is None:
+        raise Unanswered(reason)
+    return waited
+
+
+def _ask(question: _Event, until: Sequence[str], left: float, last: Optional[Waited]) -> Tuple[Waited, bool]:
+    """Asks once for the job.
+
+    Args:
+        left: seconds that are left.
+        last: the last answer, if any change of the job is to be answered at once.
+
+    Returns:
+        The answer, and whether the gateway can hold a question back.
+    """
+    wait = int(min(WAIT_SECONDS, left))
+    parameters = {"until": ",".join(until), "wait": str(wait)}
+    if last is not None and last.revision is not None:
+        parameters["revision"] = str(last.revision)
+    asked = question._replace(url="%s&%s" % (question.url, urllib.parse.urlencode(parameters, safe=",")))
+    result = _in_time(_get, asked, min(wait + ATTEMPT_SECONDS, left + LEAST_SECONDS))
+    reached, state = result.get("reached"), result["state"]
+    revision = result.get("revision")
+    return Waited(
+        state,
+        reached is True or state in until,
+        reached == "never",
+        revision if isinstance(revision, int) else None,
+    ), reached is not None
+
+
+def _get(question: _Event, seconds: float) -> Dict[str, Any]:
+    """The job from an answer of the gateway."""
+    headers = dict(question.headers, **{"User-Agent": "pipelinejobs-client"})
+    request = urllib.request.Request(question.url, None, headers, method="GET")  # noqa: S310 - http or https
+    whole = _object(_exchange(question, request, seconds))
+    result = _object(whole.get("result"))
+    if whole.get("status") != "success" or not isinstance(result.get("state"), str):
+        raise _Away("%s gave an answer that is not the manager's" % question.host)
+    return result
+
+
+def _explained(refused: Refused) -> Refused:
+    if refused.status != 404 or "no such job" in refused.reason:
+        return refused
+    return Refused(refused.reason + "; jobs are shown by a gateway of the manager, not by Abaco", refused.status)
 
 
 # The spool
@@ -1022,6 +1227,26 @@ def _flush_round(
     return False
 
 
+def _result_of(spool: _Spool, event: _Event, name: str, flushed: Flushed) -> Optional[Result]:
+    """What came of a spooled event in a flush; None if it still waits.
+
+    Raises:
+        Refused: it was refused.
+        SpoolFailed: its file was damaged, and it was not sent.
+    """
+    _warn_of_others(flushed, event)
+    for result in flushed.taken:
+        if result.event_id == event.id:
+            return result
+    for refused in flushed.refused:
+        if refused.event_id == event.id:
+            raise refused
+    if name in spool.names(event.uuid):
+        return None
+    spool.raise_if_refused(name)
+    return Result(event.name, event.id, None, "another process has delivered the event")
+
+
 def _warn_of_others(flushed: Flushed, event: _Event) -> None:
     """Logs older events of the spool that were refused or damaged, because no caller learns of them otherwise."""
     for other in flushed.refused:
@@ -1088,6 +1313,508 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
+# Running a command
+
+
+class _Reporter:
+    """Reports on a command. Each event is written to the spool at once; threads send the events in order.
+
+    Nothing here may keep the command from running or hold its exit code back for long: errors are only said, waits are
+    bounded, and a hanging file system stops threads of its own.
+
+    Args:
+        say: prints a line for people.
+        flush_with: the command that sends the events in the spool, for a message.
+    """
+
+    def __init__(self, job: Job, say: Callable[[str], None], flush_with: str) -> None:
+        self._job, self._spool, self._say, self._flush_with = job, job._spool, say, flush_with
+        self._id = uuids.uuid4().hex
+        self._count = 0
+        self._waiting: Deque[Tuple[_Event, Optional[str]]] = collections.deque()  # with the names of their files
+        self._reason = "the spool did not answer"
+        self._said: List[str] = []
+        self._unwritten: List[str] = []  # the names of events that the spool has not taken or refused yet
+        self._progress_id = ""  # the last event with progress
+        self._progress_refused = False
+        self._adding = threading.Lock()
+        self._changed, self._ending, self._done = threading.Event(), threading.Event(), threading.Event()
+        self._ended = False
+        self._end: Tuple[str, Dict[str, Any]] = ("fail", {})
+        self._give_up = math.inf
+        self._listener: Optional[threading.Thread] = None
+        self._sender: Optional[threading.Thread] = None
+        self._signals, self._signalled = os.pipe()
+        os.set_blocking(self._signalled, False)
+
+    def variables(self) -> Dict[str, str]:
+        """The environment variables of the command: with the same spool, its own events wait behind `run`."""
+        marked = {EXEC_VARIABLE: _exec_mark(self._job)}
+        if self._spool is not None:
+            marked[SPOOL_VARIABLE] = str(self._spool.directory.absolute())
+        return marked
+
+    def begin(self, data: Dict[str, Any]) -> None:
+        """Writes the event `run` to the spool, before the command starts and may report by itself."""
+        thread = self._thread(self._add, "run", data)
+        if thread is None:
+            self._add("run", data)
+        else:
+            thread.join(START_SECONDS)
+
+    def start(self, progress: Optional[str], every: float) -> None:
+        """Starts to send, to take notice of signals, and to read a file with the command's progress."""
+        self._listener = self._thread(self._listen)
+        self._sender = None if self._job._later else self._thread(self._send)
+        if progress is not None:
+            self._thread(self._watch, progress, every)
+
+    def signalled(self, number: int) -> None:
+        """Takes notice of a signal. A handler of signals may call it at any point: it uses no locks."""
+        with contextlib.suppress(OSError):
+            os.write(self._signalled, bytes((number,)))
+
+    def hurry(self) -> None:
+        """Limits the time that is left for sending: this process may be killed soon."""
+        self._give_up = min(self._give_up, time.monotonic() + HURRY_SECONDS)
+
+    def end(self, name: str, data: Dict[str, Any], seconds: float) -> None:
+        """Reports the end, and tries for some seconds to send what waits. Says what is left."""
+        self._end = (name, data)
+        self._give_up = min(self._give_up, time.monotonic() + seconds)
+        self._ending.set()
+        self.signalled(0)
+        if self._listener is None:
+            self._add(name, data)
+        if self._sender is None and not self._job._later:
+            self._round()
+        while self._is_at_work() and time.monotonic() < self._give_up:
+            self._done.wait(0.1)  # short, because a signal may bring `_give_up` nearer
+        self._say_what_is_left()
+
+    def _is_at_work(self) -> bool:
+        return not self._ended if self._sender is None else not self._done.is_set()
+
+    def _say_what_is_left(self) -> None:
+        left = list(self._waiting)
+        lost = [event.name for event, file in left if file is None] + self._unwritten
+        if len(left) > sum(file is None for _, file in left):
+            names = ", ".join(event.name for event, file in left if file is not None)
+            why = "" if self._job._later else " (%s)" % self._reason
+            self._say("waiting in the spool: %s%s; to send: %s" % (names, why, self._flush_with))
+        if lost:
+            self._say("not reported: %s (%s)" % (", ".join(lost), self._reason))
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.append(text)
+            self._say(text)
+
+    def _thread(self, target: Callable[..., object], *given: Any) -> Optional[threading.Thread]:
+        """Starts a thread that does not outlive the process. It blocks the signals that the main thread blocks now."""
+        thread = threading.Thread(target=target, args=given, name="pipelinejobs-exec", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the user has too many processes
+            self._say_once("no thread can be started; the command is reported only at its end")
+            return None
+        return thread
+
+    def _add(self, name: str, data: Dict[str, Any], *, progress: bool = False) -> bool:
+        """Puts an event behind those that wait, in the spool too if that can be used.
+
+        Returns:
+            False if the event is not wanted: after the end, or progress while earlier progress waits or after the
+            manager refused some. So progress cannot fill the spool.
+
+        Raises:
+            Misused: the data cannot be sent, as with progress that is NaN.
+        """
+        if not progress:
+            self._unwritten.append(name)
+        with self._adding:
+            wanted = not self._ended and (not progress or self._wants_progress())
+            if wanted:
+                self._count += 1
+                event = self._job._event(name, data, "exec-%s-%d" % (self._id, self._count))
+                if progress:
+                    self._progress_id = event.id
+                self._waiting.append((event, self._file_of(event)))
+                self._ended = name in ("finish", "fail")
+            if not progress:
+                self._unwritten.remove(name)
+        self._changed.set()
+        return wanted
+
+    def _wants_progress(self) -> bool:
+        return not self._progress_refused and all(one.id != self._progress_id for one, _ in list(self._waiting))
+
+    def _file_of(self, event: _Event) -> Optional[str]:
+        """The name of the event's file in the spool; None if it cannot be written."""
+        try:
+            return None if self._spool is None else self._spool.add(event)
+        except SpoolFailed as error:
+            self._reason = error.reason
+            self._say_once(error.reason)
+            return None
+
+    def _listen(self) -> None:
+        """Reports each kind of signal, and at last the end."""
+        seen: List[int] = []
+        while True:
+            (number,) = os.read(self._signals, 1)
+            if number == 0:
+                self._add(*self._end)
+                return
+            if number not in seen:
+                seen.append(number)
+                self._add("update", {"signal_received": _signal_name(number)})
+
+    def _watch(self, file: str, every: float) -> None:
+        """Reports what a file says, if it has changed."""
+        last = None
+        while not self._ending.wait(every):
+            try:
+                raw = _tail(file)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self._say_once("%s cannot be read: %s" % (file, error.strerror or error))
+                continue
+            data = None if raw == last else _progress_in(raw)
+            try:
+                if data is not None and self._add("update", data, progress=True):
+                    last = raw
+            except Misused as error:
+                self._say_once("%s: not reported: %s" % (file, error.reason))
+
+    def _send(self) -> None:
+        """Sends until all is sent and the end among it."""
+        attempts = 0
+        while True:
+            self._changed.clear()
+            away = self._round()
+            if self._ended and (not self._waiting or (away is not None and away.hopeless)):
+                self._done.set()
+                return
+            pause = None
+            if away is not None:
+                longest = min(LONGEST_PAUSE if self._ended else IDLE_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
+                pause = max(random.uniform(0, longest), away.asked)  # noqa: S311 - spreads load, hides nothing
+                attempts += 1
+            else:
+                attempts = 0
+            self._changed.wait(pause)
+
+    def _round(self) -> Optional[_Away]:
+        """Sends the waiting events in order, up to the first that cannot be delivered; returns why it cannot."""
+        while self._waiting:
+            event, file = self._waiting[0]
+            try:
+                self._deliver(event, file)
+            except _Away as away:
+                self._reason = away.reason
+                return away
+            except Refused as refused:
+                self._say_once("%s was refused: %s" % (event.name, refused.reason))
+                self._progress_refused |= event.id == self._progress_id
+            self._waiting.popleft()
+        return None
+
+    def _deliver(self, event: _Event, file: Optional[str]) -> None:
+        """Sends one event, after the events before it in the spool, with one attempt for each."""
+        deadline = time.monotonic() + ATTEMPT_SECONDS
+        if self._spool is not None:
+            away: Dict[str, _Away] = {}
+            flushed = Flushed([], [], [], 0, "")
+            with contextlib.suppress(SpoolFailed):  # the spool is gone or damaged, but the event is in memory
+                _flush_round(self._spool, deadline, event.uuid, file, away, flushed)
+                if file is not None and _result_of(self._spool, event, file, flushed) is not None:
+                    return
+                for each in away.values():
+                    raise each
+        _attempt(event, deadline)
+
+
+class _Child:
+    """A command as a child process, to which the signals that this process gets are passed on.
+
+    The child gets a process group of its own, so that signals can be passed to all of its processes and to no others.
+    It stays in the session: batch systems such as PBS find the processes of a job by their session, and a new session
+    would have no terminal. If this process is in the foreground of a terminal, the child's group is moved there, as a
+    shell does: Ctrl-C and Ctrl-Z reach the child directly, and the child can read.
+
+    A signal that was ignored when this process started (nohup) stays ignored by both and is not passed on. The signals'
+    state is otherwise that which this process found.
+
+    Args:
+        on_signal: called with the number of each signal that asks the child for something; may use no locks.
+        on_late_signal: called at each signal after the child's end.
+    """
+
+    NAMES = ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "XCPU", "TSTP", "CONT")
+    URGENT = ("HUP", "INT", "QUIT", "TERM", "XCPU")
+
+    def __init__(self, on_signal: Callable[[int], None], on_late_signal: Callable[[], None]) -> None:
+        self.received: List[str] = []
+        self._on_signal, self._on_late_signal = on_signal, on_late_signal
+        self._process: Optional["subprocess.Popen[bytes]"] = None  # while it runs
+        self._group = os.getpgrp()
+        numbers = [getattr(signal, "SIG" + name) for name in self.NAMES]
+        # Until `listen`, signals stay pending. TTOU stays blocked, so that this process can move the terminal.
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, [*numbers, signal.SIGTTOU])
+        self._handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+        for number in self._handled:
+            signal.signal(number, self._handle)
+        self._found_chld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the exit status would be lost
+        try:
+            self._terminal: Optional[int] = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        except OSError:
+            self._terminal = None
+
+    def start(self, command: Sequence[str], environment: Dict[str, str]) -> None:
+        """Starts the command. Signals stay pending until `listen`.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        words = list(command)
+        # Descriptors stay open for the child, as they would without this process; Python closes its own.
+        options: Dict[str, Any] = {"env": environment, "close_fds": False, "preexec_fn": self._prepare}
+        try:
+            self._process = subprocess.Popen(words, **options)  # noqa: S603 - the command is the user's own
+        except OSError as error:
+            self._take_terminal(None)
+            if error.errno != errno.ENOEXEC:
+                raise
+            # a script without #!, which shells run too
+            script = ["/bin/sh", shutil.which(words[0]) or words[0], *words[1:]]
+            self._process = subprocess.Popen(script, **options)  # noqa: S603
+
+    def _prepare(self) -> None:
+        """In the child, before the command: its group, and the signals as this process found them."""
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
+        self._give_terminal(os.getpid())
+        for number in self._handled:
+            signal.signal(number, signal.SIG_DFL)
+        if self._found_chld == signal.SIG_IGN:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    def listen(self) -> None:
+        """Lets signals in. Call it when all threads run: they go on blocking signals, so that this thread gets each."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._handled)
+
+    def wait(self) -> Tuple[int, Any]:
+        """Waits for the child, and passes signals on meanwhile.
+
+        Returns:
+            The exit code, negative for a signal, and the resources used.
+        """
+        process = self._process
+        assert process is not None
+        while True:
+            _, status, usage = os.wait4(process.pid, 0 if self._terminal is None else os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                break
+            if os.WSTOPSIG(status) in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+                self._stop_too(process.pid)
+        self._take_terminal(process.pid)
+        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        process.returncode = code
+        self._process = None
+        return code, usage
+
+    def is_interrupted(self, code: int) -> bool:
+        """Whether Ctrl-C ended the child while a script was waiting for this process, which should end too."""
+        return code == -signal.SIGINT and self._is_in_foreground() and self._group != os.getpid()
+
+    def _handle(self, number: int, _: object) -> None:
+        if self._process is None:
+            self._on_late_signal()
+            return
+        if number == signal.SIGCONT:
+            self._give_terminal(self._process.pid)
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, number)
+        if number not in (signal.SIGTSTP, signal.SIGCONT):
+            if _signal_name(number) not in self.received:
+                self.received.append(_signal_name(number))
+            self._on_signal(number)
+
+    def _stop_too(self, child: int) -> None:
+        """Stops this process after the terminal stopped the child, so that the shell gets its prompt back."""
+        self._take_terminal(child)
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(0, signal.SIGTSTP)  # returns when the shell continues this process (or if there is no such shell)
+        signal.signal(signal.SIGTSTP, handler)
+        self._give_terminal(child)
+        if not self._is_in_foreground(child):
+            time.sleep(1.0)  # the child may want the terminal again at once
+        with contextlib.suppress(OSError):
+            os.killpg(child, signal.SIGCONT)
+
+    def _is_in_foreground(self, group: Optional[int] = None) -> bool:
+        """Whether a process group, by default this process's, is in the foreground of the terminal."""
+        with contextlib.suppress(OSError):
+            return self._terminal is not None and os.tcgetpgrp(self._terminal) == (group or self._group)
+        return False
+
+    def _give_terminal(self, group: int) -> None:
+        if self._terminal is not None and self._is_in_foreground():
+            with contextlib.suppress(OSError):
+                os.tcsetpgrp(self._terminal, group)
+
+    def _take_terminal(self, group: Optional[int]) -> None:
+        """Takes the terminal back from a group, or from one that no longer exists."""
+        if self._terminal is None:
+            return
+        with contextlib.suppress(OSError):
+            holder = os.tcgetpgrp(self._terminal)
+            if holder == group or (group is None and not _group_exists(holder)):
+                os.tcsetpgrp(self._terminal, self._group)
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _run_command(child: _Child, reporter: Optional[_Reporter], command: Sequence[str], options: Any) -> int:
+    """Runs a command and reports its start and end. Returns its exit code: 128 + N if signal N killed it."""
+    environment = dict(os.environ)
+    if options.callback:
+        environment[CALLBACK_VARIABLE] = options.callback
+    if reporter is not None:
+        environment.update(reporter.variables())
+        where = {"command": _plain(Path(command[0]).name), "host": socket.gethostname(), "started": _now()}
+        reporter.begin(dict(_batch_job(), **where))
+    began, kills = time.monotonic(), _oom_kills()
+    try:
+        child.start(command, environment)
+    except OSError as error:
+        code = 127 if error.errno in (errno.ENOENT, errno.ENOTDIR) else 126
+        why = "%s cannot be started: %s" % (_plain(command[0]), error.strerror or error)
+        _say(options, why)
+        data: Dict[str, Any] = {"exit_code": code, "reason": why}
+    if reporter is not None:
+        reporter.start(options.progress, options.update_every or 60.0)
+    child.listen()
+    if child.is_running:
+        code, usage = child.wait()
+        data = _end_data(child, code, usage, time.monotonic() - began, _oom_kills() - kills)
+    if reporter is not None:
+        if any(name in child.URGENT for name in child.received):
+            reporter.hurry()
+        reporter.end("fail" if code else "finish", data, options.timeout or TIMEOUT)
+    if child.is_interrupted(code):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(0, signal.SIGINT)
+    return code if code >= 0 else 128 - code
+
+
+def _end_data(child: _Child, code: int, usage: Any, ran: float, oom_kills: int) -> Dict[str, Any]:
+    """What is reported of a command's end."""
+    data: Dict[str, Any] = {"exit_code": code} if code >= 0 else {"signal": _signal_name(-code)}
+    data.update(seconds=round(ran, 3), ended=_now())
+    if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:  # else it is that of the fork
+        data["max_rss_bytes"] = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if child.received:
+        data["signals_received"] = child.received
+    if oom_kills > 0:
+        data["oom_kills"] = oom_kills
+    return data
+
+
+def _batch_job() -> Dict[str, str]:
+    """The id of the batch system's job that this process is a part of, by the batch system's name."""
+    names = {"slurm_job_id": "SLURM_JOB_ID", "pbs_job_id": "PBS_JOBID", "lsb_job_id": "LSB_JOBID"}
+    if "SGE_TASK_ID" in os.environ:  # JOB_ID alone may be anything
+        names["sge_job_id"] = "JOB_ID"
+    return {key: _plain(os.environ[name]) for key, name in names.items() if os.environ.get(name)}
+
+
+def _exec_mark(job: Job) -> str:
+    """What tells an `exec` that one above it, in the same batch job, reports on the same job."""
+    return " ".join([job.uuid, *_batch_job().values()])
+
+
+def _default_spool() -> Optional[str]:
+    """The spool of `exec` if none is named: in the user's directory for state (XDG); None if the user has no home."""
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    try:
+        state = state if state.is_absolute() else Path.home() / ".local" / "state"
+    except (RuntimeError, KeyError):
+        return None
+    return str(state / "pipelinejobs" / "spool")
+
+
+def _oom_kills(control_group: str = "/proc/self/cgroup", mount: str = "/sys/fs/cgroup") -> int:
+    """How many processes of this process's control group (v2) Linux has killed for lack of memory; 0 if not known."""
+    try:
+        group = re.findall(r"^0::/(.*)$", Path(control_group).read_text(), re.MULTILINE)[0]
+        events = Path(mount, group, "memory.events").read_text()
+        return int(re.findall(r"^oom_kill (\d+)$", events, re.MULTILINE)[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _tail(file: str) -> bytes:
+    """The last bytes of a regular file."""
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:  # a FIFO must not block
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        opened.seek(max(0, opened.seek(0, os.SEEK_END) - PROGRESS_BYTES))
+        return opened.read(PROGRESS_BYTES)
+
+
+def _progress_in(raw: bytes) -> Optional[Dict[str, Any]]:
+    """The data of an update: the file's JSON object or number, or that of its last line, or else that line as text.
+
+    None if the file is empty, or seems to be half-written.
+    """
+    text = raw.decode("utf-8", "replace").strip()
+    last = (text.splitlines() or [""])[-1].strip()
+    for part in (text, last):
+        try:
+            value = json.loads(part)
+            if isinstance(value, dict):
+                return value
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+                return {"progress": value}
+        except (ValueError, RecursionError, OverflowError):
+            continue
+    return {"message": _plain(last, TEXT_LENGTH)} if last and not text.startswith("{") and last[0] != "{" else None
+
+
+def _signal_name(number: int) -> str:
+    """A signal's name without SIG, such as TERM."""
+    try:
+        return signal.Signals(number).name[3:]
+    except ValueError:  # a real-time signal
+        return str(number)
+
+
+def _plain(text: str, length: int = 200) -> str:
+    """A text from the system, fit for JSON and for a line: without control characters and undecodable bytes."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown[:length]
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 # The command
 
 
@@ -1113,8 +1840,9 @@ def arguments(parser: Union[argparse.ArgumentParser, "argparse._ArgumentGroup"])
     add(
         "--timeout",
         type=seconds,
-        metavar="SECONDS",
-        help="how long sending may take, retries included (default: %g; --flush: 60)" % TIMEOUT,
+        metavar="TIME",
+        help="how long sending may take, retries included, in seconds or as in 1h30m (default: %gs; --flush: 60s; "
+        "exec: %gs after the end; wait: no limit)" % (TIMEOUT, TIMEOUT),
     )
     add("--allow-http", action="store_true", help="send the token unencrypted to another machine")
 
@@ -1132,12 +1860,70 @@ def perform(options: argparse.Namespace, event: Optional[str]) -> CommandResult:
         raise Misused("name an event")
     if event not in EVENTS:  # checked here, because the user may not see the refusal of a spooled event
         raise Misused("%s is not an event; the events are %s" % (ascii(event), ", ".join(EVENTS)))
+    return _send(_job_of(options, spool), event, options.data, options.id or uuids.uuid4().hex)
+
+
+def _exec(options: argparse.Namespace, command: Sequence[str]) -> int:
+    """Runs a command and reports on it. What is wrong with the reporting is said, and does not stop the command."""
+    if not command:
+        raise Misused("exec: name the command after --, as in: exec --callback URL -- CMD ...")
+    if any(one is not None for one in (options.data, options.id, options.until)) or options.flush or options.json:
+        raise Misused("exec: takes no --data, --id, --until, --flush and --json")
+    if options.progress is None and options.update_every is not None:
+        raise Misused("--update-every: name the file with --progress")
+    if options.progress is not None and options.later:
+        raise Misused("--progress: has no use with --later, because nothing is sent meanwhile")
+    if os.name != "posix":
+        raise Misused("exec: needs a POSIX system")
+    reporter = None
+    try:
+        spool = options.spool or os.environ.get(SPOOL_VARIABLE) or _default_spool()
+        job = _job_of(options, spool)
+        if os.environ.get(EXEC_VARIABLE) == _exec_mark(job):
+            _say(options, "an exec above this one reports on the job; this one only runs its command")
+        else:
+            flush_with = "%s --flush --spool %s" % (options.prog, shlex.quote(str(Path(spool or "").absolute())))
+            reporter = _Reporter(job, lambda text: _say(options, text), flush_with)
+    except Misused as error:
+        _say(options, "nothing is reported: " + error.reason)
+    child = _Child(*((lambda _: None, lambda: None) if reporter is None else (reporter.signalled, reporter.hurry)))
+    return _run_command(child, reporter, command, options)
+
+
+def _say(options: argparse.Namespace, text: str) -> None:
+    _print("%s: %s" % (options.prog, text), sys.stderr)
+
+
+def _wait_command(options: argparse.Namespace) -> CommandResult:
+    """Waits for a job."""
+    if any(one is not None for one in (options.data, options.id, options.progress, options.update_every)):
+        raise Misused("wait: takes no --data, --id, --progress and --update-every")
+    if options.flush or options.later:
+        raise Misused("wait: takes no --flush and --later")
+    job = _job_of(options, None)
+    until = [state for state in (options.until or "FINISHED,FAILED").upper().split(",") if state]
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    began = time.monotonic()
+
+    def show(state: str) -> None:
+        _say(options, "%s after %d s, waiting for %s" % (state, time.monotonic() - began, " or ".join(until)))
+
+    facts: Dict[str, Any] = {"uuid": job.uuid, "state": None, "reached": False, "reason": ""}
+    try:
+        waited = job.wait(until, options.timeout, show if shown else None)
+    except (Refused, Unanswered) as error:
+        facts["reason"] = error.reason
+        return CommandResult(facts, ["not answered: " + error.reason], error.exit_code)
+    facts.update(state=waited.state, reached="never" if waited.never else waited.reached)
+    return CommandResult(facts, [waited.state], 0 if waited.reached else 1 if waited.never else Unanswered.exit_code)
+
+
+def _job_of(options: argparse.Namespace, spool: Optional[str]) -> Job:
     callback = options.callback or os.environ.get(CALLBACK_VARIABLE)
     if not callback:
         raise Misused("name the job with --callback or %s" % CALLBACK_VARIABLE)
     timeout = options.timeout or TIMEOUT
-    job = Job.from_callback(callback, spool=spool, later=options.later, timeout=timeout, allow_http=options.allow_http)
-    return _send(job, event, options.data, options.id or uuids.uuid4().hex)
+    return Job.from_callback(callback, spool=spool, later=options.later, timeout=timeout, allow_http=options.allow_http)
 
 
 def _flush_spool(options: argparse.Namespace, event: Optional[str], spool: Optional[str]) -> CommandResult:
@@ -1185,12 +1971,36 @@ def _flushed_result(flushed: Flushed) -> CommandResult:
 
 
 def main(argv: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> int:
-    """The command: sends one event of a job, or the events in a spool. Returns the exit code of the verdict."""
+    """The command: sends one event of a job or the events in a spool, runs a command, or waits for a job.
+
+    Returns:
+        The exit code of the verdict, of the command, or of the wait.
+    """
+    parser = _parser(prog)
+    options, command = _parsed(parser, list(sys.argv[1:] if argv is None else argv))
+    try:
+        if options.event == "exec":
+            return _exec(options, command)
+        outcome = _wait_command(options) if options.event == "wait" else _perform_alone(options)
+    except ClientError as error:
+        _print("%s: %s" % (parser.prog, error.reason), sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    _print(json.dumps(outcome.facts, indent=2) if options.json else "\n".join(outcome.lines), sys.stdout)
+    return outcome.exit_code
+
+
+def _parser(prog: Optional[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Reports the progress of a job to a PipelineJobs Manager.",
+        usage="%(prog)s [options] EVENT\n       %(prog)s exec [options] -- CMD ...\n       %(prog)s wait [options]",
+        description="Reports the progress of a job to a PipelineJobs Manager. exec runs CMD and reports its start and "
+        "its end (run, then finish or fail); wait waits until the job is in one of some states, and prints its state.",
         epilog="exit codes: 0 accepted, or in the spool; 2 wrong arguments; 65 malformed, or refused without a "
-        "verdict; 70 not allowed in the job's state; 75 not delivered; 77 not authorised.",
+        "verdict; 70 not allowed in the job's state; 75 not delivered; 77 not authorised. exec: that of CMD, 128 + N "
+        "if signal N killed it, 127 or 126 if CMD cannot be started. wait: 0 reached; 1 the job cannot get there any "
+        "more; 65 no such job; 75 timed out; 77 not authorised.",
     )
     parser.add_argument("event", nargs="?", metavar="EVENT", help=", ".join(EVENTS))
     parser.add_argument("--data", type=json_object, metavar="JSON", help="a JSON object for the history")
@@ -1199,16 +2009,31 @@ def main(argv: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> in
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     arguments(parser)
-    options = parser.parse_args(argv)
-    try:
-        outcome = perform(options, options.event)
-    except ClientError as error:
-        _print("%s: %s" % (parser.prog, error.reason), sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    _print(json.dumps(outcome.facts, indent=2) if options.json else "\n".join(outcome.lines), sys.stdout)
-    return outcome.exit_code
+    add = parser.add_argument
+    add("--progress", metavar="FILE", help="exec: send the JSON, number or last line in FILE when it has changed")
+    add("--update-every", type=seconds, metavar="TIME", help="exec: how often to look into FILE (default: 60s)")
+    add("--until", metavar="STATES", help="wait: the states, separated by commas (default: FINISHED,FAILED)")
+    return parser
+
+
+def _parsed(parser: argparse.ArgumentParser, words: List[str]) -> Tuple[argparse.Namespace, List[str]]:
+    """The options, and the command of `exec`: all that follows the first `--`."""
+    if "--" in words:
+        first = words.index("--")
+        if "exec" in words[:first]:
+            options = parser.parse_args(words[:first])
+            if options.event == "exec":
+                options.prog = parser.prog
+                return options, words[first + 1 :]
+    options = parser.parse_args(words)
+    options.prog = parser.prog
+    return options, []
+
+
+def _perform_alone(options: argparse.Namespace) -> CommandResult:
+    if any(one is not None for one in (options.progress, options.update_every, options.until)):
+        raise Misused("--progress and --update-every belong to exec, --until to wait")
+    return perform(options, options.event)
 
 
 def _print(text: str, stream: Optional[TextIO]) -> None:
@@ -1225,7 +2050,12 @@ def _print(text: str, stream: Optional[TextIO]) -> None:
 
 
 def seconds(text: str) -> float:
-    value = float(text)
+    """Seconds from a number, or from a duration such as 90s, 1h30m or 2d."""
+    if re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?[dhms])+", text):
+        units = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+        value = sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)([dhms])", text))
+    else:
+        value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError("is not a number of seconds above 0")
     return value
@@ -1241,5 +2071,15 @@ def json_object(text: str) -> Dict[str, Any]:
     return value
 
 
+def _leave(code: int) -> None:
+    """Ends the process. Python's own way to end may crash while threads still wait for a server."""
+    if threading.active_count() == 1:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

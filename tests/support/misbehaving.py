@@ -146,8 +146,11 @@ def manager(*script: Reply, port: int = 0, tls: ssl.SSLContext | None = None) ->
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0"))) or b"{}"
             asked = Asked(self.path, dict(self.headers), json.loads(body))
             with lock:
                 served.asked.append(asked)

@@ -26,6 +26,7 @@ PROMISES: Final = {
     "P11": "test_applied_stays_applied.py::test_when_the_gateway_is_killed_before_it_looks",
     "P12": "test_one_shot_dry_run.py::TestNothingIsWritten::test_of_a_command",
     "P13": "test_reconcile_process.py::test_killed[after ask 1]",
+    "P14": "test_client_exec.py::TestTheEnd::test_is_reported_and_is_that_of_exec[kill -TERM $$-143-told3]",
 }
 """The acceptance test of each promise that `make test` runs; of the others there are none in whole processes."""
 

@@ -1,5 +1,8 @@
 """The client for senders, with a real gateway: every verdict, callbacks, and a gateway that was unreachable."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +18,7 @@ from pipelinejobs.client import Illegal, Job, Malformed, Unauthorised, Undeliver
 from pipelinejobs.store import Store
 from pipelinejobs.store.nonces import NewNonce
 from support.gateway import ALIAS, TOKENS, Gateway, serving, settings
+from support.message_samples import JOB
 from support.misbehaving import PATH
 from support.process import StoredJob, admin_token, callback
 
@@ -165,3 +169,64 @@ class TestAGatewayThatWasAway:
             thread.join()
         assert [result.verdict for result in results] == ["applied"]
         assert job.names == ["create", "run"]
+
+
+class TestACommand:
+    @pytest.mark.parametrize(("command", "state"), [("exit 0", "FINISHED"), ("kill -KILL $$", "FAILED")])
+    def test_is_reported_by_exec(
+        self, gateway: Gateway, job: StoredJob, nonce: str, tmp_path: Path, command: str, state: str
+    ) -> None:
+        url = attached(gateway.url, job, nonce=nonce).callback_url()
+        words = [sys.executable, client.__file__, "exec", "--spool", str(tmp_path / "spool"), "--", "sh", "-c", command]
+        variables = {"PATH": os.environ["PATH"], client.CALLBACK_VARIABLE: url, "SLURM_JOB_ID": "17"}
+        done = subprocess.run(words, env=variables, capture_output=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0 if state == "FINISHED" else 137, b"")
+        assert job.state == state
+        assert job.stored()["history"][1]["data"]["slurm_job_id"] == "17"
+        assert job.last["data"].get("signal") == (None if state == "FINISHED" else "KILL")
+
+    def test_is_reported_by_the_flush_after_it(
+        self,
+        mongodb_uri: str,
+        database: Database[dict[str, Any]],
+        job: StoredJob,
+        nonce: str,
+        tmp_path: Path,
+        free_port: int,
+    ) -> None:
+        url = f"http://127.0.0.1:{free_port}"
+        spool = str(tmp_path / "spool")
+        options = ["--spool", spool, "--timeout", "0.2"]
+        words = [sys.executable, client.__file__, "exec", *options, "--", "sh", "-c", "exit 9"]
+        variables = {"PATH": os.environ["PATH"]}
+        variables[client.CALLBACK_VARIABLE] = attached(url, job, nonce=nonce).callback_url()
+        done = subprocess.run(words, env=variables, capture_output=True, timeout=60)
+        assert (done.returncode, b"waiting in the spool: run, fail" in done.stderr) == (9, True)
+        with serving(settings(mongodb_uri, database.name, gateway__port=str(free_port))):
+            for _ in range(2):
+                assert flush(spool).left == 0
+        assert job.names == ["create", "run", "fail"]
+        assert job.last["data"]["exit_code"] == 9
+
+
+class TestWaiting:
+    def test_sees_the_state(self, gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client, "POLL_SECONDS", 0.05)
+        sender = attached(gateway.url, job, bearer=TOKENS["UPDATE"])
+        seen: list[str] = []
+
+        def on_change(state: str) -> None:
+            seen.append(state)
+            if state != "FINISHED":
+                sender.send({"CREATED": "run", "RUNNING": "finish"}[state])
+
+        waited = sender.wait(timeout=60, on_change=on_change)
+        assert (waited.state, waited.reached) == ("FINISHED", True)
+        assert seen == ["CREATED", "RUNNING", "FINISHED"]
+
+    def test_ends_with_an_unknown_job_and_without_a_credential(self, gateway: Gateway, job: StoredJob) -> None:
+        unknown = Job(gateway.url + PATH, JOB, job.token, bearer=TOKENS["UPDATE"])
+        with pytest.raises(client.Refused, match=r"no such job$"):
+            unknown.wait(timeout=60)
+        with pytest.raises(Unauthorised):
+            attached(gateway.url, job).wait(timeout=60)

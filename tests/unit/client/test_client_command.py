@@ -157,6 +157,15 @@ class Test:
         assert (done.returncode, done.stderr) == (0, b"")
         assert served.events == ["run"]
 
+    def test_nor_does_an_attempt_that_is_under_way_at_the_end(self) -> None:
+        """Python 3.11 crashes now and then if it ends while a thread is about to use TLS."""
+        with manager(UNAVAILABLE) as served:
+            command = [sys.executable, "-I", "-S", client.__file__, "--callback", callback(served), "run"]
+            for number in range(30):
+                seconds = str(0.005 + 0.004 * number)
+                done = subprocess.run([*command, "--timeout", seconds], capture_output=True, timeout=60)
+                assert (done.returncode, done.stderr) == (75, b""), number
+
 
 def ends(command: list[str], **environment: str) -> tuple[int, str]:
     """How a command ends, and what it prints on stdout."""
@@ -194,5 +203,8 @@ class TestWithNothingInstalled:
             code, out = ends([*command, "--flush", "--spool", spool])
             assert code == 70
             assert out.splitlines()[0].startswith("illegal: finish: nicht jetzt: ")
+            served.script = [TAKEN]
+            assert ends([*command, "exec", *where, "--", "sh", "-c", "kill -HUP $PPID; sleep 60"]) == (129, "")
         assert served.events[:2] == ["run", "run"]
+        assert [one.body["name"] for one in served.asked if one.key.startswith("exec-")] == ["run", "update", "fail"]
         assert PATH in served.url

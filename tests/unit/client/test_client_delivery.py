@@ -318,7 +318,7 @@ class TestTheWay:
 
 def test_every_error_has_its_words() -> None:
     kinds = [kind for kind in vars(client).values() if isinstance(kind, type) and issubclass(kind, ClientError)]
-    assert len(kinds) == 8
+    assert len(kinds) == 9
     for kind in kinds:
         assert str(kind()).partition("\n")[0].endswith(".")
         assert kind.__name__ in (client.__doc__ or "")

@@ -65,7 +65,7 @@ class TestEvents:
 
     def test_no_other_method_looks_like_one(self) -> None:
         public = {name for name, _ in inspect.getmembers(Job, inspect.isfunction) if not name.startswith("_")}
-        others = {"send", "flush", "callback_url", "agave_notifications", "tapis_subscriptions"}
+        others = {"send", "flush", "wait", "callback_url", "agave_notifications", "tapis_subscriptions"}
         assert public - others == set(client.EVENTS)
 
 

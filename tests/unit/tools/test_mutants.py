@@ -16,7 +16,7 @@ from tools.mutants.syntax import names, nearest
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PAGE: Final = (ROOT / "docs" / "explanation" / "promises.rst").read_text("utf-8")
-PROMISES: Final = [f"P{number}" for number in range(1, 14)]
+PROMISES: Final = [f"P{number}" for number in range(1, 15)]
 FAULTS: Final = """
 F1 F2 F3 F4 F5 F6 F7 F8 F9 F12 F13 F14 F16 F20 F22
 S1 S2 S5 S6 S8 S9 S10 S11 S13 S15 S16 S18 S19 S20 S21 S22 S23 S24 S25 S26

@@ -1,4 +1,4 @@
-"""The senders' client loses no event and shows no secret."""
+"""The senders' client loses no event, shows no secret, and reports commands as they end."""
 
 from typing import Final
 
@@ -67,9 +67,41 @@ SENDERS: Final = (
     Mutant(
         promises=("P10",),
         what="waits without limit for an answer that comes byte by byte",
-        where="pipelinejobs/client.py:_attempt",
+        where="pipelinejobs/client.py:_in_time",
         old="done.get(timeout=seconds)",
         new="done.get()",
         tests=("tests/unit/client/test_client_delivery.py::TestTryingAgain::test_an_answer_that_drips_is_none",),
+    ),
+    Mutant(
+        promises=("P14",),
+        what="passes a signal to the command, but not to the processes that it has started",
+        where="pipelinejobs/client.py:_Child._handle",
+        old="os.killpg",
+        new="os.kill",
+        tests=("tests/acceptance/test_client_exec.py::TestSignals::test_are_passed_to_all_processes_of_the_command",),
+    ),
+    Mutant(
+        promises=("P14",),
+        what="takes an exit code above 128 for a signal, as a shell writes it",
+        where="pipelinejobs/client.py:_end_data",
+        old="code >= 0",
+        new="0 <= code < 128",
+        tests=("tests/acceptance/test_client_exec.py::TestTheEnd::test_is_reported_and_is_that_of_exec",),
+    ),
+    Mutant(
+        promises=("P1", "P14"),
+        what="sends the events of a command without writing them to the spool",
+        where="pipelinejobs/client.py:_Reporter._add",
+        old="self._file_of(event)",
+        new="None",
+        tests=("tests/acceptance/test_client_exec.py::TestReportingNeverStopsTheCommand::test_a_manager_that_is_away",),
+    ),
+    Mutant(
+        promises=("P14",),
+        what="does not start the command when the spool does not answer",
+        where="pipelinejobs/client.py:_Reporter.begin",
+        old="thread.join(START_SECONDS)",
+        new="thread.join()",
+        tests=("tests/acceptance/test_client_exec.py::TestReportingNeverStopsTheCommand::test_a_spool_that_hangs",),
     ),
 )
