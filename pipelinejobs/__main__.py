@@ -9,7 +9,12 @@ def _is_for_the_client(arguments: list[str]) -> bool:
         return False
     from pipelinejobs import client
 
-    named = {argument.partition("=")[0] for argument in arguments}
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    named = {option.partition("=")[0] for option in options}
+    if {"exec", "wait"} & set(arguments[1:2]):
+        return True
+    if "--dry-run" in named:  # refused together with a callback URL: `cli.send` says what to do instead
+        return False
     alone = arguments[1:2] and arguments[1] in client.EVENTS and client.CALLBACK_VARIABLE in os.environ
     return bool({"--callback", "--flush"} & named or alone)
 

@@ -331,6 +331,9 @@ class Job:
             Misused: an argument is wrong.
         """
         parts = _split(url, allow_http=allow_http)
+        parameters = _parameters(parts.query)
+        if parameters.get("dry_run", "false").lower() not in ("false", "0"):
+            raise Misused("url: its parameter dry_run would have every event judged and none stored; remove it")
         if not isinstance(uuid, str) or not _UUID.fullmatch(uuid):
             raise Misused("uuid: is not a UUID in canonical text, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
         _check_secrets(token=token, nonce=nonce, bearer=bearer, tapis_token=tapis_token)
@@ -342,7 +345,7 @@ class Job:
         self.timeout = timeout
         self._where = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
         self._token = token
-        self._parameters = _parameters(parts.query)
+        self._parameters = parameters
         if nonce is not None:
             self._parameters["x-nonce"] = nonce
         self._headers = {} if bearer is None else {"Authorization": "Bearer " + bearer}
@@ -1913,7 +1916,8 @@ def _wait_command(options: argparse.Namespace) -> CommandResult:
         waited = job.wait(until, options.timeout, show if shown else None)
     except (Refused, Unanswered) as error:
         facts["reason"] = error.reason
-        return CommandResult(facts, ["not answered: " + error.reason], error.exit_code)
+        what = "refused" if isinstance(error, Refused) else "not answered"
+        return CommandResult(facts, ["%s: %s" % (what, error.reason)], error.exit_code)
     facts.update(state=waited.state, reached="never" if waited.never else waited.reached)
     return CommandResult(facts, [waited.state], 0 if waited.reached else 1 if waited.never else Unanswered.exit_code)
 
@@ -2051,13 +2055,16 @@ def _print(text: str, stream: Optional[TextIO]) -> None:
 
 def seconds(text: str) -> float:
     """Seconds from a number, or from a duration such as 90s, 1h30m or 2d."""
-    if re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?[dhms])+", text):
-        units = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-        value = sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)([dhms])", text))
+    if re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?[wdhms])+", text):
+        units = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+        value = sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)([wdhms])", text))
     else:
-        value = float(text)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError("is not a number of seconds above 0")
+        raise argparse.ArgumentTypeError("must be above 0: seconds, or a duration such as 90s, 1h30m or 2d")
     return value
 
 

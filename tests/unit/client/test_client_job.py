@@ -92,6 +92,12 @@ class TestNaming:
         with pytest.raises(Misused, match="PIPELINEJOBS_CALLBACK"):
             Job.from_environment()
 
+    def test_a_callback_of_a_dry_run_is_refused(self) -> None:
+        for value in ("true", "1", "maybe"):
+            with pytest.raises(Misused, match="dry_run"):
+                Job.from_callback(f"{CALLBACK}&dry_run={value}")
+        assert "dry_run=false" in Job.from_callback(f"{CALLBACK}&dry_run=false&x-nonce=n").callback_url()
+
     @pytest.mark.parametrize("missing", ["uuid", "token"])
     def test_a_callback_that_lacks_something(self, missing: str) -> None:
         with pytest.raises(Misused, match=missing):

@@ -185,8 +185,8 @@ class TestTheCommand:
             (told("RETIRED", "never"), 1, "RETIRED"),
             (told("RUNNING", False), 75, "RUNNING"),
             (UNAVAILABLE, 75, "not answered: no"),
-            (refusal(403, ""), 77, "not answered: no"),
-            (refusal(404, "", "not found: no such job"), 65, "not answered: not found: no such job"),
+            (refusal(403, ""), 77, "refused: no"),
+            (refusal(404, "", "not found: no such job"), 65, "refused: not found: no such job"),
         ],
     )
     def test_has_an_exit_code_for_each_end(
