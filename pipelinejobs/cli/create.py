@@ -76,7 +76,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--external",
         type=inputs.external,
         metavar="SYSTEM:ID",
-        help="the job of the job system that does the work, such as agave:ID, so that it can be asked for",
+        help="the job of the job system that does the work, such as agave:ID; reconcile asks about it",
     )
     parser.add_argument("--owner", type=text, metavar="NAME", help="owner of the job (default: the present user)")
     parser.add_argument("--project", type=text, metavar="NAME", default="SD2E-Community", help="default: %(default)s")

@@ -68,8 +68,9 @@ EXIT_INTERRUPTED: Final = 130
 
 _EXIT_CODES: Final = f"""\
 exit codes: 0 done; 1 the command failed, or doctor found a problem; 2 wrong arguments;
-{EXIT_CODES[Verdict.UNAVAILABLE]} the database cannot be reached; {EXIT_WRONG_SETTING} a setting is wrong; send exits \
-with its verdict's code, and wait has codes of its own."""
+{EXIT_CODES[Verdict.UNAVAILABLE]} the database cannot be reached, or reconcile got no answer for a job; \
+{EXIT_WRONG_SETTING} a setting is wrong.
+send exits with the code of the verdict; wait has codes of its own, see its help."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -118,8 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        the exit code, as in `--help`: 0 done, 1 failed, 2 wrong arguments, 75 the database cannot be reached, 78 a
-        setting is wrong; for `send`, the code of the verdict; for `wait`, see its help.
+        the exit code, as in `--help`: 0 done, 1 failed, 2 wrong arguments, 75 the database or a job system cannot be
+        reached, 78 a setting is wrong; for `send`, the code of the verdict; for `wait`, see its help.
     """
     try:
         return _run(arguments)

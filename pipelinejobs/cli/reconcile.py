@@ -1,8 +1,8 @@
 """Ask the job systems about jobs from which no report came for long, and apply the reports that were lost.
 
-Without a UUID, it asks about all open jobs (CREATED, RUNNING) that did not change for --quiet-for, except jobs that
+Without a UUID, it asks about all open jobs (CREATED, RUNNING) that had no event for --quiet-for, except jobs that
 python-datacatalog has marked as deleted. With UUIDs, it asks about these jobs; with --quiet-for as well, about those of
-them that are open and quiet. What became of each job is printed:
+them that are open and quiet. It prints one result for each job:
 
   known            the job system says nothing that would change the job
   missed           a report was lost; it is applied now
@@ -10,7 +10,8 @@ them that are open and quiet. What became of each job is printed:
   unanswered       the job system did not answer; ask again later
   not known where  it is not known which external job this is, or no server of its job system is configured
 
-Only a status that the job system names can change a job. The exit code is 75 if a job is unanswered.
+Only a status that the job system names can change a job. The exit code is 75 if a job is unanswered, or the
+database could not be reached.
 
   python -m pipelinejobs reconcile --quiet-for 6h --dry-run
 """
@@ -39,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--quiet-for",
         type=inputs.duration,
         metavar="TIME",
-        help="only open jobs that did not change for this long, such as 90m, 6h or 2d "
+        help="only open jobs that had no event for this long, such as 90m, 6h or 2d "
         "(default without UUID: reconcile.after)",
     )
     parser.add_argument("--dry-run", action="store_true", help="ask, but write nothing")

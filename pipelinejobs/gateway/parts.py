@@ -158,7 +158,7 @@ class GatewayParts:
         else:
             self._sender.start()
         if self._asker is None:
-            logger.info("job systems are not asked about quiet jobs, because no server of one is configured")
+            logger.info("no job system is asked about quiet jobs: none is configured (reconcile.*)")
         else:
             self._asker.start()
 
