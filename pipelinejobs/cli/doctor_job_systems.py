@@ -32,5 +32,7 @@ def _of_round(server: str, last: Round | None) -> Finding:
         begun = "no gateway has asked yet" if last is None else f"the first round began at {when(last.began)} UTC"
         return note("reconcile", f"{server}: {begun}")
     counts = ", ".join(f"{count} {result}" for result, count in sorted(last.counts.items())) or "no quiet job"
-    early = "; it was cut short, because the server could not be asked any more" if last.behind is not None else ""
-    return ok("reconcile", f"{server}: the last round ended at {when(last.ended)} UTC ({counts}){early}")
+    text = f"{server}: the last round ended at {when(last.ended)} UTC ({counts})"
+    if last.behind is not None:
+        return note("reconcile", f"{text}; it was cut short, because the server could not be asked any more")
+    return ok("reconcile", text)

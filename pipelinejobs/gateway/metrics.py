@@ -99,8 +99,8 @@ class Metrics:
         )
         self._reconciled = self._counter(
             "pipelinejobs_reconciled",
-            "Quiet jobs about which a job system was asked, by job system and by result; the result missed counts "
-            "reports that were lost on their way.",
+            "Quiet jobs that were reconciled, by job system (none: not known or not configured) and by result; the "
+            "result missed counts reports that were lost on their way.",
             "system",
             "result",
         )

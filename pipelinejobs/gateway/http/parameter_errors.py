@@ -25,6 +25,8 @@ def _problem(error: Mapping[str, Any]) -> str:
         return _TIME
     if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == f"^{UUID_PATTERN}$":
         return _UUID
+    if error["type"] == "bool_parsing":
+        return "must be true or false"
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])  # one of this project's own, without pydantic's words before it
     return str(error["msg"])

@@ -110,11 +110,11 @@ class JobAsker:
         obstacle = self._reconciler.obstacle(system)
         before = self._obstacles.get(system)
         self._obstacles[system] = obstacle
-        fields = {"system": system, "why": obstacle or before}
         if obstacle is not None and before is None:
+            fields = {"system": system, "why": obstacle}
             logger.warning("a job system is not asked at present", extra={"fields": fields})
         elif obstacle is None and before is not None:
-            logger.info("a job system is asked again", extra={"fields": fields})
+            logger.info("a job system is asked again", extra={"fields": {"system": system}})
         return obstacle is not None
 
 

@@ -11,6 +11,7 @@ from pymongo.database import Database
 from integration.cli.conftest import Cli, Done
 from pipelinejobs.service import reconcile
 from pipelinejobs.store import Store
+from pipelinejobs.store.asked import Place
 from pipelinejobs.util.errors import Unavailable
 from support.factories import UUID
 from support.job_systems import StandInAgave, StandInTapis, error
@@ -255,6 +256,12 @@ class TestDoctor:
         assert agave_round[0] == "ok"
         assert agave_round[1].endswith("UTC (2 known, 1 unknown)")
         assert tapis_round[1].startswith("tapis: the first round began at 20")
+        begun = store.asked.begin("agave", "one", 60)
+        assert begun is not None
+        cut_short = Place(OLD, "a job")
+        store.asked.end("agave", "one", due=begun.began, counts={"unanswered": 5}, behind=cut_short)
+        level, text = self.found(cli("doctor", "--json", **both))[0]
+        assert (level, text.partition("UTC ")[2].partition(",")[0]) == ("note", "(5 unanswered); it was cut short")
         assert unresolved == (
             "note",
             "1 open job: unknown when the job system was last asked; explain UUID says why",

@@ -121,7 +121,7 @@ def test_off_where_no_server_is_configured(
     quiet(new_job, "1")
     with caplog.at_level("INFO", logger="pipelinejobs"), serving(settings(mongodb_uri, database.name)):
         pass
-    assert [record.message for record in caplog.records if "job systems are not asked" in record.message] != []
+    assert [record.message for record in caplog.records if "no job system is asked" in record.message] != []
     assert database["jobs_asked"].count_documents({}) == 0
 
 

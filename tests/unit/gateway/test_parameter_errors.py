@@ -14,6 +14,7 @@ class Parameters(BaseModel):
     pipeline: str | None = Field(None, pattern=f"^{UUID_PATTERN}$")
     name: str | None = Field(None, pattern="^[a-z]+$")
     limit: int = Field(1, le=200)
+    overdue: bool = False
 
 
 def said(**values: str) -> str:
@@ -40,6 +41,10 @@ def test_an_invalid_uuid() -> None:
     problem = said(pipeline="106D46FF")
     assert problem.startswith("parameter pipeline: is not a uuid in lower case, such as ")
     assert Parameters.model_validate({"pipeline": problem.split()[-1]}).pipeline
+
+
+def test_an_invalid_truth() -> None:
+    assert said(overdue="maybe") == "parameter overdue: must be true or false"
 
 
 def test_other_texts_of_pydantic_are_kept() -> None:
