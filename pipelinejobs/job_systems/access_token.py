@@ -29,21 +29,25 @@ _LONGEST_LIFE: Final = 10 * 365 * 86_400.0
 
 
 class Renewed(NamedTuple):
-    """A new access token, and for how many seconds it is valid; None: not known."""
+    """An access token, for how many seconds it is valid (None: not known), and whether it was made for this renewal."""
 
     token: Secret
     life: float | None
+    is_new: bool = True
 
 
 class Account(Protocol):
     """Something that gets new access tokens."""
 
     def renew(self, host: Host, deadline: Deadline) -> Renewed:
-        """Gets a new access token with one request.
+        """Gets an access token that this account has not returned before.
 
         Raises:
             NoAnswer: there is none. The reason contains no secret.
         """
+
+    def settle(self) -> None:
+        """Finishes what a renewal could not finish. Called before each use of the token; raises nothing."""
 
 
 class AccessToken:
@@ -90,6 +94,8 @@ class AccessToken:
             if self._refusals >= TOLERATED and self._clock() < self._pause_end:
                 raise NoAnswer(self._paused())
             if self._token is not None and self._clock() < self._due:
+                if self._account is not None:
+                    self._account.settle()
                 return self._token
             try:
                 return self._renewed(host, deadline)
@@ -163,7 +169,8 @@ class AccessToken:
             self._pause(f"the access token could not be renewed: {error.reason}")
             raise NoAnswer(self._why) from None
         self._has_failed = False
-        self._pause(f"{host.where} has not accepted a new access token yet")
+        if new.is_new:  # another process's token may have ended; that is no reason to wait
+            self._pause(f"{host.where} has not accepted a new access token yet")
         now = self._clock()
         life = float("inf") if new.life is None else new.life
         self._token, self._end, self._due = new.token, now + life, now + life - min(_EARLY, life * _EARLY_SHARE)

@@ -30,7 +30,7 @@ class Agave(NamedTuple):
 class AgaveClient:
     """An OAuth client of a user, with a refresh token.
 
-    An answer may bring a new refresh token, and the former one may be worthless from then on.
+    An answer may bring a new refresh token; the former one, and the former access token, may be worthless from then on.
     """
 
     def __init__(
@@ -42,22 +42,32 @@ class AgaveClient:
 
     def renew(self, host: Host, deadline: Deadline) -> Renewed:
         """See `Account.renew`."""
+        if (shared := self._refresh_token.shared()) is not None:
+            return shared
         answer = self._answer(host, deadline)
         # Another process may have renewed its token just before, which ended the refresh token that was sent.
         if answer.status in (400, 401) and self._refresh_token.look():
+            if (shared := self._refresh_token.shared()) is not None:
+                return shared
             answer = self._answer(host, deadline)
         check(answer, host.where, "the client or the refresh token (reconcile.agave_client_key, agave_refresh_token)")
         grant = answer.document if isinstance(answer.document, dict) else {}
-        token = renewed(grant, host.where)
         following = grant.get("refresh_token")
-        if isinstance(following, str) and following:
-            self._refresh_token.replace(Secret(following))
-        return token
+        new = None
+        try:
+            new = renewed(grant, host.where)
+            return new
+        finally:  # an unusable access token leaves the refresh token beside it as good as it is
+            self._refresh_token.replace(Secret(following) if isinstance(following, str) and following else None, new)
+
+    def settle(self) -> None:
+        """See `Account.settle`."""
+        self._refresh_token.settle()
 
     def _answer(self, host: Host, deadline: Deadline) -> JsonAnswer:
         form = {
             "grant_type": "refresh_token",
-            "refresh_token": self._refresh_token.newest().reveal(),
+            "refresh_token": self._refresh_token.newest.reveal(),
             "scope": "PRODUCTION",  # as agavepy
         }
         headers = {

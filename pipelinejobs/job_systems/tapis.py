@@ -40,3 +40,6 @@ class TapisUser:
         check(answer, host.where, "the user or the password (reconcile.tapis_user, tapis_password)")
         result = answer.document.get("result") if isinstance(answer.document, dict) else None
         return renewed(result.get("access_token") if isinstance(result, dict) else None, host.where)
+
+    def settle(self) -> None:
+        """See `Account.settle`. There is nothing to finish: the password stays."""

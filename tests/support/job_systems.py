@@ -85,7 +85,7 @@ class StandIn(ABC):
         self._script: list[Reply] = []
         self._always: Reply | None = None
         self._renewing: list[Reply] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         served = type("_Handler", (_Handler,), {"stand_in": self})
         self._server = _Server(("127.0.0.1", 0), served)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -256,11 +256,12 @@ class StandInAgave(StandIn):
         if request.headers.get("authorization") != f"Basic {client}":
             return 401, {"error": "invalid_client", "error_description": "Client Authentication failed"}
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        if (form.get("grant_type"), form.get("refresh_token")) != ("refresh_token", self.refresh_token):
-            return 400, {"error": "invalid_grant", "error_description": "Provided Authorization Grant is invalid"}
-        if self.rotates:
-            self.refresh_token = self._new("refresh")
-        token = {"access_token": self._grant(), "refresh_token": self.refresh_token, "token_type": "bearer"}
+        with self._lock:  # of two requests with the same refresh token, one is refused
+            if (form.get("grant_type"), form.get("refresh_token")) != ("refresh_token", self.refresh_token):
+                return 400, {"error": "invalid_grant", "error_description": "Provided Authorization Grant is invalid"}
+            if self.rotates:
+                self.refresh_token = self._new("refresh")
+            token = {"access_token": self._grant(), "refresh_token": self.refresh_token, "token_type": "bearer"}
         return 200, token | ({} if self.life is None else {"expires_in": self.life}) | {"scope": "default"}
 
     def _given(self, account: bool) -> list[tuple[str, str]]:

@@ -11,8 +11,8 @@ PAGE: Final = (ROOT / "docs" / "explanation" / "promises.rst").read_text("utf-8"
 PARAGRAPHS: Final = dict(re.findall(r"^(P\d+) .*\n((?:   .*\n)+)", PAGE, re.MULTILINE))
 ROWS: Final = re.findall(r"^([FS]\d+)  .*(``tests/.*)\n", PAGE, re.MULTILINE)
 PROMISES: Final = [f"P{number}" for number in range(1, 15)]
-FAULTS: Final = [f"F{number}" for number in range(1, 23)]
-ATTACKS: Final = [f"S{number}" for number in range(1, 27)]
+FAULTS: Final = [f"F{number}" for number in range(1, 24)]
+ATTACKS: Final = [f"S{number}" for number in range(1, 28)]
 MODULES: Final = sorted((ROOT / "tests").rglob("test_*.py"))
 
 

@@ -7,6 +7,7 @@ from tools.mutants.mutant import Mutant
 _READING: Final = "tests/unit/job_systems/test_job_systems_reading.py"
 _HOST: Final = "tests/unit/job_systems/test_job_systems_host.py"
 _ASKED: Final = "tests/integration/job_systems/test_job_systems.py"
+_KEPT: Final = "tests/integration/job_systems/test_refresh_token.py"
 
 JOB_SYSTEMS: Final = (
     Mutant(
@@ -76,11 +77,43 @@ JOB_SYSTEMS: Final = (
         ),
     ),
     Mutant(
-        promises=("S26",),
+        promises=("S27",),
         what="keeps the refresh token in the database as it is",
         where="pipelinejobs/job_systems/refresh_token.py:RefreshToken._sealed",
-        old="Fernet(self._key()).encrypt(json.dumps(content).encode())",
+        old="self._box.encrypt(json.dumps(content).encode())",
         new="json.dumps(content).encode()",
-        tests=("tests/integration/job_systems/test_refresh_token.py::test_the_database_shows_no_secret",),
+        tests=(f"{_KEPT}::test_the_database_shows_no_secret",),
+    ),
+    Mutant(
+        promises=("F23",),
+        what="keeps using a refresh token that another process has ended",
+        where="pipelinejobs/job_systems/agave.py:AgaveClient.renew",
+        old="self._refresh_token.look()",
+        new="False",
+        tests=(f"{_KEPT}::test_one_that_was_ended_by_another_process_is_replaced_at_once",),
+    ),
+    Mutant(
+        promises=("F23",),
+        what="forgets a new refresh token that could not be kept at once",
+        where="pipelinejobs/job_systems/access_token.py:AccessToken.current",
+        old="self._account is not None",
+        new="False",
+        tests=(f"{_KEPT}::test_it_is_kept_as_soon_as_the_database_is_back",),
+    ),
+    Mutant(
+        promises=("F23",),
+        what="puts a refresh token over the newer one of another process",
+        where="pipelinejobs/store/refresh_tokens.py:RefreshTokens.save",
+        old='{"_id": {"$eq": key}, "sealed": {"$eq": former}}',
+        new='{"_id": {"$eq": key}}',
+        tests=("tests/integration/store/test_store_refresh_tokens.py::test_only_what_was_loaded_is_replaced",),
+    ),
+    Mutant(
+        promises=("F23",),
+        what="goes on with the kept refresh token though the operator has set another",
+        where="pipelinejobs/job_systems/refresh_token.py:RefreshToken._look",
+        old='content["configured"] == self._configured',
+        new="True",
+        tests=(f"{_KEPT}::test_a_new_one_in_the_settings_counts",),
     ),
 )
