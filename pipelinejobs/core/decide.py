@@ -145,7 +145,8 @@ def asked_in_vain(decision: Decision, event: Event) -> Decision:
     job, change = decision.job, decision.change
     if job is None or change is None or change.state != job.state:
         return decision
-    return refused(job, event, decision.authority, f"the job is {job.state} already; asked, it is {event.status}")
+    reason = f"the job is {job.state} already; the job system says {event.status}"
+    return refused(job, event, decision.authority, reason)
 
 
 def _one_too_many(job: Job, event: Event) -> bool:
