@@ -60,6 +60,8 @@ COMMAND_LINES: Final[dict[str, tuple[str, ...]]] = {
     "pin": ("pin", "--secrets", "{directory}/secrets.json", "--config", "{directory}/config.yml"),
     "diagram": ("diagram",),
     "doctor": ("doctor",),
+    "reconcile": ("reconcile",),
+    "wait": ("wait", "{job}", "--until", "CREATED"),
     "mongod": ("mongod", "status"),
 }
 """A command line for each command, which does something where all is installed."""
@@ -120,7 +122,8 @@ def test_without_the_gateways_libraries(
 ) -> None:
     shutil.copy(ROOT / "config.yml", tmp_path)
     (tmp_path / "secrets.json").write_text(json.dumps(abaco.environment))
-    environ = {**abaco.environment, "PATH": "/usr/bin:/bin"}
+    asked = {"_REACTOR_RECONCILE_AGAVE_SERVER": "http://127.0.0.1:9", "_REACTOR_RECONCILE_AGAVE_TOKEN": "no-question"}
+    environ = {**abaco.environment, **asked, "PATH": "/usr/bin:/bin"}
     given = {"job": job.uuid, "token": job.token, "directory": tmp_path}
     arguments = [part.format(**given) for part in COMMAND_LINES[name]]
     command = [sys.executable, "-c", HIDING, hidden, *arguments]
