@@ -909,9 +909,7 @@ def _wait(
     while time.monotonic() < deadline:
         began, before = time.monotonic(), waited
         try:
-            waited, held = _ask(question, until, deadline - began, waited if on_change else None)
-        except Refused as refused:
-            raise _explained(refused) from None
+            waited, held = _ask(question, until, deadline - began, before if on_change else None)
         except _Away as away:
             pause = away.pause(failures, math.inf)
             if pause is None:
@@ -931,14 +929,11 @@ def _wait(
 
 
 def _ask(question: _Event, until: Sequence[str], left: float, last: Optional[Waited]) -> Tuple[Waited, bool]:
-    """Asks once for the job.
+    """Asks once for the job; says too whether the gateway can hold a question back.
 
     Args:
         left: seconds that are left.
         last: the last answer, if any change of the job is to be answered at once.
-
-    Returns:
-        The answer, and whether the gateway can hold a question back.
     """
     wait = int(min(WAIT_SECONDS, left))
     parameters = {"until": ",".join(until), "wait": str(wait)}
@@ -946,31 +941,26 @@ def _ask(question: _Event, until: Sequence[str], left: float, last: Optional[Wai
         parameters["revision"] = str(last.revision)
     asked = question._replace(url="%s&%s" % (question.url, urllib.parse.urlencode(parameters, safe=",")))
     result = _in_time(_get, asked, min(wait + ATTEMPT_SECONDS, left + LEAST_SECONDS))
-    reached, state = result.get("reached"), result["state"]
-    revision = result.get("revision")
-    return Waited(
-        state,
-        reached is True or state in until,
-        reached == "never",
-        revision if isinstance(revision, int) else None,
-    ), reached is not None
+    reached, state, revision = result.get("reached"), result["state"], result.get("revision")
+    revision = revision if isinstance(revision, int) else None
+    return Waited(state, reached is True or state in until, reached == "never", revision), reached is not None
 
 
 def _get(question: _Event, seconds: float) -> Dict[str, Any]:
     """The job from an answer of the gateway."""
     headers = dict(question.headers, **{"User-Agent": "pipelinejobs-client"})
     request = urllib.request.Request(question.url, None, headers, method="GET")  # noqa: S310 - http or https
-    whole = _object(_exchange(question, request, seconds))
+    try:
+        whole = _object(_exchange(question, request, seconds))
+    except Refused as refused:
+        if refused.status == 404 and "no such job" not in refused.reason:
+            why = refused.reason + "; jobs are shown by a gateway of the manager, not by Abaco"
+            raise Refused(why, refused.status) from None
+        raise
     result = _object(whole.get("result"))
     if whole.get("status") != "success" or not isinstance(result.get("state"), str):
         raise _Away("%s gave an answer that is not the manager's" % question.host)
     return result
-
-
-def _explained(refused: Refused) -> Refused:
-    if refused.status != 404 or "no such job" in refused.reason:
-        return refused
-    return Refused(refused.reason + "; jobs are shown by a gateway of the manager, not by Abaco", refused.status)
 
 
 # The spool
@@ -1824,8 +1814,6 @@ def _exec(options: argparse.Namespace, command: Sequence[str]) -> int:
     """Runs a command and reports on it. What is wrong with the reporting is said, and does not stop the command."""
     if not command:
         raise Misused("exec: name the command after --, as in: exec --callback URL -- CMD ...")
-    if any(one is not None for one in (options.data, options.id, options.until)) or options.flush or options.json:
-        raise Misused("exec: takes no --data, --id, --until, --flush and --json")
     if options.progress is None and options.update_every is not None:
         raise Misused("--update-every: name the file with --progress")
     if options.progress is not None and options.later:
@@ -1836,7 +1824,8 @@ def _exec(options: argparse.Namespace, command: Sequence[str]) -> int:
     try:
         spool = options.spool or os.environ.get(SPOOL_VARIABLE) or _default_spool()
         job = _job_of(options, spool)
-        flush_with = "%s --flush --spool %s" % (options.prog, shlex.quote(str(Path(spool or "").absolute())))
+        words = [sys.executable, os.path.abspath(__file__), "--flush", "--spool", str(Path(spool or "").absolute())]
+        flush_with = " ".join(shlex.quote(word) for word in words)
         reporter = _Reporter(job, lambda text: _say(options, text), flush_with)
     except Misused as error:
         _say(options, "nothing is reported: " + error.reason)
@@ -1849,10 +1838,6 @@ def _say(options: argparse.Namespace, text: str) -> None:
 
 def _wait_command(options: argparse.Namespace) -> CommandResult:
     """Waits for a job."""
-    if any(one is not None for one in (options.data, options.id, options.progress, options.update_every)):
-        raise Misused("wait: takes no --data, --id, --progress and --update-every")
-    if options.flush or options.later:
-        raise Misused("wait: takes no --flush and --later")
     job = _job_of(options, None)
     until = [state for state in (options.until or "FINISHED,FAILED").upper().split(",") if state]
     shown = sys.stderr is not None and sys.stderr.isatty()
@@ -1888,33 +1873,23 @@ def _flush_spool(options: argparse.Namespace, event: Optional[str], spool: Optio
 
 
 def _send(job: Job, event: str, data: Data, event_id: str) -> CommandResult:
-    facts: Dict[str, Any] = {"verdict": None, "uuid": job.uuid, "event": event, "id": event_id, "spooled": False}
-    facts.update(state=None, reason="", execution=None)
     try:
-        result = job.send(event, data, event_id=event_id)
+        result, code = job.send(event, data, event_id=event_id), 0
     except (Refused, Undelivered, SpoolFailed) as error:
-        facts.update(verdict=error.verdict, reason=error.reason)
-        return CommandResult(facts, ["%s: %s" % (error.verdict or "not taken", error.reason)], error.exit_code)
-    facts.update(verdict=result.verdict, reason=result.reason, state=result.state, execution=result.execution)
-    facts["spooled"] = result.spooled
-    word = "spooled" if result.spooled else result.verdict or "sent"
-    return CommandResult(
-        facts, ["%s%s: %s" % (word, " (now %s)" % result.state if result.state else "", result.reason)], 0
-    )
+        result, code = Result(event, event_id, error.verdict, error.reason), error.exit_code
+    facts = dict(result._asdict(), uuid=job.uuid, id=event_id)
+    del facts["event_id"]
+    word = "spooled" if result.spooled else result.verdict or ("not taken" if code else "sent")
+    state = " (now %s)" % result.state if result.state else ""
+    return CommandResult(facts, ["%s%s: %s" % (word, state, result.reason)], code)
 
 
 def _flushed_result(flushed: Flushed) -> CommandResult:
-    refused = [
+    facts = dict(flushed._asdict(), taken=[dict(each._asdict()) for each in flushed.taken])
+    facts["refused"] = [
         {"event": each.event, "id": each.event_id, "verdict": each.verdict, "reason": each.reason}
         for each in flushed.refused
     ]
-    facts = {
-        "taken": [dict(each._asdict()) for each in flushed.taken],
-        "refused": refused,
-        "damaged": flushed.damaged,
-        "left": flushed.left,
-        "reason": flushed.reason,
-    }
     lines = ["%s: %s" % (each.verdict or "sent", each.event) for each in flushed.taken]
     lines += ["%s: %s: %s" % (each.verdict or "refused", each.event, each.reason) for each in flushed.refused]
     lines += ["damaged: %s" % name for name in flushed.damaged]
@@ -1932,9 +1907,10 @@ def main(argv: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> in
     parser = _parser(prog)
     options, command = _parsed(parser, list(sys.argv[1:] if argv is None else argv))
     try:
+        _check_options(options)
         if options.event == "exec":
             return _exec(options, command)
-        outcome = _wait_command(options) if options.event == "wait" else _perform_alone(options)
+        outcome = _wait_command(options) if options.event == "wait" else perform(options, options.event)
     except ClientError as error:
         _print("%s: %s" % (parser.prog, error.reason), sys.stderr)
         return error.exit_code
@@ -1983,10 +1959,19 @@ def _parsed(parser: argparse.ArgumentParser, words: List[str]) -> Tuple[argparse
     return options, []
 
 
-def _perform_alone(options: argparse.Namespace) -> CommandResult:
-    if any(one is not None for one in (options.progress, options.update_every, options.until)):
-        raise Misused("--progress and --update-every belong to exec, --until to wait")
-    return perform(options, options.event)
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuses options of another command.
+
+    Raises:
+        Misused: there are some.
+    """
+    of = {
+        "exec": ("data", "id", "json", "flush", "until"),
+        "wait": ("data", "id", "later", "flush", "progress", "update_every"),
+    }
+    for name in of.get(options.event, ("progress", "update_every", "until")):
+        if getattr(options, name) not in (None, False):
+            raise Misused("%s: takes no --%s" % (options.event or "--flush", name.replace("_", "-")))
 
 
 def _print(text: str, stream: Optional[TextIO]) -> None:

@@ -368,7 +368,8 @@ class TestReportingNeverStopsTheCommand:
         code, process = run(tmp_path, url, "sh", "-c", "echo done; exit 5", options=("--timeout", "0.3"))
         assert (code, process.printed) == (5, "done\n")
         assert "waiting in the spool: run, fail (" in process.said
-        assert f"--flush --spool {spool_of(tmp_path)}" in process.said
+        flush_with = f"{sys.executable} {client.__file__} --flush --spool {spool_of(tmp_path)}"
+        assert f"; to send: {flush_with}\n" in process.said
         assert spool_of(tmp_path).stat().st_mode & 0o777 == 0o700
         with manager(judge := Judge(), port=free_port) as served:
             assert [each.verdict for each in client.flush(spool_of(tmp_path)).taken] == ["applied", "applied"]

@@ -108,8 +108,9 @@ class TestArguments:
             (["exec", "--json", "--", "true"], "--json"),
             (["exec", "--update-every", "5s", "--", "true"], "--progress"),
             (["exec", "--progress", "x", "--later", "--", "true"], "--later"),
-            (["run", "--progress", "x"], "belong to exec"),
-            (["run", "--until", "FAILED"], "to wait"),
+            (["run", "--progress", "x"], "takes no --progress"),
+            (["run", "--until", "FAILED"], "takes no --until"),
+            (["wait", "--later"], "takes no --later"),
         ],
     )
     def test_that_are_wrong(self, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
