@@ -475,7 +475,7 @@ class Job:
         """
         if self._spool is None:
             raise Misused("spool: this job has none")
-        return _flush(self._spool, time.monotonic() + timeout, self.uuid)
+        return _Flush(self._spool, time.monotonic() + timeout, self.uuid).run()
 
     def wait(
         self,
@@ -602,16 +602,14 @@ class Job:
             return _deliver_without_spool(event, deadline, error)
         if self._later:
             return Result(event.name, event.id, None, "it waits in the spool", spooled=True)
-        flushed = _flush(spool, deadline, self.uuid, until=name)
-        result = _result_of(spool, event, name, flushed)
+        flush = _Flush(spool, deadline, self.uuid, until=name)
+        reason = flush.run().reason
+        result = flush.result_of(event)
         if result is not None:
             return result
-        left = spool.names(self.uuid)
-        behind = ""
-        if left and left[0] != name:
-            behind = " behind %s, which goes to the address it was written with" % left[0]
-        waiting = "it waits in the spool%s: %s" % (behind, flushed.reason)
-        return Result(event.name, event.id, None, waiting, spooled=True)
+        first = (spool.names(self.uuid) or [name])[0]
+        behind = "" if first == name else " behind %s, which goes to the address it was written with" % first
+        return Result(event.name, event.id, None, "it waits in the spool%s: %s" % (behind, reason), spooled=True)
 
 
 def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flushed:
@@ -627,7 +625,7 @@ def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flush
     Raises:
         SpoolFailed: the spool cannot be used.
     """
-    return _flush(_Spool(Path(spool)), time.monotonic() + timeout)
+    return _Flush(_Spool(Path(spool)), time.monotonic() + timeout).run()
 
 
 # Sending
@@ -1158,112 +1156,107 @@ class _Spool:
         _sync(path.parent)
 
 
-def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Optional[str] = None) -> Flushed:
-    """Sends the waiting events of one job or of all, in rounds, until all are sent or the time is over.
+class _Flush:
+    """Sends the waiting events of one job or of all.
 
     Args:
+        uuid: the job; None for all.
         until: the name of the last file to send.
+
+    Attributes:
+        away: why events cannot be delivered in this round, by job and by host. If a host cannot be reached, events of
+            other jobs are not sent to it.
+        flushed: the results of the other events.
     """
-    flushed = Flushed([], [], [], 0, "")
-    attempts = 0
-    while True:
-        away: Dict[str, _Away] = {}
-        if _flush_round(spool, deadline, uuid, until, away, flushed):
-            return flushed
-        left = len(spool.names(uuid))
-        if not left:
-            return flushed
-        pauses = [pause for pause in (error.pause(attempts, deadline) for error in away.values()) if pause is not None]
-        if (away and not pauses) or time.monotonic() > deadline:
-            reason = next(iter(away.values())).reason if away else "the time is over"
-            return flushed._replace(left=left, reason=reason)
-        attempts += 1
-        time.sleep(min(pauses, default=0.01))
 
+    def __init__(self, spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Optional[str] = None) -> None:
+        self._spool, self._deadline, self._uuid, self._until = spool, deadline, uuid, until
+        self.away: Dict[str, _Away] = {}
+        self.flushed = Flushed([], [], [], 0, "")
 
-def _flush_round(
-    spool: _Spool,
-    deadline: float,
-    uuid: Optional[str],
-    until: Optional[str],
-    away: Dict[str, _Away],
-    flushed: Flushed,
-) -> bool:
-    """Sends the events of each job in order, up to the job's first event that cannot be delivered.
+    def run(self) -> Flushed:
+        """Sends in rounds, until all are sent or the time is over."""
+        attempts = 0
+        while not self.round():
+            left = len(self._spool.names(self._uuid))
+            if not left:
+                break
+            errors = list(self.away.values())
+            pauses = [
+                pause for pause in (error.pause(attempts, self._deadline) for error in errors) if pause is not None
+            ]
+            if (errors and not pauses) or time.monotonic() > self._deadline:
+                return self.flushed._replace(left=left, reason=errors[0].reason if errors else "the time is over")
+            attempts += 1
+            time.sleep(min(pauses, default=0.01))
+        return self.flushed
 
-    Args:
-        away: receives the errors of deliveries, by job and by host. If a host cannot be reached, events of other jobs
-            are not sent to it in this round.
-        flushed: receives the results of the other events.
+    def round(self) -> bool:
+        """Sends the events of each job in order, up to the job's first event that cannot be delivered.
 
-    Returns:
-        Whether the event `until` was sent, refused, or found damaged.
-    """
-    for name in spool.names(uuid):
-        job = spool._of(name, "uuid")
-        if job in away:
-            continue
+        Returns:
+            Whether the event `until` was sent, refused, or found damaged.
+        """
+        self.away.clear()
+        for name in self._spool.names(self._uuid):
+            job = self._spool._of(name, "uuid")
+            if job in self.away:
+                continue
+            try:
+                # If several jobs are sent, do not wait for a lock: send the other jobs' events first.
+                with self._spool.claimed(name, 0.0 if self._uuid is None else self._deadline) as event:
+                    if event is not None:
+                        self._send(name, event)
+            except _Damaged:
+                self._spool.set_aside(name)
+                self.flushed.damaged.append(name)
+            except _Away as error:
+                self.away[job] = error
+            except SpoolFailed as error:  # one file cannot be read or removed; events of other jobs can still be sent
+                self.away[job] = _Away(error.reason, hopeless=True)
+            if name == self._until and job not in self.away:
+                return True
+        return False
+
+    def _send(self, name: str, event: _Event) -> None:
+        if event.host in self.away:
+            raise self.away[event.host]
         try:
-            # If several jobs are sent, do not wait for a lock: send the other jobs' events first.
-            with spool.claimed(name, 0.0 if uuid is None else deadline) as event:
-                if event is not None:
-                    _send_spooled(spool, name, event, deadline, away, flushed)
-        except _Damaged:
-            spool.set_aside(name)
-            flushed.damaged.append(name)
+            self.flushed.taken.append(_attempt(event, self._deadline))
+        except Refused as refused:
+            self.flushed.refused.append(refused)
+            self._spool.refuse(name, event, refused)
         except _Away as error:
-            away[job] = error
-        except SpoolFailed as error:  # one file cannot be read or removed; events of other jobs can still be sent
-            away[job] = _Away(error.reason, hopeless=True)
-        if name == until and job not in away:
-            return True
-    return False
+            self.away[event.host] = error
+            raise
+        else:
+            self._spool.remove(name)
 
+    def result_of(self, event: _Event) -> Optional[Result]:
+        """What came of the event whose file is `until`; None if it still waits.
 
-def _result_of(spool: _Spool, event: _Event, name: str, flushed: Flushed) -> Optional[Result]:
-    """What came of a spooled event in a flush; None if it still waits.
+        Logs older events that were refused or damaged, because no caller learns of them otherwise.
 
-    Raises:
-        Refused: it was refused.
-        SpoolFailed: its file was damaged, and it was not sent.
-    """
-    _warn_of_others(flushed, event)
-    for result in flushed.taken:
-        if result.event_id == event.id:
-            return result
-    for refused in flushed.refused:
-        if refused.event_id == event.id:
-            raise refused
-    if name in spool.names(event.uuid):
-        return None
-    spool.raise_if_refused(name)
-    return Result(event.name, event.id, None, "another process has delivered the event")
-
-
-def _warn_of_others(flushed: Flushed, event: _Event) -> None:
-    """Logs older events of the spool that were refused or damaged, because no caller learns of them otherwise."""
-    for other in flushed.refused:
-        if other.event_id != event.id:
-            _LOG.warning("the spooled event %s of job %s was refused: %s", other.event, event.uuid, other.reason)
-    for damaged in flushed.damaged:
-        _LOG.warning("the spooled event %s cannot be read; it is in damaged/", damaged)
-
-
-def _send_spooled(
-    spool: _Spool, name: str, event: _Event, deadline: float, away: Dict[str, _Away], flushed: Flushed
-) -> None:
-    if event.host in away:
-        raise away[event.host]
-    try:
-        flushed.taken.append(_attempt(event, deadline))
-    except Refused as refused:
-        flushed.refused.append(refused)
-        spool.refuse(name, event, refused)
-    except _Away as error:
-        away[event.host] = error
-        raise
-    else:
-        spool.remove(name)
+        Raises:
+            Refused: it was refused.
+            SpoolFailed: its file was damaged, and it was not sent.
+        """
+        for damaged in self.flushed.damaged:
+            _LOG.warning("the spooled event %s cannot be read; it is in damaged/", damaged)
+        for other in self.flushed.refused:
+            if other.event_id != event.id:
+                _LOG.warning("the spooled event %s of job %s was refused: %s", other.event, event.uuid, other.reason)
+        for result in self.flushed.taken:
+            if result.event_id == event.id:
+                return result
+        for refused in self.flushed.refused:
+            if refused.event_id == event.id:
+                raise refused
+        assert self._until is not None
+        if self._until in self._spool.names(event.uuid):
+            return None
+        self._spool.raise_if_refused(self._until)
+        return Result(event.name, event.id, None, "another process has delivered the event")
 
 
 def _lock(file: IO[bytes], deadline: float) -> bool:
@@ -1506,14 +1499,13 @@ class _Reporter:
         """Sends one event, after the events before it in the spool, with one attempt for each."""
         deadline = time.monotonic() + ATTEMPT_SECONDS
         if self._spool is not None:
-            away: Dict[str, _Away] = {}
-            flushed = Flushed([], [], [], 0, "")
+            flush = _Flush(self._spool, deadline, event.uuid, until=file)
             with contextlib.suppress(SpoolFailed):  # the spool is gone or damaged, but the event is in memory
-                _flush_round(self._spool, deadline, event.uuid, file, away, flushed)
-                if file is not None and _result_of(self._spool, event, file, flushed) is not None:
+                flush.round()
+                if file is not None and flush.result_of(event) is not None:
                     return
-                for each in away.values():
-                    raise each
+                for away in flush.away.values():
+                    raise away
         _attempt(event, deadline)
 
 

@@ -8,11 +8,11 @@ SENDERS: Final = (
     Mutant(
         promises=("P1",),
         what="drops a spooled event because the gateway could not be reached",
-        where="pipelinejobs/client.py:_send_spooled",
-        old="away[event.host] = error",
+        where="pipelinejobs/client.py:_Flush._send",
+        old="self.away[event.host] = error",
         new="""
-            away[event.host] = error
-            spool.remove(name)
+            self.away[event.host] = error
+            self._spool.remove(name)
         """,
         tests=("tests/unit/client/test_client_spool.py::TestAnEvent::test_an_undelivered_event_waits",),
     ),
@@ -27,9 +27,9 @@ SENDERS: Final = (
     Mutant(
         promises=("P1", "P8"),
         what="sends later events of a job before the one that could not be delivered",
-        where="pipelinejobs/client.py:_flush_round",
-        old="job in away",
-        new="name in away",
+        where="pipelinejobs/client.py:_Flush.round",
+        old="job in self.away",
+        new="name in self.away",
         tests=("tests/unit/client/test_client_spool.py::TestAFileThatCannotBeHandled::test_stops_its_own_job_alone",),
     ),
     Mutant(
