@@ -312,7 +312,8 @@ class Job:
     ) -> None:
         """
         Args:
-            url: the manager's messages URL, `https://HOST/actors/v2/ALIAS/messages`. Its query may hold a nonce.
+            url: the manager's messages URL, `https://HOST/actors/v2/ALIAS/messages`. Its query may hold a nonce, but
+                not dry_run: the manager would answer as if it had applied each event.
             uuid: the job's uuid.
             token: the job's token; for `reset` and `ready`, an administrative token.
             nonce: the nonce by which the manager admits the request; or
@@ -1182,9 +1183,8 @@ class _Flush:
             if not left:
                 break
             errors = list(self.away.values())
-            pauses = [
-                pause for pause in (error.pause(attempts, self._deadline) for error in errors) if pause is not None
-            ]
+            maybe = (error.pause(attempts, self._deadline) for error in errors)
+            pauses = [pause for pause in maybe if pause is not None]
             if (errors and not pauses) or time.monotonic() > self._deadline:
                 return self.flushed._replace(left=left, reason=errors[0].reason if errors else "the time is over")
             attempts += 1
@@ -1816,8 +1816,8 @@ def _exec(options: argparse.Namespace, command: Sequence[str]) -> int:
     try:
         spool = options.spool or os.environ.get(SPOOL_VARIABLE) or _default_spool()
         job = _job_of(options, spool)
-        words = [sys.executable, os.path.abspath(__file__), "--flush", "--spool", str(Path(spool or "").absolute())]
-        flush_with = " ".join(shlex.quote(word) for word in words)
+        file, directory = Path(__file__).absolute(), Path(spool or "").absolute()
+        flush_with = " ".join(map(shlex.quote, (sys.executable, str(file), "--flush", "--spool", str(directory))))
         reporter = _Reporter(job, lambda text: _say(options, text), flush_with)
     except Misused as error:
         _say(options, "nothing is reported: " + error.reason)

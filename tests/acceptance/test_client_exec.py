@@ -263,6 +263,21 @@ class TestSignals:
         assert served.events[-3:] == ["run", "update", "fail"]
         assert data_of(served, "fail")["signal"] == "TERM"
 
+    @pytest.mark.parametrize(("command", "code"), [("kill -TERM $PPID; sleep 1000", 143), ("exit 5", 5)])
+    def test_one_limits_the_time_for_sending(self, tmp_path: Path, command: str, code: int) -> None:
+        """While the command runs, or after its end."""
+        script = "from pipelinejobs import client; client.HURRY_SECONDS = 0.1; client.leave(client.main())"
+        first = [sys.executable, "-c", script, "exec", "--timeout", "1h", "--"]
+        root = str(Path(client.__file__).parents[1])
+        with (
+            manager(drip) as served,
+            wrapped(tmp_path, served.url, "sh", "-c", command, first=first, PYTHONPATH=root) as process,
+        ):
+            spooled = spool_of(tmp_path).glob
+            eventually(lambda: any('"name": "fail"' in file.read_text() for file in spooled("*.json")), SECONDS)
+            process.process.send_signal(signal.SIGTERM)
+            assert process.end() == code
+
     def test_an_ignored_one_stays_ignored(self, tmp_path: Path) -> None:
         """As under nohup."""
         command = (sys.executable, "-c", COUNTING)
