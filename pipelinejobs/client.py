@@ -116,6 +116,7 @@ AGAVE_EVENTS = ("RUNNING", "FINISHED", "FAILED", "STOPPED", "KILLED", "ARCHIVING
 
 CALLBACK_VARIABLE = "PIPELINEJOBS_CALLBACK"
 SPOOL_VARIABLE = "PIPELINEJOBS_SPOOL"
+EXEC_VARIABLE = "PIPELINEJOBS_EXEC"  # the job on which an `exec` reports; one below it would end the job too early
 
 TIMEOUT = 30.0
 """Seconds that sending an event may take, all attempts included."""
@@ -1451,6 +1452,8 @@ class _Reporter:
                 pass
             except OSError as error:
                 self._say_once("%s cannot be read: %s" % (file, error.strerror or error))
+        if not self._wants_progress:
+            self._say_once("%s is no longer read, because an update was refused" % file)
 
     def _look(self, file: str, last: bytes, is_over: bool) -> bytes:
         """Reports what a file says; not while earlier events wait, because progress could fill the spool."""
@@ -1652,6 +1655,7 @@ def _run_command(child: _Child, reporter: Optional[_Reporter], command: Sequence
     if options.callback:
         environment[CALLBACK_VARIABLE] = options.callback
     if reporter is not None:
+        environment[EXEC_VARIABLE] = reporter._job.uuid
         if reporter._spool is not None:  # in the same spool, events that the command sends wait behind `run`
             environment[SPOOL_VARIABLE] = str(reporter._spool.directory.absolute())
         reporter.begin(_start_data(command[0]))
@@ -1816,6 +1820,8 @@ def _exec(options: argparse.Namespace, command: Sequence[str]) -> int:
     try:
         spool = options.spool or os.environ.get(SPOOL_VARIABLE) or _default_spool()
         job = _job_of(options, spool)
+        if os.environ.get(EXEC_VARIABLE) == job.uuid:
+            raise Misused("the exec above this one reports on the job (unset %s to change that)" % EXEC_VARIABLE)
         file, directory = Path(__file__).absolute(), Path(spool or "").absolute()
         flush_with = " ".join(map(shlex.quote, (sys.executable, str(file), "--flush", "--spool", str(directory))))
         reporter = _Reporter(job, lambda text: _say(options, text), flush_with)

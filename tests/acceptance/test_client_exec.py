@@ -264,15 +264,12 @@ class TestSignals:
         assert data_of(served, "fail")["signal"] == "TERM"
 
     @pytest.mark.parametrize(("command", "code"), [("kill -TERM $PPID; sleep 1000", 143), ("exit 5", 5)])
-    def test_one_limits_the_time_for_sending(self, tmp_path: Path, command: str, code: int) -> None:
+    def test_one_limits_the_time_for_sending(self, tmp_path: Path, free_port: int, command: str, code: int) -> None:
         """While the command runs, or after its end."""
         script = "from pipelinejobs import client; client.HURRY_SECONDS = 0.1; client.leave(client.main())"
         first = [sys.executable, "-c", script, "exec", "--timeout", "1h", "--"]
-        root = str(Path(client.__file__).parents[1])
-        with (
-            manager(drip) as served,
-            wrapped(tmp_path, served.url, "sh", "-c", command, first=first, PYTHONPATH=root) as process,
-        ):
+        url, root = f"http://127.0.0.1:{free_port}{PATH}", str(Path(client.__file__).parents[1])
+        with wrapped(tmp_path, url, "sh", "-c", command, first=first, PYTHONPATH=root) as process:
             spooled = spool_of(tmp_path).glob
             eventually(lambda: any('"name": "fail"' in file.read_text() for file in spooled("*.json")), SECONDS)
             process.process.send_signal(signal.SIGTERM)
@@ -350,6 +347,19 @@ class TestWhatTheCommandHas:
         assert (code, process.printed) == (0, "applied (now RUNNING): done\n")
         assert served.events == ["run", "update", "finish"]
         assert (tmp_path / "here").is_dir()
+
+    def test_an_exec_below_does_not_report_once_more(self, tmp_path: Path) -> None:
+        with manager(Judge()) as served:
+            code, process = run(tmp_path, served.url, *words(), "sh", "-c", "exit 9")
+        assert (code, served.events) == (9, ["run", "fail"])
+        assert "nothing is reported: the exec above this one reports on the job" in process.said
+
+    def test_progress_that_is_refused_is_the_last(self, tmp_path: Path) -> None:
+        command = "echo 1 > progress; until grep -q 'no longer read' stderr; do sleep 0.1; done; echo 2 > progress"
+        with manager(Judge("update")) as served:
+            options = ("--progress", "progress", "--update-every", "0.05s")
+            assert run(tmp_path, served.url, "sh", "-c", command, options=options)[0] == 0
+        assert served.events == ["run", "update", "finish"]
 
     def test_progress_is_sent_when_it_changes(self, tmp_path: Path) -> None:
         command = (sys.executable, "-c", COUNTING)

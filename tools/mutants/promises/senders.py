@@ -104,4 +104,20 @@ SENDERS: Final = (
         new="thread.join()",
         tests=("tests/acceptance/test_client_exec.py::TestReportingNeverStopsTheCommand::test_a_spool_that_hangs",),
     ),
+    Mutant(
+        promises=("P14",),
+        what="goes on sending after a signal until the whole timeout is over, or the batch system kills it",
+        where="pipelinejobs/client.py:_run_command",
+        old="child.is_urged",
+        new="False",
+        tests=("tests/acceptance/test_client_exec.py::TestSignals::test_one_limits_the_time_for_sending",),
+    ),
+    Mutant(
+        promises=("P14",),
+        what="lets Python end the process in its own way, so that a late signal replaces the command's exit code",
+        where="pipelinejobs/client.py:leave",
+        old="os._exit(code)",
+        new="sys.exit(code)",
+        tests=("tests/unit/client/test_client_command.py::Test::test_nor_does_what_python_does_at_its_end",),
+    ),
 )
