@@ -1664,7 +1664,7 @@ def _run_command(child: _Child, reporter: Optional[_Reporter], command: Sequence
         child.start(command, environment)
     except OSError as error:
         code = 127 if error.errno in (errno.ENOENT, errno.ENOTDIR) else 126
-        why = "%s cannot be started: %s" % (shlex.quote(_plain(command[0])), error.strerror or error)
+        why = "%s cannot be started: %s" % (shlex.quote(_plain(command[0])), os.strerror(error.errno or errno.EIO))
         _say(options, why)
         data: Dict[str, Any] = {"exit_code": code, "reason": why}
     if reporter is not None:
