@@ -24,7 +24,7 @@ def main() -> int:
     if _is_for_the_client(sys.argv[1:]):
         from pipelinejobs import client
 
-        return client.main(sys.argv[2:], prog="python -m pipelinejobs send")
+        client.leave(client.main(sys.argv[2:], prog="python -m pipelinejobs send"))
     try:
         from pipelinejobs.cli.main import main as run
     except ModuleNotFoundError as error:

@@ -84,9 +84,8 @@ from typing import (
 
 try:
     import fcntl
-    import resource
 except ImportError:  # Windows: no `exec`; several processes may send the same event, and the manager applies it once
-    fcntl = resource = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "EVENTS",
@@ -117,8 +116,7 @@ AGAVE_EVENTS = ("RUNNING", "FINISHED", "FAILED", "STOPPED", "KILLED", "ARCHIVING
 
 CALLBACK_VARIABLE = "PIPELINEJOBS_CALLBACK"
 SPOOL_VARIABLE = "PIPELINEJOBS_SPOOL"
-EXEC_VARIABLE = "PIPELINEJOBS_EXEC"
-"""`exec` sets it for its command: the job that it reports on. An `exec` below it does not report on the same job."""
+EXEC_VARIABLE = "PIPELINEJOBS_EXEC"  # the job on which an `exec` reports; one below it would end the job too early
 
 TIMEOUT = 30.0
 """Seconds that sending an event may take, all attempts included."""
@@ -315,7 +313,8 @@ class Job:
     ) -> None:
         """
         Args:
-            url: the manager's messages URL, `https://HOST/actors/v2/ALIAS/messages`. Its query may hold a nonce.
+            url: the manager's messages URL, `https://HOST/actors/v2/ALIAS/messages`. Its query may hold a nonce, but
+                not dry_run: the manager would judge each event and store none.
             uuid: the job's uuid.
             token: the job's token; for `reset` and `ready`, an administrative token.
             nonce: the nonce by which the manager admits the request; or
@@ -331,9 +330,6 @@ class Job:
             Misused: an argument is wrong.
         """
         parts = _split(url, allow_http=allow_http)
-        parameters = _parameters(parts.query)
-        if parameters.get("dry_run", "false").lower() not in ("false", "0"):
-            raise Misused("url: its parameter dry_run would have every event judged and none stored; remove it")
         if not isinstance(uuid, str) or not _UUID.fullmatch(uuid):
             raise Misused("uuid: is not a UUID in canonical text, such as 1073f4ff-c2b9-5190-bd9a-e6a406d9796a")
         _check_secrets(token=token, nonce=nonce, bearer=bearer, tapis_token=tapis_token)
@@ -343,9 +339,11 @@ class Job:
             raise Misused("later: needs a spool; name one (spool=, --spool, %s)" % SPOOL_VARIABLE)
         self.uuid = uuid
         self.timeout = timeout
+        self._parameters = _parameters(parts.query)
+        if self._parameters.get("dry_run", "false").lower() not in ("false", "0"):
+            raise Misused("url: must not hold dry_run: the manager would judge each event and store none")
         self._where = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
         self._token = token
-        self._parameters = parameters
         if nonce is not None:
             self._parameters["x-nonce"] = nonce
         self._headers = {} if bearer is None else {"Authorization": "Bearer " + bearer}
@@ -479,7 +477,7 @@ class Job:
         """
         if self._spool is None:
             raise Misused("spool: this job has none")
-        return _flush(self._spool, time.monotonic() + timeout, self.uuid)
+        return _Flush(self._spool, time.monotonic() + timeout, self.uuid).run()
 
     def wait(
         self,
@@ -606,16 +604,14 @@ class Job:
             return _deliver_without_spool(event, deadline, error)
         if self._later:
             return Result(event.name, event.id, None, "it waits in the spool", spooled=True)
-        flushed = _flush(spool, deadline, self.uuid, until=name)
-        result = _result_of(spool, event, name, flushed)
+        flush = _Flush(spool, deadline, self.uuid, until=name)
+        reason = flush.run().reason
+        result = flush.result_of(event)
         if result is not None:
             return result
-        left = spool.names(self.uuid)
-        behind = ""
-        if left and left[0] != name:
-            behind = " behind %s, which goes to the address it was written with" % left[0]
-        waiting = "it waits in the spool%s: %s" % (behind, flushed.reason)
-        return Result(event.name, event.id, None, waiting, spooled=True)
+        first = (spool.names(self.uuid) or [name])[0]
+        behind = "" if first == name else " behind %s, which goes to the address it was written with" % first
+        return Result(event.name, event.id, None, "it waits in the spool%s: %s" % (behind, reason), spooled=True)
 
 
 def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flushed:
@@ -631,7 +627,7 @@ def flush(spool: Union[str, "os.PathLike[str]"], timeout: float = 60.0) -> Flush
     Raises:
         SpoolFailed: the spool cannot be used.
     """
-    return _flush(_Spool(Path(spool)), time.monotonic() + timeout)
+    return _Flush(_Spool(Path(spool)), time.monotonic() + timeout).run()
 
 
 # Sending
@@ -686,13 +682,17 @@ class _Away(Exception):
         self.reason, self.asked, self.hopeless = reason, asked, hopeless
 
     def pause(self, attempts: int, deadline: float) -> Optional[float]:
-        """Seconds until the next attempt (exponential, full jitter); None if there will be none.
+        """Seconds until the next attempt; None if there will be none."""
+        pause = self.backoff(attempts, LONGEST_PAUSE)
+        return None if self.hopeless or time.monotonic() + pause + LEAST_SECONDS > deadline else pause
+
+    def backoff(self, attempts: int, longest: float) -> float:
+        """Seconds until the next attempt: exponential with full jitter, and not less than the server asked for.
 
         This repeats `util.backoff`, because this file is copied to other machines on its own.
         """
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
-        pause = max(random.uniform(0, longest), self.asked)  # noqa: S311 - spreads load, hides nothing
-        return None if self.hopeless or time.monotonic() + pause + LEAST_SECONDS > deadline else pause
+        drawn = random.uniform(0, min(longest, FIRST_PAUSE * 2.0 ** min(attempts, 16)))  # noqa: S311 - spreads load
+        return max(drawn, self.asked)
 
 
 def _deliver(event: _Event, deadline: float) -> Result:
@@ -909,9 +909,7 @@ def _wait(
     while time.monotonic() < deadline:
         began, before = time.monotonic(), waited
         try:
-            waited, held = _ask(question, until, deadline - began, waited if on_change else None)
-        except Refused as refused:
-            raise _explained(refused) from None
+            waited, held = _ask(question, until, deadline - began, before if on_change else None)
         except _Away as away:
             pause = away.pause(failures, math.inf)
             if pause is None:
@@ -931,14 +929,11 @@ def _wait(
 
 
 def _ask(question: _Event, until: Sequence[str], left: float, last: Optional[Waited]) -> Tuple[Waited, bool]:
-    """Asks once for the job.
+    """Asks once for the job; says too whether the gateway can hold a question back.
 
     Args:
         left: seconds that are left.
         last: the last answer, if any change of the job is to be answered at once.
-
-    Returns:
-        The answer, and whether the gateway can hold a question back.
     """
     wait = int(min(WAIT_SECONDS, left))
     parameters = {"until": ",".join(until), "wait": str(wait)}
@@ -946,31 +941,26 @@ def _ask(question: _Event, until: Sequence[str], left: float, last: Optional[Wai
         parameters["revision"] = str(last.revision)
     asked = question._replace(url="%s&%s" % (question.url, urllib.parse.urlencode(parameters, safe=",")))
     result = _in_time(_get, asked, min(wait + ATTEMPT_SECONDS, left + LEAST_SECONDS))
-    reached, state = result.get("reached"), result["state"]
-    revision = result.get("revision")
-    return Waited(
-        state,
-        reached is True or state in until,
-        reached == "never",
-        revision if isinstance(revision, int) else None,
-    ), reached is not None
+    reached, state, revision = result.get("reached"), result["state"], result.get("revision")
+    revision = revision if isinstance(revision, int) else None
+    return Waited(state, reached is True or state in until, reached == "never", revision), reached is not None
 
 
 def _get(question: _Event, seconds: float) -> Dict[str, Any]:
     """The job from an answer of the gateway."""
     headers = dict(question.headers, **{"User-Agent": "pipelinejobs-client"})
     request = urllib.request.Request(question.url, None, headers, method="GET")  # noqa: S310 - http or https
-    whole = _object(_exchange(question, request, seconds))
+    try:
+        whole = _object(_exchange(question, request, seconds))
+    except Refused as refused:
+        if refused.status == 404 and "no such job" not in refused.reason:
+            why = refused.reason + "; jobs are shown by a gateway of the manager, not by Abaco"
+            raise Refused(why, refused.status) from None
+        raise
     result = _object(whole.get("result"))
     if whole.get("status") != "success" or not isinstance(result.get("state"), str):
         raise _Away("%s gave an answer that is not the manager's" % question.host)
     return result
-
-
-def _explained(refused: Refused) -> Refused:
-    if refused.status != 404 or "no such job" in refused.reason:
-        return refused
-    return Refused(refused.reason + "; jobs are shown by a gateway of the manager, not by Abaco", refused.status)
 
 
 # The spool
@@ -1168,112 +1158,106 @@ class _Spool:
         _sync(path.parent)
 
 
-def _flush(spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Optional[str] = None) -> Flushed:
-    """Sends the waiting events of one job or of all, in rounds, until all are sent or the time is over.
+class _Flush:
+    """Sends the waiting events of one job or of all.
 
     Args:
+        uuid: the job; None for all.
         until: the name of the last file to send.
+
+    Attributes:
+        away: why events cannot be delivered in this round, by job and by host. If a host cannot be reached, events of
+            other jobs are not sent to it.
+        flushed: the results of the other events.
     """
-    flushed = Flushed([], [], [], 0, "")
-    attempts = 0
-    while True:
-        away: Dict[str, _Away] = {}
-        if _flush_round(spool, deadline, uuid, until, away, flushed):
-            return flushed
-        left = len(spool.names(uuid))
-        if not left:
-            return flushed
-        pauses = [pause for pause in (error.pause(attempts, deadline) for error in away.values()) if pause is not None]
-        if (away and not pauses) or time.monotonic() > deadline:
-            reason = next(iter(away.values())).reason if away else "the time is over"
-            return flushed._replace(left=left, reason=reason)
-        attempts += 1
-        time.sleep(min(pauses, default=0.01))
 
+    def __init__(self, spool: _Spool, deadline: float, uuid: Optional[str] = None, until: Optional[str] = None) -> None:
+        self._spool, self._deadline, self._uuid, self._until = spool, deadline, uuid, until
+        self.away: Dict[str, _Away] = {}
+        self.flushed = Flushed([], [], [], 0, "")
 
-def _flush_round(
-    spool: _Spool,
-    deadline: float,
-    uuid: Optional[str],
-    until: Optional[str],
-    away: Dict[str, _Away],
-    flushed: Flushed,
-) -> bool:
-    """Sends the events of each job in order, up to the job's first event that cannot be delivered.
+    def run(self) -> Flushed:
+        """Sends in rounds, until all are sent or the time is over."""
+        attempts = 0
+        while not self.round():
+            left = len(self._spool.names(self._uuid))
+            if not left:
+                break
+            errors = list(self.away.values())
+            maybe = (error.pause(attempts, self._deadline) for error in errors)
+            pauses = [pause for pause in maybe if pause is not None]
+            if (errors and not pauses) or time.monotonic() > self._deadline:
+                return self.flushed._replace(left=left, reason=errors[0].reason if errors else "the time is over")
+            attempts += 1
+            time.sleep(min(pauses, default=0.01))
+        return self.flushed
 
-    Args:
-        away: receives the errors of deliveries, by job and by host. If a host cannot be reached, events of other jobs
-            are not sent to it in this round.
-        flushed: receives the results of the other events.
+    def round(self) -> bool:
+        """Sends the events of each job in order, up to the job's first event that cannot be delivered.
 
-    Returns:
-        Whether the event `until` was sent, refused, or found damaged.
-    """
-    for name in spool.names(uuid):
-        job = spool._of(name, "uuid")
-        if job in away:
-            continue
+        Returns:
+            Whether the event `until` was sent, refused, or found damaged.
+        """
+        self.away.clear()
+        for name in self._spool.names(self._uuid):
+            job = self._spool._of(name, "uuid")
+            if job in self.away:
+                continue
+            try:
+                # If several jobs are sent, do not wait for a lock: send the other jobs' events first.
+                with self._spool.claimed(name, 0.0 if self._uuid is None else self._deadline) as event:
+                    if event is not None:
+                        self._send(name, event)
+            except _Damaged:
+                self._spool.set_aside(name)
+                self.flushed.damaged.append(name)
+            except _Away as error:
+                self.away[job] = error
+            except SpoolFailed as error:  # one file cannot be read or removed; events of other jobs can still be sent
+                self.away[job] = _Away(error.reason, hopeless=True)
+            if name == self._until and job not in self.away:
+                return True
+        return False
+
+    def _send(self, name: str, event: _Event) -> None:
+        if event.host in self.away:
+            raise self.away[event.host]
         try:
-            # If several jobs are sent, do not wait for a lock: send the other jobs' events first.
-            with spool.claimed(name, 0.0 if uuid is None else deadline) as event:
-                if event is not None:
-                    _send_spooled(spool, name, event, deadline, away, flushed)
-        except _Damaged:
-            spool.set_aside(name)
-            flushed.damaged.append(name)
+            self.flushed.taken.append(_attempt(event, self._deadline))
+        except Refused as refused:
+            self.flushed.refused.append(refused)
+            self._spool.refuse(name, event, refused)
         except _Away as error:
-            away[job] = error
-        except SpoolFailed as error:  # one file cannot be read or removed; events of other jobs can still be sent
-            away[job] = _Away(error.reason, hopeless=True)
-        if name == until and job not in away:
-            return True
-    return False
+            self.away[event.host] = error
+            raise
+        else:
+            self._spool.remove(name)
 
+    def result_of(self, event: _Event) -> Optional[Result]:
+        """What came of the event whose file is `until`; None if it still waits.
 
-def _result_of(spool: _Spool, event: _Event, name: str, flushed: Flushed) -> Optional[Result]:
-    """What came of a spooled event in a flush; None if it still waits.
+        Logs older events that were refused or damaged, because no caller learns of them otherwise.
 
-    Raises:
-        Refused: it was refused.
-        SpoolFailed: its file was damaged, and it was not sent.
-    """
-    _warn_of_others(flushed, event)
-    for result in flushed.taken:
-        if result.event_id == event.id:
-            return result
-    for refused in flushed.refused:
-        if refused.event_id == event.id:
-            raise refused
-    if name in spool.names(event.uuid):
-        return None
-    spool.raise_if_refused(name)
-    return Result(event.name, event.id, None, "another process has delivered the event")
-
-
-def _warn_of_others(flushed: Flushed, event: _Event) -> None:
-    """Logs older events of the spool that were refused or damaged, because no caller learns of them otherwise."""
-    for other in flushed.refused:
-        if other.event_id != event.id:
-            _LOG.warning("the spooled event %s of job %s was refused: %s", other.event, event.uuid, other.reason)
-    for damaged in flushed.damaged:
-        _LOG.warning("the spooled event %s cannot be read; it is in damaged/", damaged)
-
-
-def _send_spooled(
-    spool: _Spool, name: str, event: _Event, deadline: float, away: Dict[str, _Away], flushed: Flushed
-) -> None:
-    if event.host in away:
-        raise away[event.host]
-    try:
-        flushed.taken.append(_attempt(event, deadline))
-    except Refused as refused:
-        flushed.refused.append(refused)
-        spool.refuse(name, event, refused)
-    except _Away as error:
-        away[event.host] = error
-        raise
-    else:
-        spool.remove(name)
+        Raises:
+            Refused: it was refused.
+            SpoolFailed: its file was damaged, and it was not sent.
+        """
+        for damaged in self.flushed.damaged:
+            _LOG.warning("the spooled event %s cannot be read; it is in damaged/", damaged)
+        for other in self.flushed.refused:
+            if other.event_id != event.id:
+                _LOG.warning("the spooled event %s of job %s was refused: %s", other.event, event.uuid, other.reason)
+        for result in self.flushed.taken:
+            if result.event_id == event.id:
+                return result
+        for refused in self.flushed.refused:
+            if refused.event_id == event.id:
+                raise refused
+        assert self._until is not None
+        if self._until in self._spool.names(event.uuid):
+            return None
+        self._spool.raise_if_refused(self._until)
+        return Result(event.name, event.id, None, "another process has delivered the event")
 
 
 def _lock(file: IO[bytes], deadline: float) -> bool:
@@ -1320,7 +1304,7 @@ def _sync(directory: Path) -> None:
 
 
 class _Reporter:
-    """Reports on a command. Each event is written to the spool at once; threads send the events in order.
+    """Reports on a command. Each event is written to the spool at once; a thread sends the events in order.
 
     Nothing here may keep the command from running or hold its exit code back for long: errors are only said, waits are
     bounded, and a hanging file system stops threads of its own.
@@ -1335,27 +1319,19 @@ class _Reporter:
         self._id = uuids.uuid4().hex
         self._count = 0
         self._waiting: Deque[Tuple[_Event, Optional[str]]] = collections.deque()  # with the names of their files
-        self._reason = "the spool did not answer"
-        self._said: List[str] = []
         self._unwritten: List[str] = []  # the names of events that the spool has not taken or refused yet
-        self._progress_id = ""  # the last event with progress
-        self._progress_refused = False
+        self._reason = "the manager has not answered yet"
+        self._said: List[str] = []
+        self._wants_progress = True
         self._adding = threading.Lock()
         self._changed, self._ending, self._done = threading.Event(), threading.Event(), threading.Event()
         self._ended = False
         self._end: Tuple[str, Dict[str, Any]] = ("fail", {})
-        self._give_up = math.inf
         self._listener: Optional[threading.Thread] = None
         self._sender: Optional[threading.Thread] = None
+        self._watcher: Optional[threading.Thread] = None
         self._signals, self._signalled = os.pipe()
         os.set_blocking(self._signalled, False)
-
-    def variables(self) -> Dict[str, str]:
-        """The environment variables of the command: with the same spool, its own events wait behind `run`."""
-        marked = {EXEC_VARIABLE: _exec_mark(self._job)}
-        if self._spool is not None:
-            marked[SPOOL_VARIABLE] = str(self._spool.directory.absolute())
-        return marked
 
     def begin(self, data: Dict[str, Any]) -> None:
         """Writes the event `run` to the spool, before the command starts and may report by itself."""
@@ -1370,29 +1346,31 @@ class _Reporter:
         self._listener = self._thread(self._listen)
         self._sender = None if self._job._later else self._thread(self._send)
         if progress is not None:
-            self._thread(self._watch, progress, every)
+            self._watcher = self._thread(self._watch, progress, every)
 
     def signalled(self, number: int) -> None:
         """Takes notice of a signal. A handler of signals may call it at any point: it uses no locks."""
         with contextlib.suppress(OSError):
             os.write(self._signalled, bytes((number,)))
 
-    def hurry(self) -> None:
-        """Limits the time that is left for sending: this process may be killed soon."""
-        self._give_up = min(self._give_up, time.monotonic() + HURRY_SECONDS)
+    def end(self, name: str, data: Dict[str, Any], seconds: Callable[[], float]) -> None:
+        """Reports the end, and tries to send what waits. Says what is left.
 
-    def end(self, name: str, data: Dict[str, Any], seconds: float) -> None:
-        """Reports the end, and tries for some seconds to send what waits. Says what is left."""
-        self._end = (name, data)
-        self._give_up = min(self._give_up, time.monotonic() + seconds)
+        Args:
+            seconds: how long it tries; asked again and again, because a signal may shorten it.
+        """
+        began = time.monotonic()
         self._ending.set()
+        if self._watcher is not None:
+            self._watcher.join(LEAST_SECONDS)
+        self._end = (name, data)
         self.signalled(0)
         if self._listener is None:
             self._add(name, data)
         if self._sender is None and not self._job._later:
             self._round()
-        while self._is_at_work() and time.monotonic() < self._give_up:
-            self._done.wait(0.1)  # short, because a signal may bring `_give_up` nearer
+        while self._is_at_work() and time.monotonic() < began + seconds():
+            self._done.wait(0.1)
         self._say_what_is_left()
 
     def _is_at_work(self) -> bool:
@@ -1400,13 +1378,14 @@ class _Reporter:
 
     def _say_what_is_left(self) -> None:
         left = list(self._waiting)
-        lost = [event.name for event, file in left if file is None] + self._unwritten
-        if len(left) > sum(file is None for _, file in left):
-            names = ", ".join(event.name for event, file in left if file is not None)
+        spooled = [event.name for event, file in left if file is not None]
+        if spooled:
             why = "" if self._job._later else " (%s)" % self._reason
-            self._say("waiting in the spool: %s%s; to send: %s" % (names, why, self._flush_with))
+            self._say("waiting in the spool: %s%s; to send: %s" % (", ".join(spooled), why, self._flush_with))
+        lost = [event.name for event, file in left if file is None] + self._unwritten
         if lost:
-            self._say("not reported: %s (%s)" % (", ".join(lost), self._reason))
+            why = "the spool did not answer" if self._unwritten else self._reason
+            self._say("not reported: %s (%s)" % (", ".join(lost), why))
 
     def _say_once(self, text: str) -> None:
         if text not in self._said:
@@ -1423,34 +1402,23 @@ class _Reporter:
             return None
         return thread
 
-    def _add(self, name: str, data: Dict[str, Any], *, progress: bool = False) -> bool:
-        """Puts an event behind those that wait, in the spool too if that can be used.
-
-        Returns:
-            False if the event is not wanted: after the end, or progress while earlier progress waits or after the
-            manager refused some. So progress cannot fill the spool.
+    def _add(self, name: str, data: Dict[str, Any]) -> None:
+        """Puts an event behind those that wait, in the spool too if that can be used; after the end, does nothing.
 
         Raises:
             Misused: the data cannot be sent, as with progress that is NaN.
         """
-        if not progress:
-            self._unwritten.append(name)
-        with self._adding:
-            wanted = not self._ended and (not progress or self._wants_progress())
-            if wanted:
-                self._count += 1
-                event = self._job._event(name, data, "exec-%s-%d" % (self._id, self._count))
-                if progress:
-                    self._progress_id = event.id
-                self._waiting.append((event, self._file_of(event)))
-                self._ended = name in ("finish", "fail")
-            if not progress:
-                self._unwritten.remove(name)
+        self._unwritten.append(name)
+        try:
+            with self._adding:
+                if not self._ended:
+                    event = self._job._event(name, data, "exec-%s-%d" % (self._id, self._count + 1))
+                    self._count += 1
+                    self._waiting.append((event, self._file_of(event)))
+                    self._ended = name in ("finish", "fail")
+        finally:
+            self._unwritten.remove(name)
         self._changed.set()
-        return wanted
-
-    def _wants_progress(self) -> bool:
-        return not self._progress_refused and all(one.id != self._progress_id for one, _ in list(self._waiting))
 
     def _file_of(self, event: _Event) -> Optional[str]:
         """The name of the event's file in the spool; None if it cannot be written."""
@@ -1463,33 +1431,41 @@ class _Reporter:
 
     def _listen(self) -> None:
         """Reports each kind of signal, and at last the end."""
-        seen: List[int] = []
+        seen = set()
         while True:
             (number,) = os.read(self._signals, 1)
             if number == 0:
                 self._add(*self._end)
                 return
             if number not in seen:
-                seen.append(number)
+                seen.add(number)
                 self._add("update", {"signal_received": _signal_name(number)})
 
     def _watch(self, file: str, every: float) -> None:
-        """Reports what a file says, if it has changed."""
-        last = None
-        while not self._ending.wait(every):
+        """Reports what a file says if it has changed, the last time at the end of the command."""
+        last, is_over = b"", False
+        while not is_over and self._wants_progress:
+            is_over = self._ending.wait(every)
             try:
-                raw = _tail(file)
+                last = self._look(file, last, is_over)
             except FileNotFoundError:
-                continue
+                pass
             except OSError as error:
                 self._say_once("%s cannot be read: %s" % (file, error.strerror or error))
-                continue
-            data = None if raw == last else _progress_in(raw)
-            try:
-                if data is not None and self._add("update", data, progress=True):
-                    last = raw
-            except Misused as error:
-                self._say_once("%s: not reported: %s" % (file, error.reason))
+        if not self._wants_progress:
+            self._say_once("%s is no longer read, because an update was refused" % file)
+
+    def _look(self, file: str, last: bytes, is_over: bool) -> bytes:
+        """Reports what a file says; not while earlier events wait, because progress could fill the spool."""
+        raw = _tail(file)
+        data = None if raw == last else _progress_in(raw)
+        if data is None or (self._waiting and not is_over):
+            return last
+        try:
+            self._add("update", data)
+        except Misused as error:
+            self._say_once("%s: not reported: %s" % (file, error.reason))
+        return raw
 
     def _send(self) -> None:
         """Sends until all is sent and the end among it."""
@@ -1500,14 +1476,12 @@ class _Reporter:
             if self._ended and (not self._waiting or (away is not None and away.hopeless)):
                 self._done.set()
                 return
-            pause = None
-            if away is not None:
-                longest = min(LONGEST_PAUSE if self._ended else IDLE_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 16))
-                pause = max(random.uniform(0, longest), away.asked)  # noqa: S311 - spreads load, hides nothing
-                attempts += 1
-            else:
+            if away is None:
                 attempts = 0
-            self._changed.wait(pause)
+                self._changed.wait()
+            else:
+                self._changed.wait(away.backoff(attempts, LONGEST_PAUSE if self._ended else IDLE_PAUSE))
+                attempts += 1
 
     def _round(self) -> Optional[_Away]:
         """Sends the waiting events in order, up to the first that cannot be delivered; returns why it cannot."""
@@ -1520,7 +1494,7 @@ class _Reporter:
                 return away
             except Refused as refused:
                 self._say_once("%s was refused: %s" % (event.name, refused.reason))
-                self._progress_refused |= event.id == self._progress_id
+                self._wants_progress &= event.name != "update"
             self._waiting.popleft()
         return None
 
@@ -1528,14 +1502,13 @@ class _Reporter:
         """Sends one event, after the events before it in the spool, with one attempt for each."""
         deadline = time.monotonic() + ATTEMPT_SECONDS
         if self._spool is not None:
-            away: Dict[str, _Away] = {}
-            flushed = Flushed([], [], [], 0, "")
+            flush = _Flush(self._spool, deadline, event.uuid, until=file)
             with contextlib.suppress(SpoolFailed):  # the spool is gone or damaged, but the event is in memory
-                _flush_round(self._spool, deadline, event.uuid, file, away, flushed)
-                if file is not None and _result_of(self._spool, event, file, flushed) is not None:
+                flush.round()
+                if file is not None and flush.result_of(event) is not None:
                     return
-                for each in away.values():
-                    raise each
+                for away in flush.away.values():
+                    raise away
         _attempt(event, deadline)
 
 
@@ -1552,15 +1525,17 @@ class _Child:
 
     Args:
         on_signal: called with the number of each signal that asks the child for something; may use no locks.
-        on_late_signal: called at each signal after the child's end.
+
+    Attributes:
+        received: the names of these signals, each once.
     """
 
-    NAMES = ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "XCPU", "TSTP", "CONT")
     URGENT = ("HUP", "INT", "QUIT", "TERM", "XCPU")
+    NAMES = (*URGENT, "USR1", "USR2", "ALRM", "TSTP", "CONT")
 
-    def __init__(self, on_signal: Callable[[int], None], on_late_signal: Callable[[], None]) -> None:
+    def __init__(self, on_signal: Optional[Callable[[int], None]]) -> None:
         self.received: List[str] = []
-        self._on_signal, self._on_late_signal = on_signal, on_late_signal
+        self._on_signal = on_signal
         self._process: Optional["subprocess.Popen[bytes]"] = None  # while it runs
         self._group = os.getpgrp()
         numbers = [getattr(signal, "SIG" + name) for name in self.NAMES]
@@ -1570,10 +1545,9 @@ class _Child:
         for number in self._handled:
             signal.signal(number, self._handle)
         self._found_chld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the exit status would be lost
-        try:
-            self._terminal: Optional[int] = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
-        except OSError:
-            self._terminal = None
+        self._terminal: Optional[int] = None
+        with contextlib.suppress(OSError):
+            self._terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
 
     def start(self, command: Sequence[str], environment: Dict[str, str]) -> None:
         """Starts the command. Signals stay pending until `listen`.
@@ -1584,10 +1558,12 @@ class _Child:
         words = list(command)
         # Descriptors stay open for the child, as they would without this process; Python closes its own.
         options: Dict[str, Any] = {"env": environment, "close_fds": False, "preexec_fn": self._prepare}
+        foreground = self._is_in_foreground(self._group)
         try:
             self._process = subprocess.Popen(words, **options)  # noqa: S603 - the command is the user's own
         except OSError as error:
-            self._take_terminal(None)
+            if foreground and self._terminal is not None:  # the process that failed had taken it
+                os.tcsetpgrp(self._terminal, self._group)
             if error.errno != errno.ENOEXEC:
                 raise
             # a script without #!, which shells run too
@@ -1598,7 +1574,7 @@ class _Child:
         """In the child, before the command: its group, and the signals as this process found them."""
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
-        self._give_terminal(os.getpid())
+        self._move_terminal(self._group, os.getpid())
         for number in self._handled:
             signal.signal(number, signal.SIG_DFL)
         if self._found_chld == signal.SIG_IGN:
@@ -1609,88 +1585,68 @@ class _Child:
     def is_running(self) -> bool:
         return self._process is not None
 
+    @property
+    def is_urged(self) -> bool:
+        """Whether a signal came that announces the end of this process too."""
+        return any(name in self.URGENT for name in self.received)
+
     def listen(self) -> None:
         """Lets signals in. Call it when all threads run: they go on blocking signals, so that this thread gets each."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._handled)
 
-    def wait(self) -> Tuple[int, Any]:
-        """Waits for the child, and passes signals on meanwhile.
-
-        Returns:
-            The exit code, negative for a signal, and the resources used.
-        """
+    def wait(self) -> int:
+        """Waits for the child, passes signals on meanwhile, and returns the exit code, negative for a signal."""
         process = self._process
         assert process is not None
         while True:
-            _, status, usage = os.wait4(process.pid, 0 if self._terminal is None else os.WUNTRACED)
+            _, status = os.waitpid(process.pid, 0 if self._terminal is None else os.WUNTRACED)
             if not os.WIFSTOPPED(status):
                 break
             if os.WSTOPSIG(status) in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
                 self._stop_too(process.pid)
-        self._take_terminal(process.pid)
-        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        process.returncode = code
         self._process = None
-        return code, usage
+        self._move_terminal(process.pid, self._group)
+        process.returncode = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return process.returncode
 
     def is_interrupted(self, code: int) -> bool:
         """Whether Ctrl-C ended the child while a script was waiting for this process, which should end too."""
-        return code == -signal.SIGINT and self._is_in_foreground() and self._group != os.getpid()
+        return code == -signal.SIGINT and self._is_in_foreground(self._group) and self._group != os.getpid()
 
     def _handle(self, number: int, _: object) -> None:
-        if self._process is None:
-            self._on_late_signal()
-            return
-        if number == signal.SIGCONT:
-            self._give_terminal(self._process.pid)
-        with contextlib.suppress(OSError):
-            os.killpg(self._process.pid, number)
+        if self._process is not None:
+            if number == signal.SIGCONT:
+                self._move_terminal(self._group, self._process.pid)
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, number)
         if number not in (signal.SIGTSTP, signal.SIGCONT):
             if _signal_name(number) not in self.received:
                 self.received.append(_signal_name(number))
-            self._on_signal(number)
+            if self._on_signal is not None:
+                self._on_signal(number)
 
     def _stop_too(self, child: int) -> None:
         """Stops this process after the terminal stopped the child, so that the shell gets its prompt back."""
-        self._take_terminal(child)
+        self._move_terminal(child, self._group)
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(0, signal.SIGTSTP)  # returns when the shell continues this process (or if there is no such shell)
         signal.signal(signal.SIGTSTP, handler)
-        self._give_terminal(child)
+        self._move_terminal(self._group, child)
         if not self._is_in_foreground(child):
             time.sleep(1.0)  # the child may want the terminal again at once
         with contextlib.suppress(OSError):
             os.killpg(child, signal.SIGCONT)
 
-    def _is_in_foreground(self, group: Optional[int] = None) -> bool:
-        """Whether a process group, by default this process's, is in the foreground of the terminal."""
+    def _is_in_foreground(self, group: int) -> bool:
         with contextlib.suppress(OSError):
-            return self._terminal is not None and os.tcgetpgrp(self._terminal) == (group or self._group)
+            return self._terminal is not None and os.tcgetpgrp(self._terminal) == group
         return False
 
-    def _give_terminal(self, group: int) -> None:
-        if self._terminal is not None and self._is_in_foreground():
+    def _move_terminal(self, source: int, target: int) -> None:
+        """Brings a process group to the foreground of the terminal, if another one is there now."""
+        if self._terminal is not None and self._is_in_foreground(source):
             with contextlib.suppress(OSError):
-                os.tcsetpgrp(self._terminal, group)
-
-    def _take_terminal(self, group: Optional[int]) -> None:
-        """Takes the terminal back from a group, or from one that no longer exists."""
-        if self._terminal is None:
-            return
-        with contextlib.suppress(OSError):
-            holder = os.tcgetpgrp(self._terminal)
-            if holder == group or (group is None and not _group_exists(holder)):
-                os.tcsetpgrp(self._terminal, self._group)
-
-
-def _group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+                os.tcsetpgrp(self._terminal, target)
 
 
 def _run_command(child: _Child, reporter: Optional[_Reporter], command: Sequence[str], options: Any) -> int:
@@ -1699,57 +1655,51 @@ def _run_command(child: _Child, reporter: Optional[_Reporter], command: Sequence
     if options.callback:
         environment[CALLBACK_VARIABLE] = options.callback
     if reporter is not None:
-        environment.update(reporter.variables())
-        where = {"command": _plain(Path(command[0]).name), "host": socket.gethostname(), "started": _now()}
-        reporter.begin(dict(_batch_job(), **where))
-    began, kills = time.monotonic(), _oom_kills()
+        environment[EXEC_VARIABLE] = reporter._job.uuid
+        if reporter._spool is not None:  # in the same spool, events that the command sends wait behind `run`
+            environment[SPOOL_VARIABLE] = str(reporter._spool.directory.absolute())
+        reporter.begin(_start_data(command[0]))
+    began = time.monotonic()
     try:
         child.start(command, environment)
     except OSError as error:
         code = 127 if error.errno in (errno.ENOENT, errno.ENOTDIR) else 126
-        why = "%s cannot be started: %s" % (_plain(command[0]), error.strerror or error)
+        why = "%s cannot be started: %s" % (shlex.quote(_plain(command[0])), os.strerror(error.errno or errno.EIO))
         _say(options, why)
         data: Dict[str, Any] = {"exit_code": code, "reason": why}
     if reporter is not None:
         reporter.start(options.progress, options.update_every or 60.0)
     child.listen()
     if child.is_running:
-        code, usage = child.wait()
-        data = _end_data(child, code, usage, time.monotonic() - began, _oom_kills() - kills)
+        code = child.wait()
+        data = _end_data(child.received, code, time.monotonic() - began)
     if reporter is not None:
-        if any(name in child.URGENT for name in child.received):
-            reporter.hurry()
-        reporter.end("fail" if code else "finish", data, options.timeout or TIMEOUT)
+        timeout = options.timeout or TIMEOUT
+        reporter.end(
+            "fail" if code else "finish", data, lambda: min(timeout, HURRY_SECONDS) if child.is_urged else timeout
+        )
     if child.is_interrupted(code):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(0, signal.SIGINT)
     return code if code >= 0 else 128 - code
 
 
-def _end_data(child: _Child, code: int, usage: Any, ran: float, oom_kills: int) -> Dict[str, Any]:
+def _start_data(program: str) -> Dict[str, Any]:
+    """What is reported of a command's start: its name without arguments, and where it runs."""
+    ids = {"slurm_job_id": "SLURM_JOB_ID", "pbs_job_id": "PBS_JOBID", "lsb_job_id": "LSB_JOBID"}
+    if "SGE_TASK_ID" in os.environ:  # JOB_ID alone may be anything
+        ids["sge_job_id"] = "JOB_ID"
+    data = {key: _plain(os.environ[name]) for key, name in ids.items() if os.environ.get(name)}
+    return dict(data, command=_plain(Path(program).name), host=_plain(socket.gethostname()), started=_now())
+
+
+def _end_data(received: List[str], code: int, ran: float) -> Dict[str, Any]:
     """What is reported of a command's end."""
     data: Dict[str, Any] = {"exit_code": code} if code >= 0 else {"signal": _signal_name(-code)}
     data.update(seconds=round(ran, 3), ended=_now())
-    if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:  # else it is that of the fork
-        data["max_rss_bytes"] = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    if child.received:
-        data["signals_received"] = child.received
-    if oom_kills > 0:
-        data["oom_kills"] = oom_kills
+    if received:
+        data["signals_received"] = list(received)
     return data
-
-
-def _batch_job() -> Dict[str, str]:
-    """The id of the batch system's job that this process is a part of, by the batch system's name."""
-    names = {"slurm_job_id": "SLURM_JOB_ID", "pbs_job_id": "PBS_JOBID", "lsb_job_id": "LSB_JOBID"}
-    if "SGE_TASK_ID" in os.environ:  # JOB_ID alone may be anything
-        names["sge_job_id"] = "JOB_ID"
-    return {key: _plain(os.environ[name]) for key, name in names.items() if os.environ.get(name)}
-
-
-def _exec_mark(job: Job) -> str:
-    """What tells an `exec` that one above it, in the same batch job, reports on the same job."""
-    return " ".join([job.uuid, *_batch_job().values()])
 
 
 def _default_spool() -> Optional[str]:
@@ -1760,16 +1710,6 @@ def _default_spool() -> Optional[str]:
     except (RuntimeError, KeyError):
         return None
     return str(state / "pipelinejobs" / "spool")
-
-
-def _oom_kills(control_group: str = "/proc/self/cgroup", mount: str = "/sys/fs/cgroup") -> int:
-    """How many processes of this process's control group (v2) Linux has killed for lack of memory; 0 if not known."""
-    try:
-        group = re.findall(r"^0::/(.*)$", Path(control_group).read_text(), re.MULTILINE)[0]
-        events = Path(mount, group, "memory.events").read_text()
-        return int(re.findall(r"^oom_kill (\d+)$", events, re.MULTILINE)[0])
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def _tail(file: str) -> bytes:
@@ -1870,8 +1810,6 @@ def _exec(options: argparse.Namespace, command: Sequence[str]) -> int:
     """Runs a command and reports on it. What is wrong with the reporting is said, and does not stop the command."""
     if not command:
         raise Misused("exec: name the command after --, as in: exec --callback URL -- CMD ...")
-    if any(one is not None for one in (options.data, options.id, options.until)) or options.flush or options.json:
-        raise Misused("exec: takes no --data, --id, --until, --flush and --json")
     if options.progress is None and options.update_every is not None:
         raise Misused("--update-every: name the file with --progress")
     if options.progress is not None and options.later:
@@ -1882,15 +1820,14 @@ def _exec(options: argparse.Namespace, command: Sequence[str]) -> int:
     try:
         spool = options.spool or os.environ.get(SPOOL_VARIABLE) or _default_spool()
         job = _job_of(options, spool)
-        if os.environ.get(EXEC_VARIABLE) == _exec_mark(job):
-            _say(options, "an exec above this one reports on the job; this one only runs its command")
-        else:
-            flush_with = "%s --flush --spool %s" % (options.prog, shlex.quote(str(Path(spool or "").absolute())))
-            reporter = _Reporter(job, lambda text: _say(options, text), flush_with)
+        if os.environ.get(EXEC_VARIABLE) == job.uuid:
+            raise Misused("the exec above this one reports on the job (unset %s to change that)" % EXEC_VARIABLE)
+        file, directory = Path(__file__).absolute(), Path(spool or "").absolute()
+        flush_with = " ".join(map(shlex.quote, (sys.executable, str(file), "--flush", "--spool", str(directory))))
+        reporter = _Reporter(job, lambda text: _say(options, text), flush_with)
     except Misused as error:
         _say(options, "nothing is reported: " + error.reason)
-    child = _Child(*((lambda _: None, lambda: None) if reporter is None else (reporter.signalled, reporter.hurry)))
-    return _run_command(child, reporter, command, options)
+    return _run_command(_Child(None if reporter is None else reporter.signalled), reporter, command, options)
 
 
 def _say(options: argparse.Namespace, text: str) -> None:
@@ -1899,10 +1836,6 @@ def _say(options: argparse.Namespace, text: str) -> None:
 
 def _wait_command(options: argparse.Namespace) -> CommandResult:
     """Waits for a job."""
-    if any(one is not None for one in (options.data, options.id, options.progress, options.update_every)):
-        raise Misused("wait: takes no --data, --id, --progress and --update-every")
-    if options.flush or options.later:
-        raise Misused("wait: takes no --flush and --later")
     job = _job_of(options, None)
     until = [state for state in (options.until or "FINISHED,FAILED").upper().split(",") if state]
     shown = sys.stderr is not None and sys.stderr.isatty()
@@ -1939,33 +1872,23 @@ def _flush_spool(options: argparse.Namespace, event: Optional[str], spool: Optio
 
 
 def _send(job: Job, event: str, data: Data, event_id: str) -> CommandResult:
-    facts: Dict[str, Any] = {"verdict": None, "uuid": job.uuid, "event": event, "id": event_id, "spooled": False}
-    facts.update(state=None, reason="", execution=None)
     try:
-        result = job.send(event, data, event_id=event_id)
+        result, code = job.send(event, data, event_id=event_id), 0
     except (Refused, Undelivered, SpoolFailed) as error:
-        facts.update(verdict=error.verdict, reason=error.reason)
-        return CommandResult(facts, ["%s: %s" % (error.verdict or "not taken", error.reason)], error.exit_code)
-    facts.update(verdict=result.verdict, reason=result.reason, state=result.state, execution=result.execution)
-    facts["spooled"] = result.spooled
-    word = "spooled" if result.spooled else result.verdict or "sent"
-    return CommandResult(
-        facts, ["%s%s: %s" % (word, " (now %s)" % result.state if result.state else "", result.reason)], 0
-    )
+        result, code = Result(event, event_id, error.verdict, error.reason), error.exit_code
+    facts = dict(result._asdict(), uuid=job.uuid, id=event_id)
+    del facts["event_id"]
+    word = "spooled" if result.spooled else result.verdict or ("not taken" if code else "sent")
+    state = " (now %s)" % result.state if result.state else ""
+    return CommandResult(facts, ["%s%s: %s" % (word, state, result.reason)], code)
 
 
 def _flushed_result(flushed: Flushed) -> CommandResult:
-    refused = [
+    facts = dict(flushed._asdict(), taken=[dict(each._asdict()) for each in flushed.taken])
+    facts["refused"] = [
         {"event": each.event, "id": each.event_id, "verdict": each.verdict, "reason": each.reason}
         for each in flushed.refused
     ]
-    facts = {
-        "taken": [dict(each._asdict()) for each in flushed.taken],
-        "refused": refused,
-        "damaged": flushed.damaged,
-        "left": flushed.left,
-        "reason": flushed.reason,
-    }
     lines = ["%s: %s" % (each.verdict or "sent", each.event) for each in flushed.taken]
     lines += ["%s: %s: %s" % (each.verdict or "refused", each.event, each.reason) for each in flushed.refused]
     lines += ["damaged: %s" % name for name in flushed.damaged]
@@ -1983,9 +1906,10 @@ def main(argv: Optional[Sequence[str]] = None, prog: Optional[str] = None) -> in
     parser = _parser(prog)
     options, command = _parsed(parser, list(sys.argv[1:] if argv is None else argv))
     try:
+        _check_options(options)
         if options.event == "exec":
             return _exec(options, command)
-        outcome = _wait_command(options) if options.event == "wait" else _perform_alone(options)
+        outcome = _wait_command(options) if options.event == "wait" else perform(options, options.event)
     except ClientError as error:
         _print("%s: %s" % (parser.prog, error.reason), sys.stderr)
         return error.exit_code
@@ -2034,10 +1958,19 @@ def _parsed(parser: argparse.ArgumentParser, words: List[str]) -> Tuple[argparse
     return options, []
 
 
-def _perform_alone(options: argparse.Namespace) -> CommandResult:
-    if any(one is not None for one in (options.progress, options.update_every, options.until)):
-        raise Misused("--progress and --update-every belong to exec, --until to wait")
-    return perform(options, options.event)
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuses options of another command.
+
+    Raises:
+        Misused: there are some.
+    """
+    of = {
+        "exec": ("data", "id", "json", "flush", "until"),
+        "wait": ("data", "id", "later", "flush", "progress", "update_every"),
+    }
+    for name in of.get(options.event, ("progress", "update_every", "until")):
+        if getattr(options, name) not in (None, False):
+            raise Misused("%s: takes no --%s" % (options.event or "--flush", name.replace("_", "-")))
 
 
 def _print(text: str, stream: Optional[TextIO]) -> None:
@@ -2078,10 +2011,11 @@ def json_object(text: str) -> Dict[str, Any]:
     return value
 
 
-def _leave(code: int) -> None:
-    """Ends the process. Python's own way to end may crash while threads still wait for a server."""
-    if threading.active_count() == 1:
-        sys.exit(code)
+def leave(code: int) -> None:
+    """Ends the process at once with this code.
+
+    Python's own way to end may crash while threads wait for a server, and lets a late signal change the exit code.
+    """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
@@ -2089,4 +2023,4 @@ def _leave(code: int) -> None:
 
 
 if __name__ == "__main__":
-    _leave(main())
+    leave(main())

@@ -27,9 +27,9 @@ COUNTING: Final = """
 import os, signal, sys, time
 def told(number, _):
     os.write(1, (signal.Signals(number).name + "\\n").encode())  # print() fails if the next signal interrupts it
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(7))
 for name in sys.argv[1:]:
     signal.signal(getattr(signal, "SIG" + name), told)
-signal.signal(signal.SIGALRM, lambda *_: sys.exit(7))
 print("ready", flush=True)
 while True:
     time.sleep(1)
@@ -213,16 +213,9 @@ class TestTheEnd:
         assert data["command"] == "sh"
         assert "secret" not in json.dumps(data)
 
-    def test_a_large_command_has_its_memory_told(self, tmp_path: Path) -> None:
-        with manager(Judge()) as served:
-            assert run(tmp_path, served.url, sys.executable, "-c", "x = b'x' * 300_000_000")[0] == 0
-            assert data_of(served, "finish")["max_rss_bytes"] > 300_000_000
-            assert run(tmp_path, served.url, "true")[0] == 0
-        assert "max_rss_bytes" not in served.asked[-1].body["data"]  # less than the process that was forked
-
 
 class TestSignals:
-    @pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "XCPU"])
+    @pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "XCPU", "ALRM"])
     def test_are_passed_to_all_processes_of_the_command(self, tmp_path: Path, name: str) -> None:
         two = f"{sys.executable} -c '{COUNTING}' {name} & exec {sys.executable} -c '{COUNTING}' {name}"
         with manager(Judge()) as served, wrapped(tmp_path, served.url, "sh", "-c", two) as process:
@@ -231,11 +224,11 @@ class TestSignals:
             process.wait_for(f"SIG{name}", 2)
             eventually(lambda: "update" in served.events, SECONDS)  # reported at once, while the command still runs
             assert data_of(served, "update") == {"signal_received": name}
-            os.kill(child_of(process), signal.SIGALRM)
-            assert process.end() == 7
+            os.kill(child_of(process), signal.SIGKILL)
+            assert process.end() == 128 + signal.SIGKILL
             assert process.printed.count(f"SIG{name}") == 2
         assert served.events == ["run", "update", "fail"]
-        assert (data_of(served, "fail")["exit_code"], data_of(served, "fail")["signals_received"]) == (7, [name])
+        assert (data_of(served, "fail")["signal"], data_of(served, "fail")["signals_received"]) == ("KILL", [name])
 
     def test_two_in_a_row_are_both_passed_on(self, tmp_path: Path) -> None:
         command = (sys.executable, "-c", COUNTING, "TERM")
@@ -263,12 +256,24 @@ class TestSignals:
             eventually(lambda: served.events == ["run"], SECONDS)
             process.process.send_signal(signal.SIGTERM)
             assert process.end() == 143
-            assert "waiting in the spool: run, update, fail (" in process.said
+            assert "waiting in the spool: run, update, fail (the manager has not answered yet)" in process.said
             served.script = [judge := Judge()]
             assert client.flush(spool_of(tmp_path)).left == 0
         assert len(judge.applied) == 3
         assert served.events[-3:] == ["run", "update", "fail"]
         assert data_of(served, "fail")["signal"] == "TERM"
+
+    @pytest.mark.parametrize(("command", "code"), [("kill -TERM $PPID; sleep 1000", 143), ("exit 5", 5)])
+    def test_one_limits_the_time_for_sending(self, tmp_path: Path, free_port: int, command: str, code: int) -> None:
+        """While the command runs, or after its end."""
+        script = "from pipelinejobs import client; client.HURRY_SECONDS = 0.1; client.leave(client.main())"
+        first = [sys.executable, "-c", script, "exec", "--timeout", "1h", "--"]
+        url, root = f"http://127.0.0.1:{free_port}{PATH}", str(Path(client.__file__).parents[1])
+        with wrapped(tmp_path, url, "sh", "-c", command, first=first, PYTHONPATH=root) as process:
+            spooled = spool_of(tmp_path).glob
+            eventually(lambda: any('"name": "fail"' in file.read_text() for file in spooled("*.json")), SECONDS)
+            process.process.send_signal(signal.SIGTERM)
+            assert process.end() == code
 
     def test_an_ignored_one_stays_ignored(self, tmp_path: Path) -> None:
         """As under nohup."""
@@ -347,7 +352,14 @@ class TestWhatTheCommandHas:
         with manager(Judge()) as served:
             code, process = run(tmp_path, served.url, *words(), "sh", "-c", "exit 9")
         assert (code, served.events) == (9, ["run", "fail"])
-        assert "an exec above this one reports on the job" in process.said
+        assert "nothing is reported: the exec above this one reports on the job" in process.said
+
+    def test_progress_that_is_refused_is_the_last(self, tmp_path: Path) -> None:
+        command = "echo 1 > progress; until grep -q 'no longer read' stderr; do sleep 0.1; done; echo 2 > progress"
+        with manager(Judge("update")) as served:
+            options = ("--progress", "progress", "--update-every", "0.05s")
+            assert run(tmp_path, served.url, "sh", "-c", command, options=options)[0] == 0
+        assert served.events == ["run", "update", "finish"]
 
     def test_progress_is_sent_when_it_changes(self, tmp_path: Path) -> None:
         command = (sys.executable, "-c", COUNTING)
@@ -368,6 +380,12 @@ class TestWhatTheCommandHas:
             {"message": "writing"},
         ]
 
+    def test_the_last_progress_is_sent_before_the_end(self, tmp_path: Path) -> None:
+        with manager(Judge()) as served:
+            run(tmp_path, served.url, "sh", "-c", "echo 1.0 > progress", options=("--progress", "progress"))
+        assert served.events == ["run", "update", "finish"]
+        assert data_of(served, "update") == {"progress": 1.0}
+
 
 class TestReportingNeverStopsTheCommand:
     def test_a_manager_that_is_away(self, tmp_path: Path, free_port: int) -> None:
@@ -375,7 +393,8 @@ class TestReportingNeverStopsTheCommand:
         code, process = run(tmp_path, url, "sh", "-c", "echo done; exit 5", options=("--timeout", "0.3"))
         assert (code, process.printed) == (5, "done\n")
         assert "waiting in the spool: run, fail (" in process.said
-        assert f"--flush --spool {spool_of(tmp_path)}" in process.said
+        flush_with = f"{sys.executable} {client.__file__} --flush --spool {spool_of(tmp_path)}"
+        assert f"; to send: {flush_with}\n" in process.said
         assert spool_of(tmp_path).stat().st_mode & 0o777 == 0o700
         with manager(judge := Judge(), port=free_port) as served:
             assert [each.verdict for each in client.flush(spool_of(tmp_path)).taken] == ["applied", "applied"]

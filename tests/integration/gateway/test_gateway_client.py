@@ -172,18 +172,35 @@ class TestAGatewayThatWasAway:
 
 
 class TestACommand:
-    @pytest.mark.parametrize(("command", "state"), [("exit 0", "FINISHED"), ("kill -KILL $$", "FAILED")])
+    @pytest.mark.parametrize(
+        ("command", "code", "names", "told"),
+        [
+            ("exit 0", 0, ["run", "finish"], None),
+            ("kill -KILL $$", 137, ["run", "fail"], "KILL"),
+            ("kill -TERM $PPID; sleep 1000", 143, ["run", "update", "fail"], "TERM"),
+            ("trap 'exit 0' TERM; kill -TERM $PPID; while :; do sleep 0.1; done", 0, ["run", "update", "finish"], None),
+        ],
+    )
     def test_is_reported_by_exec(
-        self, gateway: Gateway, job: StoredJob, nonce: str, tmp_path: Path, command: str, state: str
+        self,
+        gateway: Gateway,
+        job: StoredJob,
+        nonce: str,
+        tmp_path: Path,
+        command: str,
+        code: int,
+        names: list[str],
+        told: str | None,
     ) -> None:
         url = attached(gateway.url, job, nonce=nonce).callback_url()
         words = [sys.executable, client.__file__, "exec", "--spool", str(tmp_path / "spool"), "--", "sh", "-c", command]
         variables = {"PATH": os.environ["PATH"], client.CALLBACK_VARIABLE: url, "SLURM_JOB_ID": "17"}
         done = subprocess.run(words, env=variables, capture_output=True, timeout=60)
-        assert (done.returncode, done.stderr) == (0 if state == "FINISHED" else 137, b"")
-        assert job.state == state
+        assert (done.returncode, done.stderr) == (code, b"")
+        assert job.state == ("FINISHED" if code == 0 else "FAILED")
+        assert job.names == ["create", *names]
         assert job.stored()["history"][1]["data"]["slurm_job_id"] == "17"
-        assert job.last["data"].get("signal") == (None if state == "FINISHED" else "KILL")
+        assert job.last["data"].get("signal") == told
 
     def test_is_reported_by_the_flush_after_it(
         self,

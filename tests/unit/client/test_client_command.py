@@ -128,6 +128,7 @@ class Test:
             (["run", "--callback", "https://host/messages"], "uuid"),
             (["run", "--callback", f"http://manager.example.org/?uuid={JOB}&token={TOKEN}"], "--allow-http"),
             (["run", "--callback", f"https://host/?uuid={JOB}&token={TOKEN}", "--later"], "--spool"),
+            (["run", "--callback", f"https://host/?uuid={JOB}&token={TOKEN}&dry_run=true"], "dry_run"),
             (["--flush"], "--spool"),
             (["--flush", "--spool", "x", "run"], "takes no event"),
             (["run", "--data", "[]"], "JSON object"),
@@ -157,14 +158,21 @@ class Test:
         assert (done.returncode, done.stderr) == (0, b"")
         assert served.events == ["run"]
 
-    def test_nor_does_an_attempt_that_is_under_way_at_the_end(self) -> None:
+    @pytest.mark.parametrize("words", [["-I", client.__file__], ["-m", "pipelinejobs", "send"]])
+    def test_nor_does_an_attempt_that_is_under_way_at_the_end(self, words: list[str]) -> None:
         """Python 3.11 crashes now and then if it ends while a thread is about to use TLS."""
         with manager(UNAVAILABLE) as served:
-            command = [sys.executable, "-I", "-S", client.__file__, "--callback", callback(served), "run"]
+            command = [sys.executable, "-S", *words, "--callback", callback(served), "run"]
             for number in range(30):
                 seconds = str(0.005 + 0.004 * number)
-                done = subprocess.run([*command, "--timeout", seconds], capture_output=True, timeout=60)
+                done = subprocess.run([*command, "--timeout", seconds], cwd=ROOT, capture_output=True, timeout=60)
                 assert (done.returncode, done.stderr) == (75, b""), number
+
+    def test_nor_does_what_python_does_at_its_end(self) -> None:
+        """As when a signal comes then: Python has given up its handlers."""
+        script = "import atexit, os\nfrom pipelinejobs import client\natexit.register(os.abort)\nclient.leave(3)"
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=60)
+        assert (done.returncode, done.stderr) == (3, b"")
 
 
 def ends(command: list[str], **environment: str) -> tuple[int, str]:

@@ -57,12 +57,17 @@ class TestProgress:
     def test_does_not_fill_the_spool_while_nothing_can_be_sent(self, tmp_path: Path) -> None:
         job = Job(f"https://host{PATH}", JOB, TOKEN, spool=tmp_path / "spool")
         reporter = client._Reporter(job, print, "")
-        assert [reporter._add("update", {"number": number}, progress=True) for number in range(5)] == [
-            True, False, False, False, False,
-        ]  # fmt: skip
-        assert reporter._add("finish", {})
-        assert not reporter._add("update", {})
-        assert len(list((tmp_path / "spool").glob("*.json"))) == 2
+        reporter._add("run", {})
+        last = b""
+        for number in range(5):
+            (tmp_path / "progress").write_text(str(number))
+            last = reporter._look(str(tmp_path / "progress"), last, is_over=False)
+        assert [event.name for event, _ in reporter._waiting] == ["run"]
+        reporter._look(str(tmp_path / "progress"), last, is_over=True)
+        reporter._add("finish", {})
+        reporter._add("update", {})
+        assert [event.name for event, _ in reporter._waiting] == ["run", "update", "finish"]
+        assert len(list((tmp_path / "spool").glob("*.json"))) == 3
 
 
 class TestTheSpoolOfExec:
@@ -74,17 +79,11 @@ class TestTheSpoolOfExec:
         assert client._default_spool() == "/home/user/.local/state/pipelinejobs/spool"
 
 
-class TestOutOfMemory:
-    def test_is_counted_in_the_control_group(self, tmp_path: Path) -> None:
-        (tmp_path / "cgroup").write_text("1:name=systemd:/x\n0::/job/step\n")
-        (tmp_path / "job/step").mkdir(parents=True)
-        (tmp_path / "job/step/memory.events").write_text("low 0\noom 4\noom_kill 3\noom_group_kill 0\n")
-        assert client._oom_kills(str(tmp_path / "cgroup"), str(tmp_path)) == 3
-
-    def test_is_not_known_elsewhere(self, tmp_path: Path) -> None:
-        assert client._oom_kills(str(tmp_path / "cgroup"), str(tmp_path)) == 0
-        (tmp_path / "cgroup").write_text("2:memory:/x\n")
-        assert client._oom_kills(str(tmp_path / "cgroup"), str(tmp_path)) == 0
+class TestTheStart:
+    def test_is_told_in_text_that_json_can_hold(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("socket.gethostname", lambda: "no\udcffde\n")
+        data = client._start_data("/bin/\udcfe")
+        assert (data["host"], data["command"]) == ("no?de?", "?")
 
 
 class TestArguments:
@@ -110,8 +109,9 @@ class TestArguments:
             (["exec", "--json", "--", "true"], "--json"),
             (["exec", "--update-every", "5s", "--", "true"], "--progress"),
             (["exec", "--progress", "x", "--later", "--", "true"], "--later"),
-            (["run", "--progress", "x"], "belong to exec"),
-            (["run", "--until", "FAILED"], "to wait"),
+            (["run", "--progress", "x"], "takes no --progress"),
+            (["run", "--until", "FAILED"], "takes no --until"),
+            (["wait", "--later"], "takes no --later"),
         ],
     )
     def test_that_are_wrong(self, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:

@@ -8,11 +8,11 @@ SENDERS: Final = (
     Mutant(
         promises=("P1",),
         what="drops a spooled event because the gateway could not be reached",
-        where="pipelinejobs/client.py:_send_spooled",
-        old="away[event.host] = error",
+        where="pipelinejobs/client.py:_Flush._send",
+        old="self.away[event.host] = error",
         new="""
-            away[event.host] = error
-            spool.remove(name)
+            self.away[event.host] = error
+            self._spool.remove(name)
         """,
         tests=("tests/unit/client/test_client_spool.py::TestAnEvent::test_an_undelivered_event_waits",),
     ),
@@ -27,9 +27,9 @@ SENDERS: Final = (
     Mutant(
         promises=("P1", "P8"),
         what="sends later events of a job before the one that could not be delivered",
-        where="pipelinejobs/client.py:_flush_round",
-        old="job in away",
-        new="name in away",
+        where="pipelinejobs/client.py:_Flush.round",
+        old="job in self.away",
+        new="name in self.away",
         tests=("tests/unit/client/test_client_spool.py::TestAFileThatCannotBeHandled::test_stops_its_own_job_alone",),
     ),
     Mutant(
@@ -103,5 +103,21 @@ SENDERS: Final = (
         old="thread.join(START_SECONDS)",
         new="thread.join()",
         tests=("tests/acceptance/test_client_exec.py::TestReportingNeverStopsTheCommand::test_a_spool_that_hangs",),
+    ),
+    Mutant(
+        promises=("P14",),
+        what="goes on sending after a signal until the whole timeout is over, or the batch system kills it",
+        where="pipelinejobs/client.py:_run_command",
+        old="child.is_urged",
+        new="False",
+        tests=("tests/acceptance/test_client_exec.py::TestSignals::test_one_limits_the_time_for_sending",),
+    ),
+    Mutant(
+        promises=("P14",),
+        what="lets Python end the process in its own way, so that a late signal replaces the command's exit code",
+        where="pipelinejobs/client.py:leave",
+        old="os._exit(code)",
+        new="sys.exit(code)",
+        tests=("tests/unit/client/test_client_command.py::Test::test_nor_does_what_python_does_at_its_end",),
     ),
 )
