@@ -234,6 +234,7 @@ class GatewayParts:
         return JobAsker(
             asking,
             services.store.asked,
+            services.store.quiet_jobs,
             every=configured.every,
             after=configured.after,
             tell=partial(self._reconciled, asking.names),

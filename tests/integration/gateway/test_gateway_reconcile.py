@@ -260,7 +260,9 @@ def test_the_lease_is_renewed_while_it_asks(
 
     monkeypatch.setattr(store.asked, "renew", counting)
     told: list[Reconciled] = []
-    asker = JobAsker(reconciler_of(agave), store.asked, every=3600, after=1, tell=told.append, lease=lease)
+    asker = JobAsker(
+        reconciler_of(agave), store.asked, store.quiet_jobs, every=3600, after=1, tell=told.append, lease=lease
+    )
     asker._look("agave")
     assert (renewed, len(told)) == ([True] * renewals, 8)
 
@@ -278,7 +280,9 @@ def test_a_gateway_that_lost_its_lease_asks_no_more(
 
     agave.before_answer = lose
     told: list[Reconciled] = []
-    asker = JobAsker(reconciler_of(agave), store.asked, every=3600, after=1, tell=told.append, lease=0.0)
+    asker = JobAsker(
+        reconciler_of(agave), store.asked, store.quiet_jobs, every=3600, after=1, tell=told.append, lease=0.0
+    )
     asker._look("agave")
     assert len(agave.asked) == 1
     (found,) = store.asked.rounds()
@@ -299,7 +303,7 @@ def test_the_database_is_away_for_a_while(
     agave.jobs["1"] = "FINISHED"
     told: list[Reconciled] = []
     reconciler = reconciler_of(agave, database_seconds=0.2)
-    asker = JobAsker(reconciler, store.asked, every=3600, after=1, tell=told.append)
+    asker = JobAsker(reconciler, store.asked, store.quiet_jobs, every=3600, after=1, tell=told.append)
 
     def away(_: Any) -> Any:
         raise Unavailable
