@@ -113,9 +113,9 @@ async def get_one(
 ) -> JSONResponse:
     """One job, without its history and its secrets: at once, or with `wait` once it is in a state or has changed.
 
-    With `until`, `reached` is true if the job is in one of the states, or was since the request came; `never`, at once,
-    if no event but an administrative one (`reset`, `ready`) leads there; false otherwise, after `wait` seconds. Repeat
-    the request then.
+    With `until`, `reached` is true if the job is in one of the states, or was since the request came, or since
+    `revision`; `never`, at once, if no event but an administrative one (`reset`, `ready`) leads there; false otherwise,
+    after `wait` seconds. Repeat the request then.
     """
     wished = job_wait.wish(until, wait, revision, prefer, call.parts.settings.limits.wait)
     find = _shown_to(call, uuid, token, partial(call.parts.store.jobs.document, uuid))

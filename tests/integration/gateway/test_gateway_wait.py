@@ -89,6 +89,14 @@ class TestAtOnce:
         assert ask(gateway, job, revision=7, until="RUNNING", wait=LONG)["reached"] is True
         assert ask(gateway, job, revision=1, wait=0)["revision"] == 1
 
+    def test_a_state_that_was_passed_since_the_revision(self, gateway: Gateway, job: StoredJob) -> None:
+        """A reader whose question was lost, with the gateway that it asked, misses nothing."""
+        gateway.post(job.event("update"))
+        assert gateway.post(callback("agave", "FINISHED"), job.url()).status_code == 200
+        assert ask(gateway, job, until="RUNNING", revision=1, wait=LONG)["reached"] is True
+        assert ask(gateway, job, until="RUNNING", wait=LONG)["reached"] == "never"
+        assert ask(gateway, job, until="RUNNING", revision=3, wait=LONG)["reached"] == "never"
+
     @pytest.mark.parametrize("more", [{}, {"wait": LONG}, {"wait": LONG, "until": "FINISHED"}, {"revision": 0}])
     def test_an_unknown_job(self, gateway: Gateway, more: dict[str, Any]) -> None:
         assert ask(gateway, UNKNOWN, 404, **more) == "not found: no such job"
@@ -151,6 +159,27 @@ class TestWaiting:
         """A report that a job has ended implies the missing `run`, and both are written at once."""
         with waiting(gateway, job, until="RUNNING") as asked:
             assert gateway.post(callback("agave", "FINISHED"), job.url()).status_code == 200
+        assert (asked.result()["reached"], asked.result()["state"]) == (True, "FINISHED")
+
+    def test_a_state_from_which_the_job_came_back_before_the_next_look(
+        self, gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gateway.post(job.event("run"))
+        gateway.post(job.event("finish"))
+        look = gateway.parts.feed._look
+        done = threading.Event()
+
+        async def later() -> Any:
+            await asyncio.to_thread(done.wait, 30)
+            return await look()
+
+        monkeypatch.setattr(gateway.parts.feed, "_look", later)
+        done.set()
+        with waiting(gateway, job, until="INDEXING") as asked:
+            done.clear()
+            for event in ("index", "indexed"):
+                datacatalog.writes(job, event)
+            done.set()
         assert (asked.result()["reached"], asked.result()["state"]) == (True, "FINISHED")
 
     def test_a_change_of_the_state_that_the_feed_missed_is_in_the_last_answer(
