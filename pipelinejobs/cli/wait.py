@@ -106,7 +106,7 @@ def _has_news(store: Store, uuid: str, known: Mark, wanted: Collection[str]) -> 
 
 
 def _looked(session: Session, store: Store, uuid: str, wanted: Collection[str], first: Mark | None) -> _Look:
-    document = store.jobs.document(uuid)
+    document = store.jobs.outline(uuid)
     if document is None:
         raise Malformed("uuid", session.no_job(uuid).reason)
     mark = waiting.mark(document)

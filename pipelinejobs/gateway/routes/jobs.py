@@ -118,7 +118,7 @@ async def get_one(
     after `wait` seconds. Repeat the request then.
     """
     wished = job_wait.wish(until, wait, revision, prefer, call.parts.settings.limits.wait)
-    find = _shown_to(call, uuid, token, partial(call.parts.store.jobs.document, uuid))
+    find = _shown_to(call, uuid, token, partial(call.parts.store.jobs.outline, uuid))
     return await job_wait.answer(call.parts, request, uuid, wished, find)
 
 

@@ -82,6 +82,12 @@ class TestAtOnce:
         assert bare["_properties"]["revision"] == bare["revision"]
         assert ask(gateway, job, until="RUNNING", wait=LONG) == bare | {"reached": True}
 
+    @pytest.mark.parametrize("history", [None, "text", [1, [2], {"data": 3}], {"data": 4}])
+    def test_whatever_another_program_stored_as_history(self, gateway: Gateway, job: StoredJob, history: Any) -> None:
+        before = ask(gateway, job, until="RUNNING")
+        job.jobs.update_one({"uuid": job.uuid}, {"$set": {"history": history}})
+        assert ask(gateway, job, until="RUNNING") == before
+
     def test_another_revision(self, gateway: Gateway, job: StoredJob) -> None:
         gateway.post(job.event("run"))
         assert "reached" not in ask(gateway, job, revision=0, wait=LONG)
@@ -242,17 +248,17 @@ class TestWaiting:
 
 def in_between(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
     """Has this happen right after the first read of a job."""
-    document = gateway.parts.store.jobs.document
+    outline = gateway.parts.store.jobs.outline
     reads: list[str] = []
 
     def read(uuid: str) -> Any:
-        found = document(uuid)
+        found = outline(uuid)
         reads.append(uuid)
         if len(reads) == 1:
             happens()
         return found
 
-    monkeypatch.setattr(gateway.parts.store.jobs, "document", read)
+    monkeypatch.setattr(gateway.parts.store.jobs, "outline", read)
 
 
 def test_a_change_right_after_the_first_read_is_not_missed(

@@ -82,8 +82,8 @@ OVERLOAD: Final = (
     Mutant(
         promises=("P10",),
         what="does not look at a job again that has changed while a request waits for it",
-        where="pipelinejobs/gateway/routes/job_wait.py:_matters",
-        old="told.state != known.state",
+        where="pipelinejobs/core/waiting.py:may_have_reached",
+        old="now.state != known.state",
         new="False",
         tests=(
             "tests/integration/gateway/test_gateway_wait.py::test_a_change_right_after_the_first_read_is_not_missed",
