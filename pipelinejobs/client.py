@@ -910,6 +910,7 @@ def _wait(
     deadline = time.monotonic() + seconds
     waited: Optional[Waited] = None
     reason, failures, interrupted = "no time was left", 0, False
+    pause: Optional[float]
     while time.monotonic() < deadline:
         began, before = time.monotonic(), waited
         wait = 0 if on_change and waited is None else int(min(WAIT_SECONDS, deadline - began))
