@@ -96,8 +96,7 @@ OVERLOAD: Final = (
         old="not now.is_same(known)",
         new="False",
         tests=(
-            "tests/integration/cli/test_cli_wait.py::TestWaiting"
-            "::test_a_state_from_which_the_job_came_back_between_two_looks",
+            "tests/integration/cli/test_cli_wait.py::TestWaiting::test_a_state_from_which_the_job_came_back_between_two_looks",
         ),
     ),
     Mutant(
@@ -107,8 +106,7 @@ OVERLOAD: Final = (
         old="Mark(None, wished.revision, None)",
         new="mark",
         tests=(
-            "tests/integration/gateway/test_gateway_wait.py::TestAtOnce"
-            "::test_a_state_that_was_passed_since_the_revision",
+            "tests/integration/gateway/test_gateway_wait.py::TestAtOnce::test_a_state_that_was_passed_since_the_revision",
         ),
     ),
     Mutant(
@@ -118,8 +116,7 @@ OVERLOAD: Final = (
         old="taken < wait",
         new="False",
         tests=(
-            "tests/unit/client/test_client_wait.py::TestTheQuestion"
-            "::test_tells_the_known_revision_if_the_last_one_was_not_held_back_in_full",
+            "tests/unit/client/test_client_wait.py::TestTheQuestion::test_tells_the_known_revision_if_the_last_one_was_not_held_back_in_full",
         ),
     ),
     Mutant(
