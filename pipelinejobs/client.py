@@ -899,10 +899,10 @@ def _wait(
     """Asks until the job is in one of the states, or never will be, or the time is over. The rest is as for `Job.wait`.
 
     The gateway holds each question back until there is something to say. A gateway that does not (one of an older
-    version) is asked again after a pause. The first question is not held back if `on_change` waits for its answer.
+    version) is asked again after a pause. The first question is not held back: it tells the state and the revision.
 
     After a question that was not held back in full, because the gateway ended or could not be reached, the next one
-    tells the last known revision: a state that the job has passed through meanwhile then counts.
+    shows the last known revision: a state that the job has passed through meanwhile then counts.
 
     A gateway does not know a token that is to be trusted on first use, before an event was sent with it, and answers
     404. The question is then asked without the token, which is enough for a credential that may read.
@@ -913,7 +913,7 @@ def _wait(
     pause: Optional[float]
     while time.monotonic() < deadline:
         began, before = time.monotonic(), waited
-        wait = 0 if on_change and waited is None else int(min(WAIT_SECONDS, deadline - began))
+        wait = 0 if waited is None else int(min(WAIT_SECONDS, deadline - began))
         try:
             waited, held = _ask(question, until, wait, deadline - began, waited if on_change or interrupted else None)
         except Refused as refused:
@@ -932,7 +932,7 @@ def _wait(
             if waited.reached or waited.never:
                 return waited
             taken = time.monotonic() - began
-            failures, interrupted = 0, taken < wait
+            failures, interrupted = 0, wait == 0 or taken < wait
             pause = (ASK_SECONDS - taken) if held else POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
         time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
     if waited is None:

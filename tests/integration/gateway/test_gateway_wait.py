@@ -127,6 +127,8 @@ class TestAtOnce:
             ({"revision": "-1"}, "parameter revision: "),
             ({"revision": "1e99"}, "parameter revision: "),
             ({"revision": ""}, "parameter revision: "),
+            ({"untill": "FINISHED"}, "parameter 'untill': is not known; did you mean until?"),
+            ({"Wait": "5"}, "parameter 'Wait': is not known; did you mean wait?"),
         ],
     )
     def test_a_bad_value_is_named(
