@@ -151,6 +151,7 @@ def test_a_gateway_that_ends_answers_its_waiters(
         assert job.token not in gateway.log.read_text()
 
 
+@pytest.mark.promise("P10")
 def test_a_client_misses_nothing_over_the_death_of_the_gateway(
     mongodb_uri: str, database: Database[Any], job: StoredJob, tmp_path: Path, free_port: int
 ) -> None:

@@ -155,7 +155,7 @@ class TestWaiting:
         def away(*_: object) -> Any:
             raise Unavailable("away")
 
-        monkeypatch.setattr(Jobs, "document", away)
+        monkeypatch.setattr(Jobs, "outline", away)
         done = cli("wait", job.uuid, "--timeout", "0.1")
         assert (done.exit_code, done.out) == (75, "")
         assert done.err.splitlines()[1:] == ["away; the command goes on waiting", "wait: away"]

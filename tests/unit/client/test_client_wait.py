@@ -17,6 +17,9 @@ from support.misbehaving import PATH, UNAVAILABLE, Asked, Manager, Reply, answer
 from support.terminal import terminal
 
 
+pytestmark = pytest.mark.promise("P10")
+
+
 @pytest.fixture(autouse=True)
 def sender(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job's token must not be shown. Questions follow each other quickly."""
