@@ -16,7 +16,6 @@ from support.message_samples import JOB, TOKEN
 from support.misbehaving import PATH, UNAVAILABLE, Asked, Manager, Reply, answer, drip, drop, half, manager, refusal
 from support.terminal import terminal
 
-
 pytestmark = pytest.mark.promise("P10")
 
 
