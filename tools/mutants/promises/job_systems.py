@@ -29,9 +29,9 @@ JOB_SYSTEMS: Final = (
     Mutant(
         promises=("S26",),
         what="puts an id that leads to another path into a request",
-        where="pipelinejobs/job_systems/asker.py:Asker.ask",
-        old='not _ID.fullmatch(job) or ".." in job',
-        new="not _ID.fullmatch(job)",
+        where="pipelinejobs/job_systems/asker.py:Asker.unaskable",
+        old='_ID.fullmatch(job) and ".." not in job',
+        new="_ID.fullmatch(job)",
         tests=(f"{_ASKED}::test_what_is_not_an_id_is_not_asked_for",),
     ),
     Mutant(

@@ -11,6 +11,14 @@ _STORE: Final = "tests/integration/store/test_store_asked.py"
 SILENCE: Final = (
     Mutant(
         promises=("P13",),
+        what="asks about an external job of an earlier attempt, of a job of the original manager",
+        where="pipelinejobs/service/external_job.py:_of_original_manager",
+        old="runs.clear()",
+        new="pass",
+        tests=(f"{_RECONCILE}::TestStatuses::test_a_job_of_the_original_manager",),
+    ),
+    Mutant(
+        promises=("P13",),
         what="takes an unknown job for one whose status is known",
         where="pipelinejobs/service/reconcile.py:Reconciler.reconcile",
         old="answer.found is Found.STATUS",
