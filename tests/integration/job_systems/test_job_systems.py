@@ -305,7 +305,7 @@ def test_a_given_token_that_has_expired_is_said(served: StandIn) -> None:
     assert ask(asked, served).status == "RUNNING"
     served.expire()
     assert ask(asked, served).why == (
-        f"{served.host} answered 401: the access token of the settings is wrong, or has expired"
+        f"{served.host} answered 401: the access token of the settings is wrong, has expired, or may not see this job"
     )
     assert served.renewals == []
 
@@ -315,7 +315,8 @@ def test_a_question_that_is_refused_whatever_the_token_is_unanswered(served: Sta
     asked = systems(served, account=True)
     assert ask(asked, served).status == "RUNNING"
     answer = ask(asked, served, "7382-007")
-    assert answer == (Found.UNANSWERED, None, {}, f"{served.host} answered 401, also to a new access token")
+    why = f"{served.host} answered 401, also to a new access token: it does not work, or may not see this job"
+    assert answer == (Found.UNANSWERED, None, {}, why)
     assert len(served.renewals) == 2
     assert ask(asked, served).status == "RUNNING"
 

@@ -52,6 +52,16 @@ JOB_SYSTEMS: Final = (
     ),
     Mutant(
         promises=("F22",),
+        what="lets jobs that are refused hold up the others for hours",
+        where="pipelinejobs/job_systems/access_token.py:AccessToken.another",
+        old="REFUSED.pause(self._refusals // TOLERATED)",
+        new="BACKOFF.pause(self._refusals)",
+        tests=(
+            "tests/unit/job_systems/test_access_token.py::test_jobs_that_are_always_refused_do_not_hold_up_the_others",
+        ),
+    ),
+    Mutant(
+        promises=("F22",),
         what="asks for a new token again as soon as a renewal has failed",
         where="pipelinejobs/job_systems/access_token.py:AccessToken._pause",
         old="self._clock() + BACKOFF.pause(self._renewals)",
