@@ -47,7 +47,7 @@ SILENCE: Final = (
     Mutant(
         promises=("P13",),
         what="goes on asking when another gateway has the lease",
-        where="pipelinejobs/gateway/tasks/job_asker.py:_Course.goes_on",
+        where="pipelinejobs/gateway/tasks/job_asker.py:_Course.keeps_lease",
         old="not self.is_lost",
         new="True",
         tests=(f"{_GATEWAY}::test_a_gateway_that_lost_its_lease_asks_no_more",),
@@ -59,5 +59,13 @@ SILENCE: Final = (
         old="start is None",
         new="True",
         tests=(f"{_GATEWAY}::test_when_the_circuit_is_open_the_next_round_begins_where_this_one_ended",),
+    ),
+    Mutant(
+        promises=("F22",),
+        what="ends the round at each pause, so that the other jobs wait for the next one",
+        where="pipelinejobs/gateway/tasks/job_asker.py:JobAsker._can_ask",
+        old="left <= 0",
+        new="True",
+        tests=(f"{_GATEWAY}::test_a_pause_costs_a_round_no_more_than_its_length",),
     ),
 )
