@@ -1,8 +1,8 @@
 """Explain one job: why it is in its state, and which events are possible next.
 
-Also shows refused events with the reasons, messages to the Indexer that are not delivered, what the job system answered
-when it was last asked about the job (see reconcile), and problems of the job. Says if the job had no event for hours,
-or runs for longer than the job system's limit.
+Also shows the external job, refused events with the reasons, messages to the Indexer that are not delivered, what the
+job system answered when it was last asked about the job (see reconcile), and problems of the job. Says if the job had
+no event for hours, or runs for longer than the job system's limit.
 
   python -m pipelinejobs explain UUID
 """
@@ -43,6 +43,8 @@ def lines_of(facts: dict[str, Any]) -> list[str]:
     if last is not None:
         events = counted(facts["since_then"]["events"], "event")
         lines.append(f"{events} since then kept the state; the last one: {_event(last)}")
+    if facts["external"] is not None:
+        lines.append(f"its external job is {facts['external']['system']} {facts['external']['id']}")
     steps = (f"{step['event']} -> {step['state']}: {step['does']} (needs {step['takes']})" for step in facts["next"])
     return [
         *lines,

@@ -8,7 +8,8 @@ them that are open and quiet. It prints one result for each job:
   missed           a report was lost; it is applied now
   unknown          the job system does not know the job, or does not show it to the configured credential
   unanswered       the job system did not answer; ask again later
-  not known where  it is not known which external job this is, or no server of its job system is configured
+  not known where  it is not known which external job this is, or it cannot be asked for (no server of its job system
+                   is configured, or its id cannot be one of that system)
 
 Only a status that the job system names can change a job. The exit code is 75 if a job is unanswered, or the
 database could not be reached.

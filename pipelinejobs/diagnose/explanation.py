@@ -58,6 +58,7 @@ def facts_of(
         "next": [_next(job.state, event) for event in allowed(job.state) if event not in RESERVED],
         "refused": refused,
         "owed": [_owed(row) for row in outbox],
+        "external": job.external._asdict() if job.external is not None else None,
         "asked": asked._asdict() if asked is not None else None,
         "problems": problems,
         "notes": [*remarks, *checks.notes(job)],

@@ -48,15 +48,18 @@ class JobSystems:
         Returns:
             what was found; whatever a server does, this raises nothing.
         """
+        why = self.unaskable(system, id)
+        return self._askers[system].ask(id, deadline) if why is None else unanswered(why)
+
+    def unaskable(self, system: str, id: str) -> str | None:  # noqa: A002
+        """Why this job can never be asked for with these settings; None if it can."""
         asker = self._askers.get(system)
-        if asker is None:
-            return unanswered(f"no server of {system} is configured")
-        return asker.ask(id, deadline)
+        return f"no server of {system} is configured (settings reconcile.*)" if asker is None else asker.unaskable(id)
 
     def obstacle(self, system: str) -> str | None:
         """Why a question would not be asked now, and for how many seconds; None if it would be."""
         asker = self._askers.get(system)
-        return f"no server of {system} is configured" if asker is None else asker.obstacle()
+        return asker.obstacle() if asker is not None else self.unaskable(system, "")
 
 
 def from_settings(reconcile: ReconcileSection, keeper: Keeper | None = None) -> JobSystems:

@@ -16,10 +16,14 @@ from pipelinejobs.util.http_json import JsonAnswer
 from pipelinejobs.util.secret import Secret
 
 BACKOFF: Final = Backoff(first=10.0, longest=900.0)
-"""The seconds of these pauses; `attempts` does not count."""
+"""The seconds without a renewal; `attempts` does not count."""
 
 TOLERATED: Final = 5
-"""Refusals in a row after which no question is asked for a while."""
+"""After so many refusals in a row, and after as many again, no question is asked for a while."""
+
+REFUSED: Final = Backoff(first=10.0, longest=60.0)
+"""The seconds of that while. It stays short: the server may answer 401 for jobs that the user may not see, and these
+must not hold up the questions about the other jobs for hours."""
 
 _EARLY: Final = 60.0
 """Seconds before its end at which a token is renewed, but not more than the following share of its life."""
@@ -78,11 +82,15 @@ class AccessToken:
         """Whether the last renewal gave no token."""
         self._pause_end = float("-inf")
         self._why = ""
+        self._refusal = ""
+        self._refused_until = float("-inf")
 
     def obstacle(self) -> str | None:
         """Why no token is shown now, and for how long; None if one is shown, or a renewal would be tried."""
-        is_paused = self._clock() < self._pause_end
-        return self._paused() if is_paused and (self._refusals >= TOLERATED or not self._is_valid()) else None
+        now = self._clock()
+        if now < self._refused_until:
+            return self._later(self._refusal, self._refused_until)
+        return self._paused() if now < self._pause_end and not self._is_valid() else None
 
     def current(self, host: Host, deadline: Deadline) -> Secret:
         """The token to show; renews it when that is due.
@@ -91,8 +99,8 @@ class AccessToken:
             NoAnswer: there is none, and none can be got now.
         """
         with self._held(deadline):
-            if self._refusals >= TOLERATED and self._clock() < self._pause_end:
-                raise NoAnswer(self._paused())
+            if self._clock() < self._refused_until:
+                raise NoAnswer(self._later(self._refusal, self._refused_until))
             if self._token is not None and self._clock() < self._due:
                 if self._account is not None:
                     self._account.settle()
@@ -116,20 +124,19 @@ class AccessToken:
             if self._token is not refused:
                 return self._token if self._token is not None else self._renewed(host, deadline)
             self._refusals += 1
-            whose = "of the settings is wrong, or has expired" if self._account is None else "is new, and does not work"
-            why = f"{host.where} answered 401: the access token {whose}"
-            if self._refusals >= TOLERATED:
-                self._why = why
-                pause = BACKOFF.pause(self._refusals - TOLERATED + 1)
-                self._pause_end = max(self._pause_end, self._clock() + pause)
+            fault = "of the settings is wrong, has expired," if self._account is None else "is new, and does not work,"
+            self._refusal = f"{host.where} answered 401: the access token {fault} or may not see this job"
+            if self._refusals % TOLERATED == 0:
+                self._refused_until = self._clock() + REFUSED.pause(self._refusals // TOLERATED)
             if self._account is None or self._clock() < self._pause_end:
-                raise NoAnswer(why)
+                raise NoAnswer(self._refusal)
             self._token = None
             return self._renewed(host, deadline)
 
     def worked(self) -> None:
         """Notes that the server has accepted the token."""
         self._refusals = 0
+        self._refused_until = float("-inf")
         if not self._has_failed:
             self._renewals = 0
             self._pause_end = float("-inf")
@@ -150,7 +157,10 @@ class AccessToken:
         self._why = why
 
     def _paused(self) -> str:
-        return f"{self._why}; it is not tried again for {math.ceil(self._pause_end - self._clock())} s"
+        return self._later(self._why, self._pause_end)
+
+    def _later(self, why: str, end: float) -> str:
+        return f"{why}; it is not tried again for {math.ceil(end - self._clock())} s"
 
     def _is_valid(self) -> bool:
         return self._token is not None and self._clock() < self._end

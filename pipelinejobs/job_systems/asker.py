@@ -42,10 +42,16 @@ class Asker:
         """Why no question is asked now, and for how long; None if one would be asked."""
         return self._host.obstacle() or self._token.obstacle()
 
+    def unaskable(self, job: str) -> str | None:
+        """Why no question is asked about a job with this id; None if one is."""
+        is_id = _ID.fullmatch(job) and ".." not in job
+        return None if is_id else f"{shown(job)} is not an id of a job of {self._api.title}, so it is not asked for"
+
     def ask(self, job: str, deadline: Deadline) -> Answer:
         """Asks for the status of a job; see `JobSystems.ask`."""
-        if not _ID.fullmatch(job) or ".." in job:
-            return unanswered(f"{shown(job)} is not an id of a job of {self._api.title}, so it was not asked for")
+        why = self.unaskable(job)
+        if why is not None:
+            return unanswered(why)
         try:
             token = self._token.current(self._host, deadline)
             answer = self._question(job, token, deadline)

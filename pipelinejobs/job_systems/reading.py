@@ -36,7 +36,7 @@ def read(answer: JsonAnswer, job: str, where: str) -> Answer:
     if answer.status == 403:
         return unknown(f"{answered}: this credential may not see the job")
     if answer.status == 401:
-        return unanswered(f"{answered}, also to a new access token")
+        return unanswered(f"{answered}, also to a new access token: it does not work, or may not see this job")
     if answer.status != 200:
         note = "; redirects are not followed" if 300 <= answer.status <= 399 else ""
         return unanswered(f"{answered} {responses.get(answer.status, '')}".rstrip() + note)

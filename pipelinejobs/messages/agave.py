@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from pipelinejobs.messages.external import External, parsed
 from pipelinejobs.messages.fields import BLANKS
 from pipelinejobs.messages.form import Form, Key
 from pipelinejobs.messages.report import Report
@@ -48,6 +49,18 @@ def read(body: dict[str, Any], status: str | None = None, *, leniently: bool = F
         data=data,
         content=data,
     )
+
+
+def external_in(data: object) -> External | None:
+    """The external job of a callback that was stored as these data, without the keys in `LEFT_OUT`, or None.
+
+    Args:
+        data: the data of a history entry, from any program.
+    """
+    if not isinstance(data, dict):
+        return None
+    report = read(data) or read({**data, LINKS: {}})
+    return parsed(f"{report.system}:{report.job}") if report is not None and report.job is not None else None
 
 
 def has_no_status(body: object) -> bool:

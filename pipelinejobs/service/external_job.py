@@ -1,18 +1,24 @@
 """Which external job does the work of a job: remembered in the job, or found in its history.
 
-Former versions stored only a digest of an external job's name, and the whole report in the history.
+Former versions stored only a digest of an external job's name, and the whole report in the history. The original
+manager stored not even that, but the whole callback RUNNING as the data of its `run`.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
 from pipelinejobs.core.identity import external_digest
 from pipelinejobs.core.job import Job
+from pipelinejobs.messages import agave
 from pipelinejobs.messages.external import External, parsed
 from pipelinejobs.store import Store
 
 _WITH_ID: Final = ("agave", "aloe")
 """The job systems whose callbacks have the external job's id under `id`."""
+
+_RUNS: Final = 10
+"""The newest `run` events whose data are read. Each callback RUNNING is one, and so is the `run` of an agent."""
 
 
 def external_job(store: Store, job: Job, *, remember: bool = True) -> External | None:
@@ -28,16 +34,36 @@ def external_job(store: Store, job: Job, *, remember: bool = True) -> External |
         Unavailable: the database cannot be asked.
     """
     wanted = [digest for digest, attempt in job.externals.items() if attempt == job.attempt]
-    if job.external is not None or not wanted:
+    if job.external is not None:
         return job.external
-    found: External | None = None
-    for entry in store.history.entries(job.uuid):
-        for external in _named_in(entry.data):
-            if external_digest(str(external)) == wanted[-1]:
-                found = external
+    found = _of_former_version(store, job, wanted[-1]) if wanted else _of_original_manager(store, job)
     if found is not None and remember:
         store.jobs.remember_external(job, found)
     return found
+
+
+def _of_former_version(store: Store, job: Job, wanted: str) -> External | None:
+    found: External | None = None
+    for entry in store.history.entries(job.uuid):
+        for external in _named_in(entry.data):
+            if external_digest(str(external)) == wanted:
+                found = external
+    return found
+
+
+def _of_original_manager(store: Store, job: Job) -> External | None:
+    runs: deque[str] = deque(maxlen=_RUNS)
+    for entry in store.history.entries(job.uuid, with_data=False):
+        if entry.name == "run":
+            runs.append(entry.uuid)
+        elif entry.name == "reset":  # what ran before belongs to an earlier attempt
+            runs.clear()
+    for uuid in reversed(runs):
+        whole = store.entry(job, uuid)
+        external = agave.external_in(whole.data) if whole is not None else None
+        if external is not None:
+            return external
+    return None
 
 
 def _named_in(data: Any) -> Iterator[External]:

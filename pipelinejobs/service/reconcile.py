@@ -50,7 +50,7 @@ class Result(StrEnum):
     UNANSWERED = "unanswered"
     """The job system did not answer, or not with a status. Nothing changes."""
     NOT_KNOWN_WHERE = "not known where"
-    """It is not known which external job this is, or no server is configured for its job system."""
+    """It is not known which external job this is, its id cannot be one, or no server of its system is configured."""
 
 
 class Reconciled(NamedTuple):
@@ -199,8 +199,11 @@ class Reconciler:
         Raises:
             Unavailable: the database could not be asked, so that the result is not known.
         """
-        if external is None or external.system not in self.names:
-            return _not_known_where(job, external)
+        if external is None:
+            return Reconciled(job.uuid, Result.NOT_KNOWN_WHERE, None, None, job.state, None, _NOT_TOLD)
+        why = self._systems.unaskable(*external)
+        if why is not None:
+            return Reconciled(job.uuid, Result.NOT_KNOWN_WHERE, *external, job.state, None, why)
         answer = self._systems.ask(external.system, external.id, Deadline(QUESTION_SECONDS))
         if answer.found is Found.STATUS:
             reconciled = self._reported(job, external, answer, dry_run=dry_run)
@@ -248,10 +251,3 @@ class Reconciler:
         except PipelineJobsError as error:
             fields = {"job": job.uuid, "why": error.reason}
             logger.warning("what became of a question to a job system was not stored", extra={"fields": fields})
-
-
-def _not_known_where(job: Job, external: External | None) -> Reconciled:
-    if external is None:
-        return Reconciled(job.uuid, Result.NOT_KNOWN_WHERE, None, None, job.state, None, _NOT_TOLD)
-    why = f"no server of {external.system} is configured (settings reconcile.*)"
-    return Reconciled(job.uuid, Result.NOT_KNOWN_WHERE, *external, job.state, None, why)

@@ -20,6 +20,7 @@ from pipelinejobs.gateway.pages.lifecycle_picture import picture
 from pipelinejobs.gateway.pages.safe_text import DisplayValue, Hide, safe
 from pipelinejobs.gateway.pages.timeline import timeline
 from pipelinejobs.gateway.pages.visitor import visit_of
+from pipelinejobs.messages.external import External
 from pipelinejobs.messages.fields import is_uuid
 from pipelinejobs.store import Store
 from pipelinejobs.util.redaction import HIDDEN
@@ -81,7 +82,7 @@ def _content(store: Store, uuid: str, newest: int | None, quiet_after: float) ->
         "here": "jobs",
         "uuid": uuid,
         "facts": explained.facts,
-        "document": _facts(public_job(document), hide),
+        "document": _facts(public_job(document), explained.job.external, hide),
         "pipeline": document.get("pipeline_uuid") if is_uuid(document.get("pipeline_uuid")) else None,
         "updated": document.get("updated"),
         "data": DisplayValue(document["data"], hide) if document.get("data") else None,
@@ -107,8 +108,9 @@ def hiding(job: Job) -> Hide:
     return hide
 
 
-def _facts(document: Mapping[str, Any], hide: Hide) -> list[tuple[str, str]]:
-    found = [(label, safe(document[name], hide)) for name, label in _FACTS.items() if document.get(name)]
+def _facts(document: Mapping[str, Any], external: External | None, hide: Hide) -> list[tuple[str, str]]:
+    found = [("External job", safe(f"{external.system} {external.id}", hide))] if external is not None else []
+    found += [(label, safe(document[name], hide)) for name, label in _FACTS.items() if document.get(name)]
     admin = document.get("_admin")
     owner = admin.get("owner") if isinstance(admin, Mapping) else None
     return found + ([("Owner", safe(owner, hide))] if owner else [])

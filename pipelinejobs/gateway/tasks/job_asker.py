@@ -28,6 +28,8 @@ LEASE_SECONDS: Final = 30.0
 """How long a lease lasts. It is renewed after a third of that; the rest is longer than a question."""
 _LOOK_SECONDS: Final = 5.0
 """The longest pause between two looks whether a round is due, or the lease of a dead gateway has ended."""
+_WAIT_SECONDS: Final = 1.0
+"""The pause between two looks whether a job system can be asked again."""
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -96,17 +98,31 @@ class JobAsker:
         system = begun.system
         since = self._quiet.cutoff(self._after)
         course = _Course(self._asked, begun, self._holder, self._lease, self._closing)
+        next_round = monotonic() + self._every
+
+        def goes_on(job: QuietJob) -> bool:
+            return course.goes_on(job, is_cut=not self._can_ask(system, course, next_round))
+
         counts: Counter[str] = Counter()
-        for reconciled in self._reconciler.in_turn(system, course.jobs(self._quiet, since), go_on=course.goes_on):
+        for reconciled in self._reconciler.in_turn(system, course.jobs(self._quiet, since), go_on=goes_on):
             counts[reconciled.result.value] += 1
             self._tell(reconciled)
-            if self._is_obstructed(system):
-                course.cut()
         if course.is_lost:
             return
         due = _AT_ONCE if self._closing.is_set() else begun.began + timedelta(seconds=self._every)
         told = None if self._closing.is_set() else counts
         self._asked.end(system, self._holder, due=due, counts=told, behind=course.behind)
+
+    def _can_ask(self, system: str, course: "_Course", next_round: float) -> bool:
+        """Waits while asking is useless, so that a pause costs a round no more than its length. Keeps the lease.
+
+        Returns False if the next round is due before asking is of use again; the other gateways may then try.
+        """
+        while self._is_obstructed(system):
+            left = next_round - monotonic()
+            if left <= 0 or not course.keeps_lease() or self._closing.wait(min(left, _WAIT_SECONDS)):
+                return False
+        return True
 
     def _is_obstructed(self, system: str) -> bool:
         """Whether asking is useless at present. The log says so once, and once when it is over."""
@@ -133,7 +149,6 @@ class _Course:
         self._asked, self._begun, self._holder, self._lease = asked, begun, holder, lease
         self._closing = closing
         self._renewed = monotonic()
-        self._cut = False
         self._last = begun.behind
         self.behind: Place | None = None
         self.is_lost = False
@@ -146,17 +161,17 @@ class _Course:
         earlier = takewhile(lambda job: moment(job.place) <= moment(start), quiet.all(since))
         return chain(quiet.all(since, start), earlier)
 
-    def cut(self) -> None:
-        """Ends the round after the present job."""
-        self._cut = True
-
-    def goes_on(self, job: QuietJob) -> bool:
-        """Whether this job has its turn now. Renews the lease in time."""
-        if self._cut or self._closing.is_set():
+    def goes_on(self, job: QuietJob, *, is_cut: bool) -> bool:
+        """Whether this job has its turn now; with `is_cut`, it is the first one of the next round."""
+        if is_cut or self._closing.is_set():
             self.behind = self._last
             return False
+        self._last = job.place
+        return self.keeps_lease()
+
+    def keeps_lease(self) -> bool:
+        """Renews the lease in time. Returns whether this gateway still has it."""
         if monotonic() - self._renewed > self._lease / 3:
             self._renewed = monotonic()
             self.is_lost = not self._asked.renew(self._begun.system, self._holder, self._lease)
-        self._last = job.place
         return not self.is_lost

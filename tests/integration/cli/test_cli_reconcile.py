@@ -214,7 +214,9 @@ def test_a_dry_run_writes_nothing(asking: Asking, agave: StandInAgave, database:
 
 def test_explain_says_what_became_of_it(asking: Asking, agave: StandInAgave, cli: Cli) -> None:
     job = asking.job("agave:1")
-    assert "the job system was asked" not in cli("explain", job).out
+    explained = cli("explain", job).out
+    assert "the job system was asked" not in explained
+    assert "\nits external job is agave 1\n" in explained
     agave.always(error(500))
     asking(job)
     asking(job)

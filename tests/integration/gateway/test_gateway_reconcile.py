@@ -16,7 +16,7 @@ from pipelinejobs.service.reconcile import QUESTION_SECONDS, Reconciled, Reconci
 from pipelinejobs.settings import Settings
 from pipelinejobs.store import Store
 from support.gateway import Gateway, eventually, serving, settings
-from support.job_systems import StandInAgave, StandInTapis, error
+from support.job_systems import StandInAgave, StandInTapis, error, too_many
 from support.process import NewJob, StoredJob
 from tools.demo.indexer import Indexer
 
@@ -211,6 +211,44 @@ def test_when_the_circuit_is_open_the_next_round_begins_where_this_one_ended(
     with gateway_of(mongodb_uri, database, agave):
         eventually(lambda: len(agave.asked) >= failed + 8)
     assert agave.asked[failed : failed + 8] == names[failed:] + names[:failed]
+
+
+@pytest.mark.promise("F22")
+def test_a_pause_costs_a_round_no_more_than_its_length(
+    reconciler_of: "Made", store: Store, agave: StandInAgave, new_job: NewJob
+) -> None:
+    """The next round may be due much later. Meanwhile the lease keeps the other gateways from asking."""
+    names = [str(n) for n in range(4)]
+    for n in names:
+        quiet(new_job, n, updated=OLD.replace(day=int(n) + 1))
+        agave.jobs[n] = "RUNNING"
+    agave.next(too_many(1))
+    told: list[Reconciled] = []
+    asker = JobAsker(
+        reconciler_of(agave), store.asked, store.quiet_jobs, every=3600, after=1, tell=told.append, lease=0.0
+    )
+    asker._look("agave")
+    assert agave.asked == names
+    assert [one.result.value for one in told] == ["unanswered", "known", "known", "known"]
+    (found,) = store.asked.rounds()
+    assert (found.ended is not None, found.behind) == (True, None)
+
+
+def test_it_stops_while_it_waits(reconciler_of: "Made", store: Store, agave: StandInAgave, new_job: NewJob) -> None:
+    for n in range(4):
+        quiet(new_job, str(n))
+    agave.always(too_many(3600))
+    asker = JobAsker(reconciler_of(agave), store.asked, store.quiet_jobs, every=3600, after=1, tell=lambda _: None)
+    looking = threading.Thread(target=asker._look, args=("agave",))
+    looking.start()
+    eventually(lambda: agave.asked)
+    asker.stop()
+    looking.join(60)
+    assert not looking.is_alive()
+    assert len(agave.asked) == 1
+    begun = store.asked.begin("agave", "the other", 60)
+    assert begun is not None
+    assert begun.behind is not None
 
 
 def test_it_stops_between_two_jobs(

@@ -229,7 +229,9 @@ def test_what_the_job_system_was_asked(gateway: Gateway, job: StoredJob) -> None
     assert services.asked(asked.report(job.uuid, external, "FINISHED", {}, datetime.now(UTC)), "e").state == "FINISHED"
     read = store.jobs.load(job.uuid)
     assert read is not None
-    assert "Job system asked" not in page_of(gateway, job)
+    page = page_of(gateway, job)
+    assert "Job system asked" not in page
+    assert f"External job agave {external.id}" in seen(page)
     for _ in range(2):
         store.asked.note(read, external, "unanswered", None, "500 <script>alert(1)</script>", is_answered=False)
     page = page_of(gateway, job)

@@ -14,6 +14,7 @@ from fsm.machine import destination
 from pipelinejobs import job_systems
 from pipelinejobs.core.tokens import Policy
 from pipelinejobs.job_systems import Answer, Found, JobSystems
+from pipelinejobs.messages.agave import LEFT_OUT
 from pipelinejobs.messages.external import External
 from pipelinejobs.messages.statuses import EVENT_OF, event_of
 from pipelinejobs.service.manager import Manager
@@ -27,7 +28,7 @@ from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import OutcomeUnknown, Unavailable
 from support.factories import a_report
 from support.job_systems import StandIn, StandInAgave, StandInTapis, error, html, redirect, says, too_many
-from support.process import Documents, NewJob, StoredJob
+from support.process import Documents, NewJob, StoredJob, callback
 
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
 ID = "1-007"
@@ -152,6 +153,28 @@ class TestStatuses:
         assert "_external" not in running.stored()
         assert one(reconciler, running).result is Result.MISSED
 
+    @pytest.mark.parametrize("system", ["agave", "aloe"])
+    @pytest.mark.parametrize("again", ["", "reset"])
+    def test_a_job_of_the_original_manager(
+        self, reconciler: Reconciler, agave: StandInAgave, job: StoredJob, jobs: Documents, system: str, again: str
+    ) -> None:
+        """It stored the callback RUNNING without its links as data of `run`, and nothing under other keys."""
+        body = {key: value for key, value in callback(system, "RUNNING").items() if key not in LEFT_OUT}
+        written = [("run", body), ("run", {"job_link": "agave://1"}), *([(again, None)] if again else [])]
+        history = [
+            {"date": OLD, "data": data, "name": name, "uuid": f"10800000-0000-5000-8000-00000000000{place}"}
+            for place, (name, data) in enumerate(written)
+        ]
+        changed = {"state": "RUNNING", "_properties.revision": len(history)}
+        jobs.update_one({"uuid": job.uuid}, {"$set": changed, "$push": {"history": {"$each": history}}})
+        agave.jobs[body["id"]] = "FINISHED"
+        found = one(reconciler, job)
+        if again:
+            assert (found.result, agave.asked) == (Result.NOT_KNOWN_WHERE, [])
+        else:
+            assert (found.result, found.system, found.external) == (Result.MISSED, system, body["id"])
+            assert job.state == "FINISHED"
+
     def test_a_job_of_an_earlier_attempt_is_not_asked_about(
         self, reconciler: Reconciler, agave: StandInAgave, running: StoredJob, jobs: Documents
     ) -> None:
@@ -221,6 +244,16 @@ class TestSilence:
         assert "no server of tapis is configured" in found.reason
         assert agave.received == []
 
+    @pytest.mark.promise("S26")
+    def test_an_id_that_the_job_system_cannot_have_given(
+        self, reconciler: Reconciler, agave: StandInAgave, manager: Manager, new_job: NewJob
+    ) -> None:
+        """Asking again would not help, so it is not `unanswered`."""
+        found = one(reconciler, begun(new_job, manager, External("agave", "../token")))
+        assert (found.result, found.system, found.external) == (Result.NOT_KNOWN_WHERE, "agave", "../token")
+        assert "is not an id of a job of Agave" in found.reason
+        assert agave.received == []
+
 
 class Said(JobSystems):
     """Job systems that give the same answer to every question."""
@@ -232,6 +265,9 @@ class Said(JobSystems):
     @property
     def names(self) -> frozenset[str]:
         return frozenset({"agave"})
+
+    def unaskable(self, system: str, id: str) -> str | None:  # noqa: A002
+        return None
 
     def ask(self, system: str, id: str, deadline: Deadline) -> Answer:  # noqa: A002
         return self.answer

@@ -7,6 +7,7 @@ import pytest
 from fsm.lifecycle import STATES
 from pipelinejobs.core.job import Entry
 from pipelinejobs.diagnose import checks, explanation
+from pipelinejobs.messages.external import External
 from pipelinejobs.store import job_update
 from pipelinejobs.store.asked import Asked
 from pipelinejobs.store.outbox import OutboxMessage
@@ -55,6 +56,12 @@ def test_an_event_that_was_asked_for(data: Any, asked: bool) -> None:
     created, run = entries("create", "run")
     found = explanation.facts_of(a_job("RUNNING"), [created, run._replace(data=data)], [], [], [])
     assert found["because"]["asked"] is asked
+
+
+def test_the_external_job_is_a_fact_whether_or_not_it_was_asked_for() -> None:
+    assert facts("CREATED", "create")["external"] is None
+    found = facts("CREATED", "create", external=External("agave", "1-007"))
+    assert (found["external"], found["asked"]) == ({"system": "agave", "id": "1-007"}, None)
 
 
 def test_what_became_of_the_newest_question() -> None:

@@ -29,9 +29,9 @@ JOB_SYSTEMS: Final = (
     Mutant(
         promises=("S26",),
         what="puts an id that leads to another path into a request",
-        where="pipelinejobs/job_systems/asker.py:Asker.ask",
-        old='not _ID.fullmatch(job) or ".." in job',
-        new="not _ID.fullmatch(job)",
+        where="pipelinejobs/job_systems/asker.py:Asker.unaskable",
+        old='_ID.fullmatch(job) and ".." not in job',
+        new="_ID.fullmatch(job)",
         tests=(f"{_ASKED}::test_what_is_not_an_id_is_not_asked_for",),
     ),
     Mutant(
@@ -49,6 +49,16 @@ JOB_SYSTEMS: Final = (
         old="self._failures >= TOLERATED",
         new="self._failures < 0",
         tests=(f"{_HOST}::test_after_failures_in_a_row_the_circuit_opens",),
+    ),
+    Mutant(
+        promises=("F22",),
+        what="lets jobs that are refused hold up the others for hours",
+        where="pipelinejobs/job_systems/access_token.py:AccessToken.another",
+        old="REFUSED.pause(self._refusals // TOLERATED)",
+        new="BACKOFF.pause(self._refusals)",
+        tests=(
+            "tests/unit/job_systems/test_access_token.py::test_jobs_that_are_always_refused_do_not_hold_up_the_others",
+        ),
     ),
     Mutant(
         promises=("F22",),

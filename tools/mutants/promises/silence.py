@@ -11,6 +11,14 @@ _STORE: Final = "tests/integration/store/test_store_asked.py"
 SILENCE: Final = (
     Mutant(
         promises=("P13",),
+        what="asks about an external job of an earlier attempt, of a job of the original manager",
+        where="pipelinejobs/service/external_job.py:_of_original_manager",
+        old="runs.clear()",
+        new="pass",
+        tests=(f"{_RECONCILE}::TestStatuses::test_a_job_of_the_original_manager",),
+    ),
+    Mutant(
+        promises=("P13",),
         what="takes an unknown job for one whose status is known",
         where="pipelinejobs/service/reconcile.py:Reconciler.reconcile",
         old="answer.found is Found.STATUS",
@@ -39,7 +47,7 @@ SILENCE: Final = (
     Mutant(
         promises=("P13",),
         what="goes on asking when another gateway has the lease",
-        where="pipelinejobs/gateway/tasks/job_asker.py:_Course.goes_on",
+        where="pipelinejobs/gateway/tasks/job_asker.py:_Course.keeps_lease",
         old="not self.is_lost",
         new="True",
         tests=(f"{_GATEWAY}::test_a_gateway_that_lost_its_lease_asks_no_more",),
@@ -51,5 +59,13 @@ SILENCE: Final = (
         old="start is None",
         new="True",
         tests=(f"{_GATEWAY}::test_when_the_circuit_is_open_the_next_round_begins_where_this_one_ended",),
+    ),
+    Mutant(
+        promises=("F22",),
+        what="ends the round at each pause, so that the other jobs wait for the next one",
+        where="pipelinejobs/gateway/tasks/job_asker.py:JobAsker._can_ask",
+        old="left <= 0",
+        new="True",
+        tests=(f"{_GATEWAY}::test_a_pause_costs_a_round_no_more_than_its_length",),
     ),
 )
