@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
+from fsm.lifecycle import ADMINISTRATIVE, EVENTS, MOVES, RESERVED, SAME, STATES
 from fsm.machine import destination
-from fsm.replay import walk
 
 _ORDINARY: Final = [event for event in EVENTS if event not in ADMINISTRATIVE | RESERVED]
 
@@ -21,6 +20,8 @@ def _closure(state: str) -> frozenset[str]:
 
 
 _REACHABLE: Final = {state: _closure(state) for state in STATES}
+_ENTERED: Final = {move.event: move.destination for move in MOVES if move.destination != SAME}
+"""The state in which each event leaves a job. An event has one, whatever the state before it."""
 
 
 def reachable(state: str) -> frozenset[str]:
@@ -37,12 +38,15 @@ def may_reach(state: str, wanted: Collection[str]) -> bool:
     return not reachable(state).isdisjoint(wanted)
 
 
-def entered(state: str, events: Iterable[str]) -> frozenset[str]:
-    """The states that a job of this state enters by these events.
+def may_return(state: str, wanted: Collection[str]) -> bool:
+    """Whether a job of this state may enter one of the other wanted states and come back, without such an event."""
+    return any(state in reachable(other) for other in reachable(state).intersection(wanted) if other != state)
+
+
+def entered(events: Iterable[str]) -> frozenset[str]:
+    """The states that a job has entered by these events.
 
     Args:
-        state: the job's state before the first event.
-        events: the names of history entries, oldest first, in any case of letters. Names that the lifecycle does not
-            allow change nothing.
+        events: the names of entries of its history, in any case of letters. Unknown names count for nothing.
     """
-    return frozenset(step.after for step in walk(events, state) if step.after is not None)
+    return frozenset(_ENTERED[event.lower()] for event in events if event.lower() in _ENTERED)

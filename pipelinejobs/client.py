@@ -114,6 +114,7 @@ EVENTS = ("run", "update", "resource", "fail", "finish", "index", "indexed",
 AGAVE_EVENTS = ("RUNNING", "FINISHED", "FAILED", "STOPPED", "KILLED", "ARCHIVING_FAILED")
 """The statuses that Agave is asked to report: the start of the job, and each status with which it can end."""
 
+TOKEN_HEADER = "X-Job-Token"  # noqa: S105 - only its name
 CALLBACK_VARIABLE = "PIPELINEJOBS_CALLBACK"
 SPOOL_VARIABLE = "PIPELINEJOBS_SPOOL"
 EXEC_VARIABLE = "PIPELINEJOBS_EXEC"  # the job on which an `exec` reports; one below it would end the job too early
@@ -492,7 +493,7 @@ class Job:
         Args:
             until: the names of the states.
             timeout: seconds; None waits without limit.
-            on_change: called with the first state that is read, and with each state after it that is seen.
+            on_change: called at once with the first state that is read, and then with each other state that is seen.
 
         Returns:
             The result. If the time is over, or no way leads to these states, `reached` is False.
@@ -591,7 +592,7 @@ class Job:
         if not found:
             raise Misused("url: jobs can be read only beside .../actors/v2/ALIAS/messages or /v3/actors/ALIAS/messages")
         nonce = {name: value for name, value in self._parameters.items() if name == "x-nonce"}
-        headers = dict(self._headers, **{"X-Job-Token": self._token})
+        headers = dict(self._headers, **{TOKEN_HEADER: self._token})
         url = "%s/jobs/%s?%s" % (base, self.uuid, urllib.parse.urlencode(nonce))
         return _Event(url, headers, self.uuid, "wait", "", json.dumps({"token": self._token}))
 
@@ -901,41 +902,58 @@ def _wait(
     """Asks until the job is in one of the states, or never will be, or the time is over. The rest is as for `Job.wait`.
 
     The gateway holds each question back until there is something to say. A gateway that does not (one of an older
-    version) is asked again after a pause.
+    version) is asked again after a pause. The first question is not held back: it tells the state and the revision.
+
+    After a question that was not held back in full, because the gateway ended or could not be reached, the next one
+    shows the last known revision: a state that the job has passed through meanwhile then counts.
+
+    A gateway does not know a token that is to be trusted on first use, before an event was sent with it, and answers
+    404. The question is then asked without the token, which is enough for a credential that may read.
     """
     deadline = time.monotonic() + seconds
     waited: Optional[Waited] = None
-    reason, failures = "no time was left", 0
+    reason, failures, interrupted = "no time was left", 0, False
+    pause: Optional[float]
     while time.monotonic() < deadline:
         began, before = time.monotonic(), waited
+        wait = 0 if waited is None else int(min(WAIT_SECONDS, deadline - began))
         try:
-            waited, held = _ask(question, until, deadline - began, before if on_change else None)
+            waited, held = _ask(question, until, wait, deadline - began, waited if on_change or interrupted else None)
+        except Refused as refused:
+            if not _is_no_such_job(refused) or TOKEN_HEADER not in question.headers:
+                raise _explained(refused) from None
+            without = {name: value for name, value in question.headers.items() if name != TOKEN_HEADER}
+            question, pause = question._replace(headers=without), 0.0
         except _Away as away:
             pause = away.pause(failures, math.inf)
             if pause is None:
                 raise Unanswered(away.reason) from None
-            reason, failures = away.reason, failures + 1
+            reason, failures, interrupted = away.reason, failures + 1, True
         else:
             if on_change and (before is None or before.state != waited.state):
                 on_change(waited.state)
             if waited.reached or waited.never:
                 return waited
-            failures = 0
-            pause = (ASK_SECONDS - (time.monotonic() - began)) if held else POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+            taken = time.monotonic() - began
+            failures, interrupted = 0, wait == 0 or taken < wait
+            pause = (ASK_SECONDS - taken) if held else POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
         time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
     if waited is None:
         raise Unanswered(reason)
     return waited
 
 
-def _ask(question: _Event, until: Sequence[str], left: float, last: Optional[Waited]) -> Tuple[Waited, bool]:
-    """Asks once for the job; says too whether the gateway can hold a question back.
+def _ask(question: _Event, until: Sequence[str], wait: int, left: float, last: Optional[Waited]) -> Tuple[Waited, bool]:
+    """Asks once for the job.
 
     Args:
+        wait: seconds for which the gateway is to hold the question back.
         left: seconds that are left.
-        last: the last answer, if any change of the job is to be answered at once.
+        last: the last answer, if any change of the job since is to be answered at once.
+
+    Returns:
+        The answer, and whether the gateway can hold a question back.
     """
-    wait = int(min(WAIT_SECONDS, left))
     parameters = {"until": ",".join(until), "wait": str(wait)}
     if last is not None and last.revision is not None:
         parameters["revision"] = str(last.revision)
@@ -950,17 +968,21 @@ def _get(question: _Event, seconds: float) -> Dict[str, Any]:
     """The job from an answer of the gateway."""
     headers = dict(question.headers, **{"User-Agent": "pipelinejobs-client"})
     request = urllib.request.Request(question.url, None, headers, method="GET")  # noqa: S310 - http or https
-    try:
-        whole = _object(_exchange(question, request, seconds))
-    except Refused as refused:
-        if refused.status == 404 and "no such job" not in refused.reason:
-            why = refused.reason + "; jobs are shown by a gateway of the manager, not by Abaco"
-            raise Refused(why, refused.status) from None
-        raise
+    whole = _object(_exchange(question, request, seconds))
     result = _object(whole.get("result"))
     if whole.get("status") != "success" or not isinstance(result.get("state"), str):
         raise _Away("%s gave an answer that is not the manager's" % question.host)
     return result
+
+
+def _is_no_such_job(refused: Refused) -> bool:
+    return refused.status == 404 and "no such job" in refused.reason
+
+
+def _explained(refused: Refused) -> Refused:
+    if refused.status != 404 or _is_no_such_job(refused):
+        return refused
+    return Refused(refused.reason + "; jobs are shown by a gateway of the manager, not by Abaco", refused.status)
 
 
 # The spool
@@ -1837,7 +1859,8 @@ def _say(options: argparse.Namespace, text: str) -> None:
 def _wait_command(options: argparse.Namespace) -> CommandResult:
     """Waits for a job."""
     job = _job_of(options, None)
-    until = [state for state in (options.until or "FINISHED,FAILED").upper().split(",") if state]
+    wanted = "FINISHED,FAILED" if options.until is None else options.until
+    until = [state.strip() for state in wanted.upper().split(",")]
     shown = sys.stderr is not None and sys.stderr.isatty()
     began = time.monotonic()
 
@@ -1848,9 +1871,10 @@ def _wait_command(options: argparse.Namespace) -> CommandResult:
     try:
         waited = job.wait(until, options.timeout, show if shown else None)
     except (Refused, Unanswered) as error:
+        if not options.json:
+            raise  # to stderr, because a line on stdout would be taken for a state
         facts["reason"] = error.reason
-        what = "refused" if isinstance(error, Refused) else "not answered"
-        return CommandResult(facts, ["%s: %s" % (what, error.reason)], error.exit_code)
+        return CommandResult(facts, [], error.exit_code)
     facts.update(state=waited.state, reached="never" if waited.never else waited.reached)
     return CommandResult(facts, [waited.state], 0 if waited.reached else 1 if waited.never else Unanswered.exit_code)
 

@@ -28,7 +28,7 @@ from pipelinejobs.cli.output import Output, table
 from pipelinejobs.cli.session import Session
 from pipelinejobs.core.verdict import EXIT_CODES, Verdict
 from pipelinejobs.service.reconcile import Reconciled, Reconciler, Result
-from pipelinejobs.store.asked import QuietJob
+from pipelinejobs.store.quiet_jobs import QuietJob
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import Unavailable, WrongSetting
 from pipelinejobs.util.plural import counted, noun
@@ -83,18 +83,18 @@ def _ask(asking: Reconciler, options: argparse.Namespace, session: Session, done
 
 def _jobs(options: argparse.Namespace, session: Session) -> tuple[int, Callable[[], Iterable[QuietJob]]]:
     """How many jobs are to be asked about, and a function that lists them."""
-    asked = session.store.asked
+    quiet = session.store.quiet_jobs
     if options.uuids:
-        since = asked.quiet_since(options.quiet_for) if options.quiet_for is not None else None
-        named = asked.these(options.uuids, None)
+        since = quiet.cutoff(options.quiet_for) if options.quiet_for is not None else None
+        named = quiet.these(options.uuids, None)
         missing = [uuid for uuid in options.uuids if uuid not in {job.uuid for job in named}]
         if missing:
             raise session.no_job(missing[0])
-        these = named if since is None else asked.these(options.uuids, since)
+        these = named if since is None else quiet.these(options.uuids, since)
         return len(these), lambda: these
     quiet_for = session.settings.reconcile.after if options.quiet_for is None else options.quiet_for
-    cutoff = asked.quiet_since(quiet_for)
-    return asked.count_quiet(cutoff), lambda: asked.quiet(cutoff)
+    cutoff = quiet.cutoff(quiet_for)
+    return quiet.count(cutoff), lambda: quiet.all(cutoff)
 
 
 def _output(done: list[Reconciled], trouble: str | None, *, dry_run: bool) -> Output:

@@ -83,7 +83,7 @@ def _waited(options: argparse.Namespace, session: Session, store: Store, tell: C
         is_over = deadline.passed()
         try:
             with within(min(_LOOK_SECONDS, deadline.remaining() + _PAUSE_SECONDS)):
-                if last is None or _state(store, options.uuid) != last.mark.state:
+                if last is None or _has_news(store, options.uuid, last.mark, options.until):
                     last = _looked(session, store, options.uuid, options.until, first)
                     first = first or last.mark
             is_away = False
@@ -99,13 +99,14 @@ def _waited(options: argparse.Namespace, session: Session, store: Store, tell: C
         time.sleep(min(_PAUSE_SECONDS, deadline.remaining()))
 
 
-def _state(store: Store, uuid: str) -> object:
-    """The job's state now, by a small read; None if there is no such job."""
-    return next((job.get("state") for job in store.changes.of([uuid])), None)
+def _has_news(store: Store, uuid: str, known: Mark, wanted: Collection[str]) -> bool:
+    """Whether the job has to be read again, by a small read: it may have reached a wanted state, or is gone."""
+    changes = store.changes.of([uuid])
+    return not changes or waiting.may_have_reached(waiting.told(changes[0]), known, wanted)
 
 
 def _looked(session: Session, store: Store, uuid: str, wanted: Collection[str], first: Mark | None) -> _Look:
-    document = store.jobs.document(uuid)
+    document = store.jobs.outline(uuid)
     if document is None:
         raise Malformed("uuid", session.no_job(uuid).reason)
     mark = waiting.mark(document)

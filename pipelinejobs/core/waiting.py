@@ -52,9 +52,27 @@ def mark(document: Mapping[str, Any]) -> Mark:
     return Mark(document.get("state"), whole(revision), document.get("updated"), entry)
 
 
+def told(change: Mapping[str, Any]) -> Mark:
+    """The mark of a job from a change, as the store reads it (`store.changes`)."""
+    return Mark(change.get("state"), whole(change.get("revision")), change.get("updated"))
+
+
 def whole(revision: Any) -> int | None:
     """A stored revision as a whole number; None if it is no number of events. Other programs may store a double."""
     return int(revision) if is_revision(revision) else None
+
+
+def may_have_reached(now: Mark, known: Mark, wanted: Collection[str]) -> bool:
+    """Whether a job may have been in one of the wanted states since it was read, so that it has to be read again.
+
+    Args:
+        now: the job's mark, from a change.
+        known: its mark when it was read.
+        wanted: states of the lifecycle.
+    """
+    if now.state != known.state:
+        return True
+    return not now.is_same(known) and reach.may_return(str(known.state), wanted)
 
 
 def reached(document: Mapping[str, Any], wanted: Collection[str], since: Mark) -> Reached:
@@ -64,12 +82,12 @@ def reached(document: Mapping[str, Any], wanted: Collection[str], since: Mark) -
     the same second, and a report that a job has ended writes both at once.
 
     Args:
-        document: the stored document, with its history.
+        document: the stored document, with the uuids and names of its history.
         wanted: states of the lifecycle.
-        since: the job's mark when the waiting began.
+        since: the job's mark when the waiting began. If it has no `entry`, its `revision` counts.
     """
     state = str(document.get("state"))
-    if state in wanted or not reach.entered(str(since.state), _after(document, since.entry)).isdisjoint(wanted):
+    if state in wanted or not reach.entered(_names_after(document, since)).isdisjoint(wanted):
         return True
     return False if reach.may_reach(state, wanted) else NEVER
 
@@ -102,13 +120,16 @@ def _unknown(name: str) -> str:
     return f"{what}; did you mean {nearest}?" if is_near else f"{what}; {known}"
 
 
-def _after(document: Mapping[str, Any], entry: Any) -> list[str]:
-    """The names of the entries after this one; empty if the document does not have it, or no longer."""
+def _names_after(document: Mapping[str, Any], since: Mark) -> list[str]:
+    """The names of the entries after a mark; empty if the document does not have its entry, or no longer."""
     entries = _entries(document)
-    uuids = [one.get("uuid") for one in entries]
-    if entry is None or entry not in uuids:
-        return []
-    return [str(one.get("name")) for one in entries[uuids.index(entry) + 1 :]]
+    if since.entry is not None:
+        uuids = [one.get("uuid") for one in entries]
+        new = len(entries) - 1 - uuids.index(since.entry) if since.entry in uuids else 0
+    else:
+        revision = mark(document).revision
+        new = 0 if revision is None or since.revision is None else max(0, revision - since.revision)
+    return [str(one.get("name")) for one in entries[max(0, len(entries) - new) :]]
 
 
 def _entries(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -127,7 +127,7 @@ class Metrics:
             dry_run: whether it was a dry run.
         """
         if self._together:
-            self._look()  # Prometheus may ask another process, which reads the gauges from the shared directory
+            self.look()  # Prometheus may ask another process, which reads the gauges from the shared directory
         if dry_run:
             self._dry_runs.labels(verdict.value).inc()
             return
@@ -193,9 +193,14 @@ class Metrics:
         """
         self._asked.register(_OpenJobsCollector(latest))
 
+    def look(self) -> None:
+        """Reads the gauges of this process. With several processes, call it now and then: one of them tells of all."""
+        for gauge, value in self._watched:
+            gauge.set(value())
+
     def text(self) -> bytes:
         """All metrics in the text format of Prometheus; with several processes, the sums of all."""
-        self._look()
+        self.look()
         shown = self._registry
         if self._together:
             shown = CollectorRegistry()
@@ -204,10 +209,6 @@ class Metrics:
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(name, help_text, labels, registry=self._registry)
-
-    def _look(self) -> None:
-        for gauge, value in self._watched:
-            gauge.set(value())
 
 
 def of_ended_process(number: int) -> None:

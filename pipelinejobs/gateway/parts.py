@@ -49,6 +49,7 @@ _REAPPLY_SECONDS: Final = 20.0
 """The pause between two searches for events that were undone, and the time limit of one search."""
 _NEW_TOKENS_PAUSE_SECONDS: Final = 0.1
 """The pause between two searches for new jobs. A program usually calls `run()` seconds after it has created a job."""
+_GAUGES_PAUSE_SECONDS: Final = 5.0
 _CHECK_SECONDS: Final = 1.5
 _CHECK_PAUSE_SECONDS: Final = 2.0
 """The time limit of a health check of the database, and how long its result is used."""
@@ -114,6 +115,7 @@ class GatewayParts:
             Periodic("looking for new jobs", self._remember_new_tokens, _NEW_TOKENS_PAUSE_SECONDS),
             Periodic("looking for events that were undone", self._reapply, _REAPPLY_PAUSE_SECONDS),
             Periodic("counting the open jobs", self._open_jobs.look, PAUSE_SECONDS),
+            Periodic("reading the gauges", self.metrics.look, _GAUGES_PAUSE_SECONDS),
         )
         self.authenticator = authenticator_for(
             settings.gateway, services.store.nonces, self._credentials, self._nonce_pool, self.metrics
@@ -234,6 +236,7 @@ class GatewayParts:
         return JobAsker(
             asking,
             services.store.asked,
+            services.store.quiet_jobs,
             every=configured.every,
             after=configured.after,
             tell=partial(self._reconciled, asking.names),

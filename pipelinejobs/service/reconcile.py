@@ -23,7 +23,7 @@ from pipelinejobs.messages.external import External
 from pipelinejobs.service.external_job import external_job
 from pipelinejobs.service.manager import Manager
 from pipelinejobs.store import Store
-from pipelinejobs.store.asked import QuietJob
+from pipelinejobs.store.quiet_jobs import QuietJob
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import PipelineJobsError, Unavailable
 from pipelinejobs.util.log import logger

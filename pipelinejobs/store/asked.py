@@ -1,4 +1,4 @@
-"""What became of questions to job systems, in `jobs_asked`, and which jobs are to be asked about.
+"""What became of questions to job systems, in the collection `jobs_asked`.
 
 There is a row for each job about which a job system was asked, and a document for each job system about the rounds of
 the gateways. Only the gateway that has the lease on a job system's rounds asks there. It renews the lease while it
@@ -7,12 +7,10 @@ asks; if it dies, the lease ends by itself, and another gateway goes on.
 All times are the database's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from heapq import merge
 from typing import Any, Final, NamedTuple
 
-from bson import DatetimeMS
 from pymongo import ASCENDING, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -22,6 +20,7 @@ from pipelinejobs.core.job import Job
 from pipelinejobs.messages.external import External
 from pipelinejobs.messages.values import storable
 from pipelinejobs.store.connection import Document, database_time, translated
+from pipelinejobs.store.quiet_jobs import Place
 
 KEPT_DAYS: Final = 30
 """After so many days without a further question MongoDB removes a job's row."""
@@ -29,7 +28,6 @@ KEPT_DAYS: Final = 30
 _ROUND: Final = "round "
 """The beginning of the `_id` of the documents about rounds; that of a row is the job's uuid."""
 _LONG_AGO: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
-_PAGE: Final = 100
 _LONGEST: Final = {"external": 200, "status": 64, "why": 300}
 
 
@@ -54,27 +52,6 @@ class Asked(NamedTuple):
     unanswered: int
 
 
-class Place(NamedTuple):
-    """The place of a job among the quiet jobs: the date of its newest change, and its `_id`."""
-
-    updated: Any
-    key: Any
-
-
-class QuietJob(NamedTuple):
-    """An open job that did not change for some time.
-
-    Attributes:
-        uuid: the job's uuid.
-        system: the job system that runs it, as far as the job document says it; else None.
-        place: its place among the quiet jobs.
-    """
-
-    uuid: str
-    system: str | None
-    place: Place
-
-
 class Round(NamedTuple):
     """The newest round of questions to a job system.
 
@@ -97,12 +74,11 @@ class Round(NamedTuple):
 
 
 class AskedJobs:
-    """The collection `jobs_asked`, and the quiet jobs of the collection `jobs`."""
+    """The collection `jobs_asked`."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
         self._asked = database["jobs_asked"]
-        self._jobs = database["jobs"]
 
     def note(
         self, job: Job, external: External, result: str, status: str | None, why: str, *, is_answered: bool
@@ -227,93 +203,8 @@ class AskedJobs:
             found = self._asked.find({"_id": {"$gte": _ROUND, "$lt": _ROUND + "\uffff"}}).sort("_id", ASCENDING)
             return [_round(row) for row in found]
 
-    def quiet_since(self, seconds: float) -> datetime:
-        """The time so many seconds ago.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-        with translated():
-            return database_time(self._database) - timedelta(seconds=seconds)
-
-    def count_quiet(self, since: datetime) -> int:
-        """The number of open jobs that did not change since a time.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-        with translated():
-            return sum(self._jobs.count_documents(_quiet(state, since)) for state in OPEN)
-
-    def quiet(self, since: datetime, behind: Place | None = None) -> Iterator[QuietJob]:
-        """The open jobs that did not change since a time, the one that is quiet for longest first, read in pages.
-
-        Jobs that python-datacatalog has marked as deleted are left out.
-
-        Args:
-            since: the time.
-            behind: only jobs after this place.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-        parts = [self._quiet_in(state, since, behind) for state in OPEN]
-        yield from merge(*parts, key=lambda job: moment(job.place))
-
-    def _quiet_in(self, state: str, since: datetime, behind: Place | None) -> Iterator[QuietJob]:
-        query = _quiet(state, since)
-        while True:
-            after = {} if behind is None else _after(behind)
-            with translated():
-                found = self._jobs.find({"$and": [query, after]}, _LISTED)
-                page = list(found.sort([("updated", ASCENDING), ("_id", ASCENDING)]).limit(_PAGE))
-            for job in page:
-                behind = Place(job["updated"], job["_id"])
-                if isinstance(job.get("uuid"), str):
-                    yield _listed(job)
-            if len(page) < _PAGE:
-                return
-
-    def these(self, uuids: Sequence[str], since: datetime | None) -> list[QuietJob]:
-        """The jobs with these uuids, in this order; with `since`, only open ones that did not change since that time.
-
-        Raises:
-            Unavailable: the database cannot be asked.
-        """
-        named: Document = {"uuid": {"$in": list(uuids)}}
-        queries = [{}] if since is None else [_quiet(state, since) for state in OPEN]
-        with translated():
-            found = {job["uuid"]: _listed(job) for query in queries for job in self._jobs.find(named | query, _LISTED)}
-        return [found[uuid] for uuid in dict.fromkeys(uuids) if uuid in found]
-
 
 _STATE: Final = {"$project": {"state": 1}}
-_LISTED: Final = {"uuid": 1, "updated": 1, "_external.system": 1}
-
-
-def moment(place: Place) -> int:
-    """The date of a place as a number, by which quiet jobs are sorted. For years after 9999 it is a `DatetimeMS`."""
-    return int(DatetimeMS(place.updated))
-
-
-def _listed(job: Document) -> QuietJob:
-    external = job.get("_external")
-    system = external.get("system") if isinstance(external, dict) else None
-    place = Place(job.get("updated"), job["_id"])
-    return QuietJob(job["uuid"], system if isinstance(system, str) else None, place)
-
-
-def _quiet(state: str, since: datetime) -> Document:
-    # The comparison matches dates only, and lists of dates, which another program may have stored.
-    updated = {"$lt": since, "$not": {"$type": "array"}}
-    return {"state": state, "updated": updated, "_visible": {"$ne": False}}
-
-
-def _after(place: Place) -> Document:
-    """The condition for jobs after a place. The first part bounds what is read of an index, the second what is left."""
-    updated, key = place
-    later = {"$or": [{"updated": {"$gt": updated}}, {"_id": {"$gt": key}}]}
-    return {"updated": {"$gte": updated}, **later}
 
 
 def _round(row: Mapping[str, Any]) -> Round:

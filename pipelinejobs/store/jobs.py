@@ -215,6 +215,11 @@ class Jobs:
         with translated():
             return self._jobs.find_one({"uuid": {"$eq": uuid}})
 
+    def outline(self, uuid: str) -> dict[str, Any] | None:
+        """As `document`, without the data of the history entries, which may take megabytes."""
+        with translated():
+            return self._jobs.find_one({"uuid": {"$eq": uuid}}, {"history.data": 0})
+
 
 def index_request(entry: Entry, life: str) -> dict[str, Any]:
     """The outbox row of the index request for this history entry."""

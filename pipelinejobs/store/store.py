@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipelinejobs.store.new_jobs import NewJobs
     from pipelinejobs.store.nonces import Nonces
     from pipelinejobs.store.pipelines import Pipelines
+    from pipelinejobs.store.quiet_jobs import QuietJobs
     from pipelinejobs.store.refresh_tokens import RefreshTokens
     from pipelinejobs.store.repairs import Repairs
     from pipelinejobs.store.sessions import Sessions
@@ -45,7 +46,8 @@ class Store:
         outbox: messages to other actors that are not delivered yet.
         journal: applied events that another program may still undo.
         refused: refused deliveries.
-        asked: what became of questions to job systems, and which jobs are to be asked about.
+        asked: what became of questions to job systems.
+        quiet_jobs: open jobs that had no event for some time.
         pipelines: makes pipelines and jobs.
         listing: reads lists of jobs.
         new_jobs: new jobs, whose tokens have to be remembered.
@@ -120,6 +122,12 @@ class Store:
         from pipelinejobs.store.sessions import Sessions
 
         return Sessions(self.database)
+
+    @cached_property
+    def quiet_jobs(self) -> "QuietJobs":
+        from pipelinejobs.store.quiet_jobs import QuietJobs
+
+        return QuietJobs(self.database)
 
     @cached_property
     def refresh_tokens(self) -> "RefreshTokens":

@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -143,3 +144,35 @@ def test_with_a_mongod_of_their_own(variables: dict[str, str], tmp_path: Path, n
         eventually(lambda: len(started(running)) >= PROCESSES - 1, SECONDS)
         assert httpx.get(f"{running.url}/readyz", trust_env=False).status_code == 200
         assert running.end() == 0
+
+
+def test_the_waiting_requests_of_other_processes_are_counted(gateway: Served, job: StoredJob) -> None:
+    """One process is asked for the metrics while the others, and they alone, have requests that wait."""
+    headers = {"Authorization": f"Bearer {TOKENS['READ']}"}
+    others = started(gateway)
+
+    def ask() -> int:
+        query: dict[str, Any] = {"until": "RUNNING", "wait": 50}
+        url = f"{gateway.url}/jobs/{job.uuid}"
+        return httpx.get(url, params=query, headers=headers, timeout=90, trust_env=False).status_code
+
+    def are_counted() -> bool:
+        return "\npipelinejobs_waiters 12.0\n" in scraper.get(f"{gateway.url}/metrics").text
+
+    def opened() -> int:
+        return sum(len(list((Path("/proc") / str(process) / "fd").iterdir())) for process in others)
+
+    with httpx.Client(trust_env=False, timeout=SECONDS) as scraper, ThreadPoolExecutor(12) as threads:
+        for process in others:
+            os.kill(process, signal.SIGSTOP)
+        assert not are_counted(), "the connection stays with the first process"
+        for process in others:
+            os.kill(process, signal.SIGCONT)
+        before = opened()
+        gateway.process.send_signal(signal.SIGSTOP)
+        asked = [threads.submit(ask) for _ in range(12)]
+        eventually(lambda: opened() >= before + 12, SECONDS)
+        gateway.process.send_signal(signal.SIGCONT)
+        eventually(are_counted, 40)
+        gateway.post(job.event("run"))
+        assert [one.result(SECONDS) for one in asked] == [200] * 12

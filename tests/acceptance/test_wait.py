@@ -17,9 +17,10 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from pipelinejobs.client import Job
 from pipelinejobs.mongod import Mongod
 from support import datacatalog
-from support.gateway import TOKENS, eventually
+from support.gateway import ALIAS, TOKENS, eventually
 from support.process import StoredJob, insert_job
 from support.served import gateway_environment, served
 from support.terminal import CTRL_C, ROOT, SECONDS, terminal
@@ -148,3 +149,27 @@ def test_a_gateway_that_ends_answers_its_waiters(
         assert [answer.json()["result"]["reached"] for answer in answers] == [False] * 20
         assert time.monotonic() - began < 50, "sooner than the wait of any of them"
         assert job.token not in gateway.log.read_text()
+
+
+@pytest.mark.promise("P10")
+def test_a_client_misses_nothing_over_the_death_of_the_gateway(
+    mongodb_uri: str, database: Database[Any], job: StoredJob, tmp_path: Path, free_port: int
+) -> None:
+    """The job is finished and left that state again while the gateway is away."""
+    variables = gateway_environment(mongodb_uri, database.name) | {"_REACTOR_GATEWAY_PORT": str(free_port)}
+    datacatalog.writes(job, "run")
+    sender = Job(f"http://127.0.0.1:{free_port}/actors/v2/{ALIAS}/messages", job.uuid, job.token, bearer=TOKENS["READ"])
+
+    def waiters(url: str) -> bool:
+        return "\npipelinejobs_waiters 1.0\n" in httpx.get(f"{url}/metrics", trust_env=False).text
+
+    with ThreadPoolExecutor(1) as thread:
+        with served(variables, tmp_path) as gateway:
+            waited = thread.submit(sender.wait, ["FINISHED"], SECONDS)
+            eventually(lambda: waiters(gateway.url), SECONDS)
+            gateway.end(signal.SIGKILL)
+        for event in ("finish", "index", "indexed", "validate"):
+            datacatalog.writes(job, event)
+        with served(variables, tmp_path):
+            found = waited.result(SECONDS)
+    assert (found.state, found.reached, found.never) == ("VALIDATING", True, False)

@@ -43,7 +43,12 @@ Wait = Annotated[
 ]
 Revision = Annotated[
     int | None,
-    Query(description="The `revision` that the reader knows; answer at once if it differs.", ge=0, le=MOST_EVENTS),
+    Query(
+        description="The `revision` that the reader knows; answer at once if it differs. With `until`, a state that "
+        "the job has entered since counts.",
+        ge=0,
+        le=MOST_EVENTS,
+    ),
 ]
 Prefer = Annotated[
     str | None,
@@ -147,9 +152,9 @@ async def _waiter(parts: GatewayParts, request: Request, uuid: str) -> AsyncIter
 
 def _matters(change: dict[str, Any], known: Mark, wished: Wish) -> bool:
     """Whether a change may be what the reader waits for, so that the job has to be read again."""
-    told = Mark(change.get("state"), waiting.whole(change.get("revision")), change.get("updated"))
+    told = waiting.told(change)
     if wished.states is not None and wished.revision is None:
-        return bool(told.state != known.state)
+        return waiting.may_have_reached(told, known, wished.states)
     return not told.is_same(known)
 
 
@@ -189,7 +194,8 @@ def _look(
     shown: dict[str, Any] = {"revision": mark.revision}
     is_due = is_last or (wished.revision is not None and mark.revision != wished.revision)
     if wished.states is not None:
-        shown["reached"] = waiting.reached(document, wished.states, since or mark)
+        begin = since or mark if wished.revision is None else Mark(None, wished.revision, None)
+        shown["reached"] = waiting.reached(document, wished.states, begin)
         is_due = is_due or shown["reached"] is not False
     elif since is not None and wished.revision is None:
         is_due = is_due or not mark.is_same(since)

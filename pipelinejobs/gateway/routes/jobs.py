@@ -45,6 +45,9 @@ Duration = Annotated[
 ]
 Moment = Annotated[datetime | None, Query(description="A time; UTC if it has no time zone.")]
 
+_NOT_IN_QUERY = frozenset({"call", "request", "uuid", "prefer"})
+"""What routes take that is no parameter of the query."""
+
 
 def router() -> APIRouter:
     """The routes."""
@@ -84,7 +87,7 @@ async def get_all(
     cursor: Cursor = None,
 ) -> JSONResponse:
     """A page of jobs, without soft-deleted ones."""
-    _refuse_misspelt(request.query_params)
+    _refuse_misspelt(request.query_params, get_all)
     wanted = Filter(
         states=(state,) if state is not None else (),
         pipeline=pipeline,
@@ -113,12 +116,13 @@ async def get_one(
 ) -> JSONResponse:
     """One job, without its history and its secrets: at once, or with `wait` once it is in a state or has changed.
 
-    With `until`, `reached` is true if the job is in one of the states, or was since the request came; `never`, at once,
-    if no event but an administrative one (`reset`, `ready`) leads there; false otherwise, after `wait` seconds. Repeat
-    the request then.
+    With `until`, `reached` is true if the job is in one of the states, or was since the request came, or since
+    `revision`; `never`, at once, if no event but an administrative one (`reset`, `ready`) leads there; false otherwise,
+    after `wait` seconds. Repeat the request then.
     """
+    _refuse_misspelt(request.query_params, get_one)
     wished = job_wait.wish(until, wait, revision, prefer, call.parts.settings.limits.wait)
-    find = _shown_to(call, uuid, token, partial(call.parts.store.jobs.document, uuid))
+    find = _shown_to(call, uuid, token, partial(call.parts.store.jobs.outline, uuid))
     return await job_wait.answer(call.parts, request, uuid, wished, find)
 
 
@@ -181,13 +185,14 @@ async def _answered(
     return answered
 
 
-def _refuse_misspelt(given: Iterable[str]) -> None:
-    """Refuses a name that is nearly the name of a filter: without that filter, all jobs would match.
+def _refuse_misspelt(given: Iterable[str], route: Callable[..., Any]) -> None:
+    """Refuses a name that is nearly that of a parameter: without a filter all jobs would match, without `wait` none is
+    waited for.
 
     Raises:
         HttpError: 400; it says which name may be meant.
     """
-    known = [name for name in signature(get_all).parameters if name not in ("call", "request")]
+    known = [name for name in signature(route).parameters if name not in _NOT_IN_QUERY]
     for name in given:
         near = next((one for one in known if 0 < spelling.mistakes(name, one) <= spelling.MOST), None)
         if near is not None and name not in known:

@@ -19,7 +19,8 @@ from uuid import uuid4
 
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.service.reconcile import QUESTION_SECONDS, Reconciled, Reconciler
-from pipelinejobs.store.asked import AskedJobs, Place, QuietJob, Round, moment
+from pipelinejobs.store.asked import AskedJobs, Round
+from pipelinejobs.store.quiet_jobs import Place, QuietJob, QuietJobs, moment
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.log import logger
 
@@ -39,6 +40,7 @@ class JobAsker:
         self,
         reconciler: Reconciler,
         asked: AskedJobs,
+        quiet: QuietJobs,
         *,
         every: float,
         after: float,
@@ -48,14 +50,15 @@ class JobAsker:
         """
         Args:
             reconciler: asks about jobs.
-            asked: which jobs are quiet, and which rounds there were.
+            asked: which rounds there were.
+            quiet: which jobs are quiet.
             every: seconds from the beginning of a round to that of the next.
             after: seconds for which a job has to be quiet.
             tell: called with what became of each job, in any thread.
             lease: seconds for which a lease lasts.
         """
         self._reconciler = reconciler
-        self._asked = asked
+        self._asked, self._quiet = asked, quiet
         self._every, self._after, self._lease = every, after, lease
         self._tell = tell
         self._closing = threading.Event()
@@ -93,7 +96,7 @@ class JobAsker:
     def _round(self, begun: Round) -> None:
         """One round. If the database fails, the lease ends by itself, and the round is begun again."""
         system = begun.system
-        since = self._asked.quiet_since(self._after)
+        since = self._quiet.cutoff(self._after)
         course = _Course(self._asked, begun, self._holder, self._lease, self._closing)
         next_round = monotonic() + self._every
 
@@ -101,7 +104,7 @@ class JobAsker:
             return course.goes_on(job, is_cut=not self._can_ask(system, course, next_round))
 
         counts: Counter[str] = Counter()
-        for reconciled in self._reconciler.in_turn(system, course.jobs(since), go_on=goes_on):
+        for reconciled in self._reconciler.in_turn(system, course.jobs(self._quiet, since), go_on=goes_on):
             counts[reconciled.result.value] += 1
             self._tell(reconciled)
         if course.is_lost:
@@ -150,13 +153,13 @@ class _Course:
         self.behind: Place | None = None
         self.is_lost = False
 
-    def jobs(self, since: datetime) -> Iterator[QuietJob]:
+    def jobs(self, quiet: QuietJobs, since: datetime) -> Iterator[QuietJob]:
         """The quiet jobs, from where the round before was cut short to the end, and then from the beginning."""
         start = self._begun.behind
         if start is None:
-            return self._asked.quiet(since)
-        earlier = takewhile(lambda job: moment(job.place) <= moment(start), self._asked.quiet(since))
-        return chain(self._asked.quiet(since, start), earlier)
+            return quiet.all(since)
+        earlier = takewhile(lambda job: moment(job.place) <= moment(start), quiet.all(since))
+        return chain(quiet.all(since, start), earlier)
 
     def goes_on(self, job: QuietJob, *, is_cut: bool) -> bool:
         """Whether this job has its turn now; with `is_cut`, it is the first one of the next round."""

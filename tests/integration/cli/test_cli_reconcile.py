@@ -11,7 +11,7 @@ from pymongo.database import Database
 from integration.cli.conftest import Cli, Done
 from pipelinejobs.service import reconcile
 from pipelinejobs.store import Store
-from pipelinejobs.store.asked import Place
+from pipelinejobs.store.quiet_jobs import Place
 from pipelinejobs.util.errors import Unavailable
 from support.factories import UUID
 from support.job_systems import StandInAgave, StandInTapis, error

@@ -111,6 +111,19 @@ class TestWaiting:
             done = cli("wait", job.uuid, "--until", "RUNNING")
         assert (done.exit_code, done.out) == (0, "FINISHED\n")
 
+    def test_a_state_from_which_the_job_came_back_between_two_looks(
+        self, cli: Cli, job: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def both() -> None:
+            datacatalog.writes(job, "index")
+            datacatalog.writes(job, "indexed")
+
+        for event in ("run", "finish"):
+            datacatalog.writes(job, event)
+        with after_looks(monkeypatch, {2: both}):
+            done = cli("wait", job.uuid, "--until", "INDEXING")
+        assert (done.exit_code, done.out) == (0, "FINISHED\n")
+
     def test_another_end(self, cli: Cli, job: StoredJob, monkeypatch: pytest.MonkeyPatch) -> None:
         with after_looks(monkeypatch, {2: lambda: datacatalog.writes(job, "fail")}):
             done = cli("wait", job.uuid, "--until", "FINISHED")
@@ -142,7 +155,7 @@ class TestWaiting:
         def away(*_: object) -> Any:
             raise Unavailable("away")
 
-        monkeypatch.setattr(Jobs, "document", away)
+        monkeypatch.setattr(Jobs, "outline", away)
         done = cli("wait", job.uuid, "--timeout", "0.1")
         assert (done.exit_code, done.out) == (75, "")
         assert done.err.splitlines()[1:] == ["away; the command goes on waiting", "wait: away"]

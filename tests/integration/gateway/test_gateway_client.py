@@ -178,7 +178,7 @@ class TestACommand:
             ("exit 0", 0, ["run", "finish"], None),
             ("kill -KILL $$", 137, ["run", "fail"], "KILL"),
             ("kill -TERM $PPID; sleep 1000", 143, ["run", "update", "fail"], "TERM"),
-            ("trap 'exit 0' TERM; kill -TERM $PPID; while :; do sleep 0.1; done", 0, ["run", "update", "finish"], None),
+            ("trap 'exit 0' TERM; sleep 1000 & kill -TERM $PPID; wait", 0, ["run", "update", "finish"], None),
         ],
     )
     def test_is_reported_by_exec(

@@ -224,7 +224,9 @@ def test_a_pause_costs_a_round_no_more_than_its_length(
         agave.jobs[n] = "RUNNING"
     agave.next(too_many(1))
     told: list[Reconciled] = []
-    asker = JobAsker(reconciler_of(agave), store.asked, every=3600, after=1, tell=told.append, lease=0.0)
+    asker = JobAsker(
+        reconciler_of(agave), store.asked, store.quiet_jobs, every=3600, after=1, tell=told.append, lease=0.0
+    )
     asker._look("agave")
     assert agave.asked == names
     assert [one.result.value for one in told] == ["unanswered", "known", "known", "known"]
@@ -236,7 +238,7 @@ def test_it_stops_while_it_waits(reconciler_of: "Made", store: Store, agave: Sta
     for n in range(4):
         quiet(new_job, str(n))
     agave.always(too_many(3600))
-    asker = JobAsker(reconciler_of(agave), store.asked, every=3600, after=1, tell=lambda _: None)
+    asker = JobAsker(reconciler_of(agave), store.asked, store.quiet_jobs, every=3600, after=1, tell=lambda _: None)
     looking = threading.Thread(target=asker._look, args=("agave",))
     looking.start()
     eventually(lambda: agave.asked)
@@ -296,7 +298,9 @@ def test_the_lease_is_renewed_while_it_asks(
 
     monkeypatch.setattr(store.asked, "renew", counting)
     told: list[Reconciled] = []
-    asker = JobAsker(reconciler_of(agave), store.asked, every=3600, after=1, tell=told.append, lease=lease)
+    asker = JobAsker(
+        reconciler_of(agave), store.asked, store.quiet_jobs, every=3600, after=1, tell=told.append, lease=lease
+    )
     asker._look("agave")
     assert (renewed, len(told)) == ([True] * renewals, 8)
 
@@ -314,7 +318,9 @@ def test_a_gateway_that_lost_its_lease_asks_no_more(
 
     agave.before_answer = lose
     told: list[Reconciled] = []
-    asker = JobAsker(reconciler_of(agave), store.asked, every=3600, after=1, tell=told.append, lease=0.0)
+    asker = JobAsker(
+        reconciler_of(agave), store.asked, store.quiet_jobs, every=3600, after=1, tell=told.append, lease=0.0
+    )
     asker._look("agave")
     assert len(agave.asked) == 1
     (found,) = store.asked.rounds()
@@ -335,7 +341,7 @@ def test_the_database_is_away_for_a_while(
     agave.jobs["1"] = "FINISHED"
     told: list[Reconciled] = []
     reconciler = reconciler_of(agave, database_seconds=0.2)
-    asker = JobAsker(reconciler, store.asked, every=3600, after=1, tell=told.append)
+    asker = JobAsker(reconciler, store.asked, store.quiet_jobs, every=3600, after=1, tell=told.append)
 
     def away(_: Any) -> Any:
         raise Unavailable

@@ -82,12 +82,26 @@ class TestAtOnce:
         assert bare["_properties"]["revision"] == bare["revision"]
         assert ask(gateway, job, until="RUNNING", wait=LONG) == bare | {"reached": True}
 
+    @pytest.mark.parametrize("history", [None, "text", [1, [2], {"data": 3}], {"data": 4}])
+    def test_whatever_another_program_stored_as_history(self, gateway: Gateway, job: StoredJob, history: Any) -> None:
+        before = ask(gateway, job, until="RUNNING")
+        job.jobs.update_one({"uuid": job.uuid}, {"$set": {"history": history}})
+        assert ask(gateway, job, until="RUNNING") == before
+
     def test_another_revision(self, gateway: Gateway, job: StoredJob) -> None:
         gateway.post(job.event("run"))
         assert "reached" not in ask(gateway, job, revision=0, wait=LONG)
         assert ask(gateway, job, revision=0, until="FINISHED", wait=LONG)["reached"] is False
         assert ask(gateway, job, revision=7, until="RUNNING", wait=LONG)["reached"] is True
         assert ask(gateway, job, revision=1, wait=0)["revision"] == 1
+
+    def test_a_state_that_was_passed_since_the_revision(self, gateway: Gateway, job: StoredJob) -> None:
+        """A reader whose question was lost, with the gateway that it asked, misses nothing."""
+        gateway.post(job.event("update"))
+        assert gateway.post(callback("agave", "FINISHED"), job.url()).status_code == 200
+        assert ask(gateway, job, until="RUNNING", revision=1, wait=LONG)["reached"] is True
+        assert ask(gateway, job, until="RUNNING", wait=LONG)["reached"] == "never"
+        assert ask(gateway, job, until="RUNNING", revision=3, wait=LONG)["reached"] == "never"
 
     @pytest.mark.parametrize("more", [{}, {"wait": LONG}, {"wait": LONG, "until": "FINISHED"}, {"revision": 0}])
     def test_an_unknown_job(self, gateway: Gateway, more: dict[str, Any]) -> None:
@@ -113,6 +127,8 @@ class TestAtOnce:
             ({"revision": "-1"}, "parameter revision: "),
             ({"revision": "1e99"}, "parameter revision: "),
             ({"revision": ""}, "parameter revision: "),
+            ({"untill": "FINISHED"}, "parameter 'untill': is not known; did you mean until?"),
+            ({"Wait": "5"}, "parameter 'Wait': is not known; did you mean wait?"),
         ],
     )
     def test_a_bad_value_is_named(
@@ -151,6 +167,27 @@ class TestWaiting:
         """A report that a job has ended implies the missing `run`, and both are written at once."""
         with waiting(gateway, job, until="RUNNING") as asked:
             assert gateway.post(callback("agave", "FINISHED"), job.url()).status_code == 200
+        assert (asked.result()["reached"], asked.result()["state"]) == (True, "FINISHED")
+
+    def test_a_state_from_which_the_job_came_back_before_the_next_look(
+        self, gateway: Gateway, job: StoredJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gateway.post(job.event("run"))
+        gateway.post(job.event("finish"))
+        look = gateway.parts.feed._look
+        done = threading.Event()
+
+        async def later() -> Any:
+            await asyncio.to_thread(done.wait, 30)
+            return await look()
+
+        monkeypatch.setattr(gateway.parts.feed, "_look", later)
+        done.set()
+        with waiting(gateway, job, until="INDEXING") as asked:
+            done.clear()
+            for event in ("index", "indexed"):
+                datacatalog.writes(job, event)
+            done.set()
         assert (asked.result()["reached"], asked.result()["state"]) == (True, "FINISHED")
 
     def test_a_change_of_the_state_that_the_feed_missed_is_in_the_last_answer(
@@ -213,17 +250,17 @@ class TestWaiting:
 
 def in_between(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
     """Has this happen right after the first read of a job."""
-    document = gateway.parts.store.jobs.document
+    outline = gateway.parts.store.jobs.outline
     reads: list[str] = []
 
     def read(uuid: str) -> Any:
-        found = document(uuid)
+        found = outline(uuid)
         reads.append(uuid)
         if len(reads) == 1:
             happens()
         return found
 
-    monkeypatch.setattr(gateway.parts.store.jobs, "document", read)
+    monkeypatch.setattr(gateway.parts.store.jobs, "outline", read)
 
 
 def test_a_change_right_after_the_first_read_is_not_missed(

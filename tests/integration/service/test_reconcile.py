@@ -22,7 +22,7 @@ from pipelinejobs.service.outbox_relay import OutboxRelay
 from pipelinejobs.service.reconcile import Reconciled, Reconciler, Result
 from pipelinejobs.settings.reconcile import ReconcileSection
 from pipelinejobs.store import Store, Written
-from pipelinejobs.store.asked import QuietJob
+from pipelinejobs.store.quiet_jobs import QuietJob
 from pipelinejobs.util.backoff import Backoff
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.errors import OutcomeUnknown, Unavailable
@@ -537,6 +537,6 @@ def test_quiet_jobs_of_the_store(
     agave.jobs[ID] = "FINISHED"
     jobs.update_one({"uuid": running.uuid}, {"$set": {"updated": OLD}})
     since = OLD + timedelta(days=1)
-    found = list(reconciler.all_at_once(lambda: store.asked.quiet(since)))
+    found = list(reconciler.all_at_once(lambda: store.quiet_jobs.all(since)))
     assert [(each.job, each.result) for each in found] == [(running.uuid, Result.MISSED)]
-    assert list(reconciler.all_at_once(lambda: store.asked.quiet(since))) == []
+    assert list(reconciler.all_at_once(lambda: store.quiet_jobs.all(since))) == []

@@ -1,4 +1,4 @@
-"""What became of questions, the rounds of gateways and their leases, and which jobs are quiet."""
+"""What became of questions, and the rounds of gateways with their leases."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,10 +8,11 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from pipelinejobs.messages.external import External
-from pipelinejobs.store import Store, asked
-from pipelinejobs.store.asked import AskedJobs, Place
+from pipelinejobs.store import Store
+from pipelinejobs.store.asked import AskedJobs
+from pipelinejobs.store.quiet_jobs import Place
 from support.factories import a_job
-from support.process import Documents, NewJob, StoredJob, insert_job
+from support.process import NewJob, StoredJob
 
 JOB = External("agave", "1-007")
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
@@ -127,57 +128,3 @@ class TestRounds:
         note(rows, "known", job.uuid)
         assert [row.system for row in rows.rounds()] == ["agave"]
         assert database["jobs_asked"].count_documents({"asked": {"$exists": True}}) == 1
-
-
-class TestQuiet:
-    def test_open_jobs_the_longest_quiet_first(self, rows: AskedJobs, new_job: NewJob) -> None:
-        made = [
-            new_job(state=state, updated=OLD + timedelta(days=days)).uuid
-            for days, state in enumerate(["RUNNING", "CREATED", "CREATED", "RUNNING"])
-        ]
-        new_job(state="FINISHED", updated=OLD)
-        new_job(state="RUNNING", updated=OLD + timedelta(days=30))
-        new_job(state="RUNNING", updated=OLD, _visible=False)
-        new_job(state="RUNNING", updated="2018-01-01")
-        new_job(state="RUNNING", updated=[OLD])
-        since = OLD + timedelta(days=10)
-        assert [job.uuid for job in rows.quiet(since)] == made
-        assert rows.count_quiet(since) == 4
-
-    def test_pages_are_joined_without_a_gap(
-        self, rows: AskedJobs, new_job: NewJob, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Many jobs have the same date, because dates of changes are whole seconds."""
-        monkeypatch.setattr(asked, "_PAGE", 3)
-        made = [
-            new_job(state=state, updated=OLD + timedelta(days=n // 4)).uuid
-            for n in range(11)
-            for state in ("CREATED", "RUNNING")
-        ]
-        found = [job.uuid for job in rows.quiet(OLD + timedelta(days=30))]
-        assert len(found) == len(made)
-        assert set(found) == set(made)
-
-    def test_from_a_place_on(self, rows: AskedJobs, new_job: NewJob) -> None:
-        made = [new_job(state="RUNNING", updated=OLD + timedelta(days=n // 2)).uuid for n in range(6)]
-        since = OLD + timedelta(days=30)
-        places = [job.place for job in rows.quiet(since)]
-        for number, place in enumerate(places):
-            assert [job.uuid for job in rows.quiet(since, place)] == made[number + 1 :]
-
-    def test_quiet_by_the_databases_clock(self, rows: AskedJobs, new_job: NewJob) -> None:
-        new_job(state="RUNNING", updated=datetime.now(UTC) - timedelta(hours=2))
-        assert [rows.count_quiet(rows.quiet_since(hours * 3600)) for hours in (1, 3)] == [1, 0]
-
-    def test_the_jobs_with_these_uuids(self, rows: AskedJobs, jobs: Documents) -> None:
-        old = insert_job(jobs, state="RUNNING", updated=OLD).uuid
-        ended = insert_job(jobs, state="FAILED", updated=OLD).uuid
-        named = [ended, old, "10700000-0000-5000-8000-000000000000", old]
-        assert [job.uuid for job in rows.these(named, None)] == [ended, old]
-        assert [job.uuid for job in rows.these(named, OLD + timedelta(days=1))] == [old]
-        assert rows.these(named, OLD) == []
-
-    def test_the_job_system_is_what_the_job_says(self, rows: AskedJobs, new_job: NewJob) -> None:
-        for external in ({"system": "tapis", "id": "x", "attempt": "y"}, "odd", {"system": 7}):
-            new_job(state="RUNNING", updated=OLD, _external=external)
-        assert [job.system for job in rows.quiet(OLD + timedelta(days=1))] == ["tapis", None, None]

@@ -43,6 +43,15 @@ def test_a_job_of_python_datacatalog_is_read(store: Store, jobs: Any) -> None:
     assert job.damage is None
 
 
+def test_the_outline_of_a_job_is_all_but_the_data_of_its_history(store: Store, jobs: Any) -> None:
+    jobs.insert_one(catalogued("job-finished.json"))
+    document, outline = store.jobs.document(UUID), store.jobs.outline(UUID)
+    assert document is not None
+    for entry in document["history"]:
+        del entry["data"]
+    assert outline == document
+
+
 def test_the_token_of_a_read_job_is_the_published_one(store: Store, jobs: Any) -> None:
     jobs.insert_one(catalogued("job-created.json"))
     job = loaded(store)

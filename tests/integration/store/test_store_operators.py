@@ -13,6 +13,7 @@ from support.factories import NOW, a_job, catalogued
 
 ASK: Final[dict[str, Callable[[Store, Any], Any]]] = {
     "a job's document": lambda store, name: store.jobs.document(name),
+    "a job's outline": lambda store, name: store.jobs.outline(name),
     "a job's history": lambda store, name: list(store.history.entries(name)),
     "a page of it": lambda store, name: store.history.page(name, 0, 10),
     "what a job owes": lambda store, name: list(store.outbox.rows(job=name)),

@@ -16,6 +16,8 @@ from support.message_samples import JOB, TOKEN
 from support.misbehaving import PATH, UNAVAILABLE, Asked, Manager, Reply, answer, drip, drop, half, manager, refusal
 from support.terminal import terminal
 
+pytestmark = pytest.mark.promise("P10")
+
 
 @pytest.fixture(autouse=True)
 def sender(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +53,7 @@ class TestTheQuestion:
             assert Job.from_callback(url).wait(("FINISHED", "RETIRED"), 10.9).reached
         (asked,) = served.asked
         assert asked.target.partition("?")[0] == f"/jobs/{JOB}"
-        assert asked.parameters == {"x-nonce": NONCE, "until": "FINISHED,RETIRED", "wait": "10"}
+        assert asked.parameters == {"x-nonce": NONCE, "until": "FINISHED,RETIRED", "wait": "0"}
         assert asked.headers["X-Job-Token"] == TOKEN
 
     def test_shows_an_access_token(self) -> None:
@@ -59,7 +61,7 @@ class TestTheQuestion:
             Job(served.url, JOB, TOKEN, bearer="access").wait()
             Job(served.url.replace("/actors/v2/", "/base/v3/actors/"), JOB, TOKEN, tapis_token="tapis").wait()
         first, second = served.asked
-        assert (first.headers["Authorization"], first.parameters["wait"]) == ("Bearer access", "25")
+        assert first.headers["Authorization"] == "Bearer access"
         assert second.headers["X-Tapis-Token"] == "tapis"
         assert second.target.startswith(f"/base/jobs/{JOB}?")
 
@@ -75,6 +77,31 @@ class TestTheQuestion:
             assert waits(served, on_change=seen.append) == Waited("FAILED", True, False, 3)
         assert seen == ["CREATED", "RUNNING", "FAILED"]
         assert [one.parameters.get("revision") for one in served.asked] == [None, "1", "2", "3"]
+
+    def test_is_held_back_but_for_the_first_answer(self) -> None:
+        with manager(drop, told("RUNNING", False), told("FINISHED", True)) as served:
+            assert Job(served.url, JOB, TOKEN).wait().reached
+        assert [one.parameters["wait"] for one in served.asked] == ["0", "0", "25"]
+
+    def test_tells_the_known_revision_if_the_last_one_was_not_held_back_in_full(
+        self, patient: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client, "WAIT_SECONDS", 1)
+
+        def held(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+            time.sleep(float(asked.parameters["wait"]))
+            told("RUNNING", False, 4)(handler, asked)
+
+        early = told("CREATED", False, 1)
+        with manager(drop, early, drop, drop, told("RUNNING", False, 2), held, told("FINISHED", True)) as served:
+            assert waits(served).reached
+        assert [one.parameters.get("revision") for one in served.asked] == [None, None, "1", "1", "1", "2", None]
+
+    def test_is_asked_once_more_without_a_token_that_is_not_yet_known(self) -> None:
+        unknown = refusal(404, "", "not found: no such job")
+        with manager(unknown, told("CREATED", False, 0), drop, told("FINISHED", True)) as served:
+            assert waits(served).reached
+        assert [one.headers.get("X-Job-Token") for one in served.asked] == [TOKEN, None, None, None]
 
     @pytest.mark.parametrize("until", ["FINISHED", (), ("finished",), ("A,B",)])
     def test_names_states(self, until: Any) -> None:
@@ -120,11 +147,14 @@ class TestTheEnd:
         assert len(served.asked) == 3
 
     def test_is_an_unknown_job_or_a_server_without_jobs(self) -> None:
-        with manager(refusal(404, "", "not found: no such job"), answer(404, b"")) as served:
-            for words in (r"no such job$", r"answered 404 .* not by Abaco$"):
-                with pytest.raises(Refused, match=words) as caught:
-                    waits(served)
-                assert caught.value.status == 404
+        for reply, words, questions in (
+            (refusal(404, "", "not found: no such job"), r"no such job$", 2),
+            (answer(404, b""), r"answered 404 .* not by Abaco$", 1),
+        ):
+            with manager(reply) as served, pytest.raises(Refused, match=words) as caught:
+                waits(served)
+            assert caught.value.status == 404
+            assert len(served.asked) == questions
 
     def test_is_a_redirect(self) -> None:
         with manager(answer(302, b"", Location="https://other.example.org/")) as served, pytest.raises(Unanswered):
@@ -167,16 +197,12 @@ class TestGoingOn:
 
         with manager(held) as served:
             assert Job(served.url, JOB, TOKEN).wait(timeout=2.9).state == "RUNNING"
-        assert served.asked[0].parameters["wait"] == "2"
+        assert all(int(one.parameters["wait"]) <= 2 for one in served.asked)
 
 
 class TestTheCommand:
-    def ends(self, capsys: pytest.CaptureFixture[str], served: Manager, *more: str) -> tuple[int, str]:
-        where = ("--callback", f"{served.url}?x-nonce={NONCE}&uuid={JOB}&token={TOKEN}")
-        code = main(["wait", *where, *more])
-        shown = capsys.readouterr()
-        assert shown.err == ""
-        return code, shown.out
+    def callback(self, served: Manager) -> str:
+        return f"{served.url}?x-nonce={NONCE}&uuid={JOB}&token={TOKEN}"
 
     @pytest.mark.parametrize(
         ("reply", "code", "printed"),
@@ -184,21 +210,30 @@ class TestTheCommand:
             (told("FINISHED", True), 0, "FINISHED"),
             (told("RETIRED", "never"), 1, "RETIRED"),
             (told("RUNNING", False), 75, "RUNNING"),
-            (UNAVAILABLE, 75, "not answered: no"),
-            (refusal(403, ""), 77, "refused: no"),
-            (refusal(404, "", "not found: no such job"), 65, "refused: not found: no such job"),
+            (UNAVAILABLE, 75, ": no"),
+            (refusal(403, ""), 77, ": no"),
+            (refusal(404, "", "not found: no such job"), 65, ": not found: no such job"),
         ],
     )
     def test_has_an_exit_code_for_each_end(
         self, capsys: pytest.CaptureFixture[str], patient: None, reply: Reply, code: int, printed: str
     ) -> None:
         with manager(reply) as served:
-            assert self.ends(capsys, served, "--timeout", "0.3s") == (code, printed + "\n")
+            arguments = ["wait", "--callback", self.callback(served), "--timeout", "0.3s"]
+            assert main(arguments) == code
+            shown = capsys.readouterr()
+            is_error = printed.startswith(":")
+            assert (shown.err if is_error else shown.out).endswith(f"{printed}\n")
+            assert (shown.out if is_error else shown.err) == ""
+            assert main([*arguments, "--json"]) == code
+            assert json.loads(capsys.readouterr().out)["state"] == (None if is_error else printed)
 
     def test_says_it_as_json(self, capsys: pytest.CaptureFixture[str]) -> None:
         with manager(told("RETIRED", "never")) as served:
-            code, text = self.ends(capsys, served, "--until", "finished", "--timeout", "1h", "--json")
-        assert served.asked[0].parameters["until"] == "FINISHED"
+            arguments = ["--until", "finished, failed", "--timeout", "1h", "--json"]
+            code = main(["wait", "--callback", self.callback(served), *arguments])
+            text = capsys.readouterr().out
+        assert served.asked[0].parameters["until"] == "FINISHED,FAILED"
         assert (code, json.loads(text)) == (1, {"uuid": JOB, "state": "RETIRED", "reached": "never", "reason": ""})
 
     def test_shows_changes_at_a_terminal(self) -> None:
@@ -217,6 +252,7 @@ class TestTheCommand:
             (["--data", "{}"], "--data"),
             (["--later"], "--later"),
             (["--until", "x?"], "until"),
+            (["--until", ""], "until"),
             (["--flush"], "--flush"),
         ],
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fsm.lifecycle import ADMINISTRATIVE, EVENTS, RESERVED, STATES
 from fsm.machine import destination
-from pipelinejobs.core.waiting import NEVER, Mark, mark, reached, states, whole
+from pipelinejobs.core.waiting import NEVER, Mark, mark, may_have_reached, reached, states, told, whole
 from pipelinejobs.util.errors import Malformed
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -45,6 +45,17 @@ class TestReached:
         job = document("FINISHED", "create", *events)
         assert reached(job, {"RUNNING"}, since) is True
         assert reached(job, {"RUNNING"}, mark(job)) == NEVER, "before the wait does not count"
+
+    @pytest.mark.parametrize(("revision", "expected"), [(0, True), (1, NEVER), (3, NEVER), (9, NEVER), (None, NEVER)])
+    def test_a_state_that_was_passed_since_a_revision(self, revision: int | None, expected: Any) -> None:
+        job = document("INDEXING", "create", "run", "finish", "index")
+        assert reached(job, {"RUNNING"}, Mark(None, revision, None)) == expected
+        assert reached(job, {"FINISHED"}, Mark(None, 1, None)) is True
+
+    def test_a_revision_whose_entries_are_no_longer_in_the_document(self) -> None:
+        job = document("INDEXING", "finish", "index", revision=700)
+        assert reached(job, {"FINISHED"}, Mark(None, 3, None)) is True
+        assert reached(job | {"_properties": {}}, {"RUNNING"}, Mark(None, 3, None)) == NEVER
 
     def test_a_job_that_was_made_again_begins_anew(self) -> None:
         since = mark(document("RUNNING", "create", "run"))
@@ -99,6 +110,25 @@ class TestMark:
         assert one.is_same(one._replace(entry=None)), "the feed does not know the entry"
         for change in ({"state": "FAILED"}, {"revision": 2}, {"updated": NOW + timedelta(seconds=1)}):
             assert not one.is_same(one._replace(**change))
+
+
+class TestMayHaveReached:
+    KNOWN = Mark("FINISHED", 2, NOW, "e2")
+
+    @pytest.mark.parametrize(
+        ("change", "wanted", "expected"),
+        [
+            ({"state": "INDEXING"}, "FAILED", True),
+            ({"revision": 4}, "INDEXING", True),
+            ({"revision": 4}, "FAILED", False),
+            ({}, "INDEXING", False),
+            ({"state": None}, "INDEXING", True),
+        ],
+    )
+    def test_the_change(self, change: dict[str, Any], wanted: str, expected: bool) -> None:
+        """Two events may take a job into INDEXING and back to FINISHED before it is looked at."""
+        now = told({"state": "FINISHED", "revision": 2.0, "updated": NOW, **change})
+        assert may_have_reached(now, self.KNOWN, {wanted}) is expected
 
 
 class TestStates:

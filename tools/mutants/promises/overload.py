@@ -82,11 +82,41 @@ OVERLOAD: Final = (
     Mutant(
         promises=("P10",),
         what="does not look at a job again that has changed while a request waits for it",
-        where="pipelinejobs/gateway/routes/job_wait.py:_matters",
-        old="told.state != known.state",
+        where="pipelinejobs/core/waiting.py:may_have_reached",
+        old="now.state != known.state",
         new="False",
         tests=(
             "tests/integration/gateway/test_gateway_wait.py::test_a_change_right_after_the_first_read_is_not_missed",
+        ),
+    ),
+    Mutant(
+        promises=("P10",),
+        what="overlooks that a job came back to its state while a request waits for another one",
+        where="pipelinejobs/core/waiting.py:may_have_reached",
+        old="not now.is_same(known)",
+        new="False",
+        tests=(
+            "tests/integration/cli/test_cli_wait.py::TestWaiting::test_a_state_from_which_the_job_came_back_between_two_looks",
+        ),
+    ),
+    Mutant(
+        promises=("P10",),
+        what="counts only from the request on what a waiting job has passed through, not from the given revision",
+        where="pipelinejobs/gateway/routes/job_wait.py:_look",
+        old="Mark(None, wished.revision, None)",
+        new="mark",
+        tests=(
+            "tests/integration/gateway/test_gateway_wait.py::TestAtOnce::test_a_state_that_was_passed_since_the_revision",
+        ),
+    ),
+    Mutant(
+        promises=("P10",),
+        what="does not tell the revision it knows after a wait that was cut short (client)",
+        where="pipelinejobs/client.py:_wait",
+        old="taken < wait",
+        new="False",
+        tests=(
+            "tests/unit/client/test_client_wait.py::TestTheQuestion::test_tells_the_known_revision_if_the_last_one_was_not_held_back_in_full",
         ),
     ),
     Mutant(
