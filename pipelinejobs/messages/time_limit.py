@@ -1,7 +1,7 @@
 """Reads the job system's own limit for how long a job may run from the data of a report. Pure.
 
-Agave and Aloe send `maxRunTime` as hours, minutes and seconds with every callback. A job of Tapis has `maxMinutes`,
-which its notifications do not contain so far, but its answers to a question do.
+Agave and Aloe send `maxRunTime` as hours, minutes and seconds with every callback. A job of Tapis has `maxMinutes`, but
+neither its notifications nor its answers to the question for a status contain it so far.
 """
 
 import re
