@@ -65,7 +65,7 @@ class TestReached:
         assert reached(job, {"RUNNING", "FINISHED"}, since) == NEVER
 
     @given(ordinary, ordinary, st.data())
-    def test_it_is_true_for_each_state_that_the_job_was_in(
+    def test_it_is_true_for_each_state_that_the_job_entered(
         self, before: list[str], after: list[str], data: st.DataObject
     ) -> None:
         visited: set[str] = set()
@@ -76,7 +76,8 @@ class TestReached:
         since, start = mark(document(state, *entries)), state
         for event in after:
             if moved := destination(state, event):
-                state, entries, visited = moved, [*entries, event], visited | {moved}
+                visited |= {moved} - {state}  # an update enters no state
+                state, entries = moved, [*entries, event]
         wanted = data.draw(st.sampled_from(list(STATES)))
         found = reached(document(state, *entries), {wanted}, since)
         if wanted in visited | {state}:
