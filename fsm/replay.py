@@ -19,14 +19,14 @@ class Step:
     after: str | None
 
 
-def walk(events: Iterable[str], state: str = INITIAL) -> list[Step]:
-    """The steps of a history, or of the end of one.
+def walk(events: Iterable[str]) -> list[Step]:
+    """The steps of a history.
 
     Args:
         events: the names of its entries, oldest first, beginning with `create`, in any case of letters:
             python-datacatalog stores names as they were sent.
-        state: the state before the first of these events.
     """
+    state = INITIAL
     steps = []
     for event in events:
         after = destination(state, event.lower())
