@@ -146,7 +146,8 @@ class Job(TypedDict, extra_items=Any):  # type: ignore[call-arg]  # mypy does no
 
 
 class Explanation(TypedDict):
-    """Why a job is in its state; `owed` holds its outbox messages, `asked` the newest question to its job system."""
+    """Why a job is in its state: `owed` holds its outbox messages, `external` its external job, `asked` the newest
+    question to its job system."""
 
     uuid: str
     state: str
@@ -156,6 +157,7 @@ class Explanation(TypedDict):
     next: list[dict[str, str]]
     refused: list[dict[str, Any]]
     owed: list[dict[str, Any]]
+    external: dict[str, str] | None
     asked: dict[str, Any] | None
     problems: list[str]
     notes: list[str]
