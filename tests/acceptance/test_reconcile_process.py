@@ -97,6 +97,18 @@ def all_is_done(store: Store, job: StoredJob, indexer: Indexer) -> None:
     assert 1 <= len(indexer.received) <= 2
 
 
+def held(agave: StandInAgave) -> tuple[threading.Event, threading.Event]:
+    """Two events: one that the stand-in sets when it is asked, and one for which its answer then waits."""
+    asked, answers = threading.Event(), threading.Event()
+
+    def hold(_: str) -> None:
+        asked.set()
+        answers.wait(60)
+
+    agave.before_answer = hold
+    return asked, answers
+
+
 def test_these_are_effects(
     variables: dict[str, str], tmp_path: Path, store: Store, job: StoredJob, indexer: Indexer
 ) -> None:
@@ -143,13 +155,7 @@ def test_killed_while_the_job_system_answers(
     job: StoredJob,
     indexer: Indexer,
 ) -> None:
-    asked, answers = threading.Event(), threading.Event()
-
-    def hold(_: str) -> None:
-        asked.set()
-        answers.wait(60)
-
-    agave.before_answer = hold
+    asked, answers = held(agave)
     with served(variables, tmp_path) as gateway:
         assert asked.wait(60)
         gateway.end(signal.SIGKILL)
@@ -164,13 +170,7 @@ def test_killed_while_the_job_system_answers(
 def test_it_ends_although_the_job_system_does_not_answer(
     variables: dict[str, str], tmp_path: Path, agave: StandInAgave, job: StoredJob
 ) -> None:
-    asked, over = threading.Event(), threading.Event()
-
-    def hold(_: str) -> None:
-        asked.set()
-        over.wait(60)
-
-    agave.before_answer = hold
+    asked, over = held(agave)
     with served(variables, tmp_path) as gateway:
         assert asked.wait(60)
         assert gateway.end() == 0
