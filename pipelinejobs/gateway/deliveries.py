@@ -101,6 +101,12 @@ class Deliveries:
             self._note(delivery, event, UNREAD, at, began, started)
             return event
         judged = await self._judged(event, delivery, deadline, is_large=is_large)
+        self.follow_up(judged)
+        self._note(delivery, judged, event.kind.word, at, began, started)
+        return judged
+
+    def follow_up(self, judged: Outcome) -> None:
+        """Begins what an outcome leaves to do: storing a refusal, checking for an undone event, sending a message."""
         if judged.refusal is not None:
             self._refusals.add(partial(self._manager.keep, judged.refusal))
         if judged.first_use:
@@ -109,8 +115,6 @@ class Deliveries:
             self._watch.add(judged.watch)
         if judged.owes and self._sender is not None:
             self._sender.wake()
-        self._note(delivery, judged, event.kind.word, at, began, started)
-        return judged
 
     def _read(self, delivery: Delivery) -> Event | Outcome:
         event = reading.read(delivery)

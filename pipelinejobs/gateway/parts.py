@@ -252,10 +252,7 @@ class GatewayParts:
             "a report was lost on its way; the job system was asked, and its answer applied",
             extra={"fields": {**fields, "state": one.state, "execution": one.outcome.execution}},
         )
-        if one.outcome.watch is not None:
-            self._applied_watch.add(one.outcome.watch)
-        if one.outcome.owes and self._sender is not None:
-            self._sender.wake()
+        self.deliveries.follow_up(one.outcome)
 
     def _keep_executions(self, executions: list[Execution]) -> None:
         with within(self.settings.limits.database):
