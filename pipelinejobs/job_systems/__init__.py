@@ -37,6 +37,16 @@ class JobSystems:
         """The systems that can be asked: of `agave`, `aloe` and `tapis` those with a server in the settings."""
         return frozenset(self._askers)
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers that can be asked, each by the name of its first system (`server_of`)."""
+        return tuple(sorted({server for name in self.names if (server := self.server_of(name)) is not None}))
+
+    def server_of(self, system: str) -> str | None:
+        """The server at which this system is asked, by the name of its first system; None if none is configured."""
+        asker = self._askers.get(system)
+        return min((name for name, other in self._askers.items() if other is asker), default=None)
+
     def ask(self, system: str, id: str, deadline: Deadline) -> Answer:  # noqa: A002 - the word for it
         """Asks for the status of one job. Waits for its turn, and for the answer, until the deadline at most.
 

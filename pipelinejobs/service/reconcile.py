@@ -31,8 +31,6 @@ from pipelinejobs.util.log import logger
 QUESTION_SECONDS: Final = 15.0
 """The most seconds for one question, with its retries and the wait for its turn."""
 
-_AT_SERVER_OF: Final = {"aloe": "agave"}
-"""The job systems that are asked at the server of another one."""
 _NOT_TOLD: Final = (
     "no report of this attempt has named the external job; its submitter can: create --external, or a resource event"
 )
@@ -110,7 +108,7 @@ class Reconciler:
     @property
     def servers(self) -> tuple[str, ...]:
         """The servers that can be asked, each by the name of its first job system."""
-        return tuple(sorted(self.names - _AT_SERVER_OF.keys()))
+        return self._systems.servers
 
     def obstacle(self, server: str) -> str | None:
         """Why asking this server is useless at present, in words; None if it is not."""
@@ -217,8 +215,8 @@ class Reconciler:
     def _of_job(self, server: str, listed: QuietJob, *, dry_run: bool) -> Reconciled | None:
         # What the job document says decides. Of a job that a former version wrote, it says nothing until the job is
         # first asked about; such jobs, and those that cannot be asked about, belong to the first server.
-        system = listed.system if listed.system in self.names else None
-        if (self.servers[0] if system is None else _AT_SERVER_OF.get(system, system)) != server:
+        own = None if listed.system is None else self._systems.server_of(listed.system)
+        if (own or self.servers[0]) != server:
             return None
         job = self._store.jobs.load(listed.uuid)
         if job is None:

@@ -266,6 +266,9 @@ class Said(JobSystems):
     def names(self) -> frozenset[str]:
         return frozenset({"agave"})
 
+    def server_of(self, system: str) -> str | None:
+        return system if system in self.names else None
+
     def unaskable(self, system: str, id: str) -> str | None:  # noqa: A002
         return None
 
