@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pipelinejobs.messages.external import External, parsed
+from pipelinejobs.messages.external import External, named
 from pipelinejobs.messages.fields import BLANKS
 from pipelinejobs.messages.form import Form, Key
 from pipelinejobs.messages.report import Report
@@ -60,7 +60,7 @@ def external_in(data: object) -> External | None:
     if not isinstance(data, dict):
         return None
     report = read(data) or read({**data, LINKS: {}})
-    return parsed(f"{report.system}:{report.job}") if report is not None and report.job is not None else None
+    return named(report.system, report.job) if report is not None else None
 
 
 def has_no_status(body: object) -> bool:

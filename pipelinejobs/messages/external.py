@@ -31,10 +31,17 @@ class External(NamedTuple):
         return f"{self.system}:{self.id}"
 
 
+def named(system: object, job: object) -> External | None:
+    """The external job with this system and this id; None if they are none that is kept (`check`)."""
+    if not (isinstance(system, str) and isinstance(job, str)) or any(_problems(system, job)):
+        return None
+    return External(system, job)
+
+
 def parsed(text: str) -> External | None:
-    """The external job in a text `system:id`; None if the text is none that is kept (`check`)."""
+    """The external job in a text `system:id`; None if it is none that is kept."""
     system, _, job = text.partition(":")
-    return External(system, job) if not any(_problems(system, job)) else None
+    return named(system, job)
 
 
 def assigned(name: str, data: object) -> External | None:
@@ -44,10 +51,8 @@ def assigned(name: str, data: object) -> External | None:
         name: the command's name.
         data: its data. Only an object under `job_system` counts: other values have been in use for other things.
     """
-    named = data.get(KEY) if name == ASSIGNING and isinstance(data, dict) else None
-    if not isinstance(named, dict) or any(_problems(named.get("system"), named.get("id"))):
-        return None
-    return External(named["system"], named["id"])
+    value = data.get(KEY) if name == ASSIGNING and isinstance(data, dict) else None
+    return named(value.get("system"), value.get("id")) if isinstance(value, dict) else None
 
 
 def check(name: str, data: dict[str, Any] | None) -> None:
@@ -59,12 +64,11 @@ def check(name: str, data: dict[str, Any] | None) -> None:
     Raises:
         Malformed: the object in `data.job_system` lacks `system` or `id`, or one of them cannot be kept.
     """
-    named = data.get(KEY) if name == ASSIGNING and data is not None else None
-    if isinstance(named, dict):
-        for key, problem in zip(("system", "id"), _problems(named.get("system"), named.get("id")), strict=True):
+    value = data.get(KEY) if name == ASSIGNING and data is not None else None
+    if isinstance(value, dict):
+        for key, problem in zip(("system", "id"), _problems(value.get("system"), value.get("id")), strict=True):
             if problem is not None:
-                missing = "is missing" if key not in named else problem
-                raise Malformed(path_of("data", KEY, key), missing)
+                raise Malformed(path_of("data", KEY, key), problem if key in value else "is missing")
 
 
 def _problems(system: object, job: object) -> tuple[str | None, str | None]:

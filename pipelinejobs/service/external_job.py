@@ -11,7 +11,7 @@ from typing import Any, Final
 from pipelinejobs.core.identity import external_digest
 from pipelinejobs.core.job import Job
 from pipelinejobs.messages import agave
-from pipelinejobs.messages.external import External, parsed
+from pipelinejobs.messages.external import External, named
 from pipelinejobs.store import Store
 
 _WITH_ID: Final = ("agave", "aloe")
@@ -33,9 +33,9 @@ def external_job(store: Store, job: Job, *, remember: bool = True) -> External |
     Raises:
         Unavailable: the database cannot be asked.
     """
-    wanted = [digest for digest, attempt in job.externals.items() if attempt == job.attempt]
     if job.external is not None:
         return job.external
+    wanted = [digest for digest, attempt in job.externals.items() if attempt == job.attempt]
     found = _of_former_version(store, job, wanted[-1]) if wanted else _of_original_manager(store, job)
     if found is not None and remember:
         store.jobs.remember_external(job, found)
@@ -71,9 +71,9 @@ def _named_in(data: Any) -> Iterator[External]:
     if not isinstance(data, dict):
         return
     event = data.get("event")
-    named = [(system, data.get("id")) for system in _WITH_ID]
-    named.append(("tapis", event.get("subject") if isinstance(event, dict) else None))
-    for system, job in named:
-        external = parsed(f"{system}:{job.strip()}") if isinstance(job, str) else None
+    ids = [(system, data.get("id")) for system in _WITH_ID]
+    ids.append(("tapis", event.get("subject") if isinstance(event, dict) else None))
+    for system, job in ids:
+        external = named(system, job.strip()) if isinstance(job, str) else None
         if external is not None:
             yield external

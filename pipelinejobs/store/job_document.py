@@ -264,7 +264,7 @@ def _external(value: Any, attempt: str) -> External | None:
     """The external job in a stored row, if it is one of the present attempt."""
     if not isinstance(value, dict) or value.get("attempt") != attempt:
         return None
-    return external.parsed(f"{_text(value.get('system'))}:{_text(value.get('id'))}")
+    return external.named(value.get("system"), value.get("id"))
 
 
 def _text(value: Any) -> str:
