@@ -9,10 +9,10 @@ from hashlib import sha256
 from typing import ClassVar, Final
 
 from pipelinejobs.gateway.auth.credentials import BadCredential, Credentials
+from pipelinejobs.gateway.auth.identity_provider import asked
 from pipelinejobs.gateway.auth.permissions import Permissions
 from pipelinejobs.gateway.auth.principal import Principal
-from pipelinejobs.util import http_json
-from pipelinejobs.util.errors import Unavailable, Undelivered
+from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
 
 _GOOD_SECONDS: Final = 60.0
@@ -103,11 +103,7 @@ class Oauth2:
         if self._clock() < self._outage_until:
             raise Unavailable("the token could not be checked: TACC failed to answer a moment ago")
         try:
-            headers = {"Authorization": f"Bearer {token.reveal()}"}
-            try:
-                status, answer, _ = http_json.request("GET", self._url, headers, self._seconds)
-            except Undelivered as error:
-                raise Unavailable(f"the token could not be checked: {error.reason}") from None
+            status, answer = asked(self._url, {"Authorization": f"Bearer {token.reveal()}"}, self._seconds)
             if status in (401, 403):
                 return _Known(None, self._clock() + _BAD_SECONDS)
             user = _username(answer) if status == 200 else None

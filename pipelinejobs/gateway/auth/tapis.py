@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from pipelinejobs.gateway.auth.credentials import BadCredential, Credentials
+from pipelinejobs.gateway.auth.identity_provider import asked
 from pipelinejobs.gateway.auth.oauth2 import is_jwt
 from pipelinejobs.gateway.auth.permissions import Permissions
 from pipelinejobs.gateway.auth.principal import Principal
-from pipelinejobs.util import http_json
-from pipelinejobs.util.errors import Unavailable, Undelivered
+from pipelinejobs.util.errors import Unavailable
 from pipelinejobs.util.secret import Secret
 
 _LONGEST: Final = 8 * 1024
@@ -177,11 +177,7 @@ class Tapis:
     def _looked_up(self, name: str) -> _Tenant:
         if self._key is not None:
             return _Tenant(_public_key(self._key), f"{self._server}/v3/tokens", self._clock())
-        url = f"{self._server}/v3/tenants/{quote(name, safe='')}"
-        try:
-            status, answer, _ = http_json.request("GET", url, {}, self._seconds)
-        except Undelivered as error:
-            raise Unavailable(f"the token could not be checked: {error.reason}") from None
+        status, answer = asked(f"{self._server}/v3/tenants/{quote(name, safe='')}", {}, self._seconds)
         result = answer.get("result") if isinstance(answer, dict) else None
         key, issuer = (
             (result.get("public_key"), result.get("token_service")) if isinstance(result, dict) else (None, None)
