@@ -9,6 +9,7 @@ from pipelinejobs.core.outcome import Outcome
 from pipelinejobs.core.tokens import Policy
 from pipelinejobs.core.verdict import Verdict
 from pipelinejobs.messages.event import Event
+from pipelinejobs.service.attempt import Attempt
 from pipelinejobs.service.judge import Judge
 from pipelinejobs.service.other_writers import OtherWriters
 from pipelinejobs.service.outbox_relay import OutboxRelay
@@ -61,10 +62,7 @@ class Manager:
         Raises:
             WrongSetting: the database refuses our user.
         """
-        attempt = self.judge.attempt(event, execution, seconds)
-        self.judge.finish([attempt])
-        assert attempt.outcome is not None
-        return attempt.outcome
+        return self._judged(self.judge.attempt(event, execution, seconds))
 
     def asked(self, event: Event, execution: str, seconds: float | None = None) -> Outcome:
         """Judges a report that this project asked for. It needs no token, and its refusal is not to be stored.
@@ -80,10 +78,7 @@ class Manager:
         Raises:
             WrongSetting: the database refuses our user.
         """
-        attempt = self.judge.attempt(event, execution, seconds, asked=True)
-        self.judge.finish([attempt])
-        assert attempt.outcome is not None
-        return attempt.outcome._replace(refusal=None)
+        return self._judged(self.judge.attempt(event, execution, seconds, asked=True))._replace(refusal=None)
 
     def would(self, event: Event, execution: str, seconds: float | None = None, *, asked: bool = False) -> Outcome:
         """What `handle` would answer now, as a dry run: nothing is written. With `asked`, what `asked` would answer.
@@ -92,6 +87,11 @@ class Manager:
         """
         judge = self.asked if asked else self.handle
         return judge(event._replace(dry_run=True), execution, seconds)
+
+    def _judged(self, attempt: Attempt) -> Outcome:
+        self.judge.finish([attempt])
+        assert attempt.outcome is not None
+        return attempt.outcome
 
     def keep(self, refusal: dict[str, Any], deadline: Deadline) -> None:
         """Stores a refusal.
