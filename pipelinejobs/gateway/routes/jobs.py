@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from inspect import signature
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -192,11 +192,19 @@ def _refuse_misspelt(given: Iterable[str], route: Callable[..., Any]) -> None:
     Raises:
         HttpError: 400; it says which name may be meant.
     """
-    known = [name for name in signature(route).parameters if name not in _NOT_IN_QUERY]
+    known = _parameters(route)
     for name in given:
-        near = next((one for one in known if 0 < spelling.mistakes(name, one) <= spelling.MOST), None)
-        if near is not None and name not in known:
+        if name in known:
+            continue
+        near = next((one for one in known if spelling.mistakes(name, one) <= spelling.MOST), None)
+        if near is not None:
             raise HttpError(HTTPStatus.BAD_REQUEST, f"parameter {name[:64]!a}: is not known; did you mean {near}?")
+
+
+@cache
+def _parameters(route: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a route's parameters in the query."""
+    return tuple(name for name in signature(route).parameters if name not in _NOT_IN_QUERY)
 
 
 def _part(uuid: str, page: history.HistoryPage) -> dict[str, Any]:
