@@ -19,7 +19,7 @@ from fsm.lifecycle import OPEN
 from pipelinejobs.core.job import Job
 from pipelinejobs.messages.external import External
 from pipelinejobs.messages.values import storable
-from pipelinejobs.store.connection import Document, database_time, translated
+from pipelinejobs.store.connection import LONG_AGO, Document, database_time, translated
 from pipelinejobs.store.quiet_jobs import Place
 
 KEPT_DAYS: Final = 30
@@ -27,7 +27,6 @@ KEPT_DAYS: Final = 30
 
 _ROUND: Final = "round "
 """The beginning of the `_id` of the documents about rounds; that of a row is the job's uuid."""
-_LONG_AGO: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
 _LONGEST: Final = {"external": 200, "status": 64, "why": 300}
 
 
@@ -153,7 +152,7 @@ class AskedJobs:
                 {**key, "due": {"$lte": now}, **free}, {"$set": mine}, return_document=ReturnDocument.AFTER
             )
             if found is None and self._asked.find_one(key) is None:
-                found = {**key, **mine, "due": _LONG_AGO}
+                found = {**key, **mine, "due": LONG_AGO}
                 try:
                     self._asked.insert_one(found)
                 except DuplicateKeyError:  # another gateway was faster
@@ -185,7 +184,7 @@ class AskedJobs:
         Raises:
             Unavailable: the database cannot be asked.
         """
-        fields: Document = {"until": _LONG_AGO, "due": due, "behind": behind._asdict() if behind is not None else None}
+        fields: Document = {"until": LONG_AGO, "due": due, "behind": behind._asdict() if behind is not None else None}
         dated: Document = {}
         if counts is not None:
             fields["counts"] = dict(counts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pymongo
@@ -27,6 +27,9 @@ from pipelinejobs.util.errors import OutcomeUnknown, PipelineJobsError, Unavaila
 from pipelinejobs.util.secret import Secret
 
 Document = dict[str, Any]
+
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""A time that has passed for every server: as a due date it means at once, as the end of a lease that there is none."""
 
 _DURABLE: Final = WriteConcern(w="majority", j=True)
 _TOLERANT: Final[CodecOptions[Document]] = CodecOptions(

@@ -5,16 +5,14 @@ described in `store.job_document`.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pipelinejobs.core.decide import Change
 from pipelinejobs.core.identity import external_digest
 from pipelinejobs.core.job import Entry, Job, TimeLimit, Trusted
 from pipelinejobs.messages.external import parsed
+from pipelinejobs.store.connection import LONG_AGO
 from pipelinejobs.store.job_document import FORMER, OURS, OUTDATED
-
-_DUE_AT_ONCE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - MongoDB dates are UTC by definition
 
 
 def from_entry(entry: Entry) -> dict[str, Any]:
@@ -155,6 +153,6 @@ def outbox_row(key: str, entry: Entry, life: str, message: str) -> dict[str, Any
         "created": entry.date,
         "status": "pending",
         "attempts": 0,
-        "next": _DUE_AT_ONCE,
+        "next": LONG_AGO,
         "error": None,
     }

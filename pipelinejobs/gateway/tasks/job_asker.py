@@ -10,7 +10,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, takewhile
 from time import monotonic
@@ -20,6 +20,7 @@ from uuid import uuid4
 from pipelinejobs.gateway.tasks.periodic import Periodic
 from pipelinejobs.service.reconcile import QUESTION_SECONDS, Reconciled, Reconciler
 from pipelinejobs.store.asked import AskedJobs, Round
+from pipelinejobs.store.connection import LONG_AGO
 from pipelinejobs.store.quiet_jobs import Place, QuietJob, QuietJobs, moment
 from pipelinejobs.util.deadline import Deadline
 from pipelinejobs.util.log import logger
@@ -30,7 +31,6 @@ _LOOK_SECONDS: Final = 5.0
 """The longest pause between two looks whether a round is due, or the lease of a dead gateway has ended."""
 _WAIT_SECONDS: Final = 1.0
 """The pause between two looks whether a job system can be asked again."""
-_AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class JobAsker:
@@ -109,7 +109,7 @@ class JobAsker:
             self._tell(reconciled)
         if course.is_lost:
             return
-        due = _AT_ONCE if self._closing.is_set() else begun.began + timedelta(seconds=self._every)
+        due = LONG_AGO if self._closing.is_set() else begun.began + timedelta(seconds=self._every)
         told = None if self._closing.is_set() else counts
         self._asked.end(system, self._holder, due=due, counts=told, behind=course.behind)
 
